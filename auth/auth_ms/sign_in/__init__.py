@@ -1,0 +1,1 @@
+"""Signing in: passwords compared, sessions kept, tokens issued."""

@@ -1,0 +1,8 @@
+"""The WSGI application of auth-ms, for gunicorn."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "auth_ms.settings")
+application = get_wsgi_application()

@@ -1,0 +1,1 @@
+"""What the three services of Tessera share: configuration, logs, errors, tokens, health and the outbox."""

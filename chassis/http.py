@@ -1,0 +1,119 @@
+"""How requests come in: their id, their size, their log line, and strict JSON."""
+
+import json
+import logging
+import re
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from rest_framework.exceptions import ParseError
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import BaseParser
+
+from chassis import errors, logs, settings
+
+logger = logging.getLogger("chassis.access")
+_WELL_FORMED_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+class RequestMiddleware:
+    """Gives every request an id, refuses bodies over 64 KiB, and logs one line when it is answered.
+
+    The caller's `X-Request-ID` is taken over when it is 8 to 64 letters, digits, dots, hyphens or underscores. The log
+    line has the path but no query, because queries hold personal data.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        started = time.perf_counter()
+        given = request.headers.get("X-Request-ID", "")
+        identifier = given if _WELL_FORMED_ID.fullmatch(given) else uuid.uuid4().hex
+        reset = logs.request_id.set(identifier)
+        try:
+            if _content_length(request) > settings.MAXIMUM_BODY_BYTES:
+                response: HttpResponse = errors.json_problem(request, 413, errors.BodyTooLarge.detail)
+            else:
+                response = self.get_response(request)
+            response["X-Request-ID"] = identifier
+            logger.info(
+                "request",
+                extra={
+                    "method": request.method,
+                    "path": request.path,
+                    "status": response.status_code,
+                    "milliseconds": round((time.perf_counter() - started) * 1000, 1),
+                    "agent": request.headers.get("User-Agent", "")[:80],
+                },
+            )
+            return response
+        finally:
+            logs.request_id.reset(reset)
+
+
+def _content_length(request: HttpRequest) -> int:
+    try:
+        return int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return 0
+
+
+class StrictJSONParser(BaseParser):
+    """RFC 8259 JSON in UTF-8, and no more: no duplicate names, no NaN, nothing PostgreSQL cannot store.
+
+    Raises ParseError (400), or BodyTooLarge (413) for a body over 64 KiB.
+    """
+
+    media_type = "application/json"
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        raw = stream.read(settings.MAXIMUM_BODY_BYTES + 1)
+        if len(raw) > settings.MAXIMUM_BODY_BYTES:
+            raise errors.BodyTooLarge
+        try:
+            value = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique_names, parse_constant=_no_constant)
+            _check_strings(value)
+        except (ValueError, RecursionError) as error:
+            reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+            raise ParseError(f"The body is not valid JSON: {reason}") from error
+        return value
+
+
+def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = dict(pairs)
+    if len(names) < len(pairs):
+        raise ValueError("an object has the same name twice")
+    return names
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _check_strings(value: Any) -> None:
+    if isinstance(value, str):
+        if "\0" in value:
+            raise ValueError("a string contains the character NUL")
+        value.encode("utf-8")  # raises UnicodeEncodeError, a ValueError, for half a surrogate pair
+    elif isinstance(value, dict):
+        for name, member in value.items():
+            _check_strings(name)
+            _check_strings(member)
+    elif isinstance(value, list):
+        for member in value:
+            _check_strings(member)
+
+
+class AlwaysJSON(BaseContentNegotiation):
+    """Answers JSON whatever `Accept` says, as RFC 9110 §12.5.1 allows; there is nothing else to choose from."""
+
+    def select_parser(self, request: Any, parsers: Any) -> Any:
+        content_type = (request.content_type or "").partition(";")[0].strip().lower()
+        return next((parser for parser in parsers if parser.media_type == content_type), None)
+
+    def select_renderer(self, request: Any, renderers: Any, format_suffix: str | None = None) -> Any:
+        return renderers[0], renderers[0].media_type

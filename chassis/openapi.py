@@ -1,0 +1,73 @@
+"""What the services' OpenAPI documents share: problem answers, and the name of the bearer token."""
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse
+from rest_framework import serializers
+
+from chassis.errors import CONTENT_TYPE
+
+
+class Problem(serializers.Serializer):
+    """An error, as RFC 9457 describes it."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField()
+    instance = serializers.CharField()
+    request_id = serializers.CharField(allow_null=True)
+    errors = serializers.DictField(required=False, help_text="what is wrong, by field")
+
+
+_DESCRIPTIONS = {
+    400: "The input is not valid; `errors` says why, by field.",
+    401: "No valid credentials.",
+    403: "Not allowed.",
+    404: "Not there, or not for you to see.",
+    409: "In conflict with what is there.",
+    413: "The body has more than 64 KiB.",
+    415: "The body is not JSON.",
+    503: "A part that this needs does not answer; try again after `Retry-After` seconds.",
+}
+
+
+def problems(*statuses: int) -> dict[Any, Any]:
+    """Entries for `responses` of `extend_schema`: each status answers a problem document. 503 is always among them."""
+    return {
+        (status, CONTENT_TYPE): OpenApiResponse(
+            Problem,
+            description=_DESCRIPTIONS[status],
+            examples=[
+                OpenApiExample(
+                    _DESCRIPTIONS[status],
+                    value={
+                        "type": "about:blank",
+                        "title": "Title of the problem",
+                        "status": status,
+                        "detail": _DESCRIPTIONS[status],
+                        "instance": "/path",
+                        "request_id": "8f7c1e0ab6d44f0b9a0f3c6f1f0e2d11",
+                    },
+                )
+            ],
+        )
+        for status in (*statuses, 503)
+    }
+
+
+class _PersonToken(OpenApiAuthenticationExtension):
+    target_class = "chassis.tokens.BearerAuthentication"
+    name = "accessToken"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "from POST /auth-ms/auth/login"}
+
+
+class _ServiceToken(OpenApiAuthenticationExtension):
+    target_class = "chassis.tokens.ServiceAuthentication"
+    name = "serviceToken"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "auth-ms signs it for itself"}

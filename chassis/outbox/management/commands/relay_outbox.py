@@ -1,0 +1,22 @@
+"""`manage.py relay_outbox`: the relay process of a service."""
+
+import functools
+import signal
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from chassis.outbox.publisher import Publisher
+from chassis.outbox.relay import Relay
+
+
+class Command(BaseCommand):
+    help = "Publishes the events of the outbox until it is stopped (SIGTERM or SIGINT)."
+    requires_system_checks: list[str] = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        relay = Relay(functools.partial(Publisher, settings.BROKER_URL))
+        signal.signal(signal.SIGTERM, relay.stop)
+        signal.signal(signal.SIGINT, relay.stop)
+        relay.run()

@@ -1,0 +1,122 @@
+"""The relay: takes unpublished rows, publishes them, and marks them once the broker has confirmed."""
+
+import logging
+import random
+import select
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from amqp.exceptions import AMQPError
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.utils import timezone
+from kombu.exceptions import KombuError
+
+from chassis.outbox.models import OutboxMessage
+from chassis.outbox.publisher import NotConfirmed, Publisher
+from chassis.outbox.services import CHANNEL
+
+logger = logging.getLogger(__name__)
+
+BATCH = 100
+POLL_SECONDS = 1.0
+RETURNED_DELAY = timedelta(seconds=2)
+MAXIMUM_BACKOFF_SECONDS = 10.0
+PRUNE_INTERVAL_SECONDS = 3600.0
+
+
+class Relay:
+    """Publishes outbox rows until `stop` is called. Any number of relays may run beside each other.
+
+    Rows that two relays take at the same time differ (`FOR UPDATE SKIP LOCKED`), so order is not promised. A relay that
+    dies between publishing and marking leaves its rows to be published again: consumers know an event by its id.
+    """
+
+    def __init__(self, connect: Callable[[], Publisher]) -> None:
+        self._connect = connect
+        self._stopping = threading.Event()
+        self._pruned_at = -float("inf")
+
+    def stop(self, *_: object) -> None:
+        """Ends `run` after the batch in hand; a signal handler."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Serves until stopped, and outlives any outage of the broker and the database."""
+        failures = 0
+        while not self._stopping.is_set():
+            publisher = None
+            try:
+                self._beat()
+                self._listen()
+                publisher = self._connect()
+                logger.info("connected to the broker and the database")
+                failures = 0
+                self._serve(publisher)
+            except (AMQPError, KombuError, NotConfirmed, OperationalError, InterfaceError, OSError) as error:
+                failures += 1
+                pause = min(MAXIMUM_BACKOFF_SECONDS, 0.25 * 2**failures) * random.uniform(0.5, 1)  # noqa: S311
+                logger.warning(
+                    "the broker or the database does not answer",
+                    extra={"reason": type(error).__name__, "retry_in_seconds": round(pause, 1)},
+                )
+                connection.close()
+                self._stopping.wait(pause)
+            finally:
+                if publisher:
+                    publisher.close()
+        connection.close()
+
+    def _serve(self, publisher: Publisher) -> None:
+        while not self._stopping.is_set():
+            self._beat()
+            if publish_batch(publisher, at=timezone.now()) < BATCH:
+                self._prune()
+                self._wait_for_rows()
+
+    def _listen(self) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"LISTEN {CHANNEL}")
+
+    def _wait_for_rows(self) -> None:
+        """Returns when a transaction has recorded an event, or after the polling interval."""
+        raw = connection.connection
+        with connection.wrap_database_errors:
+            raw.poll()
+            if not raw.notifies:
+                select.select([raw], [], [], POLL_SECONDS)
+                raw.poll()
+        raw.notifies.clear()
+
+    def _prune(self) -> None:
+        if time.monotonic() - self._pruned_at > PRUNE_INTERVAL_SECONDS:
+            self._pruned_at = time.monotonic()
+            oldest = timezone.now() - timedelta(days=settings.OUTBOX_RETENTION_DAYS)
+            OutboxMessage.objects.filter(published_at__lt=oldest).delete()
+
+    def _beat(self) -> None:
+        Path(settings.HEARTBEAT_FILE).touch()
+
+
+def publish_batch(publisher: Publisher, *, at: datetime) -> int:
+    """Publishes up to BATCH rows that are due, in one transaction, and returns how many it took.
+
+    A row whose event no queue takes yet stays unpublished and is tried again a little later. Raises what
+    `Publisher.publish` raises; then nothing is marked.
+    """
+    with transaction.atomic():
+        due = OutboxMessage.objects.filter(published_at__isnull=True, available_at__lte=at)
+        rows = list(due.select_for_update(skip_locked=True).order_by("available_at", "id")[:BATCH])
+        if not rows:
+            return 0
+        returned = publisher.publish(rows)
+        confirmed = [row.pk for row in rows if row.body["id"] not in returned]
+        OutboxMessage.objects.filter(pk__in=confirmed).update(published_at=timezone.now())
+        if returned:
+            waiting = [row.pk for row in rows if row.body["id"] in returned]
+            OutboxMessage.objects.filter(pk__in=waiting).update(available_at=timezone.now() + RETURNED_DELAY)
+            logger.warning("no queue takes these events yet", extra={"count": len(waiting)})
+    return len(rows)

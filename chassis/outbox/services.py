@@ -1,0 +1,46 @@
+"""Writing to the outbox."""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, ClassVar, Protocol
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils import timezone
+
+from chassis import events
+from chassis.outbox.models import OutboxMessage
+
+CHANNEL = "outbox"
+
+
+class Event(Protocol):
+    """A frozen dataclass that a service publishes: its fields are the event's data."""
+
+    type: ClassVar[str]
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def subject(self) -> str:
+        """What the event is about, such as `users/1`."""
+
+
+def record(event: Event, *, at: datetime | None = None) -> OutboxMessage:
+    """Stores the event in the caller's transaction and wakes the relays at its commit.
+
+    Raises TransactionManagementError when no transaction is open.
+    """
+    if not transaction.get_connection().in_atomic_block:
+        raise transaction.TransactionManagementError("outbox.record() needs an open transaction")
+    cloud_event = events.CloudEvent(
+        id=events.uuid7(),
+        source=f"/{settings.SERVICE}",
+        type=event.type,
+        time=at or timezone.now(),
+        subject=event.subject,
+        data=asdict(event),
+    )
+    message = OutboxMessage.objects.create(exchange=event.type, body=cloud_event.as_dict())
+    with connection.cursor() as cursor:
+        cursor.execute(f"NOTIFY {CHANNEL}")  # PostgreSQL delivers it at the commit, once for all of a transaction
+    return message

@@ -1,0 +1,91 @@
+"""The routes that every service has, below its prefix: liveness, readiness, OpenAPI and Swagger UI."""
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.urls import URLPattern, path
+from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
+from drf_spectacular.utils import extend_schema
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from rest_framework import serializers
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.renderers import TemplateHTMLRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from chassis import errors
+from chassis.openapi import problems
+
+
+class Status(serializers.Serializer):
+    status = serializers.CharField()
+
+
+class OpenToAll(APIView):
+    authentication_classes: list = []
+    permission_classes: list = []
+
+
+class Healthcheck(OpenToAll):
+    @extend_schema(operation_id="healthcheck", responses={200: Status}, tags=["operations"])
+    def get(self, request: Request) -> Response:
+        """Liveness: this process serves. Touches nothing else."""
+        return Response({"status": "alive"})
+
+
+class Ready(OpenToAll):
+    @extend_schema(operation_id="ready", responses={200: Status, **problems()}, tags=["operations"])
+    def get(self, request: Request) -> Response:
+        """Readiness: the database answers and its migrations have run. 503 says which of the two is missing."""
+        try:
+            check_migrations()
+        except DatabaseError as error:
+            raise errors.ServiceUnavailable("The database does not answer.") from error
+        return Response({"status": "ready"})
+
+
+_migrated = False
+
+
+def check_migrations() -> None:
+    """Returns when every migration has run. Raises ServiceUnavailable when not, DatabaseError without a database."""
+    global _migrated
+    if _migrated:  # migrations are not undone under a running process
+        connection.ensure_connection()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        return
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        raise errors.ServiceUnavailable("The database's migrations have not run yet.")
+    _migrated = True
+
+
+class _Document(SpectacularAPIView):
+    content_negotiation_class = DefaultContentNegotiation
+
+
+class OpenAPIJSON(_Document):
+    renderer_classes = [OpenApiJsonRenderer]
+
+
+class OpenAPIYAML(_Document):
+    renderer_classes = [OpenApiYamlRenderer]
+
+
+class SwaggerUI(SpectacularSwaggerView):
+    content_negotiation_class = DefaultContentNegotiation
+    renderer_classes = [TemplateHTMLRenderer]
+
+
+def shared_routes() -> list[URLPattern]:
+    """The URL patterns to put below the service's prefix."""
+    hidden = extend_schema(exclude=True)
+    return [
+        path("healthcheck", Healthcheck.as_view(), name="healthcheck"),
+        path("ready", Ready.as_view(), name="ready"),
+        path("openapi.json", hidden(OpenAPIJSON).as_view(), name="openapi-json"),
+        path("openapi.yaml", hidden(OpenAPIYAML).as_view(), name="openapi-yaml"),
+        path("docs", SwaggerUI.as_view(url=f"/{settings.SERVICE}/openapi.json"), name="docs"),
+    ]

@@ -1,0 +1,214 @@
+"""Reading the environment, and the Django settings that every service shares.
+
+Follows the twelve-factor app (https://12factor.net/config): each service reads every variable once, in its own settings
+module, through `Environment`. `NAME_FILE` may name a file that holds the value of `NAME`, as container secrets do.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import environ
+
+from chassis import logs
+
+MAXIMUM_BODY_BYTES = 64 * 1024
+REQUIRED: Any = object()
+
+
+class ConfigurationError(SystemExit):
+    """The environment does not allow the service to start. Ends the process with a message instead of a traceback."""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One environment variable: what it is called, what it may hold, and what it means."""
+
+    name: str
+    kind: str
+    default: Any
+    meaning: str
+
+
+class Environment:
+    """Reads a service's variables and remembers them, so that documentation can list what the code really reads.
+
+    Every reader raises ConfigurationError, which names the variable, when it is missing without a default or is no such
+    value.
+    """
+
+    def __init__(self, service: str) -> None:
+        self.service = service
+        self.variables: list[Variable] = []
+        self._environ = environ.FileAwareEnv()
+
+    def text(self, name: str, meaning: str, default: Any = REQUIRED) -> str:
+        """A string with white space at its ends removed."""
+        return self._read("text", name, meaning, default, lambda: self._environ.str(name).strip())
+
+    def secret(self, name: str, meaning: str, minimum_length: int = 32) -> str:
+        """A secret: it has no default, and a short one is refused."""
+        value = self._read("secret", name, meaning, REQUIRED, lambda: self._environ.str(name).strip())
+        if len(value) < minimum_length:
+            self._refuse(name, f"needs at least {minimum_length} characters, it has {len(value)}", meaning)
+        return value
+
+    def integer(self, name: str, meaning: str, default: Any = REQUIRED, minimum: int = 0, maximum: int = 2**31) -> int:
+        """A whole number from `minimum` to `maximum`."""
+        value = self._read("integer", name, meaning, default, lambda: int(self._environ.str(name)))
+        if not minimum <= value <= maximum:
+            self._refuse(name, f"must lie between {minimum} and {maximum}, it is {value}", meaning)
+        return value
+
+    def number(self, name: str, meaning: str, default: Any = REQUIRED) -> float:
+        """A number that is not negative."""
+        value = self._read("number", name, meaning, default, lambda: float(self._environ.str(name)))
+        if not 0 <= value < float("inf"):
+            self._refuse(name, f"must not be negative or infinite, it is {value}", meaning)
+        return value
+
+    def boolean(self, name: str, meaning: str, default: Any = REQUIRED) -> bool:
+        """`true` or `false`."""
+
+        def read() -> bool:
+            words = {"true": True, "false": False}
+            return words[self._environ.str(name).strip().lower()]
+
+        return self._read("true or false", name, meaning, default, read)
+
+    def choice(self, name: str, meaning: str, choices: list[str], default: Any = REQUIRED) -> str:
+        """One of `choices`."""
+        value = self.text(name, meaning, default)
+        if value not in choices:
+            self._refuse(name, f"must be one of {', '.join(choices)}, it is {value!r}", meaning)
+        return value
+
+    def url(self, name: str, meaning: str, schemes: list[str], default: Any = REQUIRED) -> str:
+        """A URL with one of `schemes`. Its value is never shown, because it may hold a password."""
+        value = self.text(name, meaning, default)
+        if value.partition("://")[0] not in schemes:
+            self._refuse(name, f"must be a URL that starts with {' or '.join(f'{s}://' for s in schemes)}", meaning)
+        return value
+
+    def database(self, name: str, meaning: str) -> dict[str, Any]:
+        """A Django database configuration from a `postgres://` URL."""
+        self.url(name, meaning, schemes=["postgres", "postgresql"])
+        try:
+            return dict(self._environ.db_url(name))
+        except (ValueError, environ.ImproperlyConfigured):
+            self._refuse(name, "is no database URL like postgres://user:password@host:5432/name", meaning)
+
+    def email(self, name: str, meaning: str) -> dict[str, Any]:
+        """Django's EMAIL_* settings from an `smtp://`, `smtp+tls://` or `smtp+ssl://` URL."""
+        self.url(name, meaning, schemes=["smtp", "smtp+tls", "smtp+ssl"])
+        try:
+            return {key: value for key, value in self._environ.email_url(name).items() if key.startswith("EMAIL_")}
+        except (ValueError, environ.ImproperlyConfigured):
+            self._refuse(name, "is no mail server URL like smtp://user:password@host:587", meaning)
+
+    def _read(self, kind: str, name: str, meaning: str, default: Any, read: Any) -> Any:
+        self.variables.append(Variable(name, kind, default, meaning))
+        try:
+            value = read()
+        except environ.ImproperlyConfigured:
+            if default is REQUIRED:
+                self._refuse(name, "is not set", meaning)
+            return default
+        except (ValueError, KeyError):
+            self._refuse(name, f"is no valid value ({kind})", meaning)
+        except OSError as error:
+            self._refuse(f"{name}_FILE", f"cannot be read: {error.strerror}", meaning)
+        if value == "":
+            if default is REQUIRED:
+                self._refuse(name, "is empty", meaning)
+            return default
+        return value
+
+    def _refuse(self, name: str, problem: str, meaning: str) -> Any:
+        raise ConfigurationError(f"{self.service} cannot start: {name} {problem}. It is: {meaning}")
+
+
+def shared_settings(environment: Environment, *, import_root: str, applications: list[str]) -> dict[str, Any]:
+    """The Django settings that are the same in every service; a service adds its own below them."""
+    prefix = environment.service
+    log_level = environment.choice(
+        "LOG_LEVEL", "how much is logged", ["DEBUG", "INFO", "WARNING", "ERROR"], default="INFO"
+    )
+    log_format = environment.choice("LOG_FORMAT", "json, or text for people", ["json", "text"], default="json")
+    database = environment.database("DATABASE_URL", "this service's own PostgreSQL, postgres://user:password@host/name")
+    database |= {
+        "CONN_MAX_AGE": None,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {"connect_timeout": 2, "application_name": prefix, "options": "-c statement_timeout=10000"},
+    }
+    return {
+        "SECRET_KEY": environment.secret("SECRET_KEY", "Django's key for signing; random, at least 32 characters"),
+        "SERVICE": prefix,
+        "BROKER_URL": environment.url("BROKER_URL", "RabbitMQ, amqp://user:password@host:5672/%2F", ["amqp", "amqps"]),
+        "HEARTBEAT_FILE": environment.text(
+            "HEARTBEAT_FILE", "the file that a relay or worker touches while it is alive", default="/tmp/heartbeat"
+        ),
+        "TOKEN_ISSUER": environment.text("TOKEN_ISSUER", "the `iss` of every token", default="tessera"),
+        "OUTBOX_RETENTION_DAYS": environment.integer(
+            "OUTBOX_RETENTION_DAYS", "how long a published event is kept", default=7, minimum=1
+        ),
+        "DEBUG": False,
+        # No response is built from the Host header (links are relative), and probes call by address.
+        "ALLOWED_HOSTS": ["*"],
+        "ROOT_URLCONF": f"{import_root}.urls",
+        "WSGI_APPLICATION": f"{import_root}.wsgi.application",
+        "DATABASES": {"default": database},
+        "DEFAULT_AUTO_FIELD": "django.db.models.BigAutoField",
+        "USE_TZ": True,
+        "TIME_ZONE": "UTC",
+        "LANGUAGE_CODE": "en",
+        "APPEND_SLASH": False,
+        "DATA_UPLOAD_MAX_MEMORY_SIZE": MAXIMUM_BODY_BYTES,
+        "STATIC_URL": f"/{prefix}/static/",
+        "WHITENOISE_USE_FINDERS": True,
+        "WHITENOISE_AUTOREFRESH": False,
+        "INSTALLED_APPS": [
+            "django.contrib.staticfiles",
+            "rest_framework",
+            "drf_spectacular",
+            "drf_spectacular_sidecar",
+            *applications,
+        ],
+        "MIDDLEWARE": [
+            "chassis.http.RequestMiddleware",
+            "django.middleware.security.SecurityMiddleware",
+            "whitenoise.middleware.WhiteNoiseMiddleware",
+        ],
+        "TEMPLATES": [
+            {
+                "BACKEND": "django.template.backends.django.DjangoTemplates",
+                "APP_DIRS": True,
+                "OPTIONS": {"builtins": []},
+            }
+        ],
+        "SECURE_REFERRER_POLICY": "no-referrer",
+        "REST_FRAMEWORK": {
+            "DEFAULT_AUTHENTICATION_CLASSES": ["chassis.tokens.BearerAuthentication"],
+            "DEFAULT_PERMISSION_CLASSES": ["chassis.tokens.IsPerson"],
+            "DEFAULT_PARSER_CLASSES": ["chassis.http.StrictJSONParser"],
+            "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+            "DEFAULT_CONTENT_NEGOTIATION_CLASS": "chassis.http.AlwaysJSON",
+            "DEFAULT_PAGINATION_CLASS": "chassis.pagination.KeysetPagination",
+            "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+            "EXCEPTION_HANDLER": "chassis.errors.answer_problem",
+            "UNAUTHENTICATED_USER": None,
+            "UNAUTHENTICATED_TOKEN": None,
+        },
+        "SPECTACULAR_SETTINGS": {
+            "TITLE": prefix,
+            "VERSION": "0.1.0",
+            "OAS_VERSION": "3.1.0",
+            "SERVE_INCLUDE_SCHEMA": False,
+            "SERVE_AUTHENTICATION": [],
+            "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+            "SWAGGER_UI_DIST": "SIDECAR",
+            "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+            "COMPONENT_SPLIT_REQUEST": True,
+            "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+        },
+        "LOGGING": logs.configuration(level=log_level, style=log_format, service=prefix),
+    }

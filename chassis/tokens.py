@@ -1,0 +1,203 @@
+"""Access tokens (RFC 9068-style JWTs, ES256) verified locally, from keys that auth-ms publishes (RFC 7517)."""
+
+import threading
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import jwt
+import requests
+from django.conf import settings
+from django.utils.module_loading import import_string
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from chassis.errors import ServiceUnavailable
+
+ALGORITHM = "ES256"
+PERSON_AUDIENCE = "tessera"
+SERVICE_SCOPE = "service"
+ADMIN_SCOPE = "admin"
+CLOCK_SKEW_SECONDS = 5
+MAXIMUM_TOKEN_LENGTH = 4096
+
+
+@dataclass(frozen=True, kw_only=True)
+class Principal:
+    """Who calls: a person (`user_id` is set) or another service of Tessera."""
+
+    subject: str
+    user_id: int | None
+    session_id: int | None
+    scopes: frozenset[str]
+
+    # Django REST framework asks this of whatever stands at `request.user`.
+    is_authenticated = True
+
+    @property
+    def is_service(self) -> bool:
+        return self.user_id is None
+
+    @property
+    def is_admin(self) -> bool:
+        return not self.is_service and ADMIN_SCOPE in self.scopes
+
+    def may_act_for(self, user_id: int) -> bool:
+        """True for the user itself and for admins."""
+        return self.is_admin or (self.user_id is not None and self.user_id == user_id)
+
+
+class UnknownKey(Exception):
+    """No key of this `kid` is published."""
+
+
+class KeySource(Protocol):
+    """Where public keys come from: over HTTP, or in auth-ms from its own database."""
+
+    def key(self, kid: str) -> jwt.PyJWK:
+        """The key called `kid`. Raises UnknownKey or ServiceUnavailable."""
+
+
+class PublishedKeys:
+    """The JWKS of auth-ms, cached. Keys outlive an outage of auth-ms: known ones are used while it does not answer.
+
+    A `kid` that is not known is asked for at once, because keys rotate, but at most every few seconds, so that forged
+    tokens cannot make this service flood auth-ms.
+    """
+
+    MAXIMUM_AGE_SECONDS = 300
+    MINIMUM_INTERVAL_SECONDS = 2
+    TIMEOUT_SECONDS = (1, 2)
+
+    def __init__(self, url: str | None = None) -> None:
+        self.url = url or settings.JWKS_URL
+        self._lock = threading.Lock()
+        self._keys: dict[str, jwt.PyJWK] = {}
+        self._fetched_at = self._asked_at = -float("inf")
+
+    def key(self, kid: str) -> jwt.PyJWK:
+        """The key called `kid`. Raises UnknownKey, or ServiceUnavailable when no keys could be had yet."""
+        now = time.monotonic()
+        if kid not in self._keys or now - self._fetched_at > self.MAXIMUM_AGE_SECONDS:
+            with self._lock:  # one thread asks, the others wait for its answer
+                if now > self._asked_at and now - self._asked_at > self.MINIMUM_INTERVAL_SECONDS:
+                    self._fetch()
+        if kid in self._keys:
+            return self._keys[kid]
+        if not self._keys:
+            raise ServiceUnavailable("The keys that verify tokens cannot be fetched from auth-ms.")
+        raise UnknownKey(kid)
+
+    def _fetch(self) -> None:
+        try:
+            answer = requests.get(self.url, timeout=self.TIMEOUT_SECONDS)
+            answer.raise_for_status()
+            self._keys = {key.key_id: key for key in jwt.PyJWKSet.from_dict(answer.json()).keys if key.key_id}
+            self._fetched_at = time.monotonic()
+        except (requests.RequestException, ValueError, jwt.PyJWTError):
+            pass  # what is known stays in use; without any key, `key` says so
+        finally:
+            self._asked_at = time.monotonic()
+
+
+def verify(token: str, *, keys: KeySource, audiences: list[str]) -> Principal:
+    """Who the bearer of `token` is. Raises AuthenticationFailed, or ServiceUnavailable when no key can be had."""
+    if len(token) > MAXIMUM_TOKEN_LENGTH:
+        raise AuthenticationFailed("The access token is too long.")
+    try:
+        header = jwt.get_unverified_header(token)
+        if header.get("alg") != ALGORITHM or not isinstance(header.get("kid"), str):
+            raise AuthenticationFailed("The access token is not signed as this service expects.")
+        claims = jwt.decode(
+            token,
+            keys.key(header["kid"]),
+            algorithms=[ALGORITHM],
+            audience=audiences,
+            issuer=settings.TOKEN_ISSUER,
+            leeway=CLOCK_SKEW_SECONDS,
+            options={"require": ["iss", "sub", "aud", "exp", "iat", "jti"]},
+        )
+        return _principal(claims)
+    except jwt.ExpiredSignatureError as error:
+        raise AuthenticationFailed("The access token has expired.") from error
+    except (jwt.PyJWTError, UnknownKey, ValueError, KeyError) as error:
+        raise AuthenticationFailed("The access token is not valid.") from error
+
+
+def _principal(claims: dict[str, Any]) -> Principal:
+    scopes = frozenset(str(claims.get("scope", "")).split())
+    if SERVICE_SCOPE in scopes:
+        return Principal(subject=claims["sub"], user_id=None, session_id=None, scopes=scopes)
+    return Principal(
+        subject=claims["sub"], user_id=int(claims["sub"]), session_id=int(claims["sid"]), scopes=scopes
+    )
+
+
+class BearerAuthentication(BaseAuthentication):
+    """`Authorization: Bearer <access token>` (RFC 6750) of a person.
+
+    The keys come from the class or factory that the setting TOKEN_KEYS names.
+    """
+
+    @property
+    def audiences(self) -> list[str]:
+        return [PERSON_AUDIENCE]
+
+    @cached_property
+    def _keys(self) -> KeySource:
+        return key_source()
+
+    def authenticate(self, request: Request) -> tuple[Principal, str] | None:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        principal = verify(token.strip(), keys=self._keys, audiences=self.audiences)
+        return principal, token
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="tessera"'
+
+
+class ServiceAuthentication(BearerAuthentication):
+    """The same for the token of another service, made out to this service."""
+
+    @property
+    def audiences(self) -> list[str]:
+        return [settings.SERVICE]
+
+
+_key_source: KeySource | None = None
+
+
+def key_source() -> KeySource:
+    """This process's one source of keys."""
+    global _key_source
+    if _key_source is None:
+        _key_source = import_string(settings.TOKEN_KEYS)()
+    return _key_source
+
+
+class IsPerson(BasePermission):
+    """Someone who has signed in."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return isinstance(request.user, Principal) and not request.user.is_service
+
+
+class IsAdmin(BasePermission):
+    """Someone who has signed in and is an admin."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return isinstance(request.user, Principal) and request.user.is_admin
+
+
+class IsService(BasePermission):
+    """Another service of Tessera."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return (
+            isinstance(request.user, Principal) and request.user.is_service and SERVICE_SCOPE in request.user.scopes
+        )

@@ -1,0 +1,1 @@
+"""Telling people what happened, over the media they can be reached by, and keeping record of it."""

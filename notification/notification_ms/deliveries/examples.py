@@ -1,0 +1,22 @@
+"""Examples for the OpenAPI document."""
+
+from drf_spectacular.utils import OpenApiExample
+
+NOTIFICATION = OpenApiExample(
+    "a mail that was sent",
+    value={
+        "id": 1,
+        "user_id": 1,
+        "event": "user_login_event",
+        "event_id": "0197a3c2-7d1e-7b4a-9c3f-5e8d2a1b0c4d",
+        "medium": "email",
+        "recipient": "ada@example.org",
+        "status": "sent",
+        "attempts": 1,
+        "last_error": "",
+        "created_at": "2026-01-31T12:00:00Z",
+        "sent_at": "2026-01-31T12:00:01Z",
+    },
+    response_only=True,
+    status_codes=["200"],
+)

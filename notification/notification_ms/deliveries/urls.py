@@ -1,0 +1,8 @@
+from django.urls import path
+
+from notification_ms.deliveries import views
+
+urlpatterns = [
+    path("notifications", views.NotificationCollection.as_view(), name="notifications"),
+    path("notifications/<int:notification_id>", views.NotificationDetail.as_view(), name="notification"),
+]

@@ -1,0 +1,50 @@
+"""One class a path; each method makes one call into the domain."""
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from chassis.errors import Problem
+from chassis.openapi import problems
+from chassis.pagination import NewestFirst
+from notification_ms.deliveries import examples, selectors, serializers
+
+
+class NotificationNotFound(Problem):
+    status = 404
+    title = "Notification not found"
+
+
+class NotificationCollection(APIView):
+    pagination_class = NewestFirst
+
+    @extend_schema(
+        operation_id="list_notifications",
+        parameters=[serializers.NotificationFilter],
+        responses={200: serializers.NotificationOutput(many=True), **problems(400, 401, 403)},
+        examples=[examples.NOTIFICATION],
+        tags=["notifications"],
+    )
+    def get(self, request: Request) -> Response:
+        """List the caller's notifications, newest first; for admins, everybody's."""
+        given = serializers.NotificationFilter(data=request.query_params)
+        given.is_valid(raise_exception=True)
+        pages = self.pagination_class()
+        rows = pages.paginate_queryset(selectors.notifications_for(request.user, **given.validated_data), request)
+        return pages.get_paginated_response(serializers.NotificationOutput(rows, many=True).data)
+
+
+class NotificationDetail(APIView):
+    @extend_schema(
+        operation_id="get_notification",
+        responses={200: serializers.NotificationOutput, **problems(401, 403, 404)},
+        examples=[examples.NOTIFICATION],
+        tags=["notifications"],
+    )
+    def get(self, request: Request, notification_id: int) -> Response:
+        """Read one notification: the caller's own, or as an admin anybody's."""
+        delivery = selectors.notifications_for(request.user, id=notification_id).first()
+        if delivery is None:
+            raise NotificationNotFound
+        return Response(serializers.NotificationOutput(delivery).data)

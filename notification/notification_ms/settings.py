@@ -1,0 +1,33 @@
+"""Every variable that notification-ms reads, with its default and meaning."""
+
+from chassis.settings import Environment, shared_settings
+
+environment = Environment("notification-ms")
+
+globals().update(
+    shared_settings(environment, import_root="notification_ms", applications=["notification_ms.deliveries"])
+)
+
+TOKEN_KEYS = "chassis.tokens.PublishedKeys"
+JWKS_URL = environment.url("JWKS_URL", "where auth-ms publishes its keys", schemes=["http", "https"])
+
+globals().update(environment.email("EMAIL_URL", "the mail server, smtp://user:password@host:587 (also smtp+tls://)"))
+EMAIL_TIMEOUT = environment.integer(
+    "EMAIL_TIMEOUT", "seconds to wait for the mail server", default=10, minimum=1, maximum=60
+)
+DEFAULT_FROM_EMAIL = environment.text(
+    "EMAIL_FROM", "who the mail comes from", default="Tessera <no-reply@tessera.example>"
+)
+SMS_URL = environment.text(
+    "SMS_URL",
+    "the Apprise URL that sends a text message, with {phone} where the number belongs: twilio://sid:token@from/{phone}",
+)
+QUEUE_TYPE = environment.choice(
+    "QUEUE_TYPE", "quorum where the broker has three nodes", choices=["classic", "quorum"], default="classic"
+)
+DELIVERY_ATTEMPTS = environment.integer(
+    "DELIVERY_ATTEMPTS", "how often a delivery is tried before it is given to the dead letters", default=12, minimum=1
+)
+SEND_DELAY_SECONDS = environment.number(
+    "SEND_DELAY_SECONDS", "makes every sending slower, for experiments", default=0.0
+)

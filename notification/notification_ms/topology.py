@@ -1,0 +1,37 @@
+"""The queues of notification-ms: one for each event and medium, named `<what>_<medium>_notification`."""
+
+from dataclasses import dataclass
+
+from chassis.consuming import EventQueue
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """A medium that tells of an event, and the queue it takes the event from."""
+
+    event_type: str
+    medium: str
+    queue: str
+
+
+SUBSCRIPTIONS = [
+    Subscription("user_login_event", "email", "login_email_notification"),
+    Subscription("user_login_event", "sms", "login_sms_notification"),
+    Subscription("new_user_event", "email", "new_user_email_notification"),
+]
+
+MEDIA = sorted({subscription.medium for subscription in SUBSCRIPTIONS})
+
+
+def queue_name(*, event_type: str, medium: str) -> str:
+    """The queue of an event and a medium. Raises KeyError when the medium does not tell of that event."""
+    return {(each.event_type, each.medium): each.queue for each in SUBSCRIPTIONS}[event_type, medium]
+
+
+def queues_of(*, medium: str, queue_type: str) -> list[EventQueue]:
+    """The queues that a worker of `medium` serves."""
+    return [
+        EventQueue.named(each.queue, event_type=each.event_type, queue_type=queue_type)
+        for each in SUBSCRIPTIONS
+        if each.medium == medium
+    ]

@@ -1,0 +1,26 @@
+"""Valid defaults; a test says only what matters to it."""
+
+import json
+from typing import Any
+
+from users_ms.accounts import services
+from users_ms.accounts.models import User
+
+PASSWORD = "correct horse battery"
+
+
+def sign_up(**changes: Any) -> dict[str, Any]:
+    """Arguments for `client.post` or `put` that sign Ada up; a change to None leaves the field out."""
+    fields = {"name": "Ada", "surname": "Lovelace", "email": "ada@example.org", "password": PASSWORD} | changes
+    return as_json({name: value for name, value in fields.items() if value is not None})
+
+
+def as_json(value: Any) -> dict[str, Any]:
+    """Arguments for the test client that send `value` as a JSON body."""
+    return {"data": json.dumps(value), "content_type": "application/json"}
+
+
+def a_user(**changes: Any) -> User:
+    """A stored user."""
+    fields = {"name": "Ada", "surname": "Lovelace", "email": "ada@example.org", "password": PASSWORD} | changes
+    return services.create_user(**fields)

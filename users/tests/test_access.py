@@ -1,0 +1,120 @@
+"""Only the user itself or an admin sees or changes a user; nothing but the internal route returns a password hash."""
+
+import pytest
+
+from users.tests.builders import a_user, as_json
+from users_ms.accounts.models import User
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_user_reads_itself(caller):
+    user = a_user()
+
+    by_id = caller(user_id=user.id).get(f"/users-ms/users/{user.id}")
+    by_token = caller(user_id=user.id).get("/users-ms/users/me")
+
+    assert by_id.status_code == by_token.status_code == 200
+    assert by_id.json() == by_token.json()
+    assert by_id.json()["email"] == "ada@example.org"
+
+
+@pytest.mark.parametrize("method", ["get", "put", "patch", "delete"])
+def test_somebody_elses_id_is_as_unknown_as_one_that_does_not_exist(caller, method):
+    user = a_user()
+    stranger = caller(user_id=user.id + 1)
+
+    others = getattr(stranger, method)(f"/users-ms/users/{user.id}", **as_json({"name": "Eve"}))
+    nobodys = getattr(stranger, method)(f"/users-ms/users/{user.id + 2}", **as_json({"name": "Eve"}))
+
+    assert others.status_code == nobodys.status_code == 404
+    assert others.json()["detail"] == nobodys.json()["detail"]
+    assert User.objects.get().name == "Ada"
+
+
+@pytest.mark.parametrize("method", ["get", "put", "patch", "delete"])
+def test_without_a_token_nothing_is_seen_or_changed(client, method):
+    user = a_user()
+
+    answer = getattr(client, method)(f"/users-ms/users/{user.id}", **as_json({"name": "Eve"}))
+
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    assert User.objects.get().name == "Ada"
+
+
+def test_an_admin_reads_changes_and_deletes_anyone(caller):
+    user = a_user()
+    admin = caller(user_id=user.id + 1, admin=True)
+
+    assert admin.get(f"/users-ms/users/{user.id}").status_code == 200
+    assert admin.patch(f"/users-ms/users/{user.id}", **as_json({"name": "Augusta"})).json()["name"] == "Augusta"
+    assert admin.delete(f"/users-ms/users/{user.id}").status_code == 204
+    assert not User.objects.exists()
+
+
+@pytest.mark.parametrize("admin", [False, True])
+def test_only_admins_list_users(caller, admin):
+    user = a_user()
+
+    answer = caller(user_id=user.id, admin=admin).get("/users-ms/users")
+
+    assert answer.status_code == (200 if admin else 403)
+
+
+def test_a_user_cannot_make_itself_an_admin(caller):
+    user = a_user()
+
+    answer = caller(user_id=user.id).patch(f"/users-ms/users/{user.id}", **as_json({"is_admin": True, "name": "Eve"}))
+
+    assert answer.json()["is_admin"] is False
+    assert not User.objects.get().is_admin
+
+
+def test_the_internal_route_tells_auth_ms_the_password_hash(auth_ms):
+    user = a_user()
+
+    answer = auth_ms.get("/users-ms/internal/credentials", {"email": "ADA@example.org"})
+
+    assert answer.status_code == 200
+    assert answer.json()["password_hash"] == user.password_hash
+    assert answer.json()["id"] == user.id
+
+
+def test_the_internal_route_does_not_know_everybody(auth_ms):
+    assert auth_ms.get("/users-ms/internal/credentials", {"email": "nobody@example.org"}).status_code == 404
+    assert auth_ms.get("/users-ms/internal/credentials").status_code == 400
+
+
+def test_the_internal_route_is_closed_to_people_even_to_admins(caller, client):
+    user = a_user()
+
+    for someone in (client, caller(user_id=user.id), caller(user_id=user.id, admin=True)):
+        answer = someone.get("/users-ms/internal/credentials", {"email": "ada@example.org"})
+
+        assert answer.status_code == 401
+        assert user.password_hash not in answer.content.decode()
+
+
+def test_a_service_token_for_another_service_opens_nothing(client, keys_of_the_tests):
+    token = keys_of_the_tests.service_token(audience="notification-ms")
+
+    answer = client.get(
+        "/users-ms/internal/credentials", {"email": "a@b.org"}, headers={"Authorization": f"Bearer {token}"}
+    )
+
+    assert answer.status_code == 401
+
+
+def test_a_service_token_is_no_persons_token(auth_ms):
+    user = a_user()
+
+    assert auth_ms.get(f"/users-ms/users/{user.id}").status_code == 401
+
+
+@pytest.mark.parametrize("identifier", ["0", "-1", "9223372036854775808", "abc", "1.5", "%00"])
+def test_an_id_that_cannot_be_is_not_found(caller, identifier):
+    answer = caller(user_id=1, admin=True).get(f"/users-ms/users/{identifier}")
+
+    assert answer.status_code == 404
+    assert answer.headers["Content-Type"] == "application/problem+json"

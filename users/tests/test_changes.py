@@ -1,0 +1,63 @@
+import pytest
+
+from users.tests.builders import a_user, as_json
+from users_ms.accounts.models import User
+
+pytestmark = pytest.mark.django_db
+
+
+def test_patch_changes_what_is_given_and_nothing_else(caller):
+    user = a_user(phone="+390612345678")
+
+    answer = caller(user_id=user.id).patch(f"/users-ms/users/{user.id}", **as_json({"surname": "King"}))
+
+    assert answer.status_code == 200
+    assert (answer.json()["surname"], answer.json()["phone"]) == ("King", "+390612345678")
+    assert User.objects.get().password_hash == user.password_hash
+
+
+def test_put_returns_what_is_left_out_to_its_default(caller):
+    user = a_user(phone="+390612345678", locale="it")
+    whole = {"name": "Ada", "surname": "King", "email": "ada@example.org"}
+
+    answer = caller(user_id=user.id).put(f"/users-ms/users/{user.id}", **as_json(whole))
+
+    assert answer.status_code == 200
+    assert (answer.json()["phone"], answer.json()["locale"]) == ("", "en")
+
+
+def test_put_needs_the_whole_user(caller):
+    user = a_user()
+
+    answer = caller(user_id=user.id).put(f"/users-ms/users/{user.id}", **as_json({"name": "Ada"}))
+
+    assert answer.status_code == 400
+    assert set(answer.json()["errors"]) == {"surname", "email"}
+
+
+def test_a_new_email_is_not_verified_yet(caller):
+    user = a_user()
+    User.objects.update(email_verified=True)
+
+    answer = caller(user_id=user.id).patch(f"/users-ms/users/{user.id}", **as_json({"email": "ada@example.net"}))
+
+    assert answer.json()["email_verified"] is False
+
+
+def test_an_email_that_another_user_has_is_refused(caller):
+    user = a_user()
+    a_user(email="grace@example.org")
+
+    answer = caller(user_id=user.id).patch(f"/users-ms/users/{user.id}", **as_json({"email": "Grace@example.org"}))
+
+    assert answer.status_code == 409
+    assert User.objects.get(id=user.id).email == "ada@example.org"
+
+
+def test_a_deleted_user_is_gone(caller):
+    user = a_user()
+    itself = caller(user_id=user.id)
+
+    assert itself.delete(f"/users-ms/users/{user.id}").status_code == 204
+    assert itself.get(f"/users-ms/users/{user.id}").status_code == 404
+    assert itself.get("/users-ms/users/me").status_code == 404

@@ -1,0 +1,80 @@
+import pytest
+
+from users.tests.builders import a_user
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def admin(caller):
+    return caller(user_id=1, admin=True)
+
+
+def names(answer):
+    return [user["name"] for user in answer.json()["results"]]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({}, ["Ada", "Grace", "Alan"]),
+        ({"email": "GRACE@example.org"}, ["Grace"]),
+        ({"name": "ada"}, ["Ada"]),
+        ({"surname": "HOPPER"}, ["Grace"]),
+        ({"name": "ada", "surname": "hopper"}, []),
+        ({"search": "A"}, ["Ada", "Alan"]),
+        ({"search": "turing@"}, ["Alan"]),
+        ({"search": "%"}, []),
+        ({"search": "' OR 1=1 --"}, []),
+    ],
+)
+def test_filters_do_not_regard_case_and_search_goes_by_prefix(admin, query, expected):
+    a_user(name="Ada", surname="Lovelace", email="ada@example.org")
+    a_user(name="Grace", surname="Hopper", email="grace@example.org")
+    a_user(name="Alan", surname="Mathison", email="turing@example.org")
+
+    answer = admin.get("/users-ms/users", query)
+
+    assert answer.status_code == 200
+    assert names(answer) == expected
+
+
+def test_pages_lead_forth_and_back_without_loss(admin):
+    for number in range(5):
+        a_user(name=f"u{number}", email=f"u{number}@example.org")
+
+    first = admin.get("/users-ms/users", {"limit": 2})
+    second = admin.get(first.json()["next"])
+    third = admin.get(second.json()["next"])
+    back = admin.get(third.json()["previous"])
+
+    assert [names(page) for page in (first, second, third, back)] == [["u0", "u1"], ["u2", "u3"], ["u4"], ["u2", "u3"]]
+    assert first.json()["previous"] is None
+    assert third.json()["next"] is None
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [
+        ("limit", "0"),
+        ("limit", "201"),
+        ("limit", "x"),
+        ("cursor", "after-x"),
+        ("cursor", "after-9223372036854775808"),
+        ("email", "a" * 255),
+        ("search", "\0"),
+    ],
+)
+def test_a_parameter_that_is_not_valid_is_named(admin, parameter, value):
+    answer = admin.get("/users-ms/users", {parameter: value})
+
+    assert answer.status_code == 400
+    assert list(answer.json()["errors"]) == [parameter]
+
+
+def test_a_list_takes_one_query(admin, django_assert_num_queries):
+    for number in range(3):
+        a_user(email=f"u{number}@example.org")
+
+    with django_assert_num_queries(1):
+        admin.get("/users-ms/users")

@@ -1,0 +1,130 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+
+from users.tests.builders import PASSWORD, a_user
+from users_ms.accounts.models import User
+
+
+def test_the_healthcheck_touches_no_database(client):
+    answer = client.get("/users-ms/healthcheck")  # without the mark, pytest-django refuses any query
+
+    assert answer.json() == {"status": "alive"}
+
+
+@pytest.mark.django_db
+def test_ready_with_a_migrated_database(client):
+    assert client.get("/users-ms/ready").status_code == 200
+
+
+def test_the_load_test_is_hidden_unless_it_is_enabled(client, settings):
+    settings.LOAD_TEST_ENABLED = False
+
+    assert client.get("/users-ms/load-test?n=10").status_code == 404
+
+
+@pytest.mark.parametrize(("n", "status"), [("10", 200), ("0", 200), ("-1", 400), ("36", 400), ("x", 400)])
+def test_the_load_test_computes_a_fibonacci_number(client, settings, n, status):
+    settings.LOAD_TEST_ENABLED = True
+
+    answer = client.get(f"/users-ms/load-test?n={n}")
+
+    assert answer.status_code == status
+    if n == "10":
+        assert answer.json() == {"n": 10, "fibonacci": 55}
+
+
+@pytest.mark.parametrize(("path", "status"), [("/", 404), ("/users-ms/nothing", 404), ("/users-ms/users/", 404)])
+def test_an_unknown_route_is_a_problem_document(client, path, status):
+    answer = client.get(path)
+
+    assert answer.status_code == status
+    assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+def test_a_wrong_method_is_a_problem_document(client):
+    answer = client.delete("/users-ms/healthcheck")
+
+    assert answer.status_code == 405
+    assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("path", ["openapi.json", "openapi.yaml", "docs"])
+def test_the_service_describes_itself(client, path):
+    assert client.get(f"/users-ms/{path}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"DATABASE_URL": None}, "DATABASE_URL is not set"),
+        ({"DATABASE_URL": "mysql://x"}, "DATABASE_URL must be a URL"),
+        ({"SECRET_KEY": None}, "SECRET_KEY is not set"),
+        ({"SECRET_KEY": "short"}, "SECRET_KEY needs at least"),
+        ({"JWKS_URL": None}, "JWKS_URL is not set"),
+        ({"BROKER_URL": None}, "BROKER_URL is not set"),
+        ({"BCRYPT_COST": "many"}, "BCRYPT_COST is no valid value"),
+        ({"LOAD_TEST_ENABLED": "perhaps"}, "LOAD_TEST_ENABLED is no valid value"),
+        ({"SECRET_KEY_FILE": "/nowhere"}, "SECRET_KEY_FILE cannot be read"),
+    ],
+)
+def test_a_variable_that_is_missing_or_wrong_stops_the_start_and_is_named(changes, named):
+    variables = {name: value for name, value in (dict(os.environ) | changes).items() if value is not None}
+
+    done = subprocess.run(
+        [sys.executable, "-m", "gunicorn", "--config", "python:chassis.gunicorn", "users_ms.wsgi"],
+        env=variables | {"BIND": "127.0.0.1:0"},
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert done.returncode != 0
+    assert f"users-ms cannot start: {named}" in done.stderr
+
+
+@pytest.mark.django_db
+def test_create_admin_takes_the_password_from_the_environment(monkeypatch, capsys):
+    monkeypatch.setenv("ADMIN_PASSWORD", PASSWORD)
+
+    call_command("create_admin", "--email", "root@example.org")
+
+    assert User.objects.get().is_admin
+    assert PASSWORD not in capsys.readouterr().out
+
+
+@pytest.mark.django_db
+def test_create_admin_takes_the_password_from_a_file(monkeypatch, tmp_path):
+    file = tmp_path / "password"
+    file.write_text(f"{PASSWORD}\n")
+    monkeypatch.setenv("ADMIN_PASSWORD_FILE", str(file))
+
+    call_command("create_admin", "--email", "root@example.org")
+
+    assert User.objects.get().is_admin
+
+
+@pytest.mark.django_db
+def test_create_admin_promotes_a_user_who_is_there():
+    a_user()
+
+    call_command("create_admin", "--email", "ADA@example.org")
+
+    assert User.objects.get().is_admin
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("email", ["nobody", "root@example.org"])
+def test_create_admin_refuses_what_it_cannot_use(monkeypatch, email):
+    monkeypatch.setenv("ADMIN_PASSWORD", "123")
+
+    with pytest.raises(CommandError):
+        call_command("create_admin", "--email", email)
+
+    assert not User.objects.exists()

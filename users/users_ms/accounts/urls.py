@@ -1,0 +1,11 @@
+from django.urls import path
+
+from users_ms.accounts import views
+
+urlpatterns = [
+    path("users", views.UserCollection.as_view(), name="users"),
+    path("users/me", views.CurrentUser.as_view(), name="current-user"),
+    path("users/<int:user_id>", views.UserDetail.as_view(), name="user"),
+    path("internal/credentials", views.InternalCredentials.as_view(), name="internal-credentials"),
+    path("load-test", views.LoadTest.as_view(), name="load-test"),
+]
