@@ -15,5 +15,5 @@ timeout = 30
 graceful_timeout = 25  # below Kubernetes' default grace period of 30 s
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None
 control_socket_disable = True
-accesslog = None  # chassis.http logs every request, with its id
+accesslog = None  # chassis.web logs every request, with its id
 limit_request_line = 8190

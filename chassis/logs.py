@@ -64,7 +64,7 @@ def configuration(*, level: str, style: str, service: str) -> dict[str, Any]:
         "root": {"handlers": ["standard"], "level": level},
         "loggers": {
             "django": {"handlers": [], "propagate": True},
-            # Every request is logged once, by chassis.http, with its outcome.
+            # Every request is logged once, by chassis.web, with its outcome.
             "django.request": {"level": "CRITICAL"},
             "django.server": {"handlers": [], "propagate": True},
             "gunicorn.error": {"handlers": [], "propagate": True},

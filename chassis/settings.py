@@ -174,7 +174,7 @@ def shared_settings(environment: Environment, *, import_root: str, applications:
             *applications,
         ],
         "MIDDLEWARE": [
-            "chassis.http.RequestMiddleware",
+            "chassis.web.RequestMiddleware",
             "django.middleware.security.SecurityMiddleware",
             "whitenoise.middleware.WhiteNoiseMiddleware",
         ],
@@ -189,9 +189,9 @@ def shared_settings(environment: Environment, *, import_root: str, applications:
         "REST_FRAMEWORK": {
             "DEFAULT_AUTHENTICATION_CLASSES": ["chassis.tokens.BearerAuthentication"],
             "DEFAULT_PERMISSION_CLASSES": ["chassis.tokens.IsPerson"],
-            "DEFAULT_PARSER_CLASSES": ["chassis.http.StrictJSONParser"],
+            "DEFAULT_PARSER_CLASSES": ["chassis.web.StrictJSONParser"],
             "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-            "DEFAULT_CONTENT_NEGOTIATION_CLASS": "chassis.http.AlwaysJSON",
+            "DEFAULT_CONTENT_NEGOTIATION_CLASS": "chassis.web.AlwaysJSON",
             "DEFAULT_PAGINATION_CLASS": "chassis.pagination.KeysetPagination",
             "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
             "EXCEPTION_HANDLER": "chassis.errors.answer_problem",

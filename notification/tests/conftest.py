@@ -1,8 +1,13 @@
-"""Fixtures of notification-ms's tests: callers with tokens signed by a key of the tests'."""
+"""Fixtures of notification-ms's tests: callers with tokens signed by a key of the tests', and a mail server."""
 
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterator
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any
 
 import pytest
+from aiosmtpd.controller import Controller
 from django.test import Client
 
 from chassis.tests.signing import SigningKeys
@@ -27,3 +32,42 @@ def caller() -> Callable[..., Client]:
 
     return make
 
+
+
+class MailServer:
+    """An SMTP server of the tests' own, which answers each mail with the next of `replies`, then with 250."""
+
+    def __init__(self) -> None:
+        self.replies: list[str] = []
+        self.mails: list[EmailMessage] = []
+        self.controller = Controller(self, hostname="127.0.0.1", port=_free_port())
+        self.controller.start()
+
+    def stop(self) -> None:
+        """From now on, connections are refused; a second call does nothing."""
+        self.controller.stop(no_assert=True)
+
+    @property
+    def port(self) -> int:
+        return int(self.controller.port)
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        if self.replies:
+            return self.replies.pop(0)
+        self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
+        return "250 OK"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def mail_server(settings: Any) -> Iterator[MailServer]:
+    server = MailServer()
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"  # pytest-django would keep mail in memory
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
+    yield server
+    server.stop()

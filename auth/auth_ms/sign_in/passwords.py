@@ -15,5 +15,5 @@ def matches(*, password: str, password_hash: str | None) -> bool:
 
 @cache
 def _dummy_hash() -> str:
-    salt = bcrypt.gensalt(settings.BCRYPT_COST).decode()
-    return hashers.BCryptSHA256PasswordHasher().encode("nobody has this password", salt)
+    salt = bcrypt.gensalt(settings.BCRYPT_COST)
+    return str(hashers.BCryptSHA256PasswordHasher().encode("nobody has this password", salt))

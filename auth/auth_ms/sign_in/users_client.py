@@ -59,7 +59,8 @@ def find_credentials(*, email: str) -> Credentials | None:
             answer = _get_credentials(email)
         if answer.status_code == 404:
             return None
-        answer.raise_for_status()
+        if answer.status_code != 200:
+            raise requests.HTTPError(f"users-ms answers {answer.status_code}")
         members = answer.json()
         return Credentials(**{field.name: members[field.name] for field in fields(Credentials)})
     except (requests.RequestException, KeyError, TypeError) as error:

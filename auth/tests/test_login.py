@@ -1,0 +1,182 @@
+import hashlib
+import json
+import time
+
+import jwt
+import pytest
+
+from auth.tests.builders import PASSWORD, credentials, login
+from auth_ms.sign_in.models import RefreshToken, Session
+from chassis.outbox.models import OutboxMessage
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ada(users_service):
+    users_service.users["ada@example.org"] = credentials()
+    return users_service
+
+
+def published_key(client):
+    return jwt.PyJWKSet.from_dict(client.get("/auth-ms/.well-known/jwks.json").json()).keys[0]
+
+
+def test_login_gives_an_access_token_that_the_published_key_verifies(client, ada):
+    answer = client.post("/auth-ms/auth/login", **login())
+
+    assert answer.status_code == 200
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.json()["token_type"] == "Bearer"
+    key = published_key(client)
+    token = answer.json()["access_token"]
+    claims = jwt.decode(token, key, algorithms=["ES256"], audience="tessera", issuer="tessera")
+    assert jwt.get_unverified_header(token)["kid"] == key.key_id
+    assert claims["sub"] == "7"
+    assert claims["sid"] == str(Session.objects.get().id)
+    assert claims["scope"] == ""
+    assert claims["exp"] - claims["iat"] == answer.json()["expires_in"]
+    assert claims["jti"]
+
+
+def test_an_admins_token_says_so(client, users_service):
+    users_service.users["ada@example.org"] = credentials(is_admin=True)
+
+    token = client.post("/auth-ms/auth/login", **login()).json()["access_token"]
+
+    assert jwt.decode(token, options={"verify_signature": False})["scope"] == "admin"
+
+
+def test_the_published_keys_hold_nothing_private(client):
+    [key] = client.get("/auth-ms/.well-known/jwks.json").json()["keys"]
+
+    assert set(key) == {"kty", "crv", "x", "y", "kid", "use", "alg"}
+
+
+def test_only_a_hash_of_the_refresh_token_is_stored(client, ada):
+    text = client.post("/auth-ms/auth/login", **login()).json()["refresh_token"]
+
+    stored = RefreshToken.objects.get()
+    assert bytes(stored.token_hash) == hashlib.sha256(text.encode()).digest()
+
+
+def test_login_announces_itself_with_all_that_the_notification_needs(client, ada):
+    client.post("/auth-ms/auth/login", headers={"User-Agent": "Firefox"}, REMOTE_ADDR="192.0.2.7", **login())
+
+    message = OutboxMessage.objects.get()
+    assert message.exchange == message.body["type"] == "user_login_event"
+    data = message.body["data"]
+    assert (data["user_id"], data["email"], data["address"], data["user_agent"]) == (
+        7,
+        "ada@example.org",
+        "192.0.2.7",
+        "Firefox",
+    )
+    assert "password" not in json.dumps(message.body)
+
+
+@pytest.mark.parametrize(
+    ("username", "password"), [("ada@example.org", "wrong"), ("nobody@example.org", PASSWORD), ("no address", "x")]
+)
+def test_a_wrong_password_and_an_unknown_email_get_the_same_answer(client, ada, username, password):
+    answer = client.post(
+        "/auth-ms/auth/login", headers={"X-Request-ID": "the-same-1"}, **login(username=username, password=password)
+    )
+
+    assert answer.status_code == 401
+    assert answer.json() == {
+        "type": "about:blank",
+        "title": "Wrong credentials",
+        "status": 401,
+        "detail": "The username or the password is wrong.",
+        "instance": "/auth-ms/auth/login",
+        "request_id": "the-same-1",
+    }
+    assert not Session.objects.exists()
+    assert not OutboxMessage.objects.exists()
+
+
+def test_an_unknown_email_costs_a_bcrypt_comparison_too(client, ada, monkeypatch):
+    compared = []
+    verify = "django.contrib.auth.hashers.BCryptSHA256PasswordHasher.verify"
+    monkeypatch.setattr(verify, lambda self, password, encoded: compared.append(encoded) or False)
+
+    client.post("/auth-ms/auth/login", **login(username="nobody@example.org"))
+
+    assert len(compared) == 1
+    assert compared[0].startswith("bcrypt_sha256$$2b$04$")
+
+
+def test_a_user_who_is_not_active_cannot_sign_in(client, users_service):
+    users_service.users["ada@example.org"] = credentials(is_active=False)
+
+    assert client.post("/auth-ms/auth/login", **login()).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("username", ""), ("username", 7), ("username", "a" * 255), ("password", ""), ("password", "a" * 201)],
+)
+def test_a_field_that_is_not_valid_is_named(client, users_service, field, value):
+    answer = client.post("/auth-ms/auth/login", **login(**{field: value}))
+
+    assert answer.status_code == 400
+    assert list(answer.json()["errors"]) == [field]
+
+
+def test_users_ms_down_is_503_with_a_time_to_try_again(client, users_service):
+    users_service.close()
+
+    answer = client.post("/auth-ms/auth/login", **login())
+
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_users_ms_slow_is_503_within_three_seconds(client, ada):
+    ada.delay_seconds = 4
+    started = time.monotonic()
+
+    answer = client.post("/auth-ms/auth/login", **login())
+
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"]
+    assert time.monotonic() - started < 3  # the contract's bound, not a measure of speed
+
+
+@pytest.mark.parametrize("status", [401, 403, 500, 502, 302])
+def test_users_ms_answering_something_else_is_503(client, ada, status):
+    ada.status = status
+
+    assert client.post("/auth-ms/auth/login", **login()).status_code == 503
+
+
+def test_a_connection_that_users_ms_has_closed_is_opened_again(client, ada):
+    ada.closes_connections = True
+
+    answers = [client.post("/auth-ms/auth/login", **login()).status_code for _ in range(3)]
+
+    assert answers == [200, 200, 200]
+
+
+def test_auth_ms_calls_users_ms_with_a_service_token_of_its_own(client, ada):
+    client.post("/auth-ms/auth/login", **login())
+
+    claims = jwt.decode(ada.tokens[0], published_key(client), algorithms=["ES256"], audience="users-ms")
+    assert (claims["sub"], claims["scope"]) == ("auth-ms", "service")
+
+
+def test_a_private_key_is_encrypted_in_the_database(client, ada):
+    from cryptography.hazmat.primitives.serialization import load_der_private_key
+
+    from auth_ms.sign_in.models import SigningKey
+
+    client.post("/auth-ms/auth/login", **login())
+
+    with pytest.raises(ValueError):  # noqa: PT011 - whatever the reason, it is no private key in the clear
+        load_der_private_key(bytes(SigningKey.objects.get().private_key_encrypted), password=None)
+
+
+def test_ready_and_healthcheck(client):
+    assert client.get("/auth-ms/healthcheck").status_code == 200
+    assert client.get("/auth-ms/ready").status_code == 200

@@ -1,0 +1,11 @@
+"""A service of the tests' own, to run what the chassis gives to every service."""
+
+from chassis.settings import Environment, shared_settings
+
+globals().update(
+    shared_settings(Environment("example-ms"), import_root="chassis.tests", applications=["chassis.outbox"])
+)
+
+TOKEN_KEYS = "chassis.tokens.PublishedKeys"
+JWKS_URL = "http://127.0.0.1:1/jwks.json"
+ROOT_URLCONF = "chassis.tests.urls"

@@ -1,0 +1,213 @@
+"""The outbox against a real PostgreSQL and a real RabbitMQ."""
+
+import threading
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import ClassVar
+
+import pytest
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils import timezone
+from kombu import Connection, Exchange, Queue
+
+from chassis.events import CloudEvent
+from chassis.outbox import relay, services
+from chassis.outbox.models import OutboxMessage
+from chassis.outbox.publisher import Publisher
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def event_class():
+    """An event of a kind, and so an exchange, that no other test uses."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class SomethingHappened:
+        type: ClassVar[str] = f"test_{uuid.uuid4().hex}_event"
+        number: int = 0
+
+        @property
+        def subject(self):
+            return f"things/{self.number}"
+
+    yield SomethingHappened
+    with Connection(settings.BROKER_URL) as broker:
+        broker.channel().exchange_delete(SomethingHappened.type)
+
+
+@pytest.fixture
+def queue(event_class):
+    """A queue bound to the event's exchange."""
+    with Connection(settings.BROKER_URL) as broker:
+        bound = Queue(f"{event_class.type}_queue", Exchange(event_class.type, type="fanout", durable=True))
+        bound = bound(broker.channel())
+        bound.declare()
+        yield bound
+        bound.delete()
+
+
+@pytest.fixture
+def publisher():
+    publisher = Publisher(settings.BROKER_URL)
+    yield publisher
+    publisher.close()
+
+
+def record(event):
+    with transaction.atomic():
+        return services.record(event)
+
+
+def publish(publisher, at=None):
+    return relay.publish_batch(publisher, at=at or timezone.now() + timedelta(seconds=1))
+
+
+def test_an_event_needs_a_transaction(event_class):
+    with pytest.raises(transaction.TransactionManagementError):
+        services.record(event_class())
+
+
+def test_an_event_of_a_transaction_that_fails_is_never_published(event_class, queue, publisher):
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        services.record(event_class())
+        1 / 0  # noqa: B018
+
+    assert publish(publisher) == 0
+    assert queue.get() is None
+
+
+def test_a_published_event_is_a_persistent_celery_task_with_a_cloud_event(event_class, queue, publisher):
+    row = record(event_class(number=7))
+
+    publish(publisher)
+
+    message = queue.get()
+    args, kwargs, _ = message.decode()
+    event = CloudEvent.parse(kwargs["event"])
+    assert args == []
+    assert (event.type, event.subject, event.data) == (event_class.type, "things/7", {"number": 7})
+    assert event.id.version == 7
+    assert message.headers["task"] == event_class.type
+    assert message.headers["id"] == str(event.id)
+    assert message.headers["kwargsrepr"] == "{}"
+    assert message.properties["delivery_mode"] == 2
+    assert OutboxMessage.objects.get(pk=row.pk).published_at is not None
+
+
+def test_an_event_that_no_queue_takes_waits_until_one_does(event_class, publisher):
+    row = record(event_class())
+    publish(publisher)
+    assert OutboxMessage.objects.get(pk=row.pk).published_at is None
+
+    with Connection(settings.BROKER_URL) as broker:
+        bound = Queue(f"{event_class.type}_late", Exchange(event_class.type, type="fanout", durable=True))
+        bound = bound(broker.channel())
+        bound.declare()
+        publish(publisher, at=timezone.now() + relay.RETURNED_DELAY)
+        message = bound.get()
+        bound.delete()
+
+    assert message is not None
+    assert OutboxMessage.objects.get(pk=row.pk).published_at is not None
+
+
+def test_events_that_no_queue_takes_do_not_hold_up_the_others(event_class, queue, publisher, monkeypatch):
+    monkeypatch.setattr(relay, "BATCH", 2)
+
+    @dataclass(frozen=True, kw_only=True)
+    class Unheard(event_class):
+        type: ClassVar[str] = f"{event_class.type}_unheard"
+
+    for _ in range(4):
+        record(Unheard())
+    record(event_class())
+
+    for _ in range(3):
+        publish(publisher)
+
+    assert queue.get() is not None
+    with Connection(settings.BROKER_URL) as broker:
+        broker.channel().exchange_delete(Unheard.type)
+
+
+def test_several_relays_publish_each_event_once(event_class, queue):
+    total = 250
+    with transaction.atomic():
+        for number in range(total):
+            services.record(event_class(number=number))
+
+    def run():
+        own = Publisher(settings.BROKER_URL)
+        while publish(own):
+            pass
+        own.close()
+        connection.close()
+
+    relays = [threading.Thread(target=run) for _ in range(3)]
+    for each in relays:
+        each.start()
+    for each in relays:
+        each.join(timeout=60)
+
+    numbers = []
+    while message := queue.get(no_ack=True):
+        numbers.append(message.decode()[1]["event"]["data"]["number"])
+    assert sorted(numbers) == list(range(total))
+    assert not OutboxMessage.objects.filter(published_at__isnull=True).exists()
+
+
+def test_a_connection_that_breaks_leaves_the_events_unpublished(event_class, queue, publisher):
+    row = record(event_class())
+    publisher._channel.connection.transport.sock.close()
+
+    with pytest.raises(OSError):
+        publish(publisher)
+
+    assert OutboxMessage.objects.get(pk=row.pk).published_at is None
+
+
+def test_a_running_relay_is_woken_by_the_commit(event_class, queue, tmp_path, settings, monkeypatch):
+    settings.HEARTBEAT_FILE = str(tmp_path / "heartbeat")
+    monkeypatch.setattr(relay, "POLL_SECONDS", 30.0)  # so that only the notification can be what wakes it
+    running = relay.Relay(lambda: Publisher(settings.BROKER_URL))
+    thread = threading.Thread(target=running.run)
+    thread.start()
+    try:
+        record(event_class())
+        first = wait_for_message(queue)
+        record(event_class())
+        second = wait_for_message(queue)
+    finally:
+        running.stop()
+        record(event_class())  # wakes it, so that it sees that it is to stop
+        thread.join(timeout=20)
+
+    assert first is not None
+    assert second is not None
+    assert not thread.is_alive()
+    assert (tmp_path / "heartbeat").exists()
+
+
+def wait_for_message(queue):
+    """The next message, or None after ten seconds."""
+    deadline = timezone.now() + timedelta(seconds=10)
+    while timezone.now() < deadline:
+        if message := queue.get(no_ack=True):
+            return message
+    return None
+
+
+def test_published_rows_are_pruned_by_the_time_of_their_publishing(event_class):
+    old, fresh, waiting = record(event_class()), record(event_class()), record(event_class())
+    OutboxMessage.objects.filter(pk=old.pk).update(published_at=timezone.now() - timedelta(days=8))
+    OutboxMessage.objects.filter(pk=fresh.pk).update(
+        published_at=timezone.now(), created_at=timezone.now() - timedelta(days=30)
+    )
+    OutboxMessage.objects.filter(pk=waiting.pk).update(created_at=timezone.now() - timedelta(days=30))
+
+    relay.Relay(lambda: None)._prune()
+
+    assert set(OutboxMessage.objects.values_list("pk", flat=True)) == {fresh.pk, waiting.pk}

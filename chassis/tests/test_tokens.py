@@ -1,0 +1,145 @@
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from rest_framework.exceptions import AuthenticationFailed
+
+from chassis import tokens
+from chassis.errors import ServiceUnavailable
+from chassis.tests.signing import SigningKeys
+
+KEYS = SigningKeys()
+
+
+def verify(token):
+    return tokens.verify(token, keys=KEYS, audiences=["tessera"])
+
+
+def test_a_good_token_tells_who_calls():
+    principal = verify(KEYS.person_token(user_id=7, admin=True))
+
+    assert (principal.user_id, principal.is_admin, principal.session_id) == (7, True, 1)
+    assert principal.may_act_for(8)
+
+
+def test_a_person_may_act_for_itself_alone():
+    principal = verify(KEYS.person_token(user_id=7))
+
+    assert principal.may_act_for(7)
+    assert not principal.may_act_for(8)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"exp": 1},
+        {"exp": None},
+        {"iat": 4102444800},
+        {"iss": "somebody"},
+        {"iss": None},
+        {"aud": "users-ms"},
+        {"aud": None},
+        {"jti": None},
+        {"sub": None},
+        {"sub": "not a number"},
+        {"sid": None},
+    ],
+)
+def test_a_token_with_a_wrong_or_missing_claim_is_refused(changes):
+    with pytest.raises(AuthenticationFailed):
+        verify(KEYS.person_token(user_id=7, **changes))
+
+
+def hs256_with_the_public_key() -> str:
+    public_key = KEYS.private_key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    header = jwt.utils.base64url_encode(json.dumps({"alg": "HS256", "kid": KEYS.kid, "typ": "JWT"}).encode())
+    payload = KEYS.person_token(user_id=7).split(".")[1].encode()
+    import hashlib
+    import hmac
+
+    signature = hmac.new(public_key, header + b"." + payload, hashlib.sha256).digest()
+    return (header + b"." + payload + b"." + jwt.utils.base64url_encode(signature)).decode()
+
+
+def unsigned() -> str:
+    header = jwt.utils.base64url_encode(json.dumps({"alg": "none", "kid": KEYS.kid}).encode()).decode()
+    return f"{header}.{KEYS.person_token(user_id=7).split('.')[1]}."
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "",
+        "x",
+        "a.b.c",
+        "ü.ü.ü",
+        "a" * 5000,
+        KEYS.person_token(user_id=7)[:-4],
+        KEYS.sign({"sub": "7", "aud": "tessera", "sid": "1"}, kid="unknown"),
+        SigningKeys().person_token(user_id=7),
+        hs256_with_the_public_key(),
+        unsigned(),
+    ],
+    ids=["empty", "text", "dots", "not-ascii", "long", "truncated", "unknown-kid", "other-key", "hs256", "none"],
+)
+def test_a_forged_token_is_refused(token):
+    with pytest.raises(AuthenticationFailed):
+        verify(token)
+
+
+@pytest.fixture
+def publisher():
+    """A web server that publishes the keys of the tests, and counts how often it is asked."""
+
+    class Handler(BaseHTTPRequestHandler):
+        asked = 0
+
+        def do_GET(self):
+            Handler.asked += 1
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps({"keys": [KEYS.members]}).encode())
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server, Handler
+    server.shutdown()
+    server.server_close()
+
+
+def test_published_keys_are_fetched_once_and_outlive_an_outage(publisher):
+    server, handler = publisher
+    keys = tokens.PublishedKeys(f"http://127.0.0.1:{server.server_port}/jwks.json")
+
+    assert keys.key(KEYS.kid).key_id == KEYS.kid
+    server.shutdown()
+    server.server_close()
+    keys._fetched_at = -float("inf")  # as if they had been fetched long ago
+    keys._asked_at = -float("inf")
+
+    assert keys.key(KEYS.kid).key_id == KEYS.kid
+    assert handler.asked == 1
+
+
+def test_forged_key_names_do_not_flood_auth_ms(publisher):
+    server, handler = publisher
+    keys = tokens.PublishedKeys(f"http://127.0.0.1:{server.server_port}/jwks.json")
+
+    for number in range(50):
+        with pytest.raises(tokens.UnknownKey):
+            keys.key(f"forged-{number}")
+
+    assert handler.asked == 1
+
+
+def test_without_any_key_the_answer_is_503():
+    with pytest.raises(ServiceUnavailable):
+        tokens.PublishedKeys("http://127.0.0.1:1/jwks.json").key("any")

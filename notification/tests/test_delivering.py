@@ -1,0 +1,158 @@
+"""Notices over a real SMTP connection."""
+
+import pytest
+
+from chassis.events import CloudEvent, InvalidEvent
+from notification.tests.builders import login_event, new_user_event
+from notification_ms.deliveries import services
+from notification_ms.deliveries.failures import PermanentFailure, TransientFailure
+from notification_ms.deliveries.media import Email, TextMessage
+from notification_ms.deliveries.models import Delivery
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_login_is_told_by_mail_with_when_where_and_which_device(mail_server):
+    delivery = services.notify(event=login_event(), medium=Email())
+
+    [mail] = mail_server.mails
+    text = mail.get_body(("plain",)).get_content()
+    assert mail["To"] == "ada@example.org"
+    assert mail["Subject"] == "New sign-in to your account"
+    assert "2026-01-31 13:00 Europe/Rome" in text
+    assert "192.0.2.7" in text
+    assert "Firefox" in text
+    assert "192.0.2.7" in mail.get_body(("html",)).get_content()
+    assert (delivery.status, delivery.attempts) == ("sent", 1)
+    assert delivery.sent_at is not None
+
+
+def test_the_mail_is_written_in_the_users_language(mail_server):
+    services.notify(event=login_event(locale="it-IT"), medium=Email())
+    services.notify(event=new_user_event(locale="de"), medium=Email())
+
+    assert [mail["Subject"] for mail in mail_server.mails] == ["Nuovo accesso al tuo account", "Welcome, Ada"]
+
+
+def test_an_event_that_comes_twice_is_sent_once(mail_server):
+    event = login_event()
+
+    services.notify(event=event, medium=Email())
+    services.notify(event=CloudEvent.parse(event.as_dict()), medium=Email())
+
+    assert len(mail_server.mails) == 1
+    assert Delivery.objects.count() == 1
+
+
+def test_every_attempt_has_the_same_message_id(mail_server):
+    event = login_event()
+    services.notify(event=event, medium=Email())
+    Delivery.objects.update(status="pending")  # as after a crash between sending and recording
+
+    services.notify(event=event, medium=Email())
+
+    first, second = (mail["Message-ID"] for mail in mail_server.mails)
+    assert first == second == f"<{event.id.hex}.email@tessera.invalid>"
+
+
+def test_what_a_user_writes_cannot_become_markup_or_a_header(mail_server):
+    services.notify(event=new_user_event(name="<script>x</script>"), medium=Email())
+    services.notify(event=login_event(user_agent="<img src=x>"), medium=Email())
+
+    for mail in mail_server.mails:
+        html = mail.get_body(("html",)).get_content()
+        assert "<script>" not in html
+        assert "<img" not in html
+
+
+@pytest.mark.parametrize("reply", ["451 try later", "421 closing", "452 full"])
+def test_an_answer_4yz_is_transient(mail_server, reply):
+    mail_server.replies = [reply]
+    event = login_event()
+
+    with pytest.raises(TransientFailure, match=reply[:3]):
+        services.notify(event=event, medium=Email())
+
+    delivery = Delivery.objects.get()
+    assert (delivery.status, delivery.attempts) == ("pending", 1)
+    assert services.notify(event=event, medium=Email()).status == "sent"
+
+
+def test_an_answer_5yz_is_permanent_and_its_reason_is_kept(mail_server):
+    mail_server.replies = ["550 no such mailbox"]
+
+    with pytest.raises(PermanentFailure):
+        services.notify(event=login_event(), medium=Email())
+
+    delivery = Delivery.objects.get()
+    assert delivery.status == "failed"
+    assert "550" in delivery.last_error
+
+
+def test_a_mail_server_that_is_away_is_transient(mail_server):
+    mail_server.stop()
+
+    with pytest.raises(TransientFailure):
+        services.notify(event=login_event(), medium=Email())
+
+
+def test_the_last_attempt_gives_up(mail_server, settings):
+    settings.DELIVERY_ATTEMPTS = 2
+    mail_server.replies = ["451 try later"] * 2
+    event = login_event()
+
+    with pytest.raises(TransientFailure):
+        services.notify(event=event, medium=Email())
+    with pytest.raises(PermanentFailure, match="given up after 2 attempts"):
+        services.notify(event=event, medium=Email())
+
+    assert Delivery.objects.get().status == "failed"
+
+
+def test_a_user_without_a_telephone_is_skipped_and_that_is_recorded():
+    delivery = services.notify(event=login_event(phone=""), medium=TextMessage())
+
+    assert (delivery.status, delivery.attempts) == ("skipped", 0)
+
+
+def test_a_text_message_goes_out_through_apprise(mail_server, settings):
+    settings.SMS_URL = (
+        f"mailto://127.0.0.1:{mail_server.port}/?from=sms@tessera.example&to={{phone}}@sms.tessera.example&mode=insecure"
+    )
+
+    delivery = services.notify(event=login_event(), medium=TextMessage())
+
+    [mail] = mail_server.mails
+    assert delivery.status == "sent"
+    assert "+390612345678@sms.tessera.example" in mail["To"]
+    assert "2026-01-31 13:00 Europe/Rome" in mail.as_string()
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        login_event(email=None),
+        login_event(user_id="7"),
+        login_event(logged_in_at="yesterday"),
+        CloudEvent(**(vars(login_event()) | {"type": "unheard_of_event"})),
+    ],
+)
+def test_an_event_without_what_its_text_needs_is_invalid(event):
+    with pytest.raises(InvalidEvent):
+        services.notify(event=event, medium=Email())
+
+    assert not Delivery.objects.exists()
+
+
+@pytest.mark.parametrize("time_zone", ["Mars/Olympus", "../etc/passwd", "", None])
+def test_an_unknown_time_zone_is_no_reason_not_to_tell(mail_server, time_zone):
+    services.notify(event=login_event(time_zone=time_zone), medium=Email())
+
+    assert "2026-01-31 12:00 UTC" in mail_server.mails[0].get_body(("plain",)).get_content()
+
+
+@pytest.mark.parametrize("attempts", [1, 5, 12, 1000])
+def test_the_backoff_doubles_up_to_a_bound(attempts):
+    longest = min(300, 2**attempts)
+
+    assert longest / 2 <= services.backoff_seconds(attempts=attempts) <= longest

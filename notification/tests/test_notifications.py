@@ -1,0 +1,89 @@
+import pytest
+
+from notification.tests.builders import a_delivery
+
+pytestmark = pytest.mark.django_db
+
+
+def ids(answer):
+    assert answer.status_code == 200
+    return [notification["id"] for notification in answer.json()["results"]]
+
+
+def test_a_person_sees_its_own_newest_first(caller):
+    first, _, last = a_delivery(user_id=7), a_delivery(user_id=8), a_delivery(user_id=7, medium="sms")
+
+    answer = caller(user_id=7).get("/notification-ms/notifications")
+
+    assert ids(answer) == [last.id, first.id]
+
+
+def test_an_admin_sees_all_and_filters(caller):
+    mine = a_delivery(user_id=7)
+    failed = a_delivery(user_id=8, status="failed", sent_at=None)
+    text = a_delivery(user_id=8, medium="sms")
+    welcome = a_delivery(user_id=8, event="new_user_event")
+    admin = caller(user_id=1, admin=True)
+
+    def found(**query):
+        return ids(admin.get("/notification-ms/notifications", query))
+
+    assert found() == [welcome.id, text.id, failed.id, mine.id]
+    assert found(user_id=7) == [mine.id]
+    assert found(status="failed") == [failed.id]
+    assert found(medium="sms") == [text.id]
+    assert found(event="new_user_event") == [welcome.id]
+    assert found(event="new_user_event", user_id=7) == []
+
+
+def test_the_filter_for_a_user_does_not_open_what_is_somebody_elses(caller):
+    a_delivery(user_id=8)
+
+    assert ids(caller(user_id=7).get("/notification-ms/notifications", {"user_id": 8})) == []
+
+
+def test_one_notification_is_read_by_its_owner_and_admins_only(caller):
+    delivery = a_delivery(user_id=7)
+    path = f"/notification-ms/notifications/{delivery.id}"
+
+    assert caller(user_id=7).get(path).json()["recipient"] == "ada@example.org"
+    assert caller(user_id=1, admin=True).get(path).status_code == 200
+    assert caller(user_id=8).get(path).status_code == 404
+
+
+def test_without_a_token_nothing_is_seen(client):
+    assert client.get("/notification-ms/notifications").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [("user_id", "x"), ("user_id", "9223372036854775808"), ("medium", "pigeon"), ("status", "x"), ("event", "x")],
+)
+def test_a_filter_that_is_not_valid_is_named(caller, parameter, value):
+    answer = caller(user_id=7).get("/notification-ms/notifications", {parameter: value})
+
+    assert answer.status_code == 400
+    assert list(answer.json()["errors"]) == [parameter]
+
+
+def test_pages_lead_from_new_to_old_and_back(caller):
+    deliveries = [a_delivery() for _ in range(5)]
+    newest_first = [delivery.id for delivery in reversed(deliveries)]
+    person = caller(user_id=7)
+
+    first = person.get("/notification-ms/notifications", {"limit": 2})
+    second = person.get(first.json()["next"])
+    third = person.get(second.json()["next"])
+    back = person.get(second.json()["previous"])
+
+    assert [ids(page) for page in (first, second, third, back)] == [
+        newest_first[:2],
+        newest_first[2:4],
+        newest_first[4:],
+        newest_first[:2],
+    ]
+
+
+def test_ready_and_healthcheck(client):
+    assert client.get("/notification-ms/healthcheck").status_code == 200
+    assert client.get("/notification-ms/ready").status_code == 200
