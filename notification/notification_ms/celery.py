@@ -11,8 +11,9 @@ from django.conf import settings  # noqa: E402 - the settings module has to be n
 
 from chassis import consuming  # noqa: E402
 from notification_ms import topology  # noqa: E402
+from notification_ms.settings import environment  # noqa: E402
 
-medium = settings.environment.choice("NOTIFICATION_MEDIUM", "the medium this worker serves", choices=topology.MEDIA)
+medium = environment.choice("NOTIFICATION_MEDIUM", "the medium this worker serves", choices=topology.MEDIA)
 
 application = consuming.consumer_application(
     "notification_ms",

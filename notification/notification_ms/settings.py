@@ -31,3 +31,6 @@ DELIVERY_ATTEMPTS = environment.integer(
 SEND_DELAY_SECONDS = environment.number(
     "SEND_DELAY_SECONDS", "makes every sending slower, for experiments", default=0.0
 )
+
+# Apprise writes telephone numbers and provider URLs, with their tokens, into its warnings.
+LOGGING["loggers"]["apprise"] = {"level": "CRITICAL"}  # noqa: F821 - one of the shared settings

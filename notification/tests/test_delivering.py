@@ -117,14 +117,14 @@ def test_a_user_without_a_telephone_is_skipped_and_that_is_recorded():
 
 def test_a_text_message_goes_out_through_apprise(mail_server, settings):
     settings.SMS_URL = (
-        f"mailto://127.0.0.1:{mail_server.port}/?from=sms@tessera.example&to={{phone}}@sms.tessera.example&mode=insecure"
+        f"mailto://127.0.0.1:{mail_server.port}/?from=sms@tessera.example&to=sms{{phone}}@tessera.example&mode=insecure"
     )
 
     delivery = services.notify(event=login_event(), medium=TextMessage())
 
     [mail] = mail_server.mails
     assert delivery.status == "sent"
-    assert "+390612345678@sms.tessera.example" in mail["To"]
+    assert "sms+390612345678@tessera.example" in mail["To"]
     assert "2026-01-31 13:00 Europe/Rome" in mail.as_string()
 
 
