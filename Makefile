@@ -1,0 +1,55 @@
+# Every command of Tessera; `make help` lists them.
+PYTHON ?= python3
+local = .venv/bin/python -m local
+
+.DEFAULT_GOAL := help
+.PHONY: help venv up down clean status logs demo admin test lint format openapi requirements
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+venv: # the Python packages, into .venv
+	@$(PYTHON) local/bootstrap.py
+
+up: venv ## start everything: Docker Compose where an engine answers, else local processes (UP=compose|local forces one)
+	@$(local) up
+
+down: venv ## stop everything and keep the data
+	@$(local) down
+
+clean: venv ## stop everything and forget data and secrets
+	@$(local) clean
+
+status: venv ## show what runs
+	@$(local) status
+
+logs: venv ## follow the logs (P=users-ms for one program)
+	@$(local) logs $(P)
+
+demo: venv ## a tour of the running stack: sign up, log in, read the mail
+	@$(local) demo
+
+admin: venv ## make EMAIL an admin, EMAIL=you@example.org (password by prompt, ADMIN_PASSWORD_FILE or ADMIN_PASSWORD)
+	@test -n "$(EMAIL)" || { echo "Say who: make admin EMAIL=you@example.org"; exit 2; }
+	@$(local) admin "$(EMAIL)"
+
+test: venv ## run all tests on a stack of their own (ARGS="-k login" goes to pytest)
+	@$(local) test -- $(ARGS)
+
+lint: venv ## check style, types, migrations and that docs/openapi is current
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@$(local) openapi --check
+
+format: venv ## rewrite the code in the project's style
+	@.venv/bin/ruff check --fix .
+	@.venv/bin/ruff format .
+
+openapi: venv ## write docs/openapi anew
+	@$(local) openapi
+
+requirements: venv ## lock the newest packages that requirements/*.in allow
+	@cd requirements && for name in users auth notification dev loadtest; do \
+		../.venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 $$name.in -o $$name.txt || exit 1; \
+	done

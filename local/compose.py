@@ -1,0 +1,99 @@
+"""The same commands where a Docker engine answers: thin calls of `docker compose`."""
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+from local import ports, secret_values
+from local.bootstrap import ROOT
+
+FILE = ROOT / "compose.yaml"
+
+
+def is_chosen() -> bool:
+    """True when UP=compose, or UP is not set and an engine with Compose v2 answers. Exits for another UP."""
+    way = os.environ.get("UP", "")
+    if way not in ("", "compose", "local"):
+        sys.exit(f"UP must be compose or local; it is {way!r}.")
+    if way == "compose" and not _engine_answers():
+        sys.exit("UP=compose needs a Docker engine with Compose v2; none answers. Without one: make up UP=local")
+    return way == "compose" or (way == "" and _engine_answers())
+
+
+def _engine_answers() -> bool:
+    try:
+        return all(
+            subprocess.run(["docker", *command], capture_output=True, timeout=10).returncode == 0
+            for command in (["info"], ["compose", "version"])
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+def _run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["docker", "compose", "--file", str(FILE), *arguments], cwd=ROOT, text=True, **options)
+
+
+def up() -> None:
+    """Builds and starts everything and returns when all of it is healthy."""
+    secret_values.ensure(ROOT / ".env")
+    print("Starting Tessera with Docker Compose", flush=True)
+    if _run("up", "--detach", "--build", "--wait").returncode:
+        sys.exit("Compose did not bring everything up; what it said stands above. More: docker compose logs")
+    from local.__main__ import print_addresses
+
+    print_addresses({name: f"http://127.0.0.1:{port}" for name, port in _ports().items()})
+
+
+def _ports() -> dict[str, int]:
+    """Compose reads the same variables, from the environment and from .env."""
+    moved = {name: value for name, value in secret_values.read(ROOT / ".env").items() if name in ports.DEFAULTS}
+    return ports.DEFAULTS | {name: int(value) for name, value in moved.items()} | _from_environment()
+
+
+def _from_environment() -> dict[str, int]:
+    return {name: port for name, port in ports.wanted().items() if os.environ.get(name)}
+
+
+def runs() -> bool:
+    """True when containers of this project run."""
+    if not (ROOT / ".env").exists() or not _engine_answers():
+        return False
+    return bool(_run("ps", "--quiet", capture_output=True).stdout.strip())
+
+
+def down(*, volumes: bool = False) -> bool:
+    """Removes the containers, and the data when `volumes`. Returns whether anything ran."""
+    if not (ROOT / ".env").exists() or not _engine_answers():
+        return False
+    ran = runs()
+    if ran or volumes:
+        _run("down", *(["--volumes"] if volumes else []))
+    return ran
+
+
+def status() -> None:
+    """Compose's own table."""
+    _run("ps", "--all", "--format", "table {{.Service}}\t{{.Status}}\t{{.Ports}}")
+
+
+def logs(service: str | None) -> None:
+    """Follows the logs until Ctrl-C."""
+    _run("logs", "--follow", "--tail", "20", *([service] if service else []))
+
+
+def admin(email: str) -> int:
+    """Runs create_admin in users-ms; the password comes from the prompt or from ADMIN_PASSWORD, passed by name."""
+    terminal = [] if sys.stdin.isatty() else ["--no-TTY"]
+    password = ["--env", "ADMIN_PASSWORD"] if os.environ.get("ADMIN_PASSWORD") else []
+    command = ["python", "manage.py", "create_admin", f"--email={email}"]
+    return _run("exec", *terminal, *password, "users-ms", *command).returncode
+
+
+def addresses() -> dict[str, str]:
+    """Where the demo finds everything."""
+    numbers = _ports()
+    names = {"USERS": "USERS_PORT", "AUTH": "AUTH_PORT", "NOTIFICATION": "NOTIFICATION_PORT"}
+    names |= {"GATEWAY": "GATEWAY_PORT", "MAIL": "MAIL_PORT"}
+    return {f"{name}_URL": f"http://127.0.0.1:{numbers[port]}" for name, port in names.items()}

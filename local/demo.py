@@ -1,0 +1,85 @@
+"""A tour of the running stack, through the gateway: sign up, log in, read the mail."""
+
+import json
+import secrets
+import sys
+import time
+from typing import Any
+
+import requests
+
+MAIL_SECONDS = 30
+
+
+def run(addresses: dict[str, str]) -> None:
+    """Makes the tour and prints every request; exits with a sentence when a step fails."""
+    gateway, mail = addresses["GATEWAY_URL"], addresses["MAIL_URL"]
+    email = f"ada.{secrets.token_hex(4)}@example.org"
+    password = secrets.token_urlsafe(12)
+    try:
+        _tour(gateway, mail, email, password)
+    except requests.RequestException as error:
+        sys.exit(f"The stack does not answer ({type(error).__name__}: {error}). See: make status, make logs")
+
+
+def _tour(gateway: str, mail: str, email: str, password: str) -> None:
+    print("1. Sign up")
+    ada = {"name": "Ada", "surname": "Lovelace", "email": email, "password": password, "time_zone": "Europe/Rome"}
+    _call("POST", f"{gateway}/users-ms/users", 201, body=ada)
+
+    print("\n2. Log in with a wrong password, then with the right one")
+    login = f"{gateway}/auth-ms/auth/login"
+    _call("POST", login, 401, body={"username": email, "password": "not the password"})
+    tokens = _call("POST", login, 200, body={"username": email, "password": password})
+
+    print("\n3. Read the own profile with the access token; without it, nobody may")
+    profile = f"{gateway}/users-ms/users/me"
+    _call("GET", profile, 200, token=tokens["access_token"])
+    _call("GET", profile, 401)
+
+    print("\n4. The mail that arrived")
+    for subject in ("Welcome, Ada", "New sign-in to your account"):
+        _show_mail(mail, email, subject)
+
+    print("\n5. The notifications that were sent")
+    _call("GET", f"{gateway}/notification-ms/notifications?status=sent", 200, token=tokens["access_token"])
+
+    print(
+        f"\nDone: a user, a login, and two mails, through three services and a broker."
+        f"\nNext: all routes are described at {gateway}/docs and the mail is shown at {mail}; stop with make down"
+    )
+
+
+def _call(method: str, url: str, expected: int, *, body: Any = None, token: str | None = None) -> Any:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    answer = requests.request(method, url, json=body, headers=headers, timeout=10)
+    print(f"   {method} {url} -> {answer.status_code}")
+    value = answer.json()
+    for line in json.dumps(_shortened(value), indent=2, ensure_ascii=False).splitlines():
+        print(f"      {line}")
+    if answer.status_code != expected:
+        sys.exit(f"This should have been answered with {expected}. What happened is in: make logs")
+    return value
+
+
+def _shortened(value: Any) -> Any:
+    """The same with tokens cut, because a terminal is no place for them."""
+    if isinstance(value, dict):
+        return {
+            name: f"{member[:16]}..." if name.endswith("_token") else _shortened(member)
+            for name, member in value.items()
+        }
+    return [_shortened(member) for member in value] if isinstance(value, list) else value
+
+
+def _show_mail(mail: str, email: str, subject: str) -> None:
+    deadline = time.monotonic() + MAIL_SECONDS
+    query = f'to:"{email}" subject:"{subject}"'
+    while not (found := requests.get(f"{mail}/api/v1/search", {"query": query}, timeout=5).json()["messages"]):
+        if time.monotonic() > deadline:
+            sys.exit(f"No mail {subject!r} for {email} after {MAIL_SECONDS} s. See: make logs, make status")
+        time.sleep(0.1)
+    message = requests.get(f"{mail}/api/v1/message/{found[0]['ID']}", timeout=5).json()
+    print(f"   From: {message['From']['Address']}   To: {message['To'][0]['Address']}   Subject: {message['Subject']}")
+    for line in message["Text"].strip().splitlines():
+        print(f"      {line.rstrip()}")

@@ -1,0 +1,73 @@
+"""PostgreSQL, RabbitMQ and Caddy from the distribution: found, installed when missing and root, else asked for."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+POLICY = Path("/usr/sbin/policy-rc.d")
+RABBITMQ_BINARIES = Path("/usr/lib/rabbitmq/bin")
+
+
+def postgresql_binaries() -> Path | None:
+    """The folder with `initdb` and `postgres`: the newest version of the distribution's, or what is on PATH."""
+    versions = [path for path in Path("/usr/lib/postgresql").glob("*/bin") if (path / "postgres").exists()]
+    if versions:
+        return max(versions, key=lambda path: int(path.parent.name))
+    found = shutil.which("postgres")
+    return Path(found).resolve().parent if found else None
+
+
+def rabbitmq_server() -> Path | None:
+    """The start script, past the distribution's wrapper, which would change to another user."""
+    script = RABBITMQ_BINARIES / "rabbitmq-server"
+    found = str(script) if script.exists() else shutil.which("rabbitmq-server", path=_search_path())
+    return Path(found) if found else None
+
+
+def caddy() -> Path | None:
+    """The reverse proxy."""
+    found = shutil.which("caddy", path=_search_path())
+    return Path(found) if found else None
+
+
+def _search_path() -> str:
+    return os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin", "/usr/local/sbin"])
+
+
+def ensure() -> None:
+    """Returns when all three are there; installs what is missing as root. Exits with the exact command otherwise."""
+    found = {"postgresql": postgresql_binaries(), "rabbitmq-server": rabbitmq_server(), "caddy": caddy()}
+    missing = [package for package, path in found.items() if path is None]
+    if not missing:
+        return
+    install = ["apt-get", "-o", "DPkg::Lock::Timeout=300", "install", "-y", "--no-install-recommends", *missing]
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        sys.exit(
+            f"Missing on this machine: {', '.join(missing)}. Install them as root, then run the same command again:\n"
+            f"  sudo apt-get update && sudo {' '.join(install)}"
+        )
+    print(f"Installing {', '.join(missing)} from the distribution (a minute or two) ...", flush=True)
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    with daemons_not_started():
+        for command in (["apt-get", "-o", "DPkg::Lock::Timeout=300", "update"], install):
+            done = subprocess.run(command, env=environment, capture_output=True, text=True)
+            if done.returncode:
+                sys.exit(f"{done.stdout[-2000:]}{done.stderr[-2000:]}\nThis failed: {' '.join(command)}")
+
+
+@contextmanager
+def daemons_not_started() -> Iterator[None]:
+    """Within it, packages that are installed do not start their own servers (Debian Policy, §9.3.3)."""
+    if POLICY.exists():
+        yield
+        return
+    POLICY.write_text("#!/bin/sh\nexit 101\n")
+    POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        POLICY.unlink()

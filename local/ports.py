@@ -1,0 +1,80 @@
+"""Which port each part listens on, always on 127.0.0.1; each is moved by the environment variable of its name."""
+
+import json
+import os
+import socket
+import sys
+from pathlib import Path
+
+DEFAULTS = {
+    "USERS_PORT": 4000,
+    "AUTH_PORT": 4001,
+    "NOTIFICATION_PORT": 4002,
+    "GATEWAY_PORT": 8080,
+    "RABBITMQ_PORT": 5672,
+    "RABBITMQ_MANAGEMENT_PORT": 15672,
+    "RABBITMQ_PROMETHEUS_PORT": 15692,
+    "RABBITMQ_DISTRIBUTION_PORT": 25672,
+    "EPMD_PORT": 24369,
+    "SMTP_PORT": 1025,
+    "MAIL_PORT": 8025,
+    "USERS_DB_PORT": 24000,
+    "AUTH_DB_PORT": 24001,
+    "NOTIFICATION_DB_PORT": 24002,
+    "SUPERVISOR_PORT": 24003,
+}
+
+
+def remembered(directory: Path) -> dict[str, int] | None:
+    """The ports of the stack in `directory`, or None when it was never started."""
+    file = directory / "ports.json"
+    return json.loads(file.read_text()) if file.exists() else None
+
+
+def remember(directory: Path, ports: dict[str, int]) -> None:
+    """Keeps the ports for the other commands on this stack."""
+    (directory / "ports.json").write_text(json.dumps(ports, indent=2))
+
+
+def wanted() -> dict[str, int]:
+    """The default ports, but for those that the environment moves. Exits when one of those is no port."""
+    ports = {}
+    for name, default in DEFAULTS.items():
+        text = os.environ.get(name) or str(default)
+        if not text.isdecimal() or not 0 < int(text) < 65536:
+            sys.exit(f"{name} must be a port from 1 to 65535; it is {text!r}.")
+        ports[name] = int(text)
+    return ports
+
+
+def free() -> dict[str, int]:
+    """A port that nothing uses now for each part."""
+    probes = {name: socket.socket() for name in DEFAULTS}
+    for probe in probes.values():
+        probe.bind(("127.0.0.1", 0))
+    ports = {name: probe.getsockname()[1] for name, probe in probes.items()}
+    for probe in probes.values():
+        probe.close()
+    return ports
+
+
+def refuse_taken(ports: dict[str, int]) -> None:
+    """Exits, naming each port on which something listens already and the variable that moves it."""
+    taken = [name for name, port in ports.items() if is_taken(port)]
+    twice = [name for name, port in ports.items() if list(ports.values()).count(port) > 1]
+    if twice:
+        sys.exit(f"These have the same port: {', '.join(twice)}.")
+    if taken:
+        lines = "\n".join(f"  {ports[name]} is taken; another is set by {name}, as in: {name}={ports[name] + 10000} make up" for name in taken)
+        sys.exit(f"Nothing was started, because something else listens already:\n{lines}")
+
+
+def is_taken(port: int) -> bool:
+    """True when 127.0.0.1:`port` cannot be listened on."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False

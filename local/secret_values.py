@@ -1,0 +1,40 @@
+"""The secrets of a stack: made once, at random, into a git-ignored file that only its owner can read."""
+
+import os
+import secrets
+from pathlib import Path
+
+NAMES = [
+    "USERS_SECRET_KEY",
+    "AUTH_SECRET_KEY",
+    "NOTIFICATION_SECRET_KEY",
+    "SIGNING_KEY_ENCRYPTION_KEY",
+    "USERS_DB_PASSWORD",
+    "AUTH_DB_PASSWORD",
+    "NOTIFICATION_DB_PASSWORD",
+    "RABBITMQ_PASSWORD",
+    "POSTGRES_SUPERUSER_PASSWORD",
+    "SUPERVISOR_PASSWORD",
+]
+
+
+def ensure(file: Path) -> dict[str, str]:
+    """The secrets in `file`, each line `NAME=value`; what is missing is made and added, what is there is kept."""
+    values = read(file)
+    missing = [name for name in NAMES if not values.get(name)]
+    if missing:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(descriptor, "a") as output:
+            if file.stat().st_size and not file.read_text().endswith("\n"):
+                output.write("\n")
+            for name in missing:
+                values[name] = secrets.token_hex(24)  # letters and digits: it goes into URLs as it is
+                output.write(f"{name}={values[name]}\n")
+    return values
+
+
+def read(file: Path) -> dict[str, str]:
+    """The values in `file`, empty when there is none."""
+    lines = file.read_text().splitlines() if file.exists() else []
+    pairs = (line.partition("=") for line in lines if "=" in line and not line.lstrip().startswith("#"))
+    return {name.strip(): value.strip() for name, _, value in pairs}

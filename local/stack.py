@@ -1,0 +1,275 @@
+"""Starting and stopping the stack."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import kombu
+import psycopg2
+import requests
+from amqp.exceptions import AMQPError
+from psycopg2 import sql
+
+from local import packages, ports, programs, secret_values
+from local.bootstrap import ROOT
+from local.programs import SERVICES, Layout, Program
+from local.supervisor import Supervisor, configuration, end_leftovers
+
+READY_SECONDS = 90
+_started = time.monotonic()
+
+
+def say(text: str) -> None:
+    """One line of progress, with the seconds since the command began."""
+    print(f"  {time.monotonic() - _started:5.1f} s  {text}", flush=True)
+
+
+def secrets_file(directory: Path) -> Path:
+    """Compose and the main stack share one file; another stack keeps its own."""
+    return ROOT / ".env" if directory == ROOT / ".local" else directory / ".env"
+
+
+def existing(directory: Path) -> Layout | None:
+    """The stack in `directory`, when it was started before and not forgotten since."""
+    remembered = ports.remembered(directory)
+    if remembered is None or not secrets_file(directory).exists():
+        return None
+    return Layout(directory, remembered, secret_values.ensure(secrets_file(directory)))
+
+
+def up(directory: Path, *, free_ports: bool = False, variables: dict[str, str] | None = None) -> Layout:
+    """Starts what does not run yet and returns when all of it answers. When that fails, nothing is left running."""
+    packages.ensure()
+    directory.mkdir(parents=True, exist_ok=True)
+    layout = existing(directory)
+    if layout is not None and Supervisor(layout).runs():
+        layout = Layout(directory, layout.ports, layout.secrets, variables or {})
+        if _is_current(layout):
+            _start_all(layout)
+            return layout
+        say("the code or the configuration has changed: stopping what runs")
+        Supervisor(layout).shut_down()
+    end_leftovers(directory)
+    chosen = ports.free() if free_ports else ports.wanted()
+    ports.refuse_taken(chosen)
+    layout = Layout(directory, chosen, secret_values.ensure(secrets_file(directory)), variables or {})
+    try:
+        _prepare(layout)
+        Supervisor(layout).launch(_configuration(layout))
+        _start_all(layout)
+    except BaseException:
+        print("Stopping what was started ...", flush=True)
+        down(directory)
+        raise
+    return layout
+
+
+def down(directory: Path) -> bool:
+    """Stops everything and keeps the data. Returns whether anything ran."""
+    layout = existing(directory)
+    ran = layout is not None and Supervisor(layout).runs()
+    if layout is not None and ran:
+        Supervisor(layout).shut_down()
+    return bool(end_leftovers(directory)) or ran
+
+
+def clean(directory: Path) -> None:
+    """Stops everything and forgets the data and the secrets."""
+    down(directory)
+    secrets_file(directory).unlink(missing_ok=True)
+    for entry in directory.iterdir() if directory.exists() else []:
+        if entry.name == "test":
+            continue  # the tests' own stack, which may be running
+        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+
+
+def clean_test(directory: Path) -> None:
+    """Stops what an interrupted test run may have left, and forgets its data; the lock stays."""
+    down(directory)
+    for entry in directory.iterdir():
+        if entry.name != "lock":
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+
+
+def restart(layout: Layout, program_name: str, *, start: bool, stop: bool) -> None:
+    """Stops or starts one program, and returns when it has ended or answers."""
+    every = {program.name: program for program in every_program(layout)}
+    if program_name not in every:
+        sys.exit(f"There is no program {program_name!r}; there are: {', '.join(every)}")
+    supervisor = Supervisor(layout)
+    if stop:
+        supervisor.stop(program_name)
+    if start:
+        supervisor.start(program_name)
+        _wait(layout, every[program_name])
+
+
+def every_program(layout: Layout) -> list[Program]:
+    """In the order of their start."""
+    return [*programs.infrastructure(layout), *programs.applications(layout)]
+
+
+def _configuration(layout: Layout) -> str:
+    digest = hashlib.sha256()
+    for folder in ("chassis", "gateway", "local", *SERVICES):
+        for file in sorted((ROOT / folder).rglob("*")):
+            if file.is_file() and "__pycache__" not in file.parts and "tests" not in file.parts:
+                digest.update(file.read_bytes())
+    return configuration(layout, every_program(layout), digest.hexdigest())
+
+
+def _is_current(layout: Layout) -> bool:
+    moved = {name: int(os.environ[name]) for name in ports.DEFAULTS if os.environ.get(name, "").isdecimal()}
+    same_ports = layout.ports | moved == layout.ports
+    return same_ports and Supervisor(layout).configuration_file.read_text() == _configuration(layout)
+
+
+def _prepare(layout: Layout) -> None:
+    for folder in ("logs", "run", "mail", "gateway", "rabbitmq"):
+        (layout.directory / folder).mkdir(parents=True, exist_ok=True)
+    for heartbeat in (layout.directory / "run").glob("*.heartbeat"):
+        heartbeat.unlink()
+    for service in SERVICES:
+        _initialise_database(layout, service)
+    _configure_broker(layout)
+    ports.remember(layout.directory, layout.ports)
+
+
+def _initialise_database(layout: Layout, service: str) -> None:
+    data = layout.directory / f"{service}-db"
+    if (data / "PG_VERSION").exists():
+        return
+    say(f"{service}-db: making a private PostgreSQL cluster")
+    shutil.rmtree(data, ignore_errors=True)
+    data.mkdir(mode=0o700)
+    if os.geteuid() == 0:
+        shutil.chown(data, "postgres", "postgres")
+    command = [*programs.as_postgres(), f"{packages.postgresql_binaries()}/initdb", "--pgdata", str(data)]
+    command += ["--username=postgres", "--auth=scram-sha-256", "--pwfile=/dev/stdin"]
+    command += ["--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
+    password = layout.secrets["POSTGRES_SUPERUSER_PASSWORD"] + "\n"
+    done = subprocess.run(command, input=password, capture_output=True, text=True, cwd="/")
+    if done.returncode:
+        shutil.rmtree(data, ignore_errors=True)
+        sys.exit(f"{done.stdout}{done.stderr}\n{service}-db could not be made.")
+
+
+def _configure_broker(layout: Layout) -> None:
+    home, numbers = layout.directory / "rabbitmq", layout.ports
+    lines = [
+        f"listeners.tcp.local = 127.0.0.1:{numbers['RABBITMQ_PORT']}",
+        "management.tcp.ip = 127.0.0.1",
+        f"management.tcp.port = {numbers['RABBITMQ_MANAGEMENT_PORT']}",
+        "prometheus.tcp.ip = 127.0.0.1",
+        f"prometheus.tcp.port = {numbers['RABBITMQ_PROMETHEUS_PORT']}",
+        "default_user = tessera",
+        f"default_pass = {layout.secrets['RABBITMQ_PASSWORD']}",
+        "disk_free_limit.absolute = 50MB",
+        "log.console.level = warning",
+    ]
+    file = home / "rabbitmq.conf"
+    file.touch(mode=0o600)
+    file.write_text("\n".join(lines) + "\n")
+    (home / "enabled_plugins").write_text("[rabbitmq_management,rabbitmq_prometheus].\n")
+
+
+def _start_all(layout: Layout) -> None:
+    supervisor = Supervisor(layout)
+    running = {process["name"] for process in supervisor.processes() if process["statename"] == "RUNNING"}
+    infrastructure, applications = programs.infrastructure(layout), programs.applications(layout)
+    if running >= {program.name for program in [*infrastructure, *applications]}:
+        say("everything runs already")
+        return
+    for program in infrastructure:
+        supervisor.start(program.name)
+        if program.name == "epmd":
+            _wait(layout, program)
+    for program in infrastructure:
+        _wait(layout, program)
+        say(f"{program.name}: answers")
+    for service in SERVICES:
+        _ensure_role(layout, service)
+        _migrate(layout, service)
+        say(f"{service}-db: migrated")
+    for program in applications:
+        supervisor.start(program.name)
+    for program in applications:
+        _wait(layout, program)
+        say(f"{program.name}: answers")
+
+
+def _ensure_role(layout: Layout, service: str) -> None:
+    """The service's role owns its database and nothing else; only a test stack's role may create databases."""
+    connection = psycopg2.connect(
+        host="127.0.0.1",
+        port=layout.ports[f"{service.upper()}_DB_PORT"],
+        user="postgres",
+        dbname="postgres",
+        password=layout.secrets["POSTGRES_SUPERUSER_PASSWORD"],
+    )
+    connection.autocommit = True
+    role, rights = sql.Identifier(service), sql.SQL("CREATEDB" if layout.directory.name == "test" else "NOCREATEDB")
+    password = sql.Literal(layout.secrets[f"{service.upper()}_DB_PASSWORD"])
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [service])
+        if cursor.fetchone() is None:
+            cursor.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {} {}").format(role, password, rights))
+        cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [service])
+        if cursor.fetchone() is None:
+            cursor.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(role, role))
+    connection.close()
+
+
+def manage(layout: Layout, service: str, *arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+    """Runs `manage.py` of a service with the stack's variables."""
+    environment = os.environ | programs.service_environment(layout, service)
+    command = [sys.executable, "manage.py", *arguments]
+    return subprocess.run(command, cwd=ROOT / service, env=environment, text=True, **options)  # type: ignore[call-overload, no-any-return]
+
+
+def _migrate(layout: Layout, service: str) -> None:
+    done = manage(layout, service, "migrate", "--noinput", capture_output=True)
+    if done.returncode:
+        raise RuntimeError(f"{done.stdout}{done.stderr}\nThe migrations of {service}-ms failed.")
+
+
+def _wait(layout: Layout, program: Program) -> None:
+    """Returns when the program answers. Raises TimeoutError with the end of its log when it does not."""
+    deadline = time.monotonic() + READY_SECONDS
+    while not _answers(layout, program):
+        if time.monotonic() > deadline:
+            log = layout.directory / "logs" / f"{program.name}.log"
+            tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:]) if log.exists() else ""
+            raise TimeoutError(f"{tail}\n{program.name} does not answer after {READY_SECONDS} s; its log: {log}")
+        time.sleep(0.1)
+
+
+def _answers(layout: Layout, program: Program) -> bool:
+    if program.url:
+        return _does(lambda: requests.get(str(program.url), timeout=2).raise_for_status())
+    if program.heartbeat:
+        return program.heartbeat.exists()
+    if program.name == "rabbitmq":
+        return _does(lambda: kombu.Connection(layout.broker_url, connect_timeout=2).connect().close())
+    if program.name.endswith("-db"):
+        return _does(lambda: _connect_as_superuser(layout, program))
+    return program.port is None or ports.is_taken(program.port)
+
+
+def _connect_as_superuser(layout: Layout, program: Program) -> None:
+    password = layout.secrets["POSTGRES_SUPERUSER_PASSWORD"]
+    address = {"host": "127.0.0.1", "port": program.port, "connect_timeout": 2}
+    psycopg2.connect(user="postgres", dbname="postgres", password=password, **address).close()
+
+
+def _does(attempt: Callable[[], object]) -> bool:
+    try:
+        attempt()
+    except (OSError, requests.RequestException, psycopg2.OperationalError, AMQPError):
+        return False
+    return True

@@ -1,0 +1,95 @@
+"""`make test`: every test, on a stack of the tests' own, which is gone afterwards."""
+
+import fcntl
+import os
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree  # noqa: S405 - reads what our own pytest wrote
+from dataclasses import dataclass
+from pathlib import Path
+
+from local import programs, stack
+from local.bootstrap import ROOT
+from local.programs import SERVICES, Layout
+
+NO_TESTS = 5  # pytest's exit status when it found none, as with a narrow -k
+# The cheapest bcrypt: the tests are about what happens, not about how long it takes.
+VARIABLES = {"BCRYPT_COST": "4"}
+
+
+@dataclass
+class Counts:
+    """The outcomes of a pytest run."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def add(self, report: Path) -> None:
+        """Adds what the JUnit report says."""
+        for suite in ElementTree.parse(report).getroot().iter("testsuite"):  # noqa: S314
+            failed = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+            skipped = int(suite.get("skipped", 0))
+            self.failed += failed
+            self.skipped += skipped
+            self.passed += max(int(suite.get("tests", 0)) - failed - skipped, 0)
+
+
+def addresses(layout: Layout) -> dict[str, str]:
+    """What the tests across services and the demo know of a stack."""
+    return {
+        "USERS_URL": layout.url("USERS_PORT"),
+        "AUTH_URL": layout.url("AUTH_PORT"),
+        "NOTIFICATION_URL": layout.url("NOTIFICATION_PORT"),
+        "GATEWAY_URL": layout.url("GATEWAY_PORT"),
+        "MAIL_URL": layout.url("MAIL_PORT"),
+        "SMTP_PORT": str(layout.ports["SMTP_PORT"]),
+        "BROKER_URL": layout.broker_url,
+        **{f"{service.upper()}_DATABASE_URL": layout.database_url(service) for service in SERVICES},
+        "TESSERA_DIRECTORY": str(layout.directory),
+    }
+
+
+def run(directory: Path, pytest_arguments: list[str]) -> int:
+    """Runs all tests and returns the exit status; prints `N passed, N failed` last."""
+    started = time.monotonic()
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit("`make test` runs already in this checkout; wait until it is done.")
+        stack.clean_test(directory)
+        print("Starting a stack for the tests, on free ports below .local/test/", flush=True)
+        try:
+            layout = stack.up(directory, free_ports=True, variables=VARIABLES)
+            counts, broken = _run_all(layout, pytest_arguments)
+        finally:
+            stack.down(directory)
+    if counts.failed or broken:
+        print(f"The logs of the stack are kept in {(directory / 'logs').relative_to(ROOT)}/")
+    else:
+        stack.clean_test(directory)
+    print(f"\nAll tests took {time.monotonic() - started:.0f} s; their stack is stopped.")
+    print(f"{counts.passed} passed, {counts.failed} failed" + (f", {counts.skipped} skipped" if counts.skipped else ""))
+    return 1 if counts.failed or broken or not counts.passed else 0
+
+
+def _run_all(layout: Layout, pytest_arguments: list[str]) -> tuple[Counts, bool]:
+    counts, broken = Counts(), False
+    chassis = programs.service_environment(layout, "users") | {"DJANGO_SETTINGS_MODULE": "chassis.tests.settings"}
+    suites = [("chassis/tests", chassis | {"PYTHONPATH": str(ROOT)})]
+    suites += [(f"{service}/tests", programs.service_environment(layout, service)) for service in SERVICES]
+    suites += [("tests", addresses(layout) | {"PYTHONPATH": str(ROOT)})]
+    for folder, variables in suites:
+        print(f"\n{folder}", flush=True)
+        report = layout.directory / f"{folder.replace('/', '-')}.xml"
+        command = [sys.executable, "-m", "pytest", folder, "--quiet", f"--junitxml={report}", *pytest_arguments]
+        if folder == "tests":
+            command += ["-p", "no:django"]
+        status = subprocess.run(command, cwd=ROOT, env=os.environ | variables).returncode
+        broken = broken or status not in (0, NO_TESTS)
+        if report.exists():
+            counts.add(report)
+    return counts, broken
