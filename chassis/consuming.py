@@ -20,6 +20,8 @@ HEARTBEAT_INTERVAL_SECONDS = 5
 class EventQueue(Queue):
     """A durable queue bound to the exchange of one kind of event. Declares its helpers before itself."""
 
+    queue_arguments: dict[str, Any]
+
     @classmethod
     def named(cls, name: str, *, event_type: str, queue_type: str) -> "EventQueue":
         """The queue `name` for `event_type`; `queue_type` is `classic` on one broker node, `quorum` on three."""
@@ -78,7 +80,7 @@ def consumer_application(name: str, *, broker_url: str, queues: list[EventQueue]
 
 
 def retry_later(application: Celery, *, queue: str, event: dict[str, Any], seconds: float) -> None:
-    """Puts `event` into the retry queue of `queue`; the broker returns it after `seconds`. Confirmed when it returns."""
+    """Puts `event` into the retry queue of `queue`, confirmed; the broker gives it back to `queue` after `seconds`."""
     with application.producer_pool.acquire(block=True, timeout=5) as producer:
         messages.publish(producer, event=event, exchange="", routing_key=f"{queue}.retry", expiration=seconds)
 

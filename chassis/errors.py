@@ -30,7 +30,7 @@ class Problem(Exception):
         self,
         detail: str | None = None,
         *,
-        errors: dict[str, list[str]] | None = None,
+        errors: dict[str, Any] | None = None,
         headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(detail or self.title)
@@ -106,7 +106,8 @@ def as_problem(error: Exception) -> Problem | None:
     if isinstance(error, exceptions.ValidationError):
         problem.title = "Invalid input"
         problem.detail = "One or more fields are not valid."
-        problem.errors = error.detail if isinstance(error.detail, dict) else {"non_field_errors": error.detail}
+        detail: Any = error.detail
+        problem.errors = detail if isinstance(detail, dict) else {"non_field_errors": detail}
     else:
         problem.detail = str(error.detail)
     if header := getattr(error, "auth_header", None):

@@ -18,7 +18,9 @@ class Problem(serializers.Serializer):
     detail = serializers.CharField()
     instance = serializers.CharField()
     request_id = serializers.CharField(allow_null=True)
-    errors = serializers.DictField(required=False, help_text="what is wrong, by field")
+    errors = serializers.DictField(  # type: ignore[assignment]
+        required=False, help_text="what is wrong, by field"
+    )
 
 
 _DESCRIPTIONS = {
@@ -62,7 +64,12 @@ class _PersonToken(OpenApiAuthenticationExtension):
     name = "accessToken"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "from POST /auth-ms/auth/login"}
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "from POST /auth-ms/auth/login",
+        }
 
 
 class _ServiceToken(OpenApiAuthenticationExtension):

@@ -89,21 +89,21 @@ class Environment:
             self._refuse(name, f"must be a URL that starts with {' or '.join(f'{s}://' for s in schemes)}", meaning)
         return value
 
-    def database(self, name: str, meaning: str) -> dict[str, Any]:
+    def database(self, name: str, meaning: str) -> Any:
         """A Django database configuration from a `postgres://` URL."""
         self.url(name, meaning, schemes=["postgres", "postgresql"])
         try:
             return dict(self._environ.db_url(name))
         except (ValueError, environ.ImproperlyConfigured):
-            self._refuse(name, "is no database URL like postgres://user:password@host:5432/name", meaning)
+            return self._refuse(name, "is no database URL like postgres://user:password@host:5432/name", meaning)
 
-    def email(self, name: str, meaning: str) -> dict[str, Any]:
+    def email(self, name: str, meaning: str) -> Any:
         """Django's EMAIL_* settings from an `smtp://`, `smtp+tls://` or `smtp+ssl://` URL."""
         self.url(name, meaning, schemes=["smtp", "smtp+tls", "smtp+ssl"])
         try:
             return {key: value for key, value in self._environ.email_url(name).items() if key.startswith("EMAIL_")}
         except (ValueError, environ.ImproperlyConfigured):
-            self._refuse(name, "is no mail server URL like smtp://user:password@host:587", meaning)
+            return self._refuse(name, "is no mail server URL like smtp://user:password@host:587", meaning)
 
     def _read(self, kind: str, name: str, meaning: str, default: Any, read: Any) -> Any:
         self.variables.append(Variable(name, kind, default, meaning))
@@ -145,7 +145,9 @@ def shared_settings(environment: Environment, *, import_root: str, applications:
         "SERVICE": prefix,
         "BROKER_URL": environment.url("BROKER_URL", "RabbitMQ, amqp://user:password@host:5672/%2F", ["amqp", "amqps"]),
         "HEARTBEAT_FILE": environment.text(
-            "HEARTBEAT_FILE", "the file that a relay or worker touches while it is alive", default="/tmp/heartbeat"
+            "HEARTBEAT_FILE",
+            "the file that a relay or worker touches while it is alive",
+            default="/tmp/heartbeat",  # noqa: S108
         ),
         "TOKEN_ISSUER": environment.text("TOKEN_ISSUER", "the `iss` of every token", default="tessera"),
         "OUTBOX_RETENTION_DAYS": environment.integer(

@@ -131,15 +131,13 @@ def _principal(claims: dict[str, Any]) -> Principal:
     scopes = frozenset(str(claims.get("scope", "")).split())
     if SERVICE_SCOPE in scopes:
         return Principal(subject=claims["sub"], user_id=None, session_id=None, scopes=scopes)
-    return Principal(
-        subject=claims["sub"], user_id=int(claims["sub"]), session_id=int(claims["sid"]), scopes=scopes
-    )
+    return Principal(subject=claims["sub"], user_id=int(claims["sub"]), session_id=int(claims["sid"]), scopes=scopes)
 
 
 class BearerAuthentication(BaseAuthentication):
     """`Authorization: Bearer <access token>` (RFC 6750) of a person.
 
-    The keys come from the class or factory that the setting TOKEN_KEYS names.
+    The keys come from the class or factory that the setting KEY_SOURCE names.
     """
 
     @property
@@ -176,7 +174,7 @@ def key_source() -> KeySource:
     """This process's one source of keys."""
     global _key_source
     if _key_source is None:
-        _key_source = import_string(settings.TOKEN_KEYS)()
+        _key_source = import_string(settings.KEY_SOURCE)()
     return _key_source
 
 
@@ -198,6 +196,4 @@ class IsService(BasePermission):
     """Another service of Tessera."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        return (
-            isinstance(request.user, Principal) and request.user.is_service and SERVICE_SCOPE in request.user.scopes
-        )
+        return isinstance(request.user, Principal) and request.user.is_service and SERVICE_SCOPE in request.user.scopes

@@ -78,7 +78,10 @@ def print_addresses(urls: dict[str, str]) -> None:
         ("auth-ms", f"{urls['AUTH_PORT']}/auth-ms/docs"),
         ("notification-ms", f"{urls['NOTIFICATION_PORT']}/notification-ms/docs"),
         ("mail that was sent", urls["MAIL_PORT"]),
-        ("RabbitMQ management", f"{urls['RABBITMQ_MANAGEMENT_PORT']} (user tessera, password: RABBITMQ_PASSWORD in .env)"),
+        (
+            "RabbitMQ management",
+            f"{urls['RABBITMQ_MANAGEMENT_PORT']} (user tessera, password: RABBITMQ_PASSWORD in .env)",
+        ),
     ]
     print("\nTessera runs:")
     for name, url in rows:

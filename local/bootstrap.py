@@ -1,4 +1,4 @@
-"""Makes `.venv` with everything that requirements/dev.txt locks. Standard library only: it runs before anything is there."""
+"""Makes `.venv` with all that requirements/dev.txt locks. Standard library only: it runs before anything is there."""
 
 import hashlib
 import os

@@ -1,7 +1,7 @@
 """A mail server for development: takes every mail, keeps it as a file, and shows it.
 
-The look-up answers as Mailpit's does (https://mailpit.axllent.org/docs/api-v1/), for the routes and members that the demo
-and the tests use, so that they work against both. `python -m local.mail_catcher FOLDER SMTP_PORT HTTP_PORT`.
+The look-up answers as Mailpit's does (https://mailpit.axllent.org/docs/api-v1/), for the routes and members that the
+demo and the tests use, so that they work against both. `python -m local.mail_catcher FOLDER SMTP_PORT HTTP_PORT`.
 """
 
 import html
@@ -157,7 +157,7 @@ class Handler(BaseHTTPRequestHandler):
 
 def _index_page(mails: list[dict[str, Any]]) -> str:
     rows = "".join(
-        f'<tr><td>{html.escape(mail["Created"])}<td>{html.escape(", ".join(to["Address"] for to in mail["To"]))}'
+        f"<tr><td>{html.escape(mail['Created'])}<td>{html.escape(', '.join(to['Address'] for to in mail['To']))}"
         f'<td><a href="/mail/{html.escape(mail["ID"])}">{html.escape(mail["Subject"]) or "(no subject)"}</a>'
         for mail in mails[:200]
     )

@@ -36,10 +36,10 @@ def remember(directory: Path, ports: dict[str, int]) -> None:
     (directory / "ports.json").write_text(json.dumps(ports, indent=2))
 
 
-def wanted() -> dict[str, int]:
-    """The default ports, but for those that the environment moves. Exits when one of those is no port."""
+def wanted(otherwise: dict[str, int] = DEFAULTS) -> dict[str, int]:
+    """The ports in `otherwise`, but for those that the environment moves. Exits when one of those is no port."""
     ports = {}
-    for name, default in DEFAULTS.items():
+    for name, default in otherwise.items():
         text = os.environ.get(name) or str(default)
         if not text.isdecimal() or not 0 < int(text) < 65536:
             sys.exit(f"{name} must be a port from 1 to 65535; it is {text!r}.")
@@ -65,7 +65,10 @@ def refuse_taken(ports: dict[str, int]) -> None:
     if twice:
         sys.exit(f"These have the same port: {', '.join(twice)}.")
     if taken:
-        lines = "\n".join(f"  {ports[name]} is taken; another is set by {name}, as in: {name}={ports[name] + 10000} make up" for name in taken)
+        lines = "\n".join(
+            f"  {ports[name]} is taken; {name} sets another, as in: {name}={ports[name] % 50000 + 10000} make up"
+            for name in taken
+        )
         sys.exit(f"Nothing was started, because something else listens already:\n{lines}")
 
 

@@ -185,9 +185,7 @@ def worker(layout: Layout, medium: str) -> Program:
 def _background(layout: Layout, service: str, name: str, command: list[str], variables: dict[str, str]) -> Program:
     heartbeat = layout.directory / "run" / f"{name}.heartbeat"
     environment = service_environment(layout, service) | variables | {"HEARTBEAT_FILE": str(heartbeat)}
-    return Program(
-        name=name, command=command, directory=ROOT / service, environment=environment, heartbeat=heartbeat
-    )
+    return Program(name=name, command=command, directory=ROOT / service, environment=environment, heartbeat=heartbeat)
 
 
 def gateway(layout: Layout) -> Program:

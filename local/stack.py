@@ -55,7 +55,7 @@ def up(directory: Path, *, free_ports: bool = False, variables: dict[str, str] |
         say("the code or the configuration has changed: stopping what runs")
         Supervisor(layout).shut_down()
     end_leftovers(directory)
-    chosen = ports.free() if free_ports else ports.wanted()
+    chosen = ports.free() if free_ports else ports.wanted(layout.ports if layout else ports.DEFAULTS)
     ports.refuse_taken(chosen)
     layout = Layout(directory, chosen, secret_values.ensure(secrets_file(directory)), variables or {})
     try:
@@ -124,8 +124,7 @@ def _configuration(layout: Layout) -> str:
 
 
 def _is_current(layout: Layout) -> bool:
-    moved = {name: int(os.environ[name]) for name in ports.DEFAULTS if os.environ.get(name, "").isdecimal()}
-    same_ports = layout.ports | moved == layout.ports
+    same_ports = ports.wanted(layout.ports) == layout.ports
     return same_ports and Supervisor(layout).configuration_file.read_text() == _configuration(layout)
 
 

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-import xml.etree.ElementTree as ElementTree  # noqa: S405 - reads what our own pytest wrote
+import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +44,6 @@ def addresses(layout: Layout) -> dict[str, str]:
         "NOTIFICATION_URL": layout.url("NOTIFICATION_PORT"),
         "GATEWAY_URL": layout.url("GATEWAY_PORT"),
         "MAIL_URL": layout.url("MAIL_PORT"),
-        "SMTP_PORT": str(layout.ports["SMTP_PORT"]),
         "BROKER_URL": layout.broker_url,
         **{f"{service.upper()}_DATABASE_URL": layout.database_url(service) for service in SERVICES},
         "TESSERA_DIRECTORY": str(layout.directory),

@@ -8,7 +8,7 @@ globals().update(
     shared_settings(environment, import_root="auth_ms", applications=["chassis.outbox", "auth_ms.sign_in"])
 )
 
-TOKEN_KEYS = "auth_ms.sign_in.keys.OwnKeys"
+KEY_SOURCE = "auth_ms.sign_in.keys.OwnKeys"
 USERS_URL = environment.url("USERS_URL", "users-ms, such as http://users-ms:4000", schemes=["http", "https"])
 SIGNING_KEY_ENCRYPTION_KEY = environment.secret(
     "SIGNING_KEY_ENCRYPTION_KEY", "encrypts the private signing keys in auth-db; random, at least 32 characters"

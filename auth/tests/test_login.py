@@ -173,7 +173,7 @@ def test_a_private_key_is_encrypted_in_the_database(client, ada):
 
     client.post("/auth-ms/auth/login", **login())
 
-    with pytest.raises(ValueError):  # noqa: PT011 - whatever the reason, it is no private key in the clear
+    with pytest.raises(ValueError):
         load_der_private_key(bytes(SigningKey.objects.get().private_key_encrypted), password=None)
 
 

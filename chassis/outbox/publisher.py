@@ -1,6 +1,5 @@
 """Publishing a batch of outbox rows to RabbitMQ, with confirms."""
 
-import socket
 import time
 from collections.abc import Iterable
 
@@ -51,7 +50,7 @@ class Publisher:
         while self._unconfirmed:
             try:
                 self._connection.drain_events(timeout=max(deadline - time.monotonic(), 0.001))
-            except socket.timeout as error:
+            except TimeoutError as error:
                 raise NotConfirmed(f"{len(self._unconfirmed)} messages after {CONFIRM_SECONDS} s") from error
         if self._refused:
             raise NotConfirmed("the broker refused a message")

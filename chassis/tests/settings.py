@@ -6,6 +6,6 @@ globals().update(
     shared_settings(Environment("example-ms"), import_root="chassis.tests", applications=["chassis.outbox"])
 )
 
-TOKEN_KEYS = "chassis.tokens.PublishedKeys"
+KEY_SOURCE = "chassis.tokens.PublishedKeys"
 JWKS_URL = "http://127.0.0.1:1/jwks.json"
 ROOT_URLCONF = "chassis.tests.urls"

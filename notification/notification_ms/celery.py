@@ -7,11 +7,11 @@ from celery import signals
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "notification_ms.settings")
 
-from django.conf import settings  # noqa: E402 - the settings module has to be named first
+from django.conf import settings
 
-from chassis import consuming  # noqa: E402
-from notification_ms import topology  # noqa: E402
-from notification_ms.settings import environment  # noqa: E402
+from chassis import consuming
+from notification_ms import topology
+from notification_ms.settings import environment
 
 medium = environment.choice("NOTIFICATION_MEDIUM", "the medium this worker serves", choices=topology.MEDIA)
 

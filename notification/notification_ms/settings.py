@@ -8,7 +8,7 @@ globals().update(
     shared_settings(environment, import_root="notification_ms", applications=["notification_ms.deliveries"])
 )
 
-TOKEN_KEYS = "chassis.tokens.PublishedKeys"
+KEY_SOURCE = "chassis.tokens.PublishedKeys"
 JWKS_URL = environment.url("JWKS_URL", "where auth-ms publishes its keys", schemes=["http", "https"])
 
 globals().update(environment.email("EMAIL_URL", "the mail server, smtp://user:password@host:587 (also smtp+tls://)"))

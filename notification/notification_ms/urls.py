@@ -4,7 +4,9 @@ from django.urls import include, path
 
 from chassis.routes import shared_routes
 
-urlpatterns = [path("notification-ms/", include([*shared_routes(), path("", include("notification_ms.deliveries.urls"))]))]
+urlpatterns = [
+    path("notification-ms/", include([*shared_routes(), path("", include("notification_ms.deliveries.urls"))]))
+]
 
 handler400 = "chassis.errors.bad_request"
 handler403 = "chassis.errors.permission_denied"

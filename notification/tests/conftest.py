@@ -33,7 +33,6 @@ def caller() -> Callable[..., Client]:
     return make
 
 
-
 class MailServer:
     """An SMTP server of the tests' own, which answers each mail with the next of `replies`, then with 250."""
 

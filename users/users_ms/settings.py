@@ -8,7 +8,7 @@ globals().update(
     shared_settings(environment, import_root="users_ms", applications=["chassis.outbox", "users_ms.accounts"])
 )
 
-TOKEN_KEYS = "chassis.tokens.PublishedKeys"
+KEY_SOURCE = "chassis.tokens.PublishedKeys"
 JWKS_URL = environment.url("JWKS_URL", "where auth-ms publishes its keys", schemes=["http", "https"])
 BCRYPT_COST = environment.integer(
     "BCRYPT_COST", "bcrypt's cost: each step doubles the work", default=12, minimum=4, maximum=16

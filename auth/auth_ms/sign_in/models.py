@@ -20,7 +20,7 @@ class Session(models.Model):
 
 
 class RefreshToken(models.Model):
-    """An opaque token that continues a session. Only its SHA-256 is stored; it has 256 random bits, so that is enough."""
+    """An opaque token that continues a session. Only its SHA-256 is stored: enough for 256 random bits."""
 
     id = models.BigAutoField(primary_key=True)
     session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="refresh_tokens")

@@ -1,0 +1,103 @@
+"""The running stack, seen from outside: over HTTP, SMTP and AMQP. Nothing here imports a service."""
+
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import pytest
+import requests
+
+T = TypeVar("T")
+PASSWORD = "correct horse battery"
+DEADLINE_SECONDS = 40.0
+
+
+def eventually(attempt: Callable[[], T], *, seconds: float = DEADLINE_SECONDS) -> T:
+    """The first result of `attempt` that is true; fails when there is none before the deadline."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if result := attempt():
+            return result
+        time.sleep(0.1)
+    raise AssertionError(f"did not happen within {seconds} s")
+
+
+@dataclass
+class Stack:
+    """The addresses of the stack, and its parts to be stopped and started."""
+
+    users: str
+    auth: str
+    notification: str
+    gateway: str
+    mail: str
+    broker_url: str
+    directory: str
+
+    def stop(self, program: str) -> None:
+        """Stops one process of the stack for real, and returns when it has ended."""
+        self._control("stop", program)
+
+    def start(self, program: str) -> None:
+        """Starts it again, and returns when it answers."""
+        self._control("start", program)
+
+    def _control(self, action: str, program: str) -> None:
+        command = [sys.executable, "-m", "local", "--directory", self.directory, action, program]
+        subprocess.run(command, check=True, timeout=120)
+
+    def sign_up(self, **changes: Any) -> dict[str, Any]:
+        """A new user, with an email that no other test uses."""
+        email = f"user.{secrets.token_hex(8)}@example.org"
+        body = {"name": "Ada", "surname": "Lovelace", "email": email, "password": PASSWORD} | changes
+        answer = requests.post(f"{self.users}/users-ms/users", json=body, timeout=10)
+        assert answer.status_code == 201, answer.text
+        return dict(answer.json())
+
+    def log_in(self, email: str, password: str = PASSWORD) -> requests.Response:
+        """The answer to a login."""
+        body = {"username": email, "password": password}
+        return requests.post(f"{self.auth}/auth-ms/auth/login", json=body, timeout=10)
+
+    def mails(self, to: str, subject: str = "") -> list[dict[str, Any]]:
+        """The mails that the SMTP side has received for an address."""
+        query = f'to:"{to}"' + (f' subject:"{subject}"' if subject else "")
+        answer = requests.get(f"{self.mail}/api/v1/search", {"query": query}, timeout=5)
+        return list(answer.json()["messages"])
+
+    def mail_text(self, mail: dict[str, Any]) -> str:
+        """The plain text of a mail."""
+        return str(requests.get(f"{self.mail}/api/v1/message/{mail['ID']}", timeout=5).json()["Text"])
+
+
+@pytest.fixture(scope="session")
+def stack() -> Stack:
+    """The stack that `make test` has started."""
+    return Stack(
+        users=os.environ["USERS_URL"],
+        auth=os.environ["AUTH_URL"],
+        notification=os.environ["NOTIFICATION_URL"],
+        gateway=os.environ["GATEWAY_URL"],
+        mail=os.environ["MAIL_URL"],
+        broker_url=os.environ["BROKER_URL"],
+        directory=os.environ["TESSERA_DIRECTORY"],
+    )
+
+
+@pytest.fixture
+def stopped(stack: Stack) -> Iterator[Callable[[str], None]]:
+    """`stopped("rabbitmq")` stops a part; whatever the test does, it runs again afterwards."""
+    programs: list[str] = []
+
+    def stop(program: str) -> None:
+        programs.append(program)
+        stack.stop(program)
+
+    yield stop
+    for program in programs:
+        stack.start(program)

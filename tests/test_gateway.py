@@ -1,0 +1,66 @@
+"""The gateway shows public routes, and nothing else."""
+
+import http.client
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+
+def raw(url, path):
+    """A request whose path is sent as it is; requests would tidy it up."""
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+    connection.putrequest("GET", path, skip_accept_encoding=True)
+    connection.endheaders()
+    answer = connection.getresponse()
+    body = answer.read()
+    connection.close()
+    return answer, body
+
+
+@pytest.mark.parametrize("service", ["users-ms", "auth-ms", "notification-ms"])
+@pytest.mark.parametrize("route", ["healthcheck", "ready", "openapi.json", "docs"])
+def test_public_routes_are_passed_on(stack, service, route):
+    assert requests.get(f"{stack.gateway}/{service}/{route}", timeout=10).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/users-ms/internal/credentials?email=ada@example.org",
+        "/users-ms/%69nternal/credentials?email=ada@example.org",
+        "/users-ms//internal/credentials",
+        "/users-ms/./internal/credentials",
+        "/users-ms/x/../internal/credentials",
+        "/users-ms/INTERNAL/credentials",
+        "/users-ms/load-test",
+        "/users-ms/load%2Dtest?n=1",
+        "/users-ms/metrics",
+        "/nothing",
+    ],
+)
+def test_routes_that_are_not_public_do_not_exist_there(stack, path):
+    answer, _ = raw(stack.gateway, path)
+
+    assert answer.status == 404
+    assert answer.headers["Content-Type"].startswith("application/problem+json")
+
+
+def test_the_load_test_is_there_without_the_gateway(stack):
+    assert requests.get(f"{stack.users}/users-ms/load-test?n=10", timeout=10).json()["fibonacci"] == 55
+
+
+def test_one_swagger_ui_for_all_services(stack):
+    page = requests.get(f"{stack.gateway}/docs", timeout=10)
+
+    assert page.status_code == 200
+    assert "swagger-ui" in page.text
+    asset = "/users-ms/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js"
+    assert requests.get(f"{stack.gateway}{asset}", timeout=10).status_code == 200
+
+
+def test_a_body_over_64_kib_is_refused(stack):
+    answer = requests.post(f"{stack.gateway}/users-ms/users", data=b" " * 70000, timeout=10)
+
+    assert answer.status_code == 413
+    assert answer.headers["Content-Type"] == "application/problem+json"

@@ -1,0 +1,98 @@
+"""The commands of the local stack: a stack beside the others, below a folder that only root may enter."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def directory(tmp_path):
+    tmp_path.chmod(0o700)
+    yield tmp_path / "stack"
+    local(tmp_path / "stack", "down", check=False)
+
+
+def local(directory, *command, check=True, **options):
+    arguments = [sys.executable, "-m", "local", "--directory", str(directory), *command]
+    environment = os.environ | {"UP": "local"} | options.pop("env", {})
+    return subprocess.run(
+        arguments, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=180, check=check, **options
+    )
+
+
+def processes_of(directory):
+    """The ids of processes that carry the stack's marker, or its folder in their command line."""
+    marker = f"TESSERA_STACK={directory}".encode()
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdecimal():
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                marked = marker in (folder / "environ").read_bytes().split(b"\0")
+                if marked or str(directory).encode() in (folder / "cmdline").read_bytes():
+                    found.append(int(folder.name))
+    return found
+
+
+def test_a_second_stack_starts_keeps_its_data_and_leaves_nothing_behind(directory):
+    local(directory, "up", "--free-ports")
+    status = local(directory, "status")
+    assert "users-ms" in status.stdout
+
+    assert "everything runs already" in local(directory, "up").stdout
+
+    supervisord = int((directory / "run" / "supervisord.pid").read_text())
+    os.kill(supervisord, signal.SIGKILL)
+    assert processes_of(directory)
+
+    local(directory, "down")
+    assert processes_of(directory) == []
+    assert (directory / "users-db" / "PG_VERSION").exists()
+
+    local(directory, "clean")
+    assert list(directory.iterdir()) == []
+
+
+def test_an_interrupted_start_leaves_nothing_behind(directory):
+    arguments = [sys.executable, "-m", "local", "--directory", str(directory), "up", "--free-ports"]
+    environment = os.environ | {"UP": "local", "PYTHONUNBUFFERED": "1"}
+    start = subprocess.Popen(
+        arguments, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    for line in start.stdout:
+        if "users-db: answers" in line:
+            break
+    start.send_signal(signal.SIGINT)
+    start.stdout.read()
+
+    assert start.wait(timeout=120) != 0
+    start.stdout.close()
+    assert processes_of(directory) == []
+
+
+def test_a_taken_port_is_named_before_anything_starts(directory):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+
+        done = local(directory, "up", check=False, env={"USERS_PORT": port})
+
+    assert done.returncode != 0
+    assert f"{port} is taken" in done.stderr
+    assert "USERS_PORT" in done.stderr
+    assert processes_of(directory) == []
+
+
+def test_a_stack_that_does_not_run_says_how_to_start_it(directory):
+    done = local(directory, "status", check=False)
+
+    assert done.returncode != 0
+    assert "make up" in done.stderr

@@ -1,0 +1,143 @@
+"""The queues of the notification workers, as the broker sees them."""
+
+import json
+import uuid
+from datetime import UTC, datetime
+
+import pytest
+from kombu import Connection
+
+from tests.conftest import eventually
+
+QUEUES = ["login_email_notification", "login_sms_notification", "new_user_email_notification"]
+
+
+@pytest.fixture
+def channel(stack):
+    with Connection(stack.broker_url) as connection:
+        yield connection.channel()
+
+
+def a_login_event(**changes):
+    """A login of a user that exists nowhere: consumers call nobody back."""
+    data = {
+        "user_id": 4711,
+        "name": "Ada",
+        "email": f"{uuid.uuid4().hex}@example.org",
+        "user_agent": "Firefox",
+        "logged_in_at": "2026-01-31T12:00:00+00:00",
+    }
+    return {
+        "specversion": "1.0",
+        "id": str(uuid.uuid4()),
+        "source": "/tests",
+        "type": "user_login_event",
+        "time": datetime.now(UTC).isoformat(),
+        "subject": "users/4711",
+        "data": data,
+    } | changes
+
+
+def publish(channel, event, *, exchange="user_login_event", task="user_login_event"):
+    """Publishes a Celery protocol 2 message, made by hand."""
+    body = json.dumps([[], {"event": event}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}])
+    headers = {"lang": "py", "task": task, "id": str(uuid.uuid4()), "root_id": None, "parent_id": None, "group": None}
+    message = channel.prepare_message(
+        body,
+        content_type="application/json",
+        content_encoding="utf-8",
+        headers=headers,
+        properties={"delivery_mode": 2},
+    )
+    channel.basic_publish(message, exchange=exchange, routing_key="")
+
+
+def dead(channel, queue, marker):
+    """True when a message with `marker` has come to the dead letters of a queue; takes what it reads."""
+    while message := channel.basic_get(f"{queue}.dead", no_ack=True):
+        body = message.body if isinstance(message.body, str) else bytes(message.body).decode()
+        if marker in body:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("queue", QUEUES)
+@pytest.mark.parametrize("suffix", ["", ".retry", ".dead"])
+def test_every_queue_is_there_with_its_helpers(channel, queue, suffix):
+    declared = channel.queue_declare(f"{queue}{suffix}", passive=True)
+
+    assert declared.queue == f"{queue}{suffix}"
+
+
+def test_an_event_that_comes_twice_is_told_once(stack, channel):
+    event = a_login_event()
+    publish(channel, event)
+    publish(channel, event)
+    later = a_login_event()
+    publish(channel, later)
+
+    eventually(lambda: stack.mails(later["data"]["email"]))
+
+    assert len(stack.mails(event["data"]["email"])) == 1
+
+
+def test_a_message_of_a_newer_producer_is_understood(stack, channel):
+    event = a_login_event(a_new_member=True, dataschema="https://example.org/schema")
+    event["data"]["a_new_field"] = 1
+
+    publish(channel, event)
+
+    eventually(lambda: stack.mails(event["data"]["email"]))
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"specversion": "2.0"},
+        {"data": None},
+        {"data": {"user_id": 1}},
+        {"id": "no uuid"},
+        {"time": "yesterday"},
+    ],
+)
+def test_an_event_that_cannot_be_understood_goes_to_the_dead_letters(channel, broken):
+    marker = uuid.uuid4().hex
+
+    publish(channel, a_login_event(**broken) | {"marker": marker})
+
+    for queue in ("login_email_notification", "login_sms_notification"):
+        eventually(lambda queue=queue: dead(channel, queue, marker))
+
+
+def test_plain_json_is_not_lost_but_goes_to_the_dead_letters(channel):
+    marker = uuid.uuid4().hex
+    text = json.dumps({"marker": marker})
+    message = channel.prepare_message(text, content_type="application/json", content_encoding="utf-8")
+
+    channel.basic_publish(message, exchange="user_login_event", routing_key="")
+
+    eventually(lambda: dead(channel, "login_email_notification", marker))
+
+
+def test_a_task_that_nobody_knows_goes_to_the_dead_letters(channel):
+    marker = uuid.uuid4().hex
+
+    publish(channel, {"marker": marker}, task="unheard_of_event")
+
+    eventually(lambda: dead(channel, "login_email_notification", marker))
+
+
+def test_trouble_with_one_medium_does_not_repeat_the_other(stack, channel):
+    """The retry of a text message goes to its own queue, never back through the exchange."""
+    event = a_login_event()
+    event["data"]["phone"] = "nobody@"  # Apprise refuses what this makes of the URL, again and again
+    publish(channel, event)
+    eventually(lambda: stack.mails(event["data"]["email"]))
+
+    retried = eventually(lambda: channel.queue_declare("login_sms_notification.retry", passive=True).message_count)
+
+    assert retried == 1
+    later = a_login_event()
+    publish(channel, later)
+    eventually(lambda: stack.mails(later["data"]["email"]))
+    assert len(stack.mails(event["data"]["email"])) == 1

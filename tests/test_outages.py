@@ -1,0 +1,74 @@
+"""Real parts are stopped: what was accepted is delivered later, and nobody waits for long."""
+
+import time
+
+import requests
+
+from tests.conftest import eventually
+
+
+def test_a_login_while_rabbitmq_is_down_succeeds_and_is_told_once_it_is_back(stack, stopped):
+    user = stack.sign_up()
+    eventually(lambda: stack.mails(user["email"], "Welcome"))
+    stopped("rabbitmq")
+
+    answers = [stack.log_in(user["email"]).status_code for _ in range(3)]
+
+    assert answers == [200, 200, 200]
+    assert not stack.mails(user["email"], "New sign-in")
+    stack.start("rabbitmq")
+    eventually(lambda: len(stack.mails(user["email"], "New sign-in")) == 3)
+
+
+def test_a_login_while_users_ms_is_down_is_503_in_under_three_seconds(stack, stopped):
+    user = stack.sign_up()
+    stopped("users-ms")
+    started = time.monotonic()
+
+    answer = stack.log_in(user["email"])
+
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) > 0
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert time.monotonic() - started < 3  # the contract's bound
+
+
+def test_a_mail_that_the_server_was_not_there_for_is_sent_when_it_is(stack, stopped):
+    user = stack.sign_up()
+    eventually(lambda: stack.mails(user["email"], "Welcome"))
+    stopped("mail-catcher")
+    stack.log_in(user["email"])
+    token = {"Authorization": f"Bearer {stack.log_in(user['email']).json()['access_token']}"}
+
+    def attempted():
+        url = f"{stack.notification}/notification-ms/notifications?event=user_login_event&medium=email&status=pending"
+        found = requests.get(url, headers=token, timeout=5).json()["results"]
+        return [each for each in found if each["attempts"]]
+
+    [*_, first] = eventually(attempted)
+    assert first["last_error"]
+    stack.start("mail-catcher")
+
+    eventually(lambda: len(stack.mails(user["email"], "New sign-in")) == 2)
+
+
+def test_a_database_that_is_down_is_503_and_the_service_recovers(stack, stopped):
+    stopped("users-db")
+
+    alive = requests.get(f"{stack.users}/users-ms/healthcheck", timeout=10)
+    ready = requests.get(f"{stack.users}/users-ms/ready", timeout=10)
+
+    assert (alive.status_code, ready.status_code) == (200, 503)
+    stack.start("users-db")
+    eventually(lambda: requests.get(f"{stack.users}/users-ms/ready", timeout=10).status_code == 200)
+    assert stack.sign_up()["id"]
+
+
+def test_a_worker_that_is_stopped_finds_its_messages_when_it_is_back(stack, stopped):
+    stopped("notification-email-worker")
+    user = stack.sign_up()
+
+    assert not stack.mails(user["email"])
+    stack.start("notification-email-worker")
+
+    eventually(lambda: len(stack.mails(user["email"], "Welcome")) == 1)
