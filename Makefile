@@ -3,7 +3,7 @@ PYTHON ?= python3
 local = .venv/bin/python -m local
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up down clean status logs demo admin test lint format openapi requirements
+.PHONY: help venv up down clean status logs demo admin test lint format generate requirements
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,18 +36,18 @@ admin: venv ## make EMAIL an admin, EMAIL=you@example.org (password by prompt, A
 test: venv ## run all tests on a stack of their own (ARGS="-k login" goes to pytest)
 	@$(local) test -- $(ARGS)
 
-lint: venv ## check style, types, migrations and that docs/openapi is current
+lint: venv ## check style, types, migrations and that generated documents are current
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
-	@$(local) openapi --check
+	@$(local) generate --check
 
 format: venv ## rewrite the code in the project's style
 	@.venv/bin/ruff check --fix .
 	@.venv/bin/ruff format .
 
-openapi: venv ## write docs/openapi anew
-	@$(local) openapi
+generate: venv ## write docs/openapi and docs/configuration.md anew from the code
+	@$(local) generate
 
 requirements: venv ## lock the newest packages that requirements/*.in allow
 	@cd requirements && for name in users auth notification dev loadtest; do \

@@ -5,9 +5,12 @@ Threads, because a request spends its time in PostgreSQL, in another service or 
 
 import os
 
-bind = os.environ.get("BIND", "0.0.0.0:4000")
-workers = int(os.environ.get("WEB_PROCESSES") or 1)
-threads = int(os.environ.get("WEB_THREADS") or 8)
+from chassis.settings import REQUIRED, Environment  # noqa: F401 - with it, the documentation knows what has no default
+
+environment = Environment(os.environ.get("SERVICE", "web"))
+bind = environment.text("BIND", "where a web process listens", default="0.0.0.0:4000")
+workers = environment.integer("WEB_PROCESSES", "web processes, which share one port", default=1, minimum=1)
+threads = environment.integer("WEB_THREADS", "requests that a web process handles at once", default=8, minimum=2)
 worker_class = "gthread"
 preload_app = True  # a wrong configuration stops the start, and the processes share the memory of what they import
 keepalive = 75

@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
-from local import compose, demo, openapi, secret_values, stack, testing
+from local import compose, demo, generated, secret_values, stack, testing
 from local.bootstrap import ROOT
-from local.programs import SERVICES, Layout
+from local.programs import Layout
 from local.supervisor import Supervisor
 
 START_AGAIN = "Nothing runs here. Start it with: make up"
@@ -56,7 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     add("admin", _admin, "the first admin").add_argument("email")
     add("demo", _demo, "a tour of the running stack")
     add("test", _test, "all tests, on a stack of their own").add_argument("pytest", nargs="*")
-    add("openapi", _openapi, "write docs/openapi").add_argument("--check", action="store_true")
+    add("generate", _generate, "write the documents that are made from the code").add_argument(
+        "--check", action="store_true"
+    )
     return parser
 
 
@@ -181,8 +183,8 @@ def _test(directory: Path, arguments: argparse.Namespace) -> None:
     sys.exit(testing.run(ROOT / ".local" / "test", arguments.pytest))
 
 
-def _openapi(directory: Path, arguments: argparse.Namespace) -> None:
-    openapi.run(list(SERVICES), check=arguments.check)
+def _generate(directory: Path, arguments: argparse.Namespace) -> None:
+    generated.run(check=arguments.check)
 
 
 if __name__ == "__main__":

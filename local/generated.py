@@ -1,0 +1,95 @@
+"""Documents that are made from the code: docs/openapi/<service>.yaml and docs/configuration.md."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from local.bootstrap import ROOT
+from local.ports import DEFAULTS
+from local.programs import SERVICES, Layout, service_environment
+from local.secret_values import NAMES
+
+# Prints what a service reads from its environment, as JSON.
+_LIST_VARIABLES = """
+import json, sys
+from chassis import gunicorn
+from {service}_ms import settings
+if "{service}" == "notification":
+    from notification_ms import celery
+def default_of(value):
+    if value is gunicorn.REQUIRED:
+        return None
+    return str(value).lower() if isinstance(value, bool) else str(value)
+listed = settings.environment.variables + gunicorn.environment.variables
+print(json.dumps([
+    [v.name, v.kind, default_of(v.default), v.meaning] for v in listed
+]))
+"""
+
+
+def run(*, check: bool) -> None:
+    """Writes the documents, or with `check` exits when one of them is not what the code says."""
+    documents = {f"docs/openapi/{prefix}.yaml": _openapi(service) for service, prefix in SERVICES.items()}
+    documents["docs/configuration.md"] = _configuration()
+    for service in SERVICES if check else ():
+        _python(service, "manage.py", "makemigrations", "--check", "--dry-run")
+    stale = []
+    for name, text in documents.items():
+        path = ROOT / name
+        if check and (not path.exists() or path.read_text() != text):
+            stale.append(name)
+        if not check:
+            path.write_text(text)
+            print(f"wrote {name}")
+    if stale:
+        sys.exit(f"Not what the code says any more: {', '.join(stale)}. Write them anew: make generate")
+
+
+def _openapi(service: str) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "openapi.yaml"
+        _python(service, "manage.py", "spectacular", "--file", str(file), "--validate", "--fail-on-warn")
+        return file.read_text()
+
+
+def _configuration() -> str:
+    readers: dict[tuple[str, str, str | None, str], list[str]] = {}
+    for service, prefix in SERVICES.items():
+        for name, kind, default, meaning in json.loads(_python(service, "-c", _LIST_VARIABLES.format(service=service))):
+            readers.setdefault((name, kind, default, meaning), []).append(prefix)
+    rows = [
+        f"| `{name}` | {', '.join(services) if len(services) < len(SERVICES) else 'all'} | {kind} | "
+        f"{'**required**' if default is None else f'`{default}`'} | {meaning} |"
+        for (name, kind, default, meaning), services in sorted(readers.items())
+    ]
+    return "\n".join(
+        [
+            "# Configuration",
+            "",
+            "Every environment variable that the services read; made from the code by `make generate`. A service does not",
+            "start without a required one, and says which is missing. `NAME_FILE` may name a file with the value of `NAME`.",
+            "",
+            "| variable | read by | kind | default | meaning |",
+            "|---|---|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def _python(service: str, *arguments: str) -> str:
+    """What a Python with the service's variables prints; no database or other server is needed."""
+    layout = Layout(ROOT, DEFAULTS, dict.fromkeys(NAMES, "only-for-generating-documents-from-the-code"))
+    variables = service_environment(layout, service) | {"NOTIFICATION_MEDIUM": "email", "SERVICE": SERVICES[service]}
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT / service,
+        env={"PATH": "/usr/bin:/bin"} | variables,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        sys.exit(f"{done.stdout}{done.stderr}\nThe documents of {service}-ms cannot be made.")
+    return done.stdout
