@@ -68,8 +68,9 @@ def _configuration() -> str:
         [
             "# Configuration",
             "",
-            "Every environment variable that the services read; made from the code by `make generate`. A service does not",
-            "start without a required one, and says which is missing. `NAME_FILE` may name a file with the value of `NAME`.",
+            "Every environment variable that the services read; made from the code by `make generate`. A service",
+            "does not start without a required one, and says which is missing. `NAME_FILE` may name a file that holds",
+            "the value of `NAME`.",
             "",
             "| variable | read by | kind | default | meaning |",
             "|---|---|---|---|---|",
