@@ -1,10 +1,11 @@
 """Every process of the stack: its command, its variables, and how to see that it works."""
 
 import os
-import pwd
 import shutil
+import subprocess
 import sys
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from local import packages
@@ -60,22 +61,35 @@ def database(layout: Layout, service: str) -> Program:
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     return Program(
         name=f"{service}-db",
-        command=[*as_postgres(), f"{binaries}/postgres", "-D", str(layout.directory / f"{service}-db"), *options],
+        command=[
+            *as_postgres(layout.directory),
+            f"{binaries}/postgres",
+            "-D",
+            str(layout.directory / f"{service}-db"),
+            *options,
+        ],
         port=port,
         stop_signal="INT",  # fast shutdown: ends sessions, keeps all that was committed
     )
 
 
-def as_postgres() -> list[str]:
-    """PostgreSQL refuses to run as root. As root it runs as `postgres`, with one capability: to pass through folders
-    that only root may enter, because a checkout may lie below one."""
+def as_postgres(directory: Path) -> list[str]:
+    """What to put before a command of PostgreSQL, which refuses to run as root: as root, it runs as `postgres`.
+
+    When only root may enter a folder above `directory`, it keeps the one capability that lets it through.
+    """
     if os.geteuid() != 0:
         return []
-    pwd.getpwnam("postgres")
-    capability = "+dac_read_search"
     setpriv = shutil.which("setpriv") or "/usr/bin/setpriv"
-    user = ["--reuid=postgres", "--regid=postgres", "--clear-groups"]
-    return [setpriv, *user, f"--inh-caps={capability}", f"--ambient-caps={capability}"]
+    user = [setpriv, "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+    if _may_enter(tuple(user), directory):
+        return user
+    return [*user, "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+
+
+@cache
+def _may_enter(user: tuple[str, ...], directory: Path) -> bool:
+    return subprocess.run([*user, "test", "-x", str(directory)], cwd="/").returncode == 0
 
 
 def broker(layout: Layout) -> list[Program]:

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -148,11 +149,15 @@ def _initialise_database(layout: Layout, service: str) -> None:
     data.mkdir(mode=0o700)
     if os.geteuid() == 0:
         shutil.chown(data, "postgres", "postgres")
-    command = [*programs.as_postgres(), f"{packages.postgresql_binaries()}/initdb", "--pgdata", str(data)]
-    command += ["--username=postgres", "--auth=scram-sha-256", "--pwfile=/dev/stdin"]
-    command += ["--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
-    password = layout.secrets["POSTGRES_SUPERUSER_PASSWORD"] + "\n"
-    done = subprocess.run(command, input=password, capture_output=True, text=True, cwd="/")
+    with tempfile.NamedTemporaryFile("w", dir=layout.directory) as password_file:
+        password_file.write(layout.secrets["POSTGRES_SUPERUSER_PASSWORD"] + "\n")
+        password_file.flush()
+        if os.geteuid() == 0:
+            shutil.chown(password_file.name, "postgres")
+        command = [*programs.as_postgres(layout.directory), f"{packages.postgresql_binaries()}/initdb"]
+        command += [f"--pgdata={data}", "--username=postgres", "--auth=scram-sha-256"]
+        command += [f"--pwfile={password_file.name}", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
+        done = subprocess.run(command, capture_output=True, text=True, cwd="/")
     if done.returncode:
         shutil.rmtree(data, ignore_errors=True)
         sys.exit(f"{done.stdout}{done.stderr}\n{service}-db could not be made.")
