@@ -61,13 +61,7 @@ def database(layout: Layout, service: str) -> Program:
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     return Program(
         name=f"{service}-db",
-        command=[
-            *as_postgres(layout.directory),
-            f"{binaries}/postgres",
-            "-D",
-            str(layout.directory / f"{service}-db"),
-            *options,
-        ],
+        command=[*as_postgres(layout.directory), *server, *options],
         port=port,
         stop_signal="INT",  # fast shutdown: ends sessions, keeps all that was committed
     )
