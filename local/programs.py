@@ -67,23 +67,22 @@ def database(layout: Layout, service: str) -> Program:
     )
 
 
+@cache
 def as_postgres(directory: Path) -> list[str]:
     """What to put before a command of PostgreSQL, which refuses to run as root: as root, it runs as `postgres`.
 
-    When only root may enter a folder above `directory`, it keeps the one capability that lets it through.
+    When only root may enter a folder above `directory`, it keeps one capability that lets it through (the second is for
+    containers, which rarely have the first). Exits when none does.
     """
     if os.geteuid() != 0:
         return []
-    setpriv = shutil.which("setpriv") or "/usr/bin/setpriv"
-    user = [setpriv, "--reuid=postgres", "--regid=postgres", "--clear-groups"]
-    if _may_enter(tuple(user), directory):
-        return user
-    return [*user, "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
-
-
-@cache
-def _may_enter(user: tuple[str, ...], directory: Path) -> bool:
-    return subprocess.run([*user, "test", "-x", str(directory)], cwd="/").returncode == 0
+    setpriv = [shutil.which("setpriv") or "/usr/bin/setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+    for capability in ("", "dac_read_search", "dac_override"):
+        kept = [f"--inh-caps=+{capability}", f"--ambient-caps=+{capability}"] if capability else []
+        enters = subprocess.run([*setpriv, *kept, "test", "-x", str(directory)], cwd="/", capture_output=True)
+        if enters.returncode == 0:
+            return [*setpriv, *kept]
+    sys.exit(f"The user postgres cannot enter {directory}: some folder above it is closed to others (chmod o+x it).")
 
 
 def broker(layout: Layout) -> list[Program]:

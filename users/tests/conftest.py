@@ -1,31 +1,11 @@
-"""Fixtures of users-ms's tests: callers with tokens signed by a key of the tests'."""
-
-from collections.abc import Callable
+"""Fixtures of users-ms's tests."""
 
 import pytest
 from django.test import Client
 
-from chassis.tests.signing import SigningKeys
+from chassis.tests.callers import KEYS, caller, keys_of_the_tests
 
-KEYS = SigningKeys()
-
-
-@pytest.fixture(autouse=True)
-def keys_of_the_tests(monkeypatch: pytest.MonkeyPatch) -> SigningKeys:
-    """auth-ms is not part of these tests: the services trust the tests' own key instead."""
-    monkeypatch.setattr("chassis.tokens._key_source", KEYS)
-    return KEYS
-
-
-@pytest.fixture
-def caller() -> Callable[..., Client]:
-    """`caller(user_id=1)` or `caller(user_id=1, admin=True)`: an HTTP client with that person's token."""
-
-    def make(*, user_id: int, admin: bool = False) -> Client:
-        token = KEYS.person_token(user_id=user_id, admin=admin)
-        return Client(headers={"Authorization": f"Bearer {token}"})
-
-    return make
+__all__ = ["auth_ms", "caller", "keys_of_the_tests"]
 
 
 @pytest.fixture
