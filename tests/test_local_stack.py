@@ -20,12 +20,18 @@ def directory(tmp_path):
     local(tmp_path / "stack", "down", check=False)
 
 
-def local(directory, *command, check=True, **options):
-    arguments = [sys.executable, "-m", "local", "--directory", str(directory), *command]
-    environment = os.environ | {"UP": "local"} | options.pop("env", {})
-    return subprocess.run(
-        arguments, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=180, check=check, **options
+def local(directory, *command, check=True, env=None):
+    """Runs `python -m local`; with `check`, what it printed is shown when it fails."""
+    done = subprocess.run(
+        [sys.executable, "-m", "local", "--directory", str(directory), *command],
+        cwd=ROOT,
+        env=os.environ | {"UP": "local"} | (env or {}),
+        capture_output=True,
+        text=True,
+        timeout=180,
     )
+    assert done.returncode == 0 or not check, done.stdout + done.stderr
+    return done
 
 
 def processes_of(directory):
