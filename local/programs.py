@@ -79,7 +79,7 @@ def as_postgres(directory: Path) -> list[str]:
     setpriv = [shutil.which("setpriv") or "/usr/bin/setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
     for capability in ("", "dac_read_search", "dac_override"):
         kept = [f"--inh-caps=+{capability}", f"--ambient-caps=+{capability}"] if capability else []
-        enters = subprocess.run([*setpriv, *kept, "test", "-x", str(directory)], cwd="/", capture_output=True)
+        enters = subprocess.run([*setpriv, *kept, "ls", str(directory)], cwd="/", capture_output=True)
         if enters.returncode == 0:
             return [*setpriv, *kept]
     sys.exit(f"The user postgres cannot enter {directory}: some folder above it is closed to others (chmod o+x it).")
