@@ -30,7 +30,10 @@ _DESCRIPTIONS = {
     404: "Not there, or not for you to see.",
     409: "In conflict with what is there.",
     413: "The body has more than 64 KiB.",
+    412: "`If-Match` names another version; read it again.",
     415: "The body is not JSON.",
+    422: "The `Idempotency-Key` was used with another body.",
+    429: "Too many; try again after `Retry-After` seconds.",
     503: "A part that this needs does not answer; try again after `Retry-After` seconds.",
 }
 

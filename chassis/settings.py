@@ -4,6 +4,8 @@ Follows the twelve-factor app (https://12factor.net/config): each service reads 
 module, through `Environment`. `NAME_FILE` may name a file that holds the value of `NAME`, as container secrets do.
 """
 
+import ipaddress
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,6 +107,15 @@ class Environment:
         except (ValueError, environ.ImproperlyConfigured):
             return self._refuse(name, "is no mail server URL like smtp://user:password@host:587", meaning)
 
+    def proxies(self, name: str, meaning: str) -> list[str]:
+        """A list, empty unless given, of IP addresses, networks in CIDR notation and host names."""
+        entries = [entry.strip() for entry in self.text(name, meaning, default="").split(",") if entry.strip()]
+        for entry in entries:
+            if _is_network(entry) or re.fullmatch(r"(?=.*[A-Za-z])[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", entry):
+                continue
+            self._refuse(name, f"holds {entry!r}, which is no address, no network and no host name", meaning)
+        return entries
+
     def _read(self, kind: str, name: str, meaning: str, default: Any, read: Any) -> Any:
         self.variables.append(Variable(name, kind, default, meaning))
         try:
@@ -125,6 +136,14 @@ class Environment:
 
     def _refuse(self, name: str, problem: str, meaning: str) -> Any:
         raise ConfigurationError(f"{self.service} cannot start: {name} {problem}. It is: {meaning}")
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        return False
+    return True
 
 
 def shared_settings(environment: Environment, *, import_root: str, applications: list[str]) -> dict[str, Any]:
@@ -150,9 +169,15 @@ def shared_settings(environment: Environment, *, import_root: str, applications:
             default="/tmp/heartbeat",  # noqa: S108
         ),
         "TOKEN_ISSUER": environment.text("TOKEN_ISSUER", "the `iss` of every token", default="tessera"),
+        "TRUSTED_PROXIES": environment.proxies(
+            "TRUSTED_PROXIES",
+            "whose X-Forwarded-For is believed: addresses, networks or host names, with commas between",
+        ),
         "OUTBOX_RETENTION_DAYS": environment.integer(
             "OUTBOX_RETENTION_DAYS", "how long a published event is kept", default=7, minimum=1
         ),
+        # What the relays call now and then, with the time as `at`, to forget what is no longer needed.
+        "PRUNERS": ["chassis.outbox.services.prune"],
         "DEBUG": False,
         # No response is built from the Host header (links are relative), and probes call by address.
         "ALLOWED_HOSTS": ["*"],

@@ -21,6 +21,7 @@ ALGORITHM = "ES256"
 PERSON_AUDIENCE = "tessera"
 SERVICE_SCOPE = "service"
 ADMIN_SCOPE = "admin"
+RESERVED_SCOPES = frozenset({SERVICE_SCOPE, ADMIN_SCOPE})
 CLOCK_SKEW_SECONDS = 5
 MAXIMUM_TOKEN_LENGTH = 4096
 
@@ -129,7 +130,7 @@ def verify(token: str, *, keys: KeySource, audiences: list[str]) -> Principal:
 
 def _principal(claims: dict[str, Any]) -> Principal:
     scopes = frozenset(str(claims.get("scope", "")).split())
-    if SERVICE_SCOPE in scopes:
+    if SERVICE_SCOPE in scopes and "sid" not in claims:
         return Principal(subject=claims["sub"], user_id=None, session_id=None, scopes=scopes)
     return Principal(subject=claims["sub"], user_id=int(claims["sub"]), session_id=int(claims["sid"]), scopes=scopes)
 

@@ -1,7 +1,13 @@
 """The table of events that are to be, or have been, published."""
 
+import json
+from typing import Any
+
+from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
+
+from chassis import sealing
 
 
 class OutboxMessage(models.Model):
@@ -9,7 +15,8 @@ class OutboxMessage(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     exchange = models.CharField(max_length=100)
-    body = models.JSONField(help_text="the CloudEvent")
+    body = models.JSONField(help_text="the CloudEvent, without the data that is secret")
+    sealed_data = models.BinaryField(null=True, help_text="the secret data, encrypted; forgotten once it is published")
     created_at = models.DateTimeField(db_default=Now())
     available_at = models.DateTimeField(db_default=Now(), help_text="not published before; moves on after a return")
     published_at = models.DateTimeField(null=True)
@@ -25,3 +32,11 @@ class OutboxMessage(models.Model):
                 fields=["published_at"], condition=models.Q(published_at__isnull=False), name="outbox_published"
             ),
         ]
+
+    @property
+    def event(self) -> dict[str, Any]:
+        """The whole CloudEvent, as it is published."""
+        if self.sealed_data is None:
+            return dict(self.body)
+        opened = sealing.unseal(bytes(self.sealed_data), secret=settings.SECRET_KEY, called="SECRET_KEY")
+        return self.body | {"data": self.body["data"] | json.loads(opened)}

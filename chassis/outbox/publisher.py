@@ -45,7 +45,7 @@ class Publisher:
             self._declare(row.exchange)
             self._published += 1
             self._unconfirmed.add(self._published)
-            messages.publish(self._producer, event=row.body, exchange=row.exchange, mandatory=True)
+            messages.publish(self._producer, event=row.event, exchange=row.exchange, mandatory=True)
         deadline = time.monotonic() + CONFIRM_SECONDS
         while self._unconfirmed:
             try:

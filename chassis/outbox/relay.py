@@ -13,6 +13,7 @@ from amqp.exceptions import AMQPError
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
+from django.utils.module_loading import import_string
 from kombu.exceptions import KombuError
 
 from chassis.outbox.models import OutboxMessage
@@ -94,8 +95,8 @@ class Relay:
     def _prune(self) -> None:
         if time.monotonic() - self._pruned_at > PRUNE_INTERVAL_SECONDS:
             self._pruned_at = time.monotonic()
-            oldest = timezone.now() - timedelta(days=settings.OUTBOX_RETENTION_DAYS)
-            OutboxMessage.objects.filter(published_at__lt=oldest).delete()
+            for path in settings.PRUNERS:
+                import_string(path)(at=timezone.now())
 
     def _beat(self) -> None:
         Path(settings.HEARTBEAT_FILE).touch()
@@ -114,7 +115,7 @@ def publish_batch(publisher: Publisher, *, at: datetime) -> int:
             return 0
         returned = publisher.publish(rows)
         confirmed = [row.pk for row in rows if row.body["id"] not in returned]
-        OutboxMessage.objects.filter(pk__in=confirmed).update(published_at=timezone.now())
+        OutboxMessage.objects.filter(pk__in=confirmed).update(published_at=timezone.now(), sealed_data=None)
         if returned:
             waiting = [row.pk for row in rows if row.body["id"] in returned]
             OutboxMessage.objects.filter(pk__in=waiting).update(available_at=timezone.now() + RETURNED_DELAY)

@@ -1,23 +1,28 @@
 """Writing to the outbox."""
 
+import json
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Protocol
 
 from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from chassis import events
+from chassis import events, sealing
 from chassis.outbox.models import OutboxMessage
 
 CHANNEL = "outbox"
 
 
 class Event(Protocol):
-    """A frozen dataclass that a service publishes: its fields are the event's data."""
+    """A frozen dataclass that a service publishes: its fields are the event's data.
+
+    The values of `secret_fields` are stored encrypted, and only until they are published.
+    """
 
     type: ClassVar[str]
+    secret_fields: ClassVar[tuple[str, ...]] = ()
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @property
@@ -32,15 +37,24 @@ def record(event: Event, *, at: datetime | None = None) -> OutboxMessage:
     """
     if not transaction.get_connection().in_atomic_block:
         raise transaction.TransactionManagementError("outbox.record() needs an open transaction")
+    data = asdict(event)
+    secret = {name: data.pop(name) for name in getattr(event, "secret_fields", ())}
     cloud_event = events.CloudEvent(
         id=events.uuid7(),
         source=f"/{settings.SERVICE}",
         type=event.type,
         time=at or timezone.now(),
         subject=event.subject,
-        data=asdict(event),
+        data=data,
     )
-    message = OutboxMessage.objects.create(exchange=event.type, body=cloud_event.as_dict())
+    sealed = sealing.seal(json.dumps(secret).encode(), secret=settings.SECRET_KEY) if secret else None
+    message = OutboxMessage.objects.create(exchange=event.type, body=cloud_event.as_dict(), sealed_data=sealed)
     with connection.cursor() as cursor:
         cursor.execute(f"NOTIFY {CHANNEL}")  # PostgreSQL delivers it at the commit, once for all of a transaction
     return message
+
+
+def prune(*, at: datetime) -> None:
+    """Forget events that were published more than OUTBOX_RETENTION_DAYS ago."""
+    oldest = at - timedelta(days=settings.OUTBOX_RETENTION_DAYS)
+    OutboxMessage.objects.filter(published_at__lt=oldest).delete()

@@ -3,7 +3,9 @@
 from chassis.settings import Environment, shared_settings
 
 globals().update(
-    shared_settings(Environment("example-ms"), import_root="chassis.tests", applications=["chassis.outbox"])
+    shared_settings(
+        Environment("example-ms"), import_root="chassis.tests", applications=["chassis.outbox", "chassis.rate_limits"]
+    )
 )
 
 KEY_SOURCE = "chassis.tokens.PublishedKeys"

@@ -1,6 +1,9 @@
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from users.tests.builders import a_user
+from users_ms.accounts.models import User
 
 pytestmark = pytest.mark.django_db
 
@@ -78,3 +81,51 @@ def test_a_list_takes_one_query(admin, django_assert_num_queries):
 
     with django_assert_num_queries(1):
         admin.get("/users-ms/users")
+
+
+@pytest.fixture
+def many_users(db):
+    """Twenty thousand users, half of them called Ada, with the statistics that the planner goes by."""
+    with connection.cursor() as cursor:
+        cursor.execute("""
+            INSERT INTO accounts_user (name, surname, email, password_hash, email_verified, phone, locale, time_zone,
+                                       attributes, is_active, is_admin, updated_at)
+            SELECT CASE n % 2 WHEN 0 THEN 'Grace' ELSE 'Ada' END, 'Surname' || n, 'user' || n || '@example.org', 'x',
+                   false, '', 'en', 'UTC', '{}', true, false, now()
+            FROM generate_series(1, 20000) AS n
+        """)
+        cursor.execute("ANALYZE accounts_user")
+
+
+def pages_read(admin, query):
+    """How many 8 KiB pages PostgreSQL touched to answer, and how."""
+    with CaptureQueriesContext(connection) as captured:
+        assert len(admin.get("/users-ms/users", query).json()["results"]) > 0
+    with connection.cursor() as cursor:
+        cursor.execute("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + captured[0]["sql"])
+        [plan] = cursor.fetchone()[0]
+    return plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"], str(plan)
+
+
+@pytest.mark.parametrize(
+    "query", [{}, {"name": "ADA"}, {"search": "ada"}, {"search": "Grace", "name": "grace"}], ids=str
+)
+def test_a_page_deep_in_the_list_costs_what_the_first_costs(admin, many_users, query):
+    deep = User.objects.order_by("id")[18_000].id
+
+    first, _ = pages_read(admin, query)
+    last, _ = pages_read(admin, query | {"cursor": f"after-{deep}"})
+
+    assert last <= 1.3 * first + 5
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{"name": "ADA"}, {"surname": "SURNAME77"}, {"email": "USER77@example.org"}, {"search": "surname1234"}],
+    ids=str,
+)
+def test_filters_and_prefixes_are_found_by_an_index(admin, many_users, query):
+    _, plan = pages_read(admin, query)
+
+    assert "Seq Scan" not in plan
+    assert "Index Cond" in plan or "accounts_user_pkey" in plan

@@ -5,8 +5,14 @@ from chassis.settings import Environment, shared_settings
 environment = Environment("users-ms")
 
 globals().update(
-    shared_settings(environment, import_root="users_ms", applications=["chassis.outbox", "users_ms.accounts"])
+    shared_settings(
+        environment,
+        import_root="users_ms",
+        applications=["django.contrib.postgres", "chassis.outbox", "chassis.rate_limits", "users_ms.accounts"],
+    )
 )
+MIDDLEWARE += ["django.middleware.http.ConditionalGetMiddleware"]  # noqa: F821 - an ETag on every answer to a GET
+PRUNERS += ["chassis.rate_limits.services.prune", "users_ms.accounts.services.prune"]  # noqa: F821
 
 KEY_SOURCE = "chassis.tokens.PublishedKeys"
 JWKS_URL = environment.url("JWKS_URL", "where auth-ms publishes its keys", schemes=["http", "https"])
@@ -16,10 +22,17 @@ BCRYPT_COST = environment.integer(
 LOAD_TEST_ENABLED = environment.boolean(
     "LOAD_TEST_ENABLED", "whether GET /users-ms/load-test burns CPU for experiments", default=False
 )
+SIGN_UPS_PER_HOUR = environment.integer(
+    "SIGN_UPS_PER_HOUR", "how many accounts one client address may open in an hour", default=100, minimum=1
+)
 
 PASSWORD_HASHERS = ["users_ms.accounts.passwords.Hasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 8}},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("name", "surname", "email")},
+    },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]

@@ -20,3 +20,16 @@ class NewUser:
     @property
     def subject(self) -> str:
         return f"users/{self.user_id}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserDeleted:
+    """An account is gone. What others know of that person has to go too."""
+
+    type: ClassVar[str] = "user_deleted_event"
+    user_id: int
+    deleted_at: str
+
+    @property
+    def subject(self) -> str:
+        return f"users/{self.user_id}"

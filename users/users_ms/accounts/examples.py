@@ -17,9 +17,26 @@ USER = OpenApiExample(
     | {
         "is_active": True,
         "is_admin": False,
+        "scopes": ["orders:read"],
         "created_at": "2026-01-31T12:00:00Z",
         "updated_at": "2026-01-31T12:00:00Z",
     },
     response_only=True,
     status_codes=["200", "201"],
 )
+CREDENTIALS = OpenApiExample(
+    "credentials",
+    value={"id": 1}
+    | _ADA
+    | {
+        "password_hash": "bcrypt_sha256$$2b$12$...",
+        "phone": "+390612345678",
+        "locale": "it",
+        "time_zone": "Europe/Rome",
+    }
+    | {"is_active": True, "is_admin": False, "scopes": ["orders:read"], "email_verified": True},
+    response_only=True,
+    status_codes=["200"],
+)
+NEW_PASSWORD = OpenApiExample("a new password", value={"password": "correct horse battery"}, request_only=True)
+VERIFIED_EMAIL = OpenApiExample("the address", value={"email": "ada@example.org"}, request_only=True)

@@ -1,26 +1,32 @@
-"""The users' table."""
+"""The users' table, and the sign-ups that may be repeated."""
 
+from datetime import datetime
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import OpClass
 from django.db import models
 from django.db.models.functions import Lower, Now
 
+MAXIMUM_SCOPE_LENGTH = 64
+
 
 class UserQuerySet(models.QuerySet["User"]):
-    """Reads by what the indexes hold: the lower case of names and emails."""
+    """Reads by what the indexes hold: the lower case of names and emails, made by PostgreSQL on both sides."""
 
     def with_email(self, email: str) -> "UserQuerySet":
         """The one user of this email, without regard to case."""
-        return self.alias(email_lower=Lower("email")).filter(email_lower=email.lower())
+        return self.matching(field="email", value=email)
 
-    def named(self, *, field: str, value: str) -> "UserQuerySet":
-        """Users whose `field`, name or surname, is `value` without regard to case."""
-        return self.alias(**{f"{field}_lower": Lower(field)}).filter(**{f"{field}_lower": value.lower()})
+    def matching(self, *, field: str, value: str) -> "UserQuerySet":
+        """Users whose `field` (name, surname or email) is `value` without regard to case."""
+        return self.alias(**{f"{field}_lower": Lower(field)}).filter(**{f"{field}_lower": Lower(models.Value(value))})
 
     def starting_with(self, text: str) -> "UserQuerySet":
         """Users whose name, surname or email starts with `text`, without regard to case."""
         lowered = {f"{field}_lower": Lower(field) for field in ("name", "surname", "email")}
         matches = models.Q()
         for alias in lowered:
-            matches |= models.Q(**{f"{alias}__startswith": text.lower()})
+            matches |= models.Q(**{f"{alias}__startswith": Lower(models.Value(text))})
         return self.alias(**lowered).filter(matches)
 
 
@@ -39,14 +45,50 @@ class User(models.Model):
     attributes = models.JSONField(default=dict)
     is_active = models.BooleanField(default=True)
     is_admin = models.BooleanField(default=False)
+    scopes = ArrayField(
+        models.CharField(max_length=MAXIMUM_SCOPE_LENGTH), default=list, db_default=[], help_text="go into the tokens"
+    )
+    version = models.PositiveIntegerField(
+        default=1, db_default=1, help_text="counts the changes of what others see; the ETag"
+    )
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(auto_now=True)
 
     objects = UserQuerySet.as_manager()
 
     class Meta:
-        constraints = [models.UniqueConstraint(Lower("email"), name="user_email_unique")]
-        indexes = [
-            models.Index(Lower("name"), "id", name="user_name"),
-            models.Index(Lower("surname"), "id", name="user_surname"),
+        # text_pattern_ops: one index serves equality and prefixes, whatever the database's collation is.
+        constraints = [
+            models.UniqueConstraint(OpClass(Lower("email"), name="text_pattern_ops"), name="user_email_unique")
         ]
+        indexes = [
+            models.Index(OpClass(Lower("name"), name="text_pattern_ops"), "id", name="user_name"),
+            models.Index(OpClass(Lower("surname"), name="text_pattern_ops"), "id", name="user_surname"),
+        ]
+
+
+class SignUp(models.Model):
+    """A sign-up that was made with an `Idempotency-Key`, and what it was answered with. Kept for a day.
+
+    Of the key only a hash is stored, and of the body, which holds a password, only one that is keyed with SECRET_KEY.
+    """
+
+    key_hash = models.BinaryField(primary_key=True, max_length=32)
+    body_hash = models.BinaryField(max_length=32)
+    user = models.OneToOneField(User, null=True, on_delete=models.CASCADE)
+    answered = models.JSONField(default=dict, help_text="the user as it was then, without the password hash")
+    created_at = models.DateTimeField(db_default=Now(), db_index=True)
+
+    @property
+    def user_then(self) -> User:
+        """The user as it was answered then."""
+        times = {name: datetime.fromisoformat(self.answered[name]) for name in ("created_at", "updated_at")}
+        return User(**self.answered | times)
+
+    def remember(self, user: User) -> None:
+        """Keep what is answered now."""
+        fields = [field.attname for field in User._meta.concrete_fields if field.attname != "password_hash"]
+        times = {name: getattr(user, name).isoformat() for name in ("created_at", "updated_at")}
+        self.answered = {name: getattr(user, name) for name in fields} | times
+        self.user = user
+        self.save(update_fields=["user", "answered"])

@@ -1,17 +1,22 @@
 """Reads of users that are more than one line."""
 
 from users_ms.accounts.models import User, UserQuerySet
+from users_ms.accounts.services import UserNotFound
+
+
+def get_user(*, email: str | None = None, user_id: int | None = None) -> User:
+    """The user of that email, without regard to case, or of that id. Raises UserNotFound."""
+    users = User.objects.filter(id=user_id) if email is None else User.objects.with_email(email)
+    user = users.first()
+    if user is None:
+        raise UserNotFound
+    return user
 
 
 def find_users(*, email: str = "", name: str = "", surname: str = "", search: str = "") -> UserQuerySet:
     """Users that match every given filter; exact ones without regard to case, `search` by prefix."""
     users = User.objects.all()
-    if email:
-        users = users.with_email(email)
-    if name:
-        users = users.named(field="name", value=name)
-    if surname:
-        users = users.named(field="surname", value=surname)
-    if search:
-        users = users.starting_with(search)
-    return users
+    for field, value in (("email", email), ("name", name), ("surname", surname)):
+        if value:
+            users = users.matching(field=field, value=value)
+    return users.starting_with(search) if search else users

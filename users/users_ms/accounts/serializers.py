@@ -10,47 +10,35 @@ from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework import serializers
 
-from users_ms.accounts.models import User
+from chassis import fields, tokens
+from users_ms.accounts.models import MAXIMUM_SCOPE_LENGTH, User
 
 MAXIMUM_ATTRIBUTES_BYTES = 4096
 _LANGUAGE_TAG = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|\d{3}))?", re.ASCII)
+_SCOPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:/_-]*", re.ASCII)
 _TIME_ZONES = frozenset(zoneinfo.available_timezones())
 
 
-class PersonName(serializers.CharField):
-    """Letters of any script, in one line."""
-
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            self.fail("invalid")
-        value: str = super().to_internal_value(data)
-        if any(ord(character) < 32 or ord(character) == 127 for character in value):
-            raise serializers.ValidationError("Must not contain control characters.")
-        return value
-
-
-class Password(serializers.CharField):
-    """A new password, held against the policy (settings.AUTH_PASSWORD_VALIDATORS)."""
+class Password(fields.Text):
+    """A new password; of any characters, and with all of them."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(min_length=8, max_length=200, trim_whitespace=False, write_only=True, **options)
 
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            self.fail("invalid")
-        value: str = super().to_internal_value(data)
-        try:
-            password_validation.validate_password(value)
-        except DjangoValidationError as error:
-            raise serializers.ValidationError(error.messages) from error
-        return value
+
+def check_password_policy(password: str, *, user: User) -> None:
+    """Hold a new password of `user` against settings.AUTH_PASSWORD_VALIDATORS. Raises ValidationError."""
+    try:
+        password_validation.validate_password(password, user=user)  # type: ignore[arg-type]
+    except DjangoValidationError as error:
+        raise serializers.ValidationError({"password": error.messages}) from error
 
 
-class Phone(serializers.CharField):
+class Phone(fields.Text):
     """A telephone number that can exist, stored as E.164."""
 
     def to_internal_value(self, data: Any) -> str:
-        value: str = super().to_internal_value(data)
+        value = super().to_internal_value(data)
         if not value:
             return ""
         try:
@@ -62,21 +50,21 @@ class Phone(serializers.CharField):
         return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
 
-class Locale(serializers.CharField):
+class Locale(fields.Text):
     """A BCP 47 language tag: language, and perhaps script and region."""
 
     def to_internal_value(self, data: Any) -> str:
-        value: str = super().to_internal_value(data)
+        value = super().to_internal_value(data)
         if not _LANGUAGE_TAG.fullmatch(value):
             raise serializers.ValidationError("Must be a language tag such as en, it or pt-BR.")
         return value
 
 
-class TimeZone(serializers.CharField):
+class TimeZone(fields.Text):
     """A name of the IANA time zone database."""
 
     def to_internal_value(self, data: Any) -> str:
-        value: str = super().to_internal_value(data)
+        value = super().to_internal_value(data)
         if value not in _TIME_ZONES:
             raise serializers.ValidationError("Must be an IANA time zone such as Europe/Rome.")
         return value
@@ -92,12 +80,27 @@ class Attributes(serializers.DictField):
         return value
 
 
+class Scope(fields.Text):
+    """One word of a token's `scope` (RFC 6749, §3.3); some words have a meaning of their own in Tessera."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=MAXIMUM_SCOPE_LENGTH, **options)
+
+    def to_internal_value(self, data: Any) -> str:
+        value = super().to_internal_value(data)
+        if not _SCOPE.fullmatch(value):
+            raise serializers.ValidationError("Must be of letters, digits and . : / _ - such as orders:read.")
+        if value in tokens.RESERVED_SCOPES:
+            raise serializers.ValidationError(f"{value!r} is reserved; an admin is made with `is_admin`.")
+        return value
+
+
 class UserChange(serializers.Serializer):
     """What a user may set of itself at any time; a key that is not listed here never reaches the model."""
 
-    name = PersonName(max_length=100)
-    surname = PersonName(max_length=100)
-    email = serializers.EmailField(max_length=254)
+    name = fields.Line(max_length=100)
+    surname = fields.Line(max_length=100)
+    email = fields.Email()
     phone = Phone(max_length=32, required=False, allow_blank=True)
     locale = Locale(max_length=35, required=False)
     time_zone = TimeZone(max_length=64, required=False)
@@ -109,6 +112,11 @@ class UserInput(UserChange):
 
     password = Password()
 
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        user = User(name=attrs["name"], surname=attrs["surname"], email=attrs["email"])
+        check_password_policy(attrs["password"], user=user)
+        return attrs
+
 
 class UserReplacement(UserChange):
     """All that a user may set of itself, for PUT: what is left out returns to its default."""
@@ -117,6 +125,38 @@ class UserReplacement(UserChange):
     locale = Locale(max_length=35, default="en")
     time_zone = TimeZone(max_length=64, default="UTC")
     attributes = Attributes(default=dict)
+
+
+class _Administration(serializers.Serializer):
+    """What only admins may set; left out, it stays as it is."""
+
+    is_active = fields.Boolean(required=False)
+    is_admin = fields.Boolean(required=False)
+    scopes = serializers.ListField(child=Scope(), required=False, max_length=32)
+
+
+class UserChangeByAdmin(_Administration, UserChange):
+    """What an admin may set of anybody."""
+
+
+class UserReplacementByAdmin(_Administration, UserReplacement):
+    """The same for PUT."""
+
+
+class NewPassword(serializers.Serializer):
+    """A new password of the user in the context, or with `rehash_of` the same one, to be hashed at today's cost."""
+
+    password = Password()
+    rehash_of = fields.Text(required=False, max_length=128, help_text="the hash that the new one takes the place of")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "rehash_of" not in attrs:
+            check_password_policy(attrs["password"], user=self.context["user"])
+        return attrs
+
+
+class VerifiedEmail(serializers.Serializer):
+    email = fields.Email()
 
 
 class UserFilter(serializers.Serializer):
@@ -128,8 +168,16 @@ class UserFilter(serializers.Serializer):
     search = serializers.CharField(required=False, max_length=100, help_text="prefix of name, surname or email")
 
 
-class EmailQuery(serializers.Serializer):
-    email = serializers.CharField(max_length=254)
+class CredentialsQuery(serializers.Serializer):
+    """Either of the two."""
+
+    email = serializers.CharField(required=False, max_length=254)
+    user_id = serializers.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if len(attrs) != 1:
+            raise serializers.ValidationError({"email": ["Give either email or user_id."]})
+        return attrs
 
 
 class UserOutput(serializers.ModelSerializer):
@@ -149,6 +197,7 @@ class UserOutput(serializers.ModelSerializer):
             "attributes",
             "is_active",
             "is_admin",
+            "scopes",
             "created_at",
             "updated_at",
         ]
@@ -171,6 +220,7 @@ class CredentialsOutput(serializers.ModelSerializer):
             "time_zone",
             "is_active",
             "is_admin",
+            "scopes",
             "email_verified",
         ]
         read_only_fields = fields

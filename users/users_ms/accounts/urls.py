@@ -7,5 +7,11 @@ urlpatterns = [
     path("users/me", views.CurrentUser.as_view(), name="current-user"),
     path("users/<int:user_id>", views.UserDetail.as_view(), name="user"),
     path("internal/credentials", views.InternalCredentials.as_view(), name="internal-credentials"),
+    path("internal/users/<int:user_id>/password", views.InternalPassword.as_view(), name="internal-password"),
+    path(
+        "internal/users/<int:user_id>/email-verified",
+        views.InternalEmailVerified.as_view(),
+        name="internal-email-verified",
+    ),
     path("load-test", views.LoadTest.as_view(), name="load-test"),
 ]

@@ -9,7 +9,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rest_framework.exceptions import ValidationError
 
+from chassis import fields
 from users_ms.accounts import serializers, services
+from users_ms.accounts.models import User
 
 
 class Command(BaseCommand):
@@ -24,16 +26,22 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         email = options["email"]
         try:
-            serializers.serializers.EmailField(max_length=254).run_validation(email)
+            fields.Email().run_validation(email)
             try:
                 user, created = services.make_admin(email=email, password=None)
             except services.UserNotFound:
                 password = serializers.Password().run_validation(_read_password())
+                serializers.check_password_policy(password, user=User(email=email))
                 user, created = services.make_admin(email=email, password=password)
         except ValidationError as error:
-            raise CommandError(" ".join(str(message) for message in error.detail)) from error
+            raise CommandError(_sentence(error.detail)) from error
         done = "created as an admin" if created else "is an admin now (sign in again to use it)"
         self.stdout.write(f"{user.email} (id {user.id}) {done}.")
+
+
+def _sentence(detail: Any) -> str:
+    messages = detail["password"] if isinstance(detail, dict) else detail
+    return " ".join(str(message) for message in messages)
 
 
 def _read_password() -> str:

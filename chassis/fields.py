@@ -1,0 +1,42 @@
+"""Serializer fields that take what JSON says and turn nothing into something else: `7` is no string, `"yes"` no boolean."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+
+class Text(serializers.CharField):
+    """A JSON string."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return str(super().to_internal_value(data))
+
+
+class Line(Text):
+    """A JSON string without control characters."""
+
+    default_error_messages = {"control_characters": "Must not contain control characters."}
+
+    def to_internal_value(self, data: Any) -> str:
+        value = super().to_internal_value(data)
+        if not value.isprintable() and any(ord(character) < 32 or 127 <= ord(character) < 160 for character in value):
+            self.fail("control_characters")
+        return value
+
+
+class Email(Text, serializers.EmailField):
+    """A JSON string that is an email address, of at most 254 characters (RFC 5321, §4.5.3.1.3)."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**({"max_length": 254} | options))
+
+
+class Boolean(serializers.BooleanField):
+    """`true` or `false`."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data

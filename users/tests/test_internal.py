@@ -1,0 +1,97 @@
+"""What auth-ms does with users: read credentials, set passwords, note that an address is verified."""
+
+import pytest
+from django.contrib.auth import hashers
+
+from users.tests.builders import PASSWORD, a_user, as_json
+from users_ms.accounts.models import User
+
+pytestmark = pytest.mark.django_db
+NEW = "a longer staple of horses"
+
+
+def password_path(user_id):
+    return f"/users-ms/internal/users/{user_id}/password"
+
+
+def test_credentials_are_found_by_id_too(auth_ms):
+    user = a_user(scopes=["orders:read"])
+
+    answer = auth_ms.get("/users-ms/internal/credentials", {"user_id": user.id})
+
+    assert answer.json()["email"] == "ada@example.org"
+    assert answer.json()["scopes"] == ["orders:read"]
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    "query", [{}, {"email": "a@example.org", "user_id": 1}, {"user_id": 0}, {"user_id": 2**63}, {"user_id": "x"}]
+)
+def test_credentials_are_asked_for_by_one_thing(auth_ms, query):
+    assert auth_ms.get("/users-ms/internal/credentials", query).status_code == 400
+
+
+def test_a_new_password_replaces_the_old_one(auth_ms):
+    user = a_user()
+
+    answer = auth_ms.put(password_path(user.id), **as_json({"password": NEW}))
+
+    assert answer.status_code == 204
+    stored = User.objects.get().password_hash
+    assert hashers.check_password(NEW, stored)
+    assert not hashers.check_password(PASSWORD, stored)
+
+
+@pytest.mark.parametrize(
+    "password", ["short", "password123", "4815162342", "Lovelace1", "", None, 7, "x" * 201, "a\0bcdefgh"]
+)
+def test_a_new_password_is_held_against_the_policy(auth_ms, password):
+    user = a_user()
+
+    answer = auth_ms.put(password_path(user.id), **as_json({"password": password}))
+
+    assert answer.status_code == 400
+    assert User.objects.get().password_hash == user.password_hash
+
+
+def test_the_same_password_is_hashed_anew_only_in_place_of_the_hash_that_was_compared(auth_ms, settings):
+    user = a_user()
+    settings.BCRYPT_COST = 5
+
+    renewed = auth_ms.put(password_path(user.id), **as_json({"password": PASSWORD, "rehash_of": user.password_hash}))
+    stored = User.objects.get().password_hash
+    late = auth_ms.put(password_path(user.id), **as_json({"password": PASSWORD, "rehash_of": user.password_hash}))
+
+    assert (renewed.status_code, late.status_code) == (204, 409)
+    assert "$05$" in stored
+    assert hashers.check_password(PASSWORD, stored)
+    assert User.objects.get().password_hash == stored
+
+
+def test_an_address_is_verified_when_the_user_still_has_it(auth_ms):
+    user = a_user()
+    path = f"/users-ms/internal/users/{user.id}/email-verified"
+
+    other = auth_ms.post(path, **as_json({"email": "old@example.org"}))
+    same = auth_ms.post(path, **as_json({"email": "ADA@example.org"}))
+
+    assert (other.status_code, same.status_code) == (409, 204)
+    user.refresh_from_db()
+    assert (user.email_verified, user.version) == (True, 2)
+
+
+@pytest.mark.parametrize("user_id", ["0", "9223372036854775808", "abc"])
+def test_nobody_is_not_found(auth_ms, user_id):
+    put = auth_ms.put(password_path(user_id), **as_json({"password": NEW}))
+    post = auth_ms.post(f"/users-ms/internal/users/{user_id}/email-verified", **as_json({"email": "ada@example.org"}))
+
+    assert (put.status_code, post.status_code) == (404, 404)
+
+
+def test_people_and_admins_may_do_none_of_it(caller, client):
+    user = a_user()
+    for someone in (client, caller(user_id=user.id), caller(user_id=user.id, admin=True)):
+        assert someone.put(password_path(user.id), **as_json({"password": NEW})).status_code == 401
+        path = f"/users-ms/internal/users/{user.id}/email-verified"
+        assert someone.post(path, **as_json({"email": "ada@example.org"})).status_code == 401
+    assert User.objects.get().password_hash == user.password_hash

@@ -1,0 +1,109 @@
+"""`Idempotency-Key`: a sign-up that is sent again opens no second account."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from django.db import connections
+from django.test import Client
+from django.utils import timezone
+
+from chassis.outbox.models import OutboxMessage
+from users.tests.builders import PASSWORD, as_json, sign_up
+from users_ms.accounts import services
+from users_ms.accounts.models import SignUp, User
+
+
+def post(client, key="a-key-of-the-caller", **changes):
+    return client.post("/users-ms/users", headers={"Idempotency-Key": key}, **sign_up(**changes))
+
+
+@pytest.mark.django_db
+def test_the_same_key_and_body_get_the_same_answer_even_after_a_change(client, caller):
+    first = post(client)
+    user_id = first.json()["id"]
+    caller(user_id=user_id).patch(f"/users-ms/users/{user_id}", **as_json({"surname": "King"}))
+
+    second = post(client)
+
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert second.json() == first.json()
+    assert second.headers["Location"] == first.headers["Location"]
+    assert second.headers["ETag"] == first.headers["ETag"]
+    assert User.objects.count() == OutboxMessage.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_the_same_key_with_another_body_is_refused(client):
+    post(client)
+
+    answer = post(client, email="grace@example.org")
+
+    assert answer.status_code == 422
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert User.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_another_key_is_another_sign_up(client):
+    post(client)
+
+    assert post(client, key="another", email="grace@example.org").status_code == 201
+    assert post(client, key="a-third").status_code == 409
+
+
+@pytest.mark.django_db
+def test_a_refused_sign_up_does_not_use_the_key_up(client):
+    post(client, key="first")
+
+    assert post(client, key="second").status_code == 409
+    assert post(client, key="second", email="grace@example.org").status_code == 201
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("key", ["", "two words", "x" * 256, "caf\xe9"])
+def test_a_key_that_is_none_is_refused(client, key):
+    answer = post(client, key=key)
+
+    assert answer.status_code == 400
+    assert list(answer.json()["errors"]) == ["Idempotency-Key"]
+    assert not User.objects.exists()
+
+
+@pytest.mark.django_db
+def test_neither_the_key_nor_the_password_is_stored(client):
+    post(client)
+
+    stored = repr(SignUp.objects.values().get())
+    assert "a-key-of-the-caller" not in stored
+    assert PASSWORD not in stored
+    assert User.objects.get().password_hash not in stored
+
+
+@pytest.mark.django_db
+def test_a_key_is_forgotten_with_its_user_and_after_a_day(client):
+    post(client, key="one")
+    post(client, key="two", email="grace@example.org")
+    services.delete_user(user_id=User.objects.get(name="Ada", email="ada@example.org").id, at=timezone.now())
+    assert SignUp.objects.count() == 1
+
+    services.prune(at=timezone.now() + timedelta(hours=23))
+    assert SignUp.objects.count() == 1
+    services.prune(at=timezone.now() + timedelta(hours=25))
+    assert not SignUp.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_requests_with_one_key_at_the_same_time_open_one_account():
+    def attempt(_):
+        try:
+            return post(Client())
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(attempt, range(8)))
+
+    assert [answer.status_code for answer in answers] == [201] * 8
+    assert len({answer.content for answer in answers}) == 1
+    assert User.objects.count() == OutboxMessage.objects.count() == 1

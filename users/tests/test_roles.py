@@ -1,0 +1,68 @@
+"""Admins, scopes and whether an account is active: only admins set them."""
+
+import pytest
+
+from users.tests.builders import a_user, as_json
+from users_ms.accounts.models import User
+
+pytestmark = pytest.mark.django_db
+WHOLE = {"name": "Ada", "surname": "Lovelace", "email": "ada@example.org"}
+RIGHTS = {"is_admin": True, "is_active": False, "scopes": ["orders:read", "orders:write"]}
+
+
+@pytest.mark.parametrize(("method", "body"), [("PATCH", {}), ("PUT", WHOLE)])
+def test_an_admin_sets_the_rights_of_a_user(caller, method, body):
+    user = a_user()
+    admin = caller(user_id=user.id + 1, admin=True)
+
+    answer = admin.generic(method, f"/users-ms/users/{user.id}", **as_json(body | RIGHTS))
+
+    assert answer.status_code == 200
+    assert {name: answer.json()[name] for name in RIGHTS} == RIGHTS
+
+
+@pytest.mark.parametrize(("method", "body"), [("PATCH", {"name": "Eve"}), ("PUT", WHOLE | {"name": "Eve"})])
+def test_a_user_cannot_set_its_own_rights(caller, method, body):
+    user = a_user()
+
+    answer = caller(user_id=user.id).generic(method, f"/users-ms/users/{user.id}", **as_json(body | RIGHTS))
+
+    assert answer.json()["name"] == "Eve"
+    stored = User.objects.get()
+    assert (stored.is_admin, stored.is_active, stored.scopes) == (False, True, [])
+
+
+def test_an_admins_put_keeps_the_rights_that_it_leaves_out(caller):
+    user = a_user(is_admin=True, scopes=["orders:read"])
+
+    answer = caller(user_id=user.id, admin=True).put(f"/users-ms/users/{user.id}", **as_json(WHOLE))
+
+    assert (answer.json()["is_admin"], answer.json()["scopes"]) == (True, ["orders:read"])
+
+
+@pytest.mark.parametrize(
+    "scopes",
+    [
+        ["service"],
+        ["admin"],
+        [""],
+        ["two words"],
+        ["x" * 65],
+        [7],
+        [None],
+        "orders",
+        {},
+        None,
+        ["\0"],
+        ["é"],
+        ["a"] * 33,
+    ],
+)
+def test_scopes_that_are_none_or_reserved_are_refused(caller, scopes):
+    user = a_user()
+    admin = caller(user_id=user.id + 1, admin=True)
+
+    answer = admin.patch(f"/users-ms/users/{user.id}", **as_json({"scopes": scopes}))
+
+    assert answer.status_code == 400
+    assert User.objects.get().scopes == []

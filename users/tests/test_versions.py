@@ -1,0 +1,79 @@
+"""ETag, If-Match and If-None-Match (RFC 9110, §13)."""
+
+import pytest
+
+from chassis.outbox.models import OutboxMessage
+from users.tests.builders import a_user, as_json, sign_up
+from users_ms.accounts.models import User
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ada():
+    return a_user()
+
+
+@pytest.fixture
+def itself(caller, ada):
+    return caller(user_id=ada.id)
+
+
+def test_every_representation_has_the_tag_of_its_version(client, itself, ada):
+    created = client.post("/users-ms/users", **sign_up(email="grace@example.org"))
+    read = itself.get(f"/users-ms/users/{ada.id}")
+    current = itself.get("/users-ms/users/me")
+    changed = itself.patch(f"/users-ms/users/{ada.id}", **as_json({"surname": "King"}))
+
+    assert created.headers["ETag"] == read.headers["ETag"] == current.headers["ETag"] == '"1"'
+    assert changed.headers["ETag"] == '"2"'
+
+
+def test_a_change_that_changes_nothing_is_no_new_version(itself, ada):
+    answer = itself.patch(f"/users-ms/users/{ada.id}", **as_json({"surname": "Lovelace"}))
+
+    assert answer.headers["ETag"] == '"1"'
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize(
+    ("if_match", "status"),
+    [
+        ('"1"', 200),
+        ('"7", "1"', 200),
+        ("*", 200),
+        ('"2"', 412),
+        ('W/"1"', 412),
+        ("1", 412),
+        ('"one"', 412),
+        ('"99999999999999999999"', 412),
+        ("", 412),
+    ],
+)
+def test_a_change_asks_for_the_version_it_is_for(itself, ada, method, if_match, status):
+    whole = as_json({"name": "Eve", "surname": "King", "email": "eve@example.org"})
+
+    answer = itself.generic(method, f"/users-ms/users/{ada.id}", **whole, headers={"If-Match": if_match})
+
+    assert answer.status_code == (204 if (method, status) == ("DELETE", 200) else status)
+    if status == 412:
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert User.objects.get().name == "Ada"
+        assert OutboxMessage.objects.count() == 1  # of the sign-up
+
+
+def test_what_the_caller_has_already_is_not_sent_again(itself, ada):
+    path = f"/users-ms/users/{ada.id}"
+
+    answer = itself.get(path, headers={"If-None-Match": '"1"'})
+
+    assert (answer.status_code, answer.content) == (304, b"")
+    assert answer.headers["X-Request-ID"]
+    assert itself.get(path, headers={"If-None-Match": '"2"'}).status_code == 200
+
+
+def test_a_list_has_a_tag_too(caller, ada):
+    admin = caller(user_id=1, admin=True)
+    tag = admin.get("/users-ms/users").headers["ETag"]
+
+    assert admin.get("/users-ms/users", headers={"If-None-Match": tag}).status_code == 304
