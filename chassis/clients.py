@@ -90,8 +90,8 @@ def _trusted_proxies(entries: tuple[str, ...]) -> TrustedProxies:
 def client_of(request: HttpRequest | Request) -> Client:
     """The client of `request`.
 
-    `X-Forwarded-For` is read from its end, as each proxy adds the address it sees: the first one that is no trusted proxy
-    is the client. What stands before it was written by the client itself and means nothing.
+    `X-Forwarded-For` is read from its end, as each proxy adds the address it sees: the first one that is no trusted
+    proxy is the client. What stands before it was written by the client itself and means nothing.
     """
     address = _parse(request.META.get("REMOTE_ADDR") or "")
     proxies = _trusted_proxies(tuple(settings.TRUSTED_PROXIES))

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from celery import Celery
+from celery import Celery, signals
 from kombu import Exchange, Queue
 
 from chassis import messages
@@ -45,8 +45,8 @@ def _dead_lettered_to(queue: str) -> dict[str, str]:
     return {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": queue}
 
 
-def consumer_application(name: str, *, broker_url: str, queues: list[EventQueue]) -> Celery:
-    """A Celery application that declares and consumes `queues`.
+def consumer_application(name: str, *, broker_url: str, queues: list[EventQueue], heartbeat_file: str) -> Celery:
+    """A Celery application that declares and consumes `queues`, and touches `heartbeat_file` while its worker lives.
 
     Prefetch 1 and late acknowledgement: a message leaves the broker when it has been handled. Celery's own control,
     event and gossip queues are transient and non-exclusive, which RabbitMQ 4 refuses, so they are switched off.
@@ -76,7 +76,14 @@ def consumer_application(name: str, *, broker_url: str, queues: list[EventQueue]
         enable_utc=True,
         timezone="UTC",
     )
+    # Whoever listens to this signal keeps Celery from replacing the logging that Django's settings describe.
+    signals.setup_logging.connect(_keep_logging_as_configured)
+    signals.worker_init.connect(lambda **_: beat_heart(heartbeat_file), weak=False)
     return application
+
+
+def _keep_logging_as_configured(**_: Any) -> None:
+    pass
 
 
 def retry_later(application: Celery, *, queue: str, event: dict[str, Any], seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""Serializer fields that take what JSON says and turn nothing into something else: `7` is no string, `"yes"` no boolean."""
+"""Serializer fields that take JSON by its word: `7` is no string, `"yes"` no boolean."""
 
 from typing import Any
 

@@ -62,7 +62,7 @@ def problems(*statuses: int) -> dict[Any, Any]:
     }
 
 
-class _PersonToken(OpenApiAuthenticationExtension):
+class PersonTokenScheme(OpenApiAuthenticationExtension):
     target_class = "chassis.tokens.BearerAuthentication"
     name = "accessToken"
 
@@ -75,7 +75,7 @@ class _PersonToken(OpenApiAuthenticationExtension):
         }
 
 
-class _ServiceToken(OpenApiAuthenticationExtension):
+class ServiceTokenScheme(OpenApiAuthenticationExtension):
     target_class = "chassis.tokens.ServiceAuthentication"
     name = "serviceToken"
 

@@ -1,4 +1,4 @@
-"""Encrypting what a service has to store and to read again: Fernet (AES-128-CBC with HMAC-SHA256), keyed by a secret."""
+"""Encrypting what a service stores and has to read again: Fernet (AES-128-CBC with HMAC-SHA256), keyed by a secret."""
 
 import base64
 import hashlib
@@ -13,7 +13,7 @@ def seal(value: bytes, *, secret: str) -> bytes:
 
 
 def unseal(sealed: bytes, *, secret: str, called: str) -> bytes:
-    """What was sealed. Raises ImproperlyConfigured, which names the variable `called`, when the secret is another one."""
+    """What was sealed. Raises ImproperlyConfigured when the secret, the variable `called`, is another one."""
     try:
         return _fernet(secret).decrypt(sealed)
     except InvalidToken as error:

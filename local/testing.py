@@ -14,8 +14,8 @@ from local.bootstrap import ROOT
 from local.programs import SERVICES, Layout
 
 NO_TESTS = 5  # pytest's exit status when it found none, as with a narrow -k
-# The cheapest bcrypt, because the tests are about what happens and not about how long it takes; and no limits for the one
-# address that all of them come from.
+# The cheapest bcrypt, because the tests are about what happens and not about how long it takes; and no limits for the
+# one address that all of them come from.
 VARIABLES = {"BCRYPT_COST": "4", "SIGN_UPS_PER_HOUR": "1000000", "LOGIN_FAILURES_OF_AN_ADDRESS": "1000000"}
 
 

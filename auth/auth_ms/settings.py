@@ -5,13 +5,31 @@ from chassis.settings import Environment, shared_settings
 environment = Environment("auth-ms")
 
 globals().update(
-    shared_settings(environment, import_root="auth_ms", applications=["chassis.outbox", "auth_ms.sign_in"])
+    shared_settings(
+        environment,
+        import_root="auth_ms",
+        applications=["django.contrib.postgres", "chassis.outbox", "chassis.rate_limits", "auth_ms.sign_in"],
+    )
 )
+REST_FRAMEWORK["DEFAULT_AUTHENTICATION_CLASSES"] = ["auth_ms.sign_in.authentication.LiveSession"]  # noqa: F821
+PRUNERS += [  # noqa: F821
+    "chassis.rate_limits.services.prune",
+    "auth_ms.sign_in.keys.prune",
+    "auth_ms.sign_in.lockout.prune",
+    "auth_ms.sign_in.services.login.prune",
+    "auth_ms.sign_in.services.passkeys.prune",
+    "auth_ms.sign_in.services.recovery.prune",
+    "auth_ms.sign_in.services.sessions.prune",
+]
+SPECTACULAR_SETTINGS["ENUM_NAME_OVERRIDES"] = {"SecondFactorMethod": "auth_ms.sign_in.serializers.METHODS"}  # noqa: F821
+# What the service's role may only add to and read: nobody who takes the service over can clean up behind them.
+APPEND_ONLY_TABLES = ["sign_in_auditevent"]
 
 KEY_SOURCE = "auth_ms.sign_in.keys.OwnKeys"
 USERS_URL = environment.url("USERS_URL", "users-ms, such as http://users-ms:4000", schemes=["http", "https"])
 SIGNING_KEY_ENCRYPTION_KEY = environment.secret(
-    "SIGNING_KEY_ENCRYPTION_KEY", "encrypts the private signing keys in auth-db; random, at least 32 characters"
+    "SIGNING_KEY_ENCRYPTION_KEY",
+    "encrypts what auth-db must not show: private signing keys, TOTP secrets; random, at least 32 characters",
 )
 ACCESS_TOKEN_SECONDS = environment.integer(
     "ACCESS_TOKEN_SECONDS", "how long an access token is good for", default=300, minimum=30, maximum=3600
@@ -21,6 +39,41 @@ REFRESH_TOKEN_SECONDS = environment.integer(
 )
 BCRYPT_COST = environment.integer(
     "BCRYPT_COST", "the cost users-ms hashes with; sets the time of a refused login", default=12, minimum=4, maximum=16
+)
+PRIVILEGED_SESSION_SECONDS = environment.integer(
+    "PRIVILEGED_SESSION_SECONDS", "how long after a login its session may change second factors", default=900, minimum=1
+)
+PASSWORD_RESET_SECONDS = environment.integer(
+    "PASSWORD_RESET_SECONDS", "how long a mailed token can set a new password", default=3600, minimum=60
+)
+EMAIL_VERIFICATION_SECONDS = environment.integer(
+    "EMAIL_VERIFICATION_SECONDS", "how long a mailed token can verify an address", default=86400, minimum=60
+)
+LOGIN_FAILURES_OF_AN_ACCOUNT = environment.integer(
+    "LOGIN_FAILURES_OF_AN_ACCOUNT",
+    "failed logins of one account from one address before that pair is locked, at first for 30 seconds",
+    default=5,
+    minimum=1,
+)
+LOGIN_FAILURES_OF_AN_ADDRESS = environment.integer(
+    "LOGIN_FAILURES_OF_AN_ADDRESS",
+    "failed logins from one address, whatever the account, before the address is locked",
+    default=50,
+    minimum=1,
+)
+RECOVERY_REQUESTS_PER_HOUR = environment.integer(
+    "RECOVERY_REQUESTS_PER_HOUR", "how often one address may ask for a new password", default=30, minimum=1
+)
+WEBAUTHN_RP_ID = environment.text("WEBAUTHN_RP_ID", "the domain that passkeys are for", default="localhost")
+WEBAUTHN_RP_NAME = environment.text("WEBAUTHN_RP_NAME", "what authenticators call this installation", default="Tessera")
+WEBAUTHN_ORIGINS = [
+    origin.strip()
+    for origin in environment.text(
+        "WEBAUTHN_ORIGINS", "the pages that may use passkeys, with commas between", default="http://localhost:8080"
+    ).split(",")
+]
+QUEUE_TYPE = environment.choice(
+    "QUEUE_TYPE", "quorum where the broker has three nodes", choices=["classic", "quorum"], default="classic"
 )
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.BCryptSHA256PasswordHasher"]

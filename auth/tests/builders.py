@@ -8,14 +8,24 @@ from django.contrib.auth import hashers
 PASSWORD = "correct horse battery"
 
 
+def password_hash(password: str, *, cost: int = 4) -> str:
+    """As users-ms makes it."""
+    hasher = hashers.BCryptSHA256PasswordHasher()
+    hasher.rounds = cost
+    return str(hasher.encode(password, hasher.salt()))
+
+
+def as_json(value: Any) -> dict[str, Any]:
+    """Arguments for the test client that send `value` as a JSON body."""
+    return {"data": json.dumps(value), "content_type": "application/json"}
+
+
 def credentials(**changes: Any) -> dict[str, Any]:
     """What users-ms answers for Ada."""
-    encoded = hashers.BCryptSHA256PasswordHasher()
-    encoded.rounds = 4
     return {
         "id": 7,
         "email": "ada@example.org",
-        "password_hash": encoded.encode(PASSWORD, encoded.salt()),
+        "password_hash": password_hash(PASSWORD),
         "name": "Ada",
         "surname": "Lovelace",
         "phone": "",
@@ -23,6 +33,7 @@ def credentials(**changes: Any) -> dict[str, Any]:
         "time_zone": "UTC",
         "is_active": True,
         "is_admin": False,
+        "scopes": [],
         "email_verified": True,
         "a_field_of_a_newer_users_ms": 1,
     } | changes
@@ -31,4 +42,4 @@ def credentials(**changes: Any) -> dict[str, Any]:
 def login(**changes: Any) -> dict[str, Any]:
     """Arguments for `client.post` that sign Ada in."""
     fields = {"username": "ada@example.org", "password": PASSWORD} | changes
-    return {"data": json.dumps(fields), "content_type": "application/json"}
+    return as_json(fields)

@@ -10,11 +10,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from auth.tests.builders import credentials, password_hash
 from auth_ms.sign_in import issuing, keys
 
 
 class UsersService:
-    """What auth-ms sees of users-ms: the route for credentials, on a port of its own."""
+    """What auth-ms sees of users-ms: its internal routes, on a port of their own."""
 
     def __init__(self) -> None:
         self.users: dict[str, dict[str, Any]] = {}
@@ -28,11 +29,40 @@ class UsersService:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
+                query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
+                found = service.find(**query)
+                self.answer(200 if found else 404, found or {})
+
+            def do_PUT(self) -> None:
+                user, given = service.find(user_id=self.path.split("/")[4]), self.body()
+                if user is None:
+                    self.answer(404, {})
+                elif len(given["password"]) < 8:
+                    self.answer(400, {"errors": {"password": ["Too short."]}})
+                elif given.get("rehash_of", user["password_hash"]) != user["password_hash"]:
+                    self.answer(409, {})
+                else:
+                    user["password_hash"] = password_hash(given["password"])
+                    self.answer(204, None)
+
+            def do_POST(self) -> None:
+                user, given = service.find(user_id=self.path.split("/")[4]), self.body()
+                if user is None:
+                    self.answer(404, {})
+                elif user["email"] != given["email"]:
+                    self.answer(409, {})
+                else:
+                    user["email_verified"] = True
+                    self.answer(204, None)
+
+            def body(self) -> Any:
+                return json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+
+            def answer(self, status: int, value: Any) -> None:
                 service.tokens.append(self.headers["Authorization"].removeprefix("Bearer "))
                 time.sleep(service.delay_seconds)
-                user = service.users.get(parse_qs(urlsplit(self.path).query)["email"][0])
-                status = service.status if user or service.status != 200 else 404
-                body = json.dumps(user or {}).encode()
+                status = status if service.status == 200 else service.status
+                body = b"" if value is None else json.dumps(value).encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -45,6 +75,17 @@ class UsersService:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def add(self, **changes: Any) -> dict[str, Any]:
+        """A user, Ada unless changed."""
+        user = credentials(**changes)
+        self.users[user["email"]] = user
+        return user
+
+    def find(self, email: str = "", user_id: str = "") -> dict[str, Any] | None:
+        """The user of that email or id."""
+        matching = (user for user in self.users.values() if str(user["id"]) == user_id)
+        return self.users.get(email) or next(matching, None)
 
     def close(self) -> None:
         """From now on, connections to the address are refused."""
@@ -67,3 +108,9 @@ def keys_of_this_test() -> Iterator[None]:
     issuing._service_tokens.clear()
     yield
     keys.forget_cached_keys()
+
+
+@pytest.fixture
+def ada(users_service: UsersService) -> dict[str, Any]:
+    """Ada, as users-ms knows her; a change of this dictionary changes her there."""
+    return users_service.add()

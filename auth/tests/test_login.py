@@ -12,12 +12,6 @@ from chassis.outbox.models import OutboxMessage
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def ada(users_service):
-    users_service.users["ada@example.org"] = credentials()
-    return users_service
-
-
 def published_key(client):
     return jwt.PyJWKSet.from_dict(client.get("/auth-ms/.well-known/jwks.json").json()).keys[0]
 
@@ -133,8 +127,8 @@ def test_users_ms_down_is_503_with_a_time_to_try_again(client, users_service):
     assert int(answer.headers["Retry-After"]) > 0
 
 
-def test_users_ms_slow_is_503_within_three_seconds(client, ada):
-    ada.delay_seconds = 4
+def test_users_ms_slow_is_503_within_three_seconds(client, ada, users_service):
+    users_service.delay_seconds = 4
     started = time.monotonic()
 
     answer = client.post("/auth-ms/auth/login", **login())
@@ -145,24 +139,24 @@ def test_users_ms_slow_is_503_within_three_seconds(client, ada):
 
 
 @pytest.mark.parametrize("status", [401, 403, 500, 502, 302])
-def test_users_ms_answering_something_else_is_503(client, ada, status):
-    ada.status = status
+def test_users_ms_answering_something_else_is_503(client, ada, users_service, status):
+    users_service.status = status
 
     assert client.post("/auth-ms/auth/login", **login()).status_code == 503
 
 
-def test_a_connection_that_users_ms_has_closed_is_opened_again(client, ada):
-    ada.closes_connections = True
+def test_a_connection_that_users_ms_has_closed_is_opened_again(client, ada, users_service):
+    users_service.closes_connections = True
 
     answers = [client.post("/auth-ms/auth/login", **login()).status_code for _ in range(3)]
 
     assert answers == [200, 200, 200]
 
 
-def test_auth_ms_calls_users_ms_with_a_service_token_of_its_own(client, ada):
+def test_auth_ms_calls_users_ms_with_a_service_token_of_its_own(client, ada, users_service):
     client.post("/auth-ms/auth/login", **login())
 
-    claims = jwt.decode(ada.tokens[0], published_key(client), algorithms=["ES256"], audience="users-ms")
+    claims = jwt.decode(users_service.tokens[0], published_key(client), algorithms=["ES256"], audience="users-ms")
     assert (claims["sub"], claims["scope"]) == ("auth-ms", "service")
 
 

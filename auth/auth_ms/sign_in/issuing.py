@@ -1,19 +1,22 @@
-"""Making tokens: ES256 access tokens for people, the same for services, and opaque refresh tokens."""
+"""Making tokens: ES256 access tokens for people, the same for services, and opaque tokens."""
 
+import base64
 import hashlib
+import hmac
 import secrets
-import time
 import uuid
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import jwt
 from django.conf import settings
+from django.utils import timezone
 
 from auth_ms.sign_in import keys
 from chassis import tokens
 
-SERVICE_TOKEN_SECONDS = 120
+SERVICE_TOKEN_LIFE = timedelta(seconds=120)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,37 +24,57 @@ class OpaqueToken:
     """A random token and the hash of it that may be stored."""
 
     text: str
-    digest: bytes
+
+    @property
+    def digest(self) -> bytes:
+        """What is stored of it."""
+        return digest_of(self.text)
 
 
-def person_token(*, user_id: int, session_id: int, is_admin: bool, at: float) -> str:
-    """An access token for `user_id`, good for ACCESS_TOKEN_SECONDS from `at` (Unix time)."""
-    scope = tokens.ADMIN_SCOPE if is_admin else ""
+def person_token(*, user_id: int, session_id: int, scope: str, at: datetime) -> str:
+    """An access token for `user_id`, good for ACCESS_TOKEN_SECONDS from `at`."""
     claims = {"sub": str(user_id), "aud": tokens.PERSON_AUDIENCE, "sid": str(session_id), "scope": scope}
-    return _sign(claims, at=at, seconds=settings.ACCESS_TOKEN_SECONDS)
+    return _sign(claims, at=at, life=timedelta(seconds=settings.ACCESS_TOKEN_SECONDS))
 
 
 def service_token(*, audience: str) -> str:
     """A token with which auth-ms calls the internal routes of `audience`; the same one for half of its life."""
-    now = time.time()
+    now = timezone.now()
     cached = _service_tokens.get(audience)
     if cached is None or cached[1] < now:
         claims = {"sub": settings.SERVICE, "aud": audience, "scope": tokens.SERVICE_SCOPE}
-        token = _sign(claims, at=now, seconds=SERVICE_TOKEN_SECONDS)
-        cached = _service_tokens[audience] = (token, now + SERVICE_TOKEN_SECONDS / 2)
+        token = _sign(claims, at=now, life=SERVICE_TOKEN_LIFE)
+        cached = _service_tokens[audience] = (token, now + SERVICE_TOKEN_LIFE / 2)
     return cached[0]
 
 
-_service_tokens: dict[str, tuple[str, float]] = {}
+_service_tokens: dict[str, tuple[str, datetime]] = {}
 
 
 def opaque_token() -> OpaqueToken:
     """A new token of 256 random bits."""
-    text = secrets.token_urlsafe(32)
-    return OpaqueToken(text=text, digest=hashlib.sha256(text.encode()).digest())
+    return OpaqueToken(text=secrets.token_urlsafe(32))
 
 
-def _sign(claims: dict[str, Any], *, at: float, seconds: int) -> str:
-    ring = keys.key_ring()
-    claims |= {"iss": settings.TOKEN_ISSUER, "iat": int(at), "exp": int(at) + seconds, "jti": uuid.uuid4().hex}
-    return jwt.encode(claims, ring.private_key, algorithm=tokens.ALGORITHM, headers={"kid": ring.current_kid})
+def successor_of(refresh_token: str) -> OpaqueToken:
+    """The token that follows `refresh_token`: always the same one, though nothing but hashes of both are stored."""
+    secret = hashlib.sha256(b"refresh " + settings.SIGNING_KEY_ENCRYPTION_KEY.encode()).digest()
+    following = hmac.new(secret, refresh_token.encode(), hashlib.sha256).digest()
+    return OpaqueToken(text=base64.urlsafe_b64encode(following).decode().rstrip("="))
+
+
+def digest_of(token: str) -> bytes:
+    """The SHA-256 of an opaque token; enough, because the token itself is random."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def _sign(claims: dict[str, Any], *, at: datetime, life: timedelta) -> str:
+    key = keys.key_ring().current(at)
+    issued = int(at.timestamp())
+    claims |= {
+        "iss": settings.TOKEN_ISSUER,
+        "iat": issued,
+        "exp": issued + int(life.total_seconds()),
+        "jti": uuid.uuid4().hex,
+    }
+    return jwt.encode(claims, key.private_key, algorithm=tokens.ALGORITHM, headers={"kid": key.kid})

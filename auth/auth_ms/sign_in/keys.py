@@ -1,44 +1,82 @@
 """The keys that sign tokens: made when first needed, stored encrypted, published as JWKS (RFC 7517)."""
 
-import base64
 import hashlib
+import itertools
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import jwt
-from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.db import IntegrityError, transaction
+from django.db import connection, transaction
+from django.utils import timezone
 
+from auth_ms.sign_in import audit
 from auth_ms.sign_in.models import SigningKey
-from chassis import tokens
+from chassis import sealing, tokens
+from chassis.errors import Problem
 
 CACHE_SECONDS = 30
+MINIMUM_INTERVAL_SECONDS = 2
+# A new key is published for so long before it signs: what this process and the readers of the JWKS may cache, and some.
+PUBLISHED_BEFORE_USE = timedelta(seconds=120)
+_ADVISORY_LOCK = 0x7E55E7A
+
+
+@dataclass(frozen=True, kw_only=True)
+class Key:
+    """A signing key, ready to be used."""
+
+    kid: str
+    private_key: ec.EllipticCurvePrivateKey
+    public_key: jwt.PyJWK
+    signs_from: datetime
+
+
+def _signs_from(key: Key) -> datetime:
+    return key.signs_from
 
 
 @dataclass(frozen=True, kw_only=True)
 class KeyRing:
-    """What this process knows of the signing keys."""
+    """What this process knows of the signing keys, the oldest first."""
 
-    current_kid: str
-    private_key: ec.EllipticCurvePrivateKey
-    published: dict[str, jwt.PyJWK]
+    keys: list[Key]
     loaded_at: float
+
+    def current(self, at: datetime) -> Key:
+        """The key that signs: the newest that may, or the first, when it was made a moment after `at`."""
+        return max((key for key in self.keys if key.signs_from <= at), key=_signs_from, default=self.keys[0])
+
+    def published(self, kid: str) -> jwt.PyJWK:
+        """The public key of that name. Raises UnknownKey."""
+        for key in self.keys:
+            if key.kid == kid:
+                return key.public_key
+        raise tokens.UnknownKey(kid)
+
+
+class RotationUnderWay(Problem):
+    status = 409
+    title = "A rotation is under way"
+    detail = "A new key is published already and will sign soon."
 
 
 _lock = threading.Lock()
 _ring: KeyRing | None = None
 
 
-def key_ring() -> KeyRing:
+def key_ring(*, maximum_age_seconds: float = CACHE_SECONDS) -> KeyRing:
     """The keys, at most half a minute old, so that a rotation reaches every process without a restart."""
     global _ring
     ring = _ring
-    if ring is None or time.monotonic() - ring.loaded_at > CACHE_SECONDS:
+    if ring is None or time.monotonic() - ring.loaded_at > maximum_age_seconds:
         with _lock:
             if _ring is ring:
                 _ring = _load()
@@ -53,73 +91,109 @@ def forget_cached_keys() -> None:
     _ring = None
 
 
+def rotate(*, at: datetime, old_are_compromised: bool = False) -> SigningKey:
+    """Make a new key. It signs in two minutes; the old ones verify until every token of theirs has expired.
+
+    With `old_are_compromised` they are gone at once, and it signs at once: who is signed in has to refresh its token.
+    Raises RotationUnderWay.
+    """
+    with _one_at_a_time():
+        if old_are_compromised:
+            SigningKey.objects.all().delete()
+            key = _create(signs_from=at)
+        elif SigningKey.objects.filter(signs_from__gt=at).exists():
+            raise RotationUnderWay
+        else:
+            first = not SigningKey.objects.exists()
+            key = _create(signs_from=at if first else at + PUBLISHED_BEFORE_USE)
+        audit.record(
+            audit.Event.SIGNING_KEY_ROTATED, client=None, at=at, kid=key.kid, old_are_compromised=old_are_compromised
+        )
+    forget_cached_keys()
+    return key
+
+
+def prune(*, at: datetime) -> None:
+    """Forget the keys whose tokens have all expired."""
+    SigningKey.objects.filter(kid__in=_retired(list(_all()), at=at)).delete()
+
+
+def _retired(keys: list[SigningKey], *, at: datetime) -> list[str]:
+    """Each key but the last, once the next one has signed for longer than a token lives."""
+    longest = timedelta(seconds=settings.ACCESS_TOKEN_SECONDS) + PUBLISHED_BEFORE_USE
+    return [key.kid for key, following in itertools.pairwise(keys) if following.signs_from + longest < at]
+
+
+def _all() -> list[SigningKey]:
+    return list(SigningKey.objects.order_by("signs_from", "kid"))
+
+
 def _load() -> KeyRing:
-    current = SigningKey.objects.filter(is_current=True).first() or _create()
-    public_keys = SigningKey.objects.order_by("created_at", "kid").values_list("kid", "public_key")
-    return KeyRing(
-        current_kid=current.kid,
-        private_key=_decrypt(bytes(current.private_key_encrypted)),
-        published={kid: _published(kid, public_key) for kid, public_key in public_keys},
-        loaded_at=time.monotonic(),
-    )
+    at = timezone.now()
+    stored = _all()
+    if not any(key.signs_from <= at for key in stored):
+        with _one_at_a_time():
+            if not SigningKey.objects.filter(signs_from__lte=at).exists():
+                _create(signs_from=at)
+        stored = _all()
+    retired = _retired(stored, at=at)
+    return KeyRing(keys=[_open(key) for key in stored if key.kid not in retired], loaded_at=time.monotonic())
 
 
-def _create() -> SigningKey:
-    """A new current key; when another process was faster, that one's."""
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """A transaction that only one process is in at a time."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ADVISORY_LOCK])
+        yield
+
+
+def _create(*, signs_from: datetime) -> SigningKey:
     private_key = ec.generate_private_key(ec.SECP256R1())
     public_key = private_key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    try:
-        with transaction.atomic():
-            return SigningKey.objects.create(
-                kid=hashlib.sha256(public_key).hexdigest()[:32],
-                private_key_encrypted=_fernet().encrypt(
-                    private_key.private_bytes(
-                        serialization.Encoding.DER,
-                        serialization.PrivateFormat.PKCS8,
-                        serialization.NoEncryption(),
-                    )
-                ),
-                public_key=public_key.decode(),
-            )
-    except IntegrityError:
-        return SigningKey.objects.get(is_current=True)
+    private = private_key.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return SigningKey.objects.create(
+        kid=hashlib.sha256(public_key).hexdigest()[:32],
+        private_key_encrypted=sealing.seal(private, secret=settings.SIGNING_KEY_ENCRYPTION_KEY),
+        public_key=public_key.decode(),
+        signs_from=signs_from,
+    )
 
 
-def _fernet() -> Fernet:
-    digest = hashlib.sha256(settings.SIGNING_KEY_ENCRYPTION_KEY.encode()).digest()
-    return Fernet(base64.urlsafe_b64encode(digest))
-
-
-def _decrypt(encrypted: bytes) -> ec.EllipticCurvePrivateKey:
-    try:
-        key = serialization.load_der_private_key(_fernet().decrypt(encrypted), password=None)
-    except InvalidToken as error:
-        message = "SIGNING_KEY_ENCRYPTION_KEY is not the one that the keys in auth-db were encrypted with."
-        raise ImproperlyConfigured(message) from error
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
+def _open(key: SigningKey) -> Key:
+    private = sealing.unseal(
+        bytes(key.private_key_encrypted),
+        secret=settings.SIGNING_KEY_ENCRYPTION_KEY,
+        called="SIGNING_KEY_ENCRYPTION_KEY",
+    )
+    private_key = serialization.load_der_private_key(private, password=None)
+    if not isinstance(private_key, ec.EllipticCurvePrivateKey):
         raise ImproperlyConfigured("A signing key in auth-db is no elliptic curve key.")
-    return key
-
-
-def _published(kid: str, public_key: str) -> jwt.PyJWK:
     algorithm = jwt.get_algorithm_by_name(tokens.ALGORITHM)
-    members = algorithm.to_jwk(serialization.load_pem_public_key(public_key.encode()), as_dict=True)
-    return jwt.PyJWK(members | {"kid": kid, "use": "sig", "alg": tokens.ALGORITHM})
+    members = algorithm.to_jwk(private_key.public_key(), as_dict=True)
+    return Key(
+        kid=key.kid,
+        private_key=private_key,
+        public_key=jwt.PyJWK(members | {"kid": key.kid, "use": "sig", "alg": tokens.ALGORITHM}),
+        signs_from=key.signs_from,
+    )
 
 
 def jwks() -> dict[str, list[dict[str, str]]]:
     """The public keys as a JSON Web Key Set."""
-    return {"keys": [dict(key._jwk_data) for key in key_ring().published.values()]}
+    return {"keys": [dict(key.public_key._jwk_data) for key in key_ring().keys]}
 
 
 class OwnKeys:
     """The key source of auth-ms itself: its own database instead of its own HTTP route."""
 
     def key(self, kid: str) -> jwt.PyJWK:
-        """The key called `kid`. Raises UnknownKey."""
+        """The key called `kid`; one that is not known may be new. Raises UnknownKey."""
         try:
-            return key_ring().published[kid]
-        except KeyError as error:
-            raise tokens.UnknownKey(kid) from error
+            return key_ring().published(kid)
+        except tokens.UnknownKey:
+            return key_ring(maximum_age_seconds=MINIMUM_INTERVAL_SECONDS).published(kid)

@@ -6,14 +6,37 @@ import bcrypt
 from django.conf import settings
 from django.contrib.auth import hashers
 
+_hasher = hashers.BCryptSHA256PasswordHasher()
+
 
 def matches(*, password: str, password_hash: str | None) -> bool:
     """True when `password` belongs to `password_hash`; without a hash, False after the same work."""
-    right = hashers.BCryptSHA256PasswordHasher().verify(password, password_hash or _dummy_hash())
-    return right and password_hash is not None
+    right = _hasher.verify(password, password_hash or _dummy_hash()) and password_hash is not None
+    if not right and password_hash is not None:
+        _make_up_for(password, cost_of(password_hash))
+    return right
+
+
+def is_outdated(password_hash: str) -> bool:
+    """True when the hash was made at a lower cost than today's."""
+    return cost_of(password_hash) < settings.BCRYPT_COST
+
+
+def cost_of(password_hash: str) -> int:
+    """The cost of a hash in Django's encoding, `bcrypt_sha256$$2b$12$...`."""
+    return int(_hasher.decode(password_hash)["work_factor"])
+
+
+def _make_up_for(password: str, cost: int) -> None:
+    """Do the work that a hash of an old, lower cost has spared: 2^c + ... + 2^(n-1) are 2^n - 2^c.
+
+    Else a wrong password would be refused faster for an old account than for one that does not exist.
+    """
+    for missing in range(cost, settings.BCRYPT_COST):
+        bcrypt.hashpw(password.encode()[:72], bcrypt.gensalt(missing))
 
 
 @cache
 def _dummy_hash() -> str:
     salt = bcrypt.gensalt(settings.BCRYPT_COST)
-    return str(hashers.BCryptSHA256PasswordHasher().encode("nobody has this password", salt))
+    return str(_hasher.encode("nobody has this password", salt))

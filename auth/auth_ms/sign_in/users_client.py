@@ -1,6 +1,7 @@
-"""The synchronous call to users-ms, over pooled connections, with an answer or a failure in under three seconds."""
+"""The synchronous calls to users-ms, over pooled connections, with an answer or a failure in under three seconds."""
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import requests
 from django.conf import settings
@@ -8,7 +9,8 @@ from requests.adapters import HTTPAdapter
 
 from auth_ms.sign_in import issuing
 from chassis import logs
-from chassis.errors import ServiceUnavailable
+from chassis.errors import Problem, ServiceUnavailable
+from chassis.tokens import ADMIN_SCOPE
 
 CONNECT_SECONDS = 0.5
 READ_SECONDS = 2.0
@@ -29,7 +31,43 @@ class Credentials:
     time_zone: str
     is_active: bool
     is_admin: bool
+    scopes: list[str]
     email_verified: bool
+
+    @property
+    def scope(self) -> str:
+        """The `scope` of the user's tokens (RFC 6749, §3.3)."""
+        return " ".join(([ADMIN_SCOPE] if self.is_admin else []) + self.scopes)
+
+    @property
+    def contact(self) -> dict[str, Any]:
+        """What an event carries, so that its consumers reach the user without asking."""
+        return {
+            "user_id": self.id,
+            "name": self.name,
+            "email": self.email,
+            "phone": self.phone,
+            "locale": self.locale,
+            "time_zone": self.time_zone,
+        }
+
+
+class UserGone(Problem):
+    status = 404
+    title = "User not found"
+
+
+class PasswordRefused(Problem):
+    """users-ms refuses the new password; `errors` of the instance has its reasons under `new_password`."""
+
+    status = 400
+    title = "Invalid input"
+    detail = "One or more fields are not valid."
+
+
+class ChangedMeanwhile(Problem):
+    status = 409
+    title = "The account has changed meanwhile"
 
 
 def _pooled_session() -> requests.Session:
@@ -44,37 +82,87 @@ def _pooled_session() -> requests.Session:
 _session = _pooled_session()
 
 
-def find_credentials(*, email: str) -> Credentials | None:
-    """The credentials of the user with this email, or None. Raises ServiceUnavailable.
+def find_credentials(**query: Any) -> Credentials | None:
+    """The credentials of the user with this `email` or `user_id`, or None. Raises ServiceUnavailable."""
+    answer = _call("GET", "/credentials", params=query)
+    if answer.status_code == 404:
+        return None
+    _expect(answer, 200)
+    try:
+        members = answer.json()
+        return Credentials(**{field.name: members[field.name] for field in fields(Credentials)})
+    except (requests.RequestException, KeyError, TypeError) as error:
+        raise _unavailable() from error
+
+
+def set_password(*, user_id: int, password: str) -> None:
+    """Give a user a new password. Raises PasswordRefused, UserGone and ServiceUnavailable."""
+    answer = _call("PUT", f"/users/{user_id}/password", json={"password": password})
+    if answer.status_code == 400:
+        raise PasswordRefused(errors={"new_password": _reasons(answer)})
+    if answer.status_code == 404:
+        raise UserGone
+    _expect(answer, 204)
+
+
+def _reasons(answer: requests.Response) -> list[str]:
+    try:
+        return list(answer.json()["errors"]["password"])
+    except (requests.RequestException, KeyError, TypeError) as error:
+        raise _unavailable() from error
+
+
+def renew_password_hash(*, user_id: int, password: str, replaces: str) -> None:
+    """Have the same password hashed at today's cost. Raises ServiceUnavailable."""
+    answer = _call("PUT", f"/users/{user_id}/password", json={"password": password, "rehash_of": replaces})
+    _expect(answer, 204, 404, 409)
+
+
+def verify_email(*, user_id: int, email: str) -> None:
+    """Note that the user reads the mail of `email`. Raises UserGone, ChangedMeanwhile and ServiceUnavailable."""
+    answer = _call("POST", f"/users/{user_id}/email-verified", json={"email": email})
+    if answer.status_code == 404:
+        raise UserGone
+    if answer.status_code == 409:
+        raise ChangedMeanwhile("The account has another email address by now.")
+    _expect(answer, 204)
+
+
+def _call(method: str, path: str, **options: Any) -> requests.Response:
+    """The answer of users-ms; all of these calls may be repeated. Raises ServiceUnavailable.
 
     A kept-alive connection that users-ms has closed meanwhile shows as a ConnectionError before anything was answered;
     then one new connection is tried. A timeout is not tried again, so that the caller has its answer in time.
     """
     try:
         try:
-            answer = _get_credentials(email)
+            return _send(method, path, options)
         except (requests.ConnectTimeout, requests.ReadTimeout):
             raise
         except requests.ConnectionError:
-            answer = _get_credentials(email)
-        if answer.status_code == 404:
-            return None
-        if answer.status_code != 200:
-            raise requests.HTTPError(f"users-ms answers {answer.status_code}")
-        members = answer.json()
-        return Credentials(**{field.name: members[field.name] for field in fields(Credentials)})
-    except (requests.RequestException, KeyError, TypeError) as error:
-        raise ServiceUnavailable("users-ms does not answer; nobody can sign in right now.") from error
+            return _send(method, path, options)
+    except requests.RequestException as error:
+        raise _unavailable() from error
 
 
-def _get_credentials(email: str) -> requests.Response:
-    return _session.get(
-        f"{settings.USERS_URL}/users-ms/internal/credentials",
-        params={"email": email},
+def _send(method: str, path: str, options: dict[str, Any]) -> requests.Response:
+    return _session.request(
+        method,
+        f"{settings.USERS_URL}/users-ms/internal{path}",
         headers={
             "Authorization": f"Bearer {issuing.service_token(audience='users-ms')}",
             "X-Request-ID": logs.request_id.get() or "",
         },
         timeout=(CONNECT_SECONDS, READ_SECONDS),
         allow_redirects=False,
+        **options,
     )
+
+
+def _expect(answer: requests.Response, *statuses: int) -> None:
+    if answer.status_code not in statuses:
+        raise _unavailable()
+
+
+def _unavailable() -> ServiceUnavailable:
+    return ServiceUnavailable("users-ms does not answer as it should; try again soon.")

@@ -184,7 +184,7 @@ class InternalPassword(InternalView):
         tags=["internal"],
     )
     def put(self, request: Request, user_id: int) -> Response:
-        """Set a new password, held against the policy; or with `rehash_of` hash the same one anew. Only for services."""
+        """Set a new password, held against the policy; with `rehash_of`, hash the same one anew. Only for services."""
         user = selectors.get_user(user_id=user_id)
         given = serializers.NewPassword(data=request.data, context={"user": user})
         given.is_valid(raise_exception=True)

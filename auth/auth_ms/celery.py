@@ -1,0 +1,18 @@
+"""The Celery application of the event worker."""
+
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "auth_ms.settings")
+
+from django.conf import settings
+
+from auth_ms import topology
+from chassis import consuming
+
+application = consuming.consumer_application(
+    "auth_ms",
+    broker_url=settings.BROKER_URL,
+    queues=topology.queues(queue_type=settings.QUEUE_TYPE),
+    heartbeat_file=settings.HEARTBEAT_FILE,
+)
+application.autodiscover_tasks(["auth_ms.sign_in"])

@@ -1,0 +1,65 @@
+"""Who calls auth-ms: the bearer of an access token whose session has not ended."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from auth_ms.sign_in.models import Session
+from auth_ms.sign_in.services import sessions
+from chassis import openapi, tokens
+from chassis.errors import Problem
+
+
+class LiveSession(tokens.BearerAuthentication):
+    """A person's access token. Unlike the other services, auth-ms knows at once when its session has ended."""
+
+    def authenticate(self, request: Request) -> tuple[tokens.Principal, str] | None:
+        found = super().authenticate(request)
+        if found is not None and not found[0].is_service:
+            principal, _ = found
+            live = sessions.live_sessions(at=timezone.now())
+            if not live.filter(id=principal.session_id, user_id=principal.user_id).exists():
+                raise AuthenticationFailed("The session has ended.")
+        return found
+
+
+class LiveSessionScheme(openapi.PersonTokenScheme):
+    target_class = "auth_ms.sign_in.authentication.LiveSession"
+
+
+class LiveSessionOrService(LiveSession):
+    """The same, and the token of another service, made out to this one."""
+
+    @property
+    def audiences(self) -> list[str]:
+        return [tokens.PERSON_AUDIENCE, settings.SERVICE]
+
+
+class SignInAgain(Problem):
+    status = 403
+    title = "Sign in again"
+    detail = "This needs a session that has just begun. Sign in again and repeat it."
+
+
+class IsPrivileged(BasePermission):
+    """Someone who has signed in just now, so that a token which was stolen cannot change how its owner signs in."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        if not tokens.IsPerson().has_permission(request, view):
+            return False
+        oldest = timezone.now() - timedelta(seconds=settings.PRIVILEGED_SESSION_SECONDS)
+        if not Session.objects.filter(id=request.user.session_id, created_at__gt=oldest).exists():
+            raise SignInAgain
+        return True
+
+
+class IsAdminOrService(BasePermission):
+    """An admin, or another service of Tessera."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return any(kind().has_permission(request, view) for kind in (tokens.IsAdmin, tokens.IsService))

@@ -1,0 +1,103 @@
+"""Slowing down whoever guesses passwords, without locking the owner of an account out.
+
+Failures are counted for an account at one address, so that a stranger elsewhere does not stop its owner; and for an
+address, whatever accounts it tries. From a number of failures on, each further one locks for twice as long. All of it
+lives in auth-db, so it holds across processes and replicas.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils.crypto import salted_hmac
+
+from auth_ms.sign_in.models import LoginFailures
+from chassis.clients import Client
+from chassis.rate_limits.services import TooManyRequests
+
+FIRST_LOCK = timedelta(seconds=30)
+LONGEST_LOCK = timedelta(hours=1)
+FORGOTTEN_AFTER = timedelta(days=2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Rule:
+    """From `allowed` failures on, each one locks; one failure is forgiven in every `forgiven_each`."""
+
+    key: bytes
+    allowed: int
+    forgiven_each: timedelta
+
+
+class TooManyFailures(TooManyRequests):
+    title = "Too many failed attempts"
+    detail = "There were too many failed attempts. Try again later."
+
+
+def check(*, username: str, client: Client, at: datetime) -> None:
+    """Raises TooManyFailures while this account at this address, or this address, is locked."""
+    keys = [rule.key for rule in _rules(username, client)]
+    locks = LoginFailures.objects.filter(key__in=keys, locked_until__gt=at).values_list("locked_until", flat=True)
+    if locked_until := max(locks, default=None):
+        raise TooManyFailures(retry_after_seconds=(locked_until - at).total_seconds())
+
+
+def count_failure(*, username: str, client: Client, at: datetime) -> None:
+    """Count a failed attempt. Raises TooManyFailures when others, at the same time, had used up what is allowed."""
+    were_locked = [_count(rule, at=at) for rule in _rules(username, client)]
+    if any(were_locked):
+        check(username=username, client=client, at=at)
+
+
+def forget_failures(*, username: str, client: Client) -> None:
+    """The owner has signed in: its own failures are forgotten, those of the address are not."""
+    account, _ = _rules(username, client)
+    LoginFailures.objects.filter(key=account.key).delete()
+
+
+def prune(*, at: datetime) -> None:
+    """Forget failures that are long forgiven."""
+    LoginFailures.objects.filter(counted_at__lt=at - FORGOTTEN_AFTER).delete()
+
+
+def _rules(username: str, client: Client) -> Iterator[_Rule]:
+    account = f"{username.strip().lower()} {client.network}"
+    yield _Rule(
+        key=_key("account", account),
+        allowed=settings.LOGIN_FAILURES_OF_AN_ACCOUNT,
+        forgiven_each=timedelta(hours=1),
+    )
+    yield _Rule(
+        key=_key("address", client.network),
+        allowed=settings.LOGIN_FAILURES_OF_AN_ADDRESS,
+        forgiven_each=timedelta(minutes=1),
+    )
+
+
+def _key(kind: str, text: str) -> bytes:
+    return salted_hmac(f"lockout.{kind}", text, algorithm="sha256").digest()
+
+
+def _count(rule: _Rule, *, at: datetime) -> bool:
+    """Add a failure to those that are not forgiven yet, and lock when there are too many. True when it was locked."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_ADD, {"key": rule.key, "at": at, "forgiven_each": rule.forgiven_each})
+        failures, locked_until = cursor.fetchone()
+        excess = round(failures) - rule.allowed
+        if excess >= 0:
+            lock = min(LONGEST_LOCK, FIRST_LOCK * 2 ** min(excess, 10))
+            LoginFailures.objects.filter(key=rule.key).update(locked_until=at + lock)
+    return bool(locked_until > at)
+
+
+_ADD = """
+    INSERT INTO sign_in_loginfailures AS stored (key, failures, counted_at, locked_until)
+    VALUES (%(key)s, 1, %(at)s, %(at)s)
+    ON CONFLICT (key) DO UPDATE SET
+        failures = 1 + greatest(0, stored.failures - extract(epoch FROM %(at)s - stored.counted_at)
+                                                   / extract(epoch FROM %(forgiven_each)s)),
+        counted_at = greatest(stored.counted_at, %(at)s)
+    RETURNING failures, locked_until
+"""

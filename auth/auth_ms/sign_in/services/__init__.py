@@ -1,0 +1,1 @@
+"""The use cases of auth-ms, one module a subject."""

@@ -1,0 +1,77 @@
+"""The consumers: one task for each event, named after it. Fields that they do not know are ignored."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from celery import current_app, shared_task
+from celery.exceptions import Reject
+from django.db import InterfaceError, OperationalError
+from django.utils import timezone
+
+from auth_ms import topology
+from auth_ms.sign_in.services import erasure, recovery
+from chassis import consuming
+from chassis.events import CloudEvent, InvalidEvent
+
+logger = logging.getLogger(__name__)
+BACKOFF_SECONDS = 5.0
+
+
+@shared_task(name="user_deleted_event")
+def forget_deleted_user(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
+    """End the sessions of a user who is gone, and forget what only that user had."""
+    _handle(event, lambda data, at: erasure.forget_user(user_id=_whole(data, "user_id"), at=at))
+
+
+@shared_task(name="password_changed_event")
+def end_sessions_of_old_password(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
+    """End the sessions that were being opened with the old password while it was changed."""
+
+    def end(data: dict[str, Any], at: datetime) -> None:
+        erasure.end_sessions_of_old_password(
+            user_id=_whole(data, "user_id"),
+            changed_at=datetime.fromisoformat(str(data.get("changed_at"))),
+            kept=data.get("kept_session_id"),
+            at=at,
+        )
+
+    _handle(event, end)
+
+
+@shared_task(name="new_user_event")
+def verify_email_of_new_user(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
+    """Ask a new user to show that it reads the mail of its address."""
+    _handle(event, lambda data, at: recovery.verify_email_of_new_user(contact=_contact(data), at=at))
+
+
+def _whole(data: dict[str, Any], name: str) -> int:
+    value = data.get(name)
+    if not isinstance(value, int):
+        raise InvalidEvent(f"data.{name} is missing or no whole number")
+    return value
+
+
+def _contact(data: dict[str, Any]) -> dict[str, Any]:
+    texts = {name: str(data.get(name) or "") for name in ("name", "email", "phone", "locale", "time_zone")}
+    return {"user_id": _whole(data, "user_id")} | texts
+
+
+def _handle(message: Any, use_case: Callable[[dict[str, Any], datetime], None]) -> None:
+    """Return when the event has been handled, or waits in the retry queue; Reject sends it to the dead letters."""
+    try:
+        event = CloudEvent.parse(message)
+        use_case(event.data, timezone.now())
+    except ValueError as failure:  # an InvalidEvent is one
+        logger.error("given to the dead letters", extra={"reason": str(failure)})
+        raise Reject(str(failure), requeue=False) from failure
+    except (OperationalError, InterfaceError) as failure:
+        queue = topology.SUBSCRIPTIONS[event.type]
+        consuming.retry_later(current_app, queue=queue, event=event.as_dict(), seconds=BACKOFF_SECONDS)
+        logger.warning(
+            "event will be handled later",
+            extra={"event_id": str(event.id), "queue": queue, "reason": type(failure).__name__},
+        )
+    else:
+        logger.info("event handled", extra={"event": event.type, "event_id": str(event.id)})

@@ -1,0 +1,1 @@
+"""One class a path; each method makes one call into the domain."""

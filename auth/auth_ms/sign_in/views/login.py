@@ -1,0 +1,90 @@
+"""Signing in."""
+
+from django.utils import timezone
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from auth_ms.sign_in import examples, serializers
+from auth_ms.sign_in.services import login, passkeys
+from auth_ms.sign_in.views.shared import NO_STORE, OpenToAll, answer, read
+from chassis.clients import client_of
+from chassis.openapi import problems
+
+_LOGIN_ANSWER = PolymorphicProxySerializer(
+    component_name="LoginAnswer",
+    serializers=[serializers.TokenOutput, serializers.SecondFactorRequiredOutput],
+    resource_type_field_name=None,
+)
+
+
+class Login(OpenToAll):
+    @extend_schema(
+        operation_id="login",
+        request=serializers.LoginInput,
+        responses={200: _LOGIN_ANSWER, **problems(400, 401, 413, 415, 429)},
+        examples=[examples.LOGIN, examples.TOKENS, examples.SECOND_FACTOR_REQUIRED],
+        tags=["sign-in"],
+    )
+    def post(self, request: Request) -> Response:
+        """Sign in with email and password. An unknown email and a wrong password get the same answer.
+
+        A user with a second factor gets a `mfa_token` instead of tokens.
+        """
+        given = read(serializers.LoginInput, request)
+        result = login.log_in(**given, client=client_of(request), at=timezone.now())
+        kind = (
+            serializers.SecondFactorRequiredOutput
+            if isinstance(result, login.SecondFactorRequired)
+            else serializers.TokenOutput
+        )
+        return answer(kind, result)
+
+
+class SecondFactor(OpenToAll):
+    @extend_schema(
+        operation_id="complete_login",
+        request=serializers.SecondFactorInput,
+        responses={200: serializers.TokenOutput, **problems(400, 401, 413, 415, 429)},
+        examples=[examples.SECOND_FACTOR, examples.TOKENS],
+        tags=["sign-in"],
+    )
+    def post(self, request: Request) -> Response:
+        """Complete a login with the second factor. A `mfa_token` allows five attempts."""
+        given = read(serializers.SecondFactorInput, request)
+        return answer(
+            serializers.TokenOutput,
+            login.complete_log_in(**given, client=client_of(request), at=timezone.now()),
+        )
+
+
+class PasskeyLoginOptions(OpenToAll):
+    @extend_schema(
+        operation_id="begin_passkey_login",
+        request=serializers.PasskeyOptionsInput,
+        responses={200: serializers.OptionsOutput, **problems(400, 401, 413, 415)},
+        examples=[examples.PASSKEY_OPTIONS_INPUT, examples.OPTIONS],
+        tags=["sign-in"],
+    )
+    def post(self, request: Request) -> Response:
+        """Options for the browser: to sign in with a passkey alone, or with `mfa_token` as the second step."""
+        given, at = read(serializers.PasskeyOptionsInput, request), timezone.now()
+        user_id = login.find_pending(mfa_token=given["mfa_token"], at=at).user_id if given else None
+        return Response(passkeys.authentication_options(user_id=user_id, at=at), headers=NO_STORE)
+
+
+class PasskeyLogin(OpenToAll):
+    @extend_schema(
+        operation_id="login_with_passkey",
+        request=serializers.PasskeyLoginInput,
+        responses={200: serializers.TokenOutput, **problems(400, 401, 413, 415, 429)},
+        examples=[examples.PASSKEY_LOGIN, examples.TOKENS],
+        tags=["sign-in"],
+    )
+    def post(self, request: Request) -> Response:
+        """Sign in with a passkey that has verified its user, instead of email and password."""
+        given = read(serializers.PasskeyLoginInput, request)
+        return answer(
+            serializers.TokenOutput,
+            login.log_in_with_passkey(**given, client=client_of(request), at=timezone.now()),
+        )

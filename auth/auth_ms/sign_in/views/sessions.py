@@ -1,0 +1,108 @@
+"""Sessions and tokens."""
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.parsers import FormParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from auth_ms.sign_in import authentication, examples, keys, serializers
+from auth_ms.sign_in.services import sessions
+from auth_ms.sign_in.views.shared import NO_STORE, OpenToAll, answer, read
+from chassis.clients import client_of
+from chassis.openapi import problems
+from chassis.pagination import NewestFirst
+from chassis.web import StrictJSONParser
+
+
+class Refresh(OpenToAll):
+    @extend_schema(
+        operation_id="refresh",
+        request=serializers.RefreshInput,
+        responses={200: serializers.TokenOutput, **problems(400, 401, 413, 415)},
+        examples=[examples.REFRESH, examples.TOKENS],
+        tags=["sign-in"],
+    )
+    def post(self, request: Request) -> Response:
+        """Exchange a refresh token for its successor and a new access token.
+
+        A token counts once. Parallel requests within ten seconds get the same successor; later, the whole session ends.
+        """
+        given = read(serializers.RefreshInput, request)
+        return answer(serializers.TokenOutput, sessions.refresh(**given, client=client_of(request), at=timezone.now()))
+
+
+class Logout(APIView):
+    @extend_schema(operation_id="logout", request=None, responses={204: None, **problems(401, 403)}, tags=["sessions"])
+    def post(self, request: Request) -> Response:
+        """End this session."""
+        sessions.log_out(session_id=request.user.session_id, client=client_of(request), at=timezone.now())
+        return Response(status=204)
+
+
+class LogoutAll(APIView):
+    @extend_schema(
+        operation_id="logout_all", request=None, responses={204: None, **problems(401, 403)}, tags=["sessions"]
+    )
+    def post(self, request: Request) -> Response:
+        """End all sessions of the caller, this one too."""
+        sessions.log_out_everywhere(user_id=request.user.user_id, client=client_of(request), at=timezone.now())
+        return Response(status=204)
+
+
+class SessionCollection(APIView):
+    pagination_class = NewestFirst
+
+    @extend_schema(
+        operation_id="list_sessions",
+        responses={200: serializers.SessionOutput(many=True), **problems(400, 401, 403)},
+        examples=[examples.SESSION],
+        tags=["sessions"],
+    )
+    def get(self, request: Request) -> Response:
+        """List the caller's sessions, newest first."""
+        pages = self.pagination_class()
+        live = sessions.live_sessions(at=timezone.now()).filter(user_id=request.user.user_id)
+        rows = pages.paginate_queryset(live, request)
+        context = {"session_id": request.user.session_id}
+        return pages.get_paginated_response(serializers.SessionOutput(rows, many=True, context=context).data)
+
+
+class SessionDetail(APIView):
+    @extend_schema(operation_id="revoke_session", responses={204: None, **problems(401, 403, 404)}, tags=["sessions"])
+    def delete(self, request: Request, session_id: int) -> Response:
+        """End one session: of the caller, or for admins of anybody."""
+        sessions.revoke(session_id=session_id, principal=request.user, client=client_of(request), at=timezone.now())
+        return Response(status=204)
+
+
+class Introspection(APIView):
+    authentication_classes = [authentication.LiveSessionOrService]
+    permission_classes = [authentication.IsAdminOrService]
+    parser_classes = [StrictJSONParser, FormParser]
+
+    @extend_schema(
+        operation_id="introspect",
+        auth=[{"accessToken": []}],
+        request=serializers.IntrospectionInput,
+        responses={200: serializers.IntrospectionOutput, **problems(400, 401, 403, 413, 415)},
+        examples=[examples.INTROSPECTION, examples.INTROSPECTED],
+        tags=["sessions"],
+    )
+    def post(self, request: Request) -> Response:
+        """Say whether a token is good now (RFC 7662), and its session has not ended. For admins and services."""
+        token = read(serializers.IntrospectionInput, request)["token"]
+        return Response(sessions.introspect(token=token, at=timezone.now()), headers=NO_STORE)
+
+
+class KeySet(OpenToAll):
+    @extend_schema(
+        operation_id="get_keys",
+        responses={200: serializers.KeySetOutput, **problems()},
+        examples=[examples.KEYS],
+        tags=["sign-in"],
+    )
+    def get(self, request: Request) -> Response:
+        """The public keys that verify access tokens, as a JSON Web Key Set (RFC 7517)."""
+        return Response(keys.jwks(), headers={"Cache-Control": "public, max-age=60"})
