@@ -43,3 +43,8 @@ def login(**changes: Any) -> dict[str, Any]:
     """Arguments for `client.post` that sign Ada in."""
     fields = {"username": "ada@example.org", "password": PASSWORD} | changes
     return as_json(fields)
+
+
+def bearer(tokens: dict[str, Any]) -> dict[str, str]:
+    """The header that goes with an access token."""
+    return {"Authorization": f"Bearer {tokens['access_token']}"}

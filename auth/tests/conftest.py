@@ -3,14 +3,15 @@
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.test import Client
 
-from auth.tests.builders import credentials, password_hash
+from auth.tests.builders import bearer, credentials, login, password_hash
 from auth_ms.sign_in import issuing, keys
 
 
@@ -27,6 +28,7 @@ class UsersService:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = -1  # one packet for headers and body, so that no delayed acknowledgement spoils a timing
 
             def do_GET(self) -> None:
                 query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
@@ -74,7 +76,7 @@ class UsersService:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=[0.01], daemon=True).start()
 
     def add(self, **changes: Any) -> dict[str, Any]:
         """A user, Ada unless changed."""
@@ -114,3 +116,29 @@ def keys_of_this_test() -> Iterator[None]:
 def ada(users_service: UsersService) -> dict[str, Any]:
     """Ada, as users-ms knows her; a change of this dictionary changes her there."""
     return users_service.add()
+
+
+@pytest.fixture
+def sign_in(client: Client, ada: dict[str, Any]) -> Callable[..., dict[str, Any]]:
+    """`sign_in()` signs Ada in and returns the tokens."""
+
+    def make(**changes: Any) -> dict[str, Any]:
+        answer = client.post("/auth-ms/auth/login", **login(**changes))
+        assert answer.status_code == 200, answer.content
+        return dict(answer.json())
+
+    return make
+
+
+@pytest.fixture
+def ada_client(sign_in: Callable[..., dict[str, Any]]) -> Client:
+    """An HTTP client of Ada's, signed in."""
+    return Client(headers=bearer(sign_in()))
+
+
+@pytest.fixture
+def admin_client(users_service: UsersService) -> Client:
+    """An HTTP client of an admin's, signed in."""
+    users_service.add(id=1, email="root@example.org", is_admin=True)
+    answer = Client().post("/auth-ms/auth/login", **login(username="root@example.org"))
+    return Client(headers=bearer(answer.json()))

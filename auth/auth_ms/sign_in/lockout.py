@@ -94,7 +94,7 @@ def _count(rule: _Rule, *, at: datetime) -> bool:
 
 _ADD = """
     INSERT INTO sign_in_loginfailures AS stored (key, failures, counted_at, locked_until)
-    VALUES (%(key)s, 1, %(at)s, %(at)s)
+    VALUES (%(key)s, 1, %(at)s, to_timestamp(0))
     ON CONFLICT (key) DO UPDATE SET
         failures = 1 + greatest(0, stored.failures - extract(epoch FROM %(at)s - stored.counted_at)
                                                    / extract(epoch FROM %(forgiven_each)s)),

@@ -11,7 +11,7 @@ _hasher = hashers.BCryptSHA256PasswordHasher()
 
 def matches(*, password: str, password_hash: str | None) -> bool:
     """True when `password` belongs to `password_hash`; without a hash, False after the same work."""
-    right = _hasher.verify(password, password_hash or _dummy_hash()) and password_hash is not None
+    right = _hasher.verify(password, password_hash or _dummy_hash(settings.BCRYPT_COST)) and password_hash is not None
     if not right and password_hash is not None:
         _make_up_for(password, cost_of(password_hash))
     return right
@@ -37,6 +37,5 @@ def _make_up_for(password: str, cost: int) -> None:
 
 
 @cache
-def _dummy_hash() -> str:
-    salt = bcrypt.gensalt(settings.BCRYPT_COST)
-    return str(_hasher.encode("nobody has this password", salt))
+def _dummy_hash(cost: int) -> str:
+    return str(_hasher.encode("nobody has this password", bcrypt.gensalt(cost)))

@@ -1,0 +1,219 @@
+"""Passkeys, with an authenticator made of software."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from auth.tests.authenticator import Authenticator, decode, encode
+from auth.tests.builders import as_json, bearer, login
+from auth_ms.sign_in.models import AuditEvent, Passkey, PasskeyChallenge, Session
+
+pytestmark = pytest.mark.django_db
+
+
+def add(client, authenticator, **changes):
+    options = client.post("/auth-ms/auth/passkeys/options").json()
+    body = {"name": "my key", "credential": authenticator.create(options)} | changes
+    return client.post("/auth-ms/auth/passkeys", **as_json(body))
+
+
+def options(client, **body):
+    return client.post("/auth-ms/auth/login/passkey/options", **as_json(body)).json()
+
+
+def sign_in_with(client, credential):
+    return client.post("/auth-ms/auth/login/passkey", **as_json({"credential": credential}))
+
+
+@pytest.fixture
+def key(ada_client):
+    authenticator = Authenticator()
+    answer = add(ada_client, authenticator)
+    assert answer.status_code == 201, answer.content
+    return authenticator
+
+
+def test_the_options_are_what_a_browser_takes(ada_client):
+    given = ada_client.post("/auth-ms/auth/passkeys/options").json()
+
+    assert given["rp"] == {"name": "Tessera", "id": "localhost"}
+    assert given["user"]["name"] == "ada@example.org"
+    assert len(decode(given["challenge"])) == 32
+    assert {"type": "public-key", "alg": -7} in given["pubKeyCredParams"]
+
+
+def test_the_first_passkey_comes_with_recovery_codes_and_the_second_without(ada_client):
+    first, second = add(ada_client, Authenticator()), add(ada_client, Authenticator(), name="another")
+
+    assert len(first.json()["recovery_codes"]) == 10
+    assert second.json()["recovery_codes"] == []
+    listed = ada_client.get("/auth-ms/auth/passkeys").json()["results"]
+    assert [passkey["name"] for passkey in listed] == ["another", "my key"]
+
+
+def test_a_passkey_alone_signs_in(client, key):
+    answer = sign_in_with(client, key.get(options(client)))
+
+    assert answer.status_code == 200
+    assert Session.objects.latest("id").methods == ["hwk", "user", "mfa"]
+    assert client.get("/auth-ms/auth/sessions", headers=bearer(answer.json())).status_code == 200
+
+
+def test_a_passkey_is_the_second_step_of_a_login(client, key):
+    pending = client.post("/auth-ms/auth/login", **login()).json()
+    assert pending["methods"] == ["passkey", "recovery_code"]
+    given = options(client, mfa_token=pending["mfa_token"])
+    assert [allowed["id"] for allowed in given["allowCredentials"]] == [encode(key.credential_id)]
+
+    body = {"mfa_token": pending["mfa_token"], "method": "passkey", "credential": key.get(given)}
+    answer = client.post("/auth-ms/auth/login/mfa", **as_json(body))
+
+    assert answer.status_code == 200
+    assert Session.objects.latest("id").methods == ["pwd", "hwk", "mfa"]
+
+
+def test_a_key_that_has_not_verified_its_user_is_a_second_step_but_no_login(client, ada_client):
+    touched_only = Authenticator(verifies_user=False)
+    add(ada_client, touched_only)
+
+    assert sign_in_with(client, touched_only.get(options(client))).status_code == 401
+    pending = client.post("/auth-ms/auth/login", **login()).json()
+    credential = touched_only.get(options(client, mfa_token=pending["mfa_token"]))
+    body = {"mfa_token": pending["mfa_token"], "method": "passkey", "credential": credential}
+    assert client.post("/auth-ms/auth/login/mfa", **as_json(body)).status_code == 200
+
+
+def test_somebody_elses_passkey_is_no_second_step_of_mine(client, key, users_service):
+    users_service.add(id=8, email="grace@example.org")
+    graces = client.post("/auth-ms/auth/login", **login(username="grace@example.org")).json()
+    add(type(client)(headers=bearer(graces)), Authenticator())
+    pending = client.post("/auth-ms/auth/login", **login(username="grace@example.org")).json()
+
+    body = {"mfa_token": pending["mfa_token"], "method": "passkey", "credential": key.get(options(client))}
+    assert client.post("/auth-ms/auth/login/mfa", **as_json(body)).status_code == 401
+
+
+def test_a_challenge_counts_once(client, key):
+    credential = key.get(options(client))
+    assert sign_in_with(client, credential).status_code == 200
+
+    assert sign_in_with(client, credential).status_code == 401
+
+
+def test_a_challenge_expires(client, key):
+    given = options(client)
+    PasskeyChallenge.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+
+    assert sign_in_with(client, key.get(given)).status_code == 401
+
+
+def test_a_challenge_of_ones_own_making_is_refused(client, key):
+    given = options(client) | {"challenge": encode(b"x" * 32)}
+
+    assert sign_in_with(client, key.get(given)).status_code == 401
+
+
+@pytest.mark.parametrize("change", ["origin", "rp_id", "signature", "counter", "unknown"])
+def test_a_signature_that_does_not_belong_here_is_refused(client, key, change):
+    given = options(client)
+    if change == "origin":
+        key.origin = "https://evil.example"
+    if change == "rp_id":
+        given["rpId"] = "evil.example"
+    if change == "unknown":
+        key.credential_id = b"y" * 32
+    if change == "counter":  # a clone of the key that has seen less than the original
+        Passkey.objects.update(sign_count=100)
+    credential = key.get(given)
+    if change == "signature":
+        credential["response"]["signature"] = Authenticator().get(given)["response"]["signature"]
+
+    assert sign_in_with(client, credential).status_code == 401
+    assert Session.objects.count() == 1
+
+
+def test_a_passkey_is_added_once_and_for_its_own_user(ada_client, key):
+    assert add(ada_client, key).status_code == 409
+
+    given = ada_client.post("/auth-ms/auth/passkeys/options").json()
+    assert [known["id"] for known in given["excludeCredentials"]] == [encode(key.credential_id)]
+    PasskeyChallenge.objects.update(registers_for=8)
+    body = {"name": "x", "credential": Authenticator().create(given)}
+    assert ada_client.post("/auth-ms/auth/passkeys", **as_json(body)).status_code == 400
+
+
+def test_a_removed_passkey_opens_nothing(client, ada_client, key):
+    passkey = Passkey.objects.get()
+
+    assert ada_client.delete(f"/auth-ms/auth/passkeys/{passkey.id}").status_code == 204
+
+    assert sign_in_with(client, key.get(options(client))).status_code == 401
+    assert "access_token" in client.post("/auth-ms/auth/login", **login()).json()
+    assert ada_client.delete(f"/auth-ms/auth/passkeys/{passkey.id}").status_code == 404
+
+
+def test_guessing_passkeys_is_locked_for_that_address(client, key, settings):
+    settings.LOGIN_FAILURES_OF_AN_ACCOUNT = 3
+
+    answers = [sign_in_with(client, Authenticator().get(options(client))).status_code for _ in range(5)]
+
+    assert answers == [401] * 3 + [429] * 2
+
+
+RESPONSE = {"clientDataJSON": "e30", "attestationObject": "oA", "authenticatorData": "AA", "signature": "AA"}
+NO_CREDENTIALS = [
+    {},
+    {"id": 7},
+    {"id": "x", "rawId": "x", "type": "public-key"},
+    {"id": "x", "rawId": "x", "type": "public-key", "response": []},
+    {"id": "x", "rawId": "x", "type": "public-key", "response": RESPONSE},
+    {"id": "AA", "rawId": "AA", "type": "other", "response": RESPONSE},
+    {"id": "AA", "rawId": "AA", "type": "public-key", "response": RESPONSE | {"clientDataJSON": "!!!"}},
+    {"id": "AA", "rawId": "AA", "type": "public-key", "response": RESPONSE | {"clientDataJSON": "W10"}},
+    {"id": "AA", "rawId": "AA", "type": "public-key", "response": RESPONSE | {"clientDataJSON": 7}},
+    {"rawId": "ü", "response": {"clientDataJSON": "ü"}},
+]
+
+
+@pytest.mark.parametrize("credential", NO_CREDENTIALS, ids=range(len(NO_CREDENTIALS)))
+def test_what_is_no_credential_is_refused(client, ada_client, credential):
+    assert sign_in_with(client, credential).status_code == 401
+    body = as_json({"name": "x", "credential": credential})
+    assert ada_client.post("/auth-ms/auth/passkeys", **body).status_code == 400
+
+
+@pytest.mark.parametrize("change", ["authenticatorData", "attestationObject"])
+@pytest.mark.parametrize("value", ["", "AA", encode(b"\xff" * 40), encode(b"\xa3\x61"), encode(bytes(37))])
+def test_a_credential_whose_bytes_are_broken_is_refused(client, ada_client, key, change, value):
+    """The challenge is ours, so that the library gets as far as the broken part."""
+    signed = key.get(options(client))
+    signed["response"][change] = value
+    made = Authenticator().create(ada_client.post("/auth-ms/auth/passkeys/options").json())
+    made["response"][change] = value
+
+    signed_in = sign_in_with(client, signed)
+    added = ada_client.post("/auth-ms/auth/passkeys", **as_json({"name": "x", "credential": made}))
+
+    assert signed_in.status_code in (200, 401)
+    assert added.status_code in (201, 400)
+    assert change in ("attestationObject", "authenticatorData")
+    if change == "authenticatorData":
+        assert signed_in.status_code == 401
+    else:
+        assert added.status_code == 400
+
+
+@pytest.mark.parametrize("name", ["", None, 7, "x" * 101, "a\nb", "a\0b"])
+def test_a_name_that_is_none_is_refused(ada_client, name):
+    answer = add(ada_client, Authenticator(), name=name)
+
+    assert answer.status_code == 400
+    assert not Passkey.objects.exists()
+
+
+def test_it_is_written_down(client, key):
+    sign_in_with(client, Authenticator().get(options(client)))
+
+    assert AuditEvent.objects.filter(event="passkey_added", user_id=7).count() == 1
+    assert AuditEvent.objects.filter(event="login", outcome="failure", details={"method": "passkey"}).count() == 1
