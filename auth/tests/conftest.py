@@ -15,6 +15,10 @@ from auth.tests.builders import bearer, credentials, login, password_hash
 from auth_ms.sign_in import issuing, keys
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 64
+
+
 class UsersService:
     """What auth-ms sees of users-ms: its internal routes, on a port of their own."""
 
@@ -74,7 +78,7 @@ class UsersService:
             def log_message(self, *_: Any) -> None:
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = _Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, args=[0.01], daemon=True).start()
 
