@@ -13,6 +13,7 @@ import environ
 
 from chassis import logs
 
+OWNER_DATABASE = "owner"  # its alias in DATABASES
 MAXIMUM_BODY_BYTES = 64 * 1024
 REQUIRED: Any = object()
 
@@ -87,13 +88,19 @@ class Environment:
     def url(self, name: str, meaning: str, schemes: list[str], default: Any = REQUIRED) -> str:
         """A URL with one of `schemes`. Its value is never shown, because it may hold a password."""
         value = self.text(name, meaning, default)
-        if value.partition("://")[0] not in schemes:
-            self._refuse(name, f"must be a URL that starts with {' or '.join(f'{s}://' for s in schemes)}", meaning)
+        self._check_scheme(name, value, meaning, schemes)
         return value
 
-    def database(self, name: str, meaning: str) -> Any:
-        """A Django database configuration from a `postgres://` URL."""
-        self.url(name, meaning, schemes=["postgres", "postgresql"])
+    def _check_scheme(self, name: str, value: str, meaning: str, schemes: list[str]) -> None:
+        if value.partition("://")[0] not in schemes:
+            self._refuse(name, f"must be a URL that starts with {' or '.join(f'{s}://' for s in schemes)}", meaning)
+
+    def database(self, name: str, meaning: str, default: Any = REQUIRED) -> Any:
+        """A Django database configuration from a `postgres://` URL; the default, when it is not set."""
+        value = self.text(name, meaning, default)
+        if not value:
+            return default
+        self._check_scheme(name, value, meaning, ["postgres", "postgresql"])
         try:
             return dict(self._environ.db_url(name))
         except (ValueError, environ.ImproperlyConfigured):
@@ -138,6 +145,15 @@ class Environment:
         raise ConfigurationError(f"{self.service} cannot start: {name} {problem}. It is: {meaning}")
 
 
+def _connection(name: str, *, timeout_seconds: int) -> dict[str, Any]:
+    options = f"-c statement_timeout={timeout_seconds * 1000}"
+    return {
+        "CONN_MAX_AGE": None,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {"connect_timeout": 2, "application_name": name, "options": options},
+    }
+
+
 def _is_network(text: str) -> bool:
     try:
         ipaddress.ip_network(text)
@@ -153,12 +169,17 @@ def shared_settings(environment: Environment, *, import_root: str, applications:
         "LOG_LEVEL", "how much is logged", ["DEBUG", "INFO", "WARNING", "ERROR"], default="INFO"
     )
     log_format = environment.choice("LOG_FORMAT", "json, or text for people", ["json", "text"], default="json")
-    database = environment.database("DATABASE_URL", "this service's own PostgreSQL, postgres://user:password@host/name")
-    database |= {
-        "CONN_MAX_AGE": None,
-        "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"connect_timeout": 2, "application_name": prefix, "options": "-c statement_timeout=10000"},
+    databases = {
+        "default": environment.database(
+            "DATABASE_URL", "this service's own PostgreSQL, postgres://user:password@host/name, as the service's role"
+        )
+        | _connection(prefix, timeout_seconds=10)
     }
+    owner = environment.database(
+        "DATABASE_OWNER_URL", "the same as the role that owns it; for `manage.py prepare_database` alone", default=""
+    )
+    if owner:
+        databases[OWNER_DATABASE] = owner | _connection(f"{prefix} owner", timeout_seconds=600)
     return {
         "SECRET_KEY": environment.secret("SECRET_KEY", "Django's key for signing; random, at least 32 characters"),
         "SERVICE": prefix,
@@ -183,7 +204,8 @@ def shared_settings(environment: Environment, *, import_root: str, applications:
         "ALLOWED_HOSTS": ["*"],
         "ROOT_URLCONF": f"{import_root}.urls",
         "WSGI_APPLICATION": f"{import_root}.wsgi.application",
-        "DATABASES": {"default": database},
+        "DATABASES": databases,
+        "APPEND_ONLY_TABLES": [],
         "DEFAULT_AUTO_FIELD": "django.db.models.BigAutoField",
         "USE_TZ": True,
         "TIME_ZONE": "UTC",
@@ -198,6 +220,7 @@ def shared_settings(environment: Environment, *, import_root: str, applications:
             "rest_framework",
             "drf_spectacular",
             "drf_spectacular_sidecar",
+            "chassis",
             *applications,
         ],
         "MIDDLEWARE": [

@@ -39,9 +39,16 @@ class Layout:
     variables: dict[str, str] = field(default_factory=dict)  # given by the caller, above the defaults
 
     def database_url(self, service: str) -> str:
-        """With the service's own role."""
-        password = self.secrets[f"{service.upper()}_DB_PASSWORD"]
-        return f"postgres://{service}:{password}@127.0.0.1:{self.ports[f'{service.upper()}_DB_PORT']}/{service}"
+        """As the role that the service's processes use."""
+        return self._database_url(service, f"{service}_service", f"{service.upper()}_SERVICE_DB_PASSWORD")
+
+    def database_owner_url(self, service: str) -> str:
+        """As the role that owns the database and migrates it."""
+        return self._database_url(service, service, f"{service.upper()}_DB_PASSWORD")
+
+    def _database_url(self, service: str, role: str, password: str) -> str:
+        address = f"127.0.0.1:{self.ports[f'{service.upper()}_DB_PORT']}"
+        return f"postgres://{role}:{self.secrets[password]}@{address}/{service}"
 
     @property
     def broker_url(self) -> str:
@@ -142,6 +149,7 @@ def service_environment(layout: Layout, service: str) -> dict[str, str]:
         "SECRET_KEY": layout.secrets[f"{service.upper()}_SECRET_KEY"],
         "DATABASE_URL": layout.database_url(service),
         "BROKER_URL": layout.broker_url,
+        "TRUSTED_PROXIES": "127.0.0.1",  # the gateway, on this machine
     }
     jwks_url = f"{layout.url('AUTH_PORT')}/auth-ms/.well-known/jwks.json"
     smtp_port = layout.ports["SMTP_PORT"]
@@ -149,6 +157,7 @@ def service_environment(layout: Layout, service: str) -> dict[str, str]:
         "users": {"JWKS_URL": jwks_url, "LOAD_TEST_ENABLED": "true"},
         "auth": {
             "USERS_URL": layout.url("USERS_PORT"),
+            "WEBAUTHN_ORIGINS": f"http://localhost:{layout.ports['GATEWAY_PORT']}",
             "SIGNING_KEY_ENCRYPTION_KEY": layout.secrets["SIGNING_KEY_ENCRYPTION_KEY"],
         },
         "notification": {
@@ -180,13 +189,11 @@ def relay(layout: Layout, service: str) -> Program:
     return _background(layout, service, f"{service}-outbox-relay", [sys.executable, "manage.py", "relay_outbox"], {})
 
 
-def worker(layout: Layout, medium: str) -> Program:
-    """The notification worker of a medium."""
+def worker(layout: Layout, service: str, name: str, variables: dict[str, str]) -> Program:
+    """A Celery worker of a service."""
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-    command = [sys.executable, "-m", "celery", "--app", "notification_ms", "worker", "--loglevel", "info", *quiet]
-    variables = {"NOTIFICATION_MEDIUM": medium}
-    name = f"notification-{medium}-worker"
-    return _background(layout, "notification", name, [*command, "--concurrency", "1"], variables)
+    command = [sys.executable, "-m", "celery", "--app", f"{service}_ms", "worker", "--loglevel", "info", *quiet]
+    return _background(layout, service, name, [*command, "--concurrency", "1"], variables)
 
 
 def _background(layout: Layout, service: str, name: str, command: list[str], variables: dict[str, str]) -> Program:
@@ -231,7 +238,8 @@ def applications(layout: Layout) -> list[Program]:
         *(web(layout, service) for service in SERVICES),
         relay(layout, "users"),
         relay(layout, "auth"),
-        worker(layout, "email"),
-        worker(layout, "sms"),
+        worker(layout, "auth", "auth-event-worker", {}),
+        worker(layout, "notification", "notification-email-worker", {"NOTIFICATION_MEDIUM": "email"}),
+        worker(layout, "notification", "notification-sms-worker", {"NOTIFICATION_MEDIUM": "sms"}),
         gateway(layout),
     ]

@@ -208,7 +208,7 @@ def _start_all(layout: Layout) -> None:
 
 
 def _ensure_role(layout: Layout, service: str) -> None:
-    """The service's role owns its database and nothing else; only a test stack's role may create databases."""
+    """The owner of the service's database, who makes the role of its processes; in a test stack also databases."""
     connection = psycopg2.connect(
         host="127.0.0.1",
         port=layout.ports[f"{service.upper()}_DB_PORT"],
@@ -217,27 +217,32 @@ def _ensure_role(layout: Layout, service: str) -> None:
         password=layout.secrets["POSTGRES_SUPERUSER_PASSWORD"],
     )
     connection.autocommit = True
-    role, rights = sql.Identifier(service), sql.SQL("CREATEDB" if layout.directory.name == "test" else "NOCREATEDB")
+    role = sql.Identifier(service)
+    rights = sql.SQL("CREATEROLE CREATEDB" if layout.directory.name == "test" else "CREATEROLE NOCREATEDB")
     password = sql.Literal(layout.secrets[f"{service.upper()}_DB_PASSWORD"])
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [service])
         if cursor.fetchone() is None:
-            cursor.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {} {}").format(role, password, rights))
+            cursor.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(role, password))
+        cursor.execute(sql.SQL("ALTER ROLE {} {}").format(role, rights))
         cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [service])
         if cursor.fetchone() is None:
             cursor.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(role, role))
     connection.close()
 
 
-def manage(layout: Layout, service: str, *arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
-    """Runs `manage.py` of a service with the stack's variables."""
-    environment = os.environ | programs.service_environment(layout, service)
+def manage(
+    layout: Layout, service: str, *arguments: str, variables: dict[str, str] | None = None, **options: object
+) -> subprocess.CompletedProcess[str]:
+    """Runs `manage.py` of a service with the stack's variables, and more."""
+    environment = os.environ | programs.service_environment(layout, service) | (variables or {})
     command = [sys.executable, "manage.py", *arguments]
     return subprocess.run(command, cwd=ROOT / service, env=environment, text=True, **options)  # type: ignore[call-overload, no-any-return]
 
 
 def _migrate(layout: Layout, service: str) -> None:
-    done = manage(layout, service, "migrate", "--noinput", capture_output=True)
+    owner = {"DATABASE_OWNER_URL": layout.database_owner_url(service)}
+    done = manage(layout, service, "prepare_database", variables=owner, capture_output=True)
     if done.returncode:
         raise RuntimeError(f"{done.stdout}{done.stderr}\nThe migrations of {service}-ms failed.")
 

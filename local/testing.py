@@ -16,7 +16,12 @@ from local.programs import SERVICES, Layout
 NO_TESTS = 5  # pytest's exit status when it found none, as with a narrow -k
 # The cheapest bcrypt, because the tests are about what happens and not about how long it takes; and no limits for the
 # one address that all of them come from.
-VARIABLES = {"BCRYPT_COST": "4", "SIGN_UPS_PER_HOUR": "1000000", "LOGIN_FAILURES_OF_AN_ADDRESS": "1000000"}
+VARIABLES = {
+    "BCRYPT_COST": "4",
+    "SIGN_UPS_PER_HOUR": "1000000",
+    "LOGIN_FAILURES_OF_AN_ADDRESS": "1000000",
+    "RECOVERY_REQUESTS_PER_HOUR": "1000000",
+}
 
 
 @dataclass
@@ -78,9 +83,13 @@ def run(directory: Path, pytest_arguments: list[str]) -> int:
 
 def _run_all(layout: Layout, pytest_arguments: list[str]) -> tuple[Counts, bool]:
     counts, broken = Counts(), False
-    chassis = programs.service_environment(layout, "users") | {"DJANGO_SETTINGS_MODULE": "chassis.tests.settings"}
-    suites = [("chassis/tests", chassis | {"PYTHONPATH": str(ROOT)})]
-    suites += [(f"{service}/tests", programs.service_environment(layout, service)) for service in SERVICES]
+    # A service's own tests make a database of their own, which only the owner may.
+    own = {
+        service: programs.service_environment(layout, service) | {"DATABASE_URL": layout.database_owner_url(service)}
+        for service in SERVICES
+    }
+    chassis = own["users"] | {"DJANGO_SETTINGS_MODULE": "chassis.tests.settings", "PYTHONPATH": str(ROOT)}
+    suites = [("chassis/tests", chassis), *((f"{service}/tests", own[service]) for service in SERVICES)]
     suites += [("tests", addresses(layout) | {"PYTHONPATH": str(ROOT)})]
     for folder, variables in suites:
         print(f"\n{folder}", flush=True)

@@ -22,6 +22,16 @@ SMS_URL = environment.text(
     "SMS_URL",
     "the Apprise URL that sends a text message, with {phone} where the number belongs: twilio://sid:token@from/{phone}",
 )
+PASSWORD_RESET_URL = environment.text(
+    "PASSWORD_RESET_URL",
+    "the page of your product that sets a new password, with {token} where the mailed token belongs",
+    default="",
+)
+EMAIL_VERIFICATION_URL = environment.text(
+    "EMAIL_VERIFICATION_URL",
+    "the page of your product that verifies an address, with {token} where the mailed token belongs",
+    default="",
+)
 QUEUE_TYPE = environment.choice(
     "QUEUE_TYPE", "quorum where the broker has three nodes", choices=["classic", "quorum"], default="classic"
 )

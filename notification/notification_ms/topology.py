@@ -18,6 +18,11 @@ SUBSCRIPTIONS = [
     Subscription("user_login_event", "email", "login_email_notification"),
     Subscription("user_login_event", "sms", "login_sms_notification"),
     Subscription("new_user_event", "email", "new_user_email_notification"),
+    Subscription("password_reset_requested_event", "email", "password_reset_email_notification"),
+    Subscription("password_changed_event", "email", "password_changed_email_notification"),
+    Subscription("email_verification_requested_event", "email", "email_verification_email_notification"),
+    # Tells nobody anything: it erases. Every installation has a worker for mail, so that one serves it.
+    Subscription("user_deleted_event", "email", "user_deleted_data_erasure"),
 ]
 
 MEDIA = sorted({subscription.medium for subscription in SUBSCRIPTIONS})

@@ -31,6 +31,24 @@ def new_user_event(**changes: Any) -> CloudEvent:
     return _event("new_user_event", data)
 
 
+def account_event(event_type: str, **changes: Any) -> CloudEvent:
+    """An event about Ada's account with all that any text needs; `changes` replace members of its data."""
+    data = {
+        "user_id": 7,
+        "name": "Ada",
+        "email": "ada@example.org",
+        "phone": "",
+        "locale": "en",
+        "time_zone": "Europe/Rome",
+        "token": "a-token/with+signs",
+        "expires_at": "2999-01-31T12:00:00+00:00",
+        "changed_at": "2026-01-31T12:00:00+00:00",
+        "address": "192.0.2.7",
+        "user_agent": "Firefox",
+    } | changes
+    return _event(event_type, data)
+
+
 def _event(event_type: str, data: dict[str, Any]) -> CloudEvent:
     return CloudEvent(
         id=events.uuid7(),

@@ -1,9 +1,10 @@
 """Notices over a real SMTP connection."""
 
 import pytest
+from django.utils import timezone
 
 from chassis.events import CloudEvent, InvalidEvent
-from notification.tests.builders import login_event, new_user_event
+from notification.tests.builders import account_event, login_event, new_user_event
 from notification_ms.deliveries import services
 from notification_ms.deliveries.failures import PermanentFailure, TransientFailure
 from notification_ms.deliveries.media import Email, TextMessage
@@ -156,3 +157,86 @@ def test_the_backoff_doubles_up_to_a_bound(attempts):
     longest = min(300, 2**attempts)
 
     assert longest / 2 <= services.backoff_seconds(attempts=attempts) <= longest
+
+
+MAILED_TOKENS = ["password_reset_requested_event", "email_verification_requested_event"]
+
+
+@pytest.mark.parametrize("event_type", MAILED_TOKENS)
+@pytest.mark.parametrize("locale", ["en", "it"])
+def test_a_token_is_mailed_as_it_is_when_there_is_no_page_for_it(mail_server, event_type, locale):
+    services.notify(event=account_event(event_type, locale=locale), medium=Email())
+
+    [mail] = mail_server.mails
+    for kind in ("plain", "html"):
+        text = mail.get_body((kind,)).get_content()
+        assert "a-token/with+signs" in text
+        assert "2999-01-31 13:00 Europe/Rome" in text
+        assert "http" not in text
+
+
+@pytest.mark.parametrize(
+    ("event_type", "setting"), zip(MAILED_TOKENS, ["PASSWORD_RESET_URL", "EMAIL_VERIFICATION_URL"], strict=True)
+)
+def test_a_token_is_mailed_as_a_link_to_the_page_for_it(mail_server, settings, event_type, setting):
+    setattr(settings, setting, "https://app.example/page?token={token}&x=1")
+
+    services.notify(event=account_event(event_type), medium=Email())
+
+    [mail] = mail_server.mails
+    assert "https://app.example/page?token=a-token%2Fwith%2Bsigns&x=1" in mail.get_body(("plain",)).get_content()
+    assert "https://app.example/page?token=a-token%2Fwith%2Bsigns&amp;x=1" in mail.get_body(("html",)).get_content()
+
+
+@pytest.mark.parametrize("event_type", MAILED_TOKENS)
+def test_a_token_that_has_expired_is_not_mailed(mail_server, event_type):
+    delivery = services.notify(event=account_event(event_type, expires_at="2026-01-01T00:00:00Z"), medium=Email())
+
+    assert (delivery.status, delivery.last_error) == ("skipped", "expired")
+    assert mail_server.mails == []
+
+
+@pytest.mark.parametrize("event_type", MAILED_TOKENS)
+def test_a_token_is_never_stored(mail_server, event_type):
+    mail_server.replies = ["451 try later"]
+    event = account_event(event_type)
+
+    with pytest.raises(TransientFailure):
+        services.notify(event=event, medium=Email())
+    services.notify(event=event, medium=Email())
+
+    assert "a-token" not in repr(list(Delivery.objects.values()))
+
+
+def test_a_changed_password_is_told_with_when_where_and_which_device(mail_server):
+    services.notify(event=account_event("password_changed_event", locale="it"), medium=Email())
+
+    [mail] = mail_server.mails
+    text = mail.get_body(("plain",)).get_content()
+    assert mail["Subject"] == "La tua password è stata cambiata"
+    assert "2026-01-31 13:00 Europe/Rome" in text
+    assert "192.0.2.7" in text
+    assert "Firefox" in text
+
+
+def test_what_is_known_of_a_deleted_user_is_erased(mail_server):
+    services.notify(event=login_event(), medium=Email())
+    other = services.notify(event=login_event(user_id=8, email="grace@example.org"), medium=Email())
+
+    for _ in range(2):
+        services.erase_user(user_id=7, at=timezone.now())
+
+    erased = Delivery.objects.get(user_id=7)
+    assert (erased.recipient, erased.last_error, erased.status) == ("", "", "sent")
+    other.refresh_from_db()
+    assert other.recipient == "grace@example.org"
+
+
+def test_an_event_that_comes_after_the_deletion_tells_nothing(mail_server):
+    """The order of events is not promised."""
+    services.erase_user(user_id=7, at=timezone.now())
+
+    delivery = services.notify(event=login_event(), medium=Email())
+
+    assert (delivery.status, delivery.recipient) == ("skipped", "")
+    assert mail_server.mails == []

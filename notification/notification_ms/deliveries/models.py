@@ -54,3 +54,10 @@ class Delivery(models.Model):
         """Note how it ended, or why it did not yet."""
         self.status, self.last_error, self.sent_at = status, error[:500], at
         self.save(update_fields=["status", "last_error", "sent_at"])
+
+
+class ErasedUser(models.Model):
+    """A user who was deleted, and to whom nothing is told any more. Ids are never given out again."""
+
+    user_id = models.BigIntegerField(primary_key=True)
+    erased_at = models.DateTimeField()

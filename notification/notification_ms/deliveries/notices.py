@@ -2,9 +2,11 @@
 
 import zoneinfo
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
+from django.conf import settings
 from django.template import loader
 
 from chassis.events import CloudEvent, InvalidEvent
@@ -12,11 +14,28 @@ from chassis.events import CloudEvent, InvalidEvent
 DEFAULT_LANGUAGE = "en"
 LANGUAGES = ("en", "it")
 
-# The texts of an event, by the name of their template folder, and the facts that they cannot do without.
-_TEXTS = {
-    "user_login_event": ("login", {"name": str, "user_agent": str, "logged_in_at": str}),
-    "new_user_event": ("new_user", {"name": str}),
+
+@dataclass(frozen=True, kw_only=True)
+class Texts:
+    """The texts of an event: their template folder, the facts they cannot do without, and the page they lead to."""
+
+    folder: str
+    needs: tuple[str, ...] = ()
+    link_setting: str | None = None
+
+
+TEXTS = {
+    "user_login_event": Texts(folder="login", needs=("name", "user_agent", "logged_in_at")),
+    "new_user_event": Texts(folder="new_user", needs=("name",)),
+    "password_reset_requested_event": Texts(
+        folder="password_reset", needs=("name", "token", "expires_at"), link_setting="PASSWORD_RESET_URL"
+    ),
+    "password_changed_event": Texts(folder="password_changed", needs=("name", "user_agent", "changed_at")),
+    "email_verification_requested_event": Texts(
+        folder="email_verification", needs=("name", "token", "expires_at"), link_setting="EMAIL_VERIFICATION_URL"
+    ),
 }
+_TIMES = frozenset({"logged_in_at", "changed_at", "expires_at"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +47,7 @@ class Notice:
     user_id: int
     email: str
     phone: str
+    expires_at: datetime | None
     facts: dict[str, Any]
 
     def text(self, name: str) -> str:
@@ -38,33 +58,45 @@ class Notice:
 def notice_of(event: CloudEvent) -> Notice:
     """The notice that `event` gives. Raises InvalidEvent when the event lacks what the texts need."""
     try:
-        folder, needed = _TEXTS[event.type]
+        texts = TEXTS[event.type]
     except KeyError as error:
         raise InvalidEvent(f"no text for {event.type!r}") from error
     data = event.data
-    for field, kind in {"user_id": int, "email": str, **needed}.items():
+    needed = {"user_id": int, "email": str, **dict.fromkeys(texts.needs, str)}
+    for field, kind in needed.items():
         if not isinstance(data.get(field), kind):
             raise InvalidEvent(f"data.{field} is missing or no {kind.__name__}")
-    facts = data | {"address": data.get("address") or ""}
-    if "logged_in_at" in needed:
-        facts["logged_in_at"] = _local_time(data["logged_in_at"], data.get("time_zone"))
+    times = {name: _time(name, data[name]) for name in texts.needs if name in _TIMES}
     language = str(data.get("locale") or "").partition("-")[0]
     return Notice(
-        folder=folder,
+        folder=texts.folder,
         language=language if language in LANGUAGES else DEFAULT_LANGUAGE,
         user_id=data["user_id"],
         email=data["email"],
         phone=str(data.get("phone") or ""),
-        facts=facts,
+        expires_at=times.get("expires_at"),
+        facts=data
+        | {"address": data.get("address") or "", "link": _link(texts.link_setting, data.get("token"))}
+        | {name: _local(moment, data.get("time_zone")) for name, moment in times.items()},
     )
 
 
-def _local_time(text: str, time_zone: Any) -> str:
-    """`2026-01-31 13:00 Europe/Rome`, in the person's time zone, or in UTC when that is unknown."""
+def _link(setting: str | None, token: Any) -> str:
+    """The page that takes the token, or nothing where none is configured."""
+    page: str = getattr(settings, setting) if setting else ""
+    return page.replace("{token}", quote(str(token), safe=""))
+
+
+def _time(name: str, text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise InvalidEvent("data.logged_in_at is no time") from error
+        raise InvalidEvent(f"data.{name} is no time") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _local(moment: datetime, time_zone: Any) -> str:
+    """`2026-01-31 13:00 Europe/Rome`, in the person's time zone, or in UTC when that is unknown."""
     try:
         zone = zoneinfo.ZoneInfo(str(time_zone or "UTC"))
     except (zoneinfo.ZoneInfoNotFoundError, ValueError):

@@ -3,9 +3,10 @@
 from rest_framework import serializers
 
 from notification_ms import topology
+from notification_ms.deliveries import notices
 from notification_ms.deliveries.models import Delivery
 
-EVENTS = sorted({subscription.event_type for subscription in topology.SUBSCRIPTIONS})
+EVENTS = sorted(notices.TEXTS)
 
 
 class NotificationFilter(serializers.Serializer):

@@ -1,15 +1,18 @@
 """Delivering notices."""
 
 import random
+from datetime import datetime
 
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
 from chassis.events import CloudEvent
 from notification_ms.deliveries import notices
 from notification_ms.deliveries.failures import PermanentFailure, TransientFailure
 from notification_ms.deliveries.media import Medium
-from notification_ms.deliveries.models import Delivery
+from notification_ms.deliveries.models import Delivery, ErasedUser
+from notification_ms.deliveries.notices import Notice
 
 FIRST_BACKOFF_SECONDS = 1.0
 MAXIMUM_BACKOFF_SECONDS = 300.0
@@ -21,7 +24,8 @@ def notify(*, event: CloudEvent, medium: Medium) -> Delivery:
     Raises InvalidEvent, TransientFailure (it will be tried again) and PermanentFailure (also after DELIVERY_ATTEMPTS).
     """
     notice = notices.notice_of(event)
-    recipient = medium.recipient(notice)
+    is_erased = ErasedUser.objects.filter(user_id=notice.user_id).exists()
+    recipient = "" if is_erased else medium.recipient(notice)
     delivery, _ = Delivery.objects.get_or_create(
         event_id=event.id,
         medium=medium.name,
@@ -29,8 +33,9 @@ def notify(*, event: CloudEvent, medium: Medium) -> Delivery:
     )
     if delivery.is_finished:
         return delivery
-    if not recipient:
-        delivery.finish(status=Delivery.Status.SKIPPED, error=f"the user cannot be reached by {medium.name}")
+    reason = _reason_to_skip(notice, recipient, medium=medium, at=timezone.now())
+    if reason:
+        delivery.finish(status=Delivery.Status.SKIPPED, error=reason)
         return delivery
     delivery.count_attempt()
     try:
@@ -46,6 +51,24 @@ def notify(*, event: CloudEvent, medium: Medium) -> Delivery:
         raise
     delivery.finish(status=Delivery.Status.SENT, at=timezone.now())
     return delivery
+
+
+def _reason_to_skip(notice: Notice, recipient: str, *, medium: Medium, at: datetime) -> str:
+    if not recipient:
+        return f"the user cannot be reached by {medium.name}"
+    if notice.expires_at is not None and notice.expires_at <= at:
+        return "expired"  # a link that is dead helps nobody
+    return ""
+
+
+def erase_user(*, user_id: int, at: datetime) -> None:
+    """Forget where a user was reached, and tell it nothing any more, whatever events are still to come.
+
+    That something was told, when and over which medium stays.
+    """
+    with transaction.atomic():
+        ErasedUser.objects.get_or_create(user_id=user_id, defaults={"erased_at": at})
+        Delivery.objects.filter(user_id=user_id).update(recipient="", last_error="")
 
 
 def backoff_seconds(*, attempts: int) -> float:

@@ -6,6 +6,7 @@ from typing import Any
 from celery import current_app, shared_task
 from celery.exceptions import Reject
 from django.db import InterfaceError, OperationalError
+from django.utils import timezone
 
 from chassis import consuming
 from chassis.events import CloudEvent, InvalidEvent
@@ -30,6 +31,44 @@ def notify_of_new_user(*, event: dict[str, Any], **_fields_of_newer_producers: A
     _notify(event)
 
 
+@shared_task(name="password_reset_requested_event")
+def notify_of_password_reset_request(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
+    """Send the token that sets a new password."""
+    _notify(event)
+
+
+@shared_task(name="password_changed_event")
+def notify_of_password_change(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
+    """Tell the user that its password is another one now."""
+    _notify(event)
+
+
+@shared_task(name="email_verification_requested_event")
+def notify_of_email_verification_request(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
+    """Send the token that verifies the address it is sent to."""
+    _notify(event)
+
+
+@shared_task(name="user_deleted_event")
+def erase_deleted_user(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
+    """Forget where a user who is gone was reached."""
+    medium = current_app.conf.notification_medium
+    try:
+        deleted = CloudEvent.parse(event)
+        if not isinstance(deleted.data.get("user_id"), int):
+            raise InvalidEvent("data.user_id is missing or no int")
+        services.erase_user(user_id=deleted.data["user_id"], at=timezone.now())
+    except InvalidEvent as failure:
+        _give_up(failure, medium)
+    except (OperationalError, InterfaceError) as failure:
+        _retry_later(deleted, medium, DATABASE_BACKOFF_SECONDS, reason=type(failure).__name__)
+
+
+def _give_up(failure: Exception, medium: str) -> None:
+    logger.error("given to the dead letters", extra={"reason": str(failure), "medium": medium})
+    raise Reject(str(failure), requeue=False) from failure
+
+
 def _notify(message: Any) -> None:
     """Return when the notice is sent and recorded, or waits in the retry queue; Reject sends it to the dead letters."""
     medium = media.medium_called(current_app.conf.notification_medium)
@@ -37,8 +76,7 @@ def _notify(message: Any) -> None:
         event = CloudEvent.parse(message)
         delivery = services.notify(event=event, medium=medium)
     except (InvalidEvent, PermanentFailure) as failure:
-        logger.error("given to the dead letters", extra={"reason": str(failure), "medium": medium.name})
-        raise Reject(str(failure), requeue=False) from failure
+        _give_up(failure, medium.name)
     except TransientFailure as failure:
         attempts = Delivery.objects.values_list("attempts", flat=True).get(event_id=event.id, medium=medium.name)
         _retry_later(event, medium.name, services.backoff_seconds(attempts=attempts), reason=str(failure))

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class Chassis(AppConfig):
+    name = "chassis"
+    label = "chassis"

@@ -1,0 +1,17 @@
+"""`manage.py prepare_database`: to be run before a new version starts."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from chassis import database_roles
+
+
+class Command(BaseCommand):
+    help = "Runs all migrations as the owner of the database, and grants the role of DATABASE_URL what it needs."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            database_roles.prepare_database()
+        except database_roles.CannotPrepare as error:
+            raise CommandError(str(error)) from error
