@@ -3,7 +3,7 @@ PYTHON ?= python3
 local = .venv/bin/python -m local
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up down clean status logs demo admin test lint format generate requirements
+.PHONY: help venv up down clean status logs demo admin manage test fuzz lint format generate requirements
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,8 +33,14 @@ admin: venv ## make EMAIL an admin, EMAIL=you@example.org (password by prompt, A
 	@test -n "$(EMAIL)" || { echo "Say who: make admin EMAIL=you@example.org"; exit 2; }
 	@$(local) admin "$(EMAIL)"
 
+manage: venv ## run a command of a service's manage.py: make manage S=auth C="rotate_signing_key"
+	@$(local) manage $(S) $(C)
+
 test: venv ## run all tests on a stack of their own (ARGS="-k login" goes to pytest)
 	@$(local) test -- $(ARGS)
+
+fuzz: venv ## thousands of generated requests against every service, on a stack of its own (EXAMPLES=100 for each operation)
+	@$(local) fuzz --examples $(or $(EXAMPLES),100)
 
 lint: venv ## check style, types, migrations and that generated documents are current
 	@.venv/bin/ruff check .

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse
 from rest_framework import serializers
@@ -81,3 +82,31 @@ class ServiceTokenScheme(OpenApiAuthenticationExtension):
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
         return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "auth-ms signs it for itself"}
+
+
+def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Postprocessing of drf-spectacular: what holds for every operation, and the links of settings.OPENAPI_LINKS.
+
+    OPENAPI_LINKS says `{operation: {status: {following operation: {parameter: expression}}}}` (OpenAPI 3.1, §4.8.20).
+    """
+    for operation in [operation for path in result["paths"].values() for operation in path.values()]:
+        operation.setdefault("security", [])  # said, not left out: this one needs no token
+        links = settings.OPENAPI_LINKS.get(operation["operationId"], {})
+        for status, response in operation["responses"].items():
+            headers = response.setdefault("headers", {})
+            headers["X-Request-ID"] = {"schema": {"type": "string"}, "description": "names the request in every log"}
+            if status in ("429", "503"):
+                headers["Retry-After"] = {"schema": {"type": "integer", "minimum": 1}, "description": "seconds"}
+            for following, values in links.get(status, {}).items():
+                link = {"operationId": following} | _values(values)
+                response.setdefault("links", {})[following] = link
+    return result
+
+
+def _values(values: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of a link, and under the name `body` what goes into the following request's body."""
+    parameters = {name: value for name, value in values.items() if name != "body"}
+    return {
+        **({"parameters": parameters} if parameters else {}),
+        **({"requestBody": values["body"]} if "body" in values else {}),
+    }

@@ -248,7 +248,12 @@ def shared_settings(environment: Environment, *, import_root: str, applications:
             "UNAUTHENTICATED_USER": None,
             "UNAUTHENTICATED_TOKEN": None,
         },
+        "OPENAPI_LINKS": {},
         "SPECTACULAR_SETTINGS": {
+            "POSTPROCESSING_HOOKS": [
+                "drf_spectacular.hooks.postprocess_schema_enums",
+                "chassis.openapi.complete",
+            ],
             "TITLE": prefix,
             "VERSION": "0.1.0",
             "OAS_VERSION": "3.1.0",

@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
-from local import compose, demo, generated, secret_values, stack, testing
+from local import compose, demo, fuzzing, generated, ports, stack, testing
 from local.bootstrap import ROOT
-from local.programs import Layout
+from local.programs import SERVICES, Layout
 from local.supervisor import Supervisor
 
 START_AGAIN = "Nothing runs here. Start it with: make up"
@@ -51,11 +51,13 @@ def _parser() -> argparse.ArgumentParser:
     add("logs", _logs, "follow the logs").add_argument("program", nargs="?")
     add("start", _start, "start one program").add_argument("program")
     add("stop", _stop, "stop one program").add_argument("program")
-    add("environment", _environment, "the stack's addresses, for tests")
-    add("secrets", _secrets, "make the secrets once")
+    manage = add("manage", _manage, "run a command of a service's manage.py")
+    manage.add_argument("service", choices=SERVICES)
+    manage.add_argument("arguments", nargs=argparse.REMAINDER)
     add("admin", _admin, "the first admin").add_argument("email")
     add("demo", _demo, "a tour of the running stack")
     add("test", _test, "all tests, on a stack of their own").add_argument("pytest", nargs="*")
+    add("fuzz", _fuzz, "schemathesis against every service").add_argument("--examples", type=int, default=100)
     add("generate", _generate, "write the documents that are made from the code").add_argument(
         "--check", action="store_true"
     )
@@ -68,27 +70,7 @@ def _up(directory: Path, arguments: argparse.Namespace) -> None:
         return
     print("Starting Tessera as local processes below .local/", flush=True)
     layout = stack.up(directory, free_ports=arguments.free_ports)
-    print_addresses({name: f"http://127.0.0.1:{port}" for name, port in layout.ports.items()})
-
-
-def print_addresses(urls: dict[str, str]) -> None:
-    """The table that ends `make up`."""
-    rows = [
-        ("gateway (all public routes)", urls["GATEWAY_PORT"]),
-        ("Swagger UI of all services", f"{urls['GATEWAY_PORT']}/docs"),
-        ("users-ms", f"{urls['USERS_PORT']}/users-ms/docs"),
-        ("auth-ms", f"{urls['AUTH_PORT']}/auth-ms/docs"),
-        ("notification-ms", f"{urls['NOTIFICATION_PORT']}/notification-ms/docs"),
-        ("mail that was sent", urls["MAIL_PORT"]),
-        (
-            "RabbitMQ management",
-            f"{urls['RABBITMQ_MANAGEMENT_PORT']} (user tessera, password: RABBITMQ_PASSWORD in .env)",
-        ),
-    ]
-    print("\nTessera runs:")
-    for name, url in rows:
-        print(f"  {name:30}{url}")
-    print("\nNext: make demo (a tour), make status, make logs, make admin EMAIL=you@example.org, make down")
+    ports.print_addresses(layout.ports)
 
 
 def _down(directory: Path, _: argparse.Namespace) -> None:
@@ -106,8 +88,8 @@ def _clean(directory: Path, _: argparse.Namespace) -> None:
 
 
 def _status(directory: Path, _: argparse.Namespace) -> None:
-    layout = stack.existing(directory)
-    if layout is None or not Supervisor(layout).runs():
+    layout = stack.running(directory)
+    if layout is None:
         if directory == ROOT / ".local" and compose.runs():
             compose.status()
             return
@@ -125,8 +107,7 @@ def _status(directory: Path, _: argparse.Namespace) -> None:
 
 
 def _logs(directory: Path, arguments: argparse.Namespace) -> None:
-    layout = stack.existing(directory)
-    if (layout is None or not Supervisor(layout).runs()) and compose.runs():
+    if stack.running(directory) is None and compose.runs():
         compose.logs(arguments.program)
         return
     files = sorted((directory / "logs").glob(f"{arguments.program or '*'}.log"))
@@ -135,43 +116,38 @@ def _logs(directory: Path, arguments: argparse.Namespace) -> None:
     os.execvp("tail", ["tail", "--lines=20", "-F", *map(str, files)])
 
 
-def _running(directory: Path) -> Layout:
-    layout = stack.existing(directory)
-    if layout is None or not Supervisor(layout).runs():
+def _layout(directory: Path) -> Layout:
+    layout = stack.running(directory)
+    if layout is None:
         sys.exit(START_AGAIN)
     return layout
 
 
 def _start(directory: Path, arguments: argparse.Namespace) -> None:
-    stack.restart(_running(directory), arguments.program, start=True, stop=False)
+    stack.start(_layout(directory), arguments.program)
 
 
 def _stop(directory: Path, arguments: argparse.Namespace) -> None:
-    stack.restart(_running(directory), arguments.program, start=False, stop=True)
+    stack.stop(_layout(directory), arguments.program)
 
 
-def _environment(directory: Path, _: argparse.Namespace) -> None:
-    for name, value in testing.addresses(_running(directory)).items():
-        print(f"{name}={value}")
-
-
-def _secrets(directory: Path, _: argparse.Namespace) -> None:
-    secret_values.ensure(stack.secrets_file(directory))
+def _manage(directory: Path, arguments: argparse.Namespace) -> None:
+    layout = stack.running(directory)
+    if layout is not None:
+        sys.exit(stack.manage(layout, arguments.service, *arguments.arguments).returncode)
+    if not compose.runs():
+        sys.exit(START_AGAIN)
+    sys.exit(compose.manage(arguments.service, *arguments.arguments))
 
 
 def _admin(directory: Path, arguments: argparse.Namespace) -> None:
-    layout = stack.existing(directory)
-    if layout is None or not Supervisor(layout).runs():
-        if not compose.runs():
-            sys.exit(START_AGAIN)
-        sys.exit(compose.admin(arguments.email))
-    done = stack.manage(layout, "users", "create_admin", f"--email={arguments.email}")
-    sys.exit(done.returncode)
+    arguments.service, arguments.arguments = "users", ["create_admin", f"--email={arguments.email}"]
+    _manage(directory, arguments)
 
 
 def _demo(directory: Path, _: argparse.Namespace) -> None:
-    layout = stack.existing(directory)
-    if layout is not None and Supervisor(layout).runs():
+    layout = stack.running(directory)
+    if layout is not None:
         demo.run(testing.addresses(layout))
     elif compose.runs():
         demo.run(compose.addresses())
@@ -181,6 +157,10 @@ def _demo(directory: Path, _: argparse.Namespace) -> None:
 
 def _test(directory: Path, arguments: argparse.Namespace) -> None:
     sys.exit(testing.run(ROOT / ".local" / "test", arguments.pytest))
+
+
+def _fuzz(directory: Path, arguments: argparse.Namespace) -> None:
+    sys.exit(fuzzing.run(ROOT / ".local" / "fuzz", examples=arguments.examples))
 
 
 def _generate(directory: Path, arguments: argparse.Namespace) -> None:

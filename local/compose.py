@@ -41,19 +41,13 @@ def up() -> None:
     print("Starting Tessera with Docker Compose", flush=True)
     if _run("up", "--detach", "--build", "--wait").returncode:
         sys.exit("Compose did not bring everything up; what it said stands above. More: docker compose logs")
-    from local.__main__ import print_addresses
-
-    print_addresses({name: f"http://127.0.0.1:{port}" for name, port in _ports().items()})
+    ports.print_addresses(_ports())
 
 
 def _ports() -> dict[str, int]:
     """Compose reads the same variables, from the environment and from .env."""
     moved = {name: value for name, value in secret_values.read(ROOT / ".env").items() if name in ports.DEFAULTS}
-    return ports.DEFAULTS | {name: int(value) for name, value in moved.items()} | _from_environment()
-
-
-def _from_environment() -> dict[str, int]:
-    return {name: port for name, port in ports.wanted().items() if os.environ.get(name)}
+    return ports.wanted(ports.DEFAULTS | {name: int(value) for name, value in moved.items()})
 
 
 def runs() -> bool:
@@ -83,12 +77,12 @@ def logs(service: str | None) -> None:
     _run("logs", "--follow", "--tail", "20", *([service] if service else []))
 
 
-def admin(email: str) -> int:
-    """Runs create_admin in users-ms; the password comes from the prompt or from ADMIN_PASSWORD, passed by name."""
+def manage(service: str, *arguments: str) -> int:
+    """Runs a command of a service's manage.py; an admin's password comes from the prompt, or passed by name."""
     terminal = [] if sys.stdin.isatty() else ["--no-TTY"]
     password = ["--env", "ADMIN_PASSWORD"] if os.environ.get("ADMIN_PASSWORD") else []
-    command = ["python", "manage.py", "create_admin", f"--email={email}"]
-    return _run("exec", *terminal, *password, "users-ms", *command).returncode
+    command = ["python", "manage.py", *arguments]
+    return _run("exec", *terminal, *password, f"{service}-ms", *command).returncode
 
 
 def addresses() -> dict[str, str]:

@@ -81,3 +81,24 @@ def is_taken(port: int) -> bool:
         except OSError:
             return True
     return False
+
+
+def print_addresses(numbers: dict[str, int]) -> None:
+    """The table that ends `make up`."""
+    urls = {name: f"http://127.0.0.1:{port}" for name, port in numbers.items()}
+    rows = [
+        ("gateway (all public routes)", urls["GATEWAY_PORT"]),
+        ("Swagger UI of all services", f"{urls['GATEWAY_PORT']}/docs"),
+        ("users-ms", f"{urls['USERS_PORT']}/users-ms/docs"),
+        ("auth-ms", f"{urls['AUTH_PORT']}/auth-ms/docs"),
+        ("notification-ms", f"{urls['NOTIFICATION_PORT']}/notification-ms/docs"),
+        ("mail that was sent", urls["MAIL_PORT"]),
+        (
+            "RabbitMQ management",
+            f"{urls['RABBITMQ_MANAGEMENT_PORT']} (user tessera, password: RABBITMQ_PASSWORD in .env)",
+        ),
+    ]
+    print("\nTessera runs:")
+    for name, url in rows:
+        print(f"  {name:30}{url}")
+    print("\nNext: make demo (a tour), make status, make logs, make admin EMAIL=you@example.org, make down")

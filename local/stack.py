@@ -43,6 +43,12 @@ def existing(directory: Path) -> Layout | None:
     return Layout(directory, remembered, secret_values.ensure(secrets_file(directory)))
 
 
+def running(directory: Path) -> Layout | None:
+    """The stack in `directory`, when it runs."""
+    layout = existing(directory)
+    return layout if layout is not None and Supervisor(layout).runs() else None
+
+
 def up(directory: Path, *, free_ports: bool = False, variables: dict[str, str] | None = None) -> Layout:
     """Starts what does not run yet and returns when all of it answers. When that fails, nothing is left running."""
     packages.ensure()
@@ -72,11 +78,10 @@ def up(directory: Path, *, free_ports: bool = False, variables: dict[str, str] |
 
 def down(directory: Path) -> bool:
     """Stops everything and keeps the data. Returns whether anything ran."""
-    layout = existing(directory)
-    ran = layout is not None and Supervisor(layout).runs()
-    if layout is not None and ran:
+    layout = running(directory)
+    if layout is not None:
         Supervisor(layout).shut_down()
-    return bool(end_leftovers(directory)) or ran
+    return bool(end_leftovers(directory)) or layout is not None
 
 
 def clean(directory: Path) -> None:
@@ -97,17 +102,24 @@ def clean_test(directory: Path) -> None:
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
 
-def restart(layout: Layout, program_name: str, *, start: bool, stop: bool) -> None:
-    """Stops or starts one program, and returns when it has ended or answers."""
+def start(layout: Layout, program_name: str) -> None:
+    """Starts one program, and returns when it answers."""
+    program = _program(layout, program_name)
+    Supervisor(layout).start(program_name)
+    _wait(layout, program)
+
+
+def stop(layout: Layout, program_name: str) -> None:
+    """Stops one program, and returns when it has ended."""
+    _program(layout, program_name)
+    Supervisor(layout).stop(program_name)
+
+
+def _program(layout: Layout, name: str) -> Program:
     every = {program.name: program for program in every_program(layout)}
-    if program_name not in every:
-        sys.exit(f"There is no program {program_name!r}; there are: {', '.join(every)}")
-    supervisor = Supervisor(layout)
-    if stop:
-        supervisor.stop(program_name)
-    if start:
-        supervisor.start(program_name)
-        _wait(layout, every[program_name])
+    if name not in every:
+        sys.exit(f"There is no program {name!r}; there are: {', '.join(every)}")
+    return every[name]
 
 
 def every_program(layout: Layout) -> list[Program]:

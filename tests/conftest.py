@@ -51,6 +51,11 @@ class Stack:
         command = [sys.executable, "-m", "local", "--directory", self.directory, action, program]
         subprocess.run(command, check=True, timeout=120)
 
+    def manage(self, service: str, *arguments: str) -> None:
+        """Runs a command of a service's manage.py, as an operator does."""
+        command = [sys.executable, "-m", "local", "--directory", self.directory, "manage", service, *arguments]
+        subprocess.run(command, check=True, timeout=60)
+
     def sign_up(self, **changes: Any) -> dict[str, Any]:
         """A new user, with an email that no other test uses."""
         email = f"user.{secrets.token_hex(8)}@example.org"
@@ -101,3 +106,11 @@ def stopped(stack: Stack) -> Iterator[Callable[[str], None]]:
     yield stop
     for program in programs:
         stack.start(program)
+
+
+@pytest.fixture(scope="session")
+def admin(stack: Stack) -> dict[str, Any]:
+    """The tokens of an admin."""
+    email = stack.sign_up(name="Root")["email"]
+    stack.manage("users", "create_admin", "--email", email)
+    return dict(stack.log_in(email).json())

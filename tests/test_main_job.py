@@ -37,11 +37,12 @@ def test_the_token_is_accepted_by_the_other_services(stack):
     def sent():
         url = f"{stack.notification}/notification-ms/notifications?status=sent"
         found = requests.get(url, headers=bearer(answer), timeout=5).json()["results"]
-        return found if len(found) == 2 else None
+        return found if len(found) == 3 else None
 
     assert {(each["event"], each["medium"]) for each in eventually(sent)} == {
         ("new_user_event", "email"),
         ("user_login_event", "email"),
+        ("email_verification_requested_event", "email"),
     }
 
 

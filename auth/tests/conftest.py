@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import jwt
 import pytest
 from django.test import Client
 
@@ -27,6 +28,7 @@ class UsersService:
         self.delay_seconds = 0.0
         self.status = 200
         self.closes_connections = False
+        self.refuses_kid = ""
         self.tokens: list[str] = []
         service = self
 
@@ -68,6 +70,8 @@ class UsersService:
                 service.tokens.append(self.headers["Authorization"].removeprefix("Bearer "))
                 time.sleep(service.delay_seconds)
                 status = status if service.status == 200 else service.status
+                if jwt.get_unverified_header(service.tokens[-1])["kid"] == service.refuses_kid:
+                    status = 401
                 body = b"" if value is None else json.dumps(value).encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
@@ -97,6 +101,12 @@ class UsersService:
         """From now on, connections to the address are refused."""
         self.server.shutdown()
         self.server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def surroundings(settings: Any) -> None:
+    """No proxy in front, and pages at the address that the tests' authenticator is used from."""
+    settings.TRUSTED_PROXIES, settings.WEBAUTHN_ORIGINS = [], ["http://localhost:8080"]
 
 
 @pytest.fixture

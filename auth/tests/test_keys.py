@@ -88,3 +88,14 @@ def test_one_rotation_at_a_time(client, sign_in):
 
     assert SigningKey.objects.count() == 2
     assert AuditEvent.objects.filter(event="signing_key_rotated").count() == 1
+
+
+def test_another_process_that_lost_its_key_signs_with_the_new_one(client, ada, sign_in, users_service):
+    sign_in()
+    ring = keys.key_ring()
+    call_command("rotate_signing_key", "--compromised")
+    keys._ring = keys.KeyRing(keys=ring.keys, loaded_at=ring.loaded_at - 10)  # another process, ten seconds behind
+    good = jwt.PyJWKSet.from_dict(keys.jwks()).keys[0].key_id
+    users_service.refuses_kid = good
+
+    assert "access_token" in sign_in()

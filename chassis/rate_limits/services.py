@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 from django.utils.crypto import salted_hmac
@@ -41,7 +42,7 @@ def take(limit: Limit, *, key: str) -> None:
 
     The generic cell rate algorithm (ITU-T I.371, annex A), with the database's clock as the one clock of all replicas.
     """
-    values = {
+    values: dict[str, Any] = {
         "key": salted_hmac(f"rate_limits.{limit.name}", key, algorithm="sha256").digest(),
         "interval": limit.interval,
         "window": timedelta(seconds=limit.seconds),

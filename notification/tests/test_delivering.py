@@ -176,7 +176,7 @@ def test_a_token_is_mailed_as_it_is_when_there_is_no_page_for_it(mail_server, ev
 
 
 @pytest.mark.parametrize(
-    ("event_type", "setting"), zip(MAILED_TOKENS, ["PASSWORD_RESET_URL", "EMAIL_VERIFICATION_URL"], strict=True)
+    ("event_type", "setting"), [(MAILED_TOKENS[0], "PASSWORD_RESET_URL"), (MAILED_TOKENS[1], "EMAIL_VERIFICATION_URL")]
 )
 def test_a_token_is_mailed_as_a_link_to_the_page_for_it(mail_server, settings, event_type, setting):
     setattr(settings, setting, "https://app.example/page?token={token}&x=1")

@@ -24,7 +24,7 @@ def test_an_address_opens_only_so_many_accounts(client, settings):
 
 
 def test_a_forged_header_does_not_give_another_address(client, settings):
-    settings.SIGN_UPS_PER_HOUR = 1
+    settings.SIGN_UPS_PER_HOUR, settings.TRUSTED_PROXIES = 1, []
 
     answers = [post(client, number, headers={"X-Forwarded-For": f"198.51.100.{number}"}) for number in range(2)]
 

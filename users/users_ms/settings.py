@@ -26,6 +26,15 @@ SIGN_UPS_PER_HOUR = environment.integer(
     "SIGN_UPS_PER_HOUR", "how many accounts one client address may open in an hour", default=100, minimum=1
 )
 
+OPENAPI_LINKS = {
+    "create_user": {
+        "201": {
+            operation: {"user_id": "$response.body#/id"}
+            for operation in ("get_user", "update_user", "replace_user", "delete_user")
+        }
+    },
+    "list_users": {"200": {"get_user": {"user_id": "$response.body#/results/0/id"}}},
+}
 PASSWORD_HASHERS = ["users_ms.accounts.passwords.Hasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 8}},

@@ -40,15 +40,16 @@ def person_token(*, user_id: int, session_id: int, scope: str, at: datetime) -> 
 def service_token(*, audience: str) -> str:
     """A token with which auth-ms calls the internal routes of `audience`; the same one for half of its life."""
     now = timezone.now()
-    cached = _service_tokens.get(audience)
-    if cached is None or cached[1] < now:
+    kid = keys.key_ring().current(now).kid
+    token, made_by, good_until = _service_tokens.get(audience, ("", "", now))
+    if made_by != kid or good_until <= now:
         claims = {"sub": settings.SERVICE, "aud": audience, "scope": tokens.SERVICE_SCOPE}
         token = _sign(claims, at=now, life=SERVICE_TOKEN_LIFE)
-        cached = _service_tokens[audience] = (token, now + SERVICE_TOKEN_LIFE / 2)
-    return cached[0]
+        _service_tokens[audience] = (token, kid, now + SERVICE_TOKEN_LIFE / 2)
+    return token
 
 
-_service_tokens: dict[str, tuple[str, datetime]] = {}
+_service_tokens: dict[str, tuple[str, str, datetime]] = {}
 
 
 def opaque_token() -> OpaqueToken:

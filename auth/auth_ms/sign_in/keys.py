@@ -85,6 +85,12 @@ def key_ring(*, maximum_age_seconds: float = CACHE_SECONDS) -> KeyRing:
     return ring
 
 
+def look_again() -> bool:
+    """Reads the keys from the database again, unless that was just done. True when another key signs than before."""
+    before, at = key_ring(), timezone.now()
+    return before.current(at).kid != key_ring(maximum_age_seconds=MINIMUM_INTERVAL_SECONDS).current(at).kid
+
+
 def forget_cached_keys() -> None:
     """The next use reads the keys from the database again."""
     global _ring

@@ -1,0 +1,49 @@
+"""`make fuzz`: schemathesis against all three OpenAPI documents, on a stack of its own, which is gone afterwards."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from local import stack, testing
+from local.bootstrap import ROOT
+from local.programs import SERVICES, Layout
+
+CASES = 2000  # of each service, at least
+# Every request comes from one address, and some of them end the session that they were sent in.
+VARIABLES = testing.VARIABLES | {"LOGIN_FAILURES_OF_AN_ACCOUNT": "1000000", "ACCESS_TOKEN_SECONDS": "3600"}
+
+
+def run(directory: Path, *, examples: int) -> int:
+    """Fuzzes every service with up to `examples` cases for each operation and phase. Returns the exit status."""
+    directory.mkdir(parents=True, exist_ok=True)
+    stack.clean_test(directory)
+    results = {}
+    try:
+        layout = stack.up(directory, free_ports=True, variables=VARIABLES)
+        for service in SERVICES:
+            print(f"\n{SERVICES[service]}", flush=True)
+            results[service] = _fuzz(layout, service, examples)
+    finally:
+        stack.down(directory)
+    stack.clean_test(directory)
+    failed = [service for service, (status, cases) in results.items() if status or cases < CASES]
+    for service, (status, cases) in results.items():
+        print(f"{SERVICES[service]:18}{cases:>7} cases, {'no failure' if status == 0 else 'FAILED, see above'}")
+    print("Every answer was documented, and none was a 5xx." if not failed else f"Look into: {', '.join(failed)}")
+    return 1 if failed else 0
+
+
+def _fuzz(layout: Layout, service: str, examples: int) -> tuple[int, int]:
+    """The exit status of schemathesis, and the number of cases that it made."""
+    prefix, url = SERVICES[service], layout.url(f"{service.upper()}_PORT")
+    command = [sys.executable, "-m", "schemathesis.cli", "run", f"{url}/{prefix}/openapi.json", "--no-color"]
+    command += [f"--max-examples={examples}", "--checks=all", "--continue-on-failure", "--request-timeout=20"]
+    command += ["--suppress-health-check=all", "--warnings=off"]
+    environment = os.environ | testing.addresses(layout) | {"SCHEMATHESIS_HOOKS": "local.fuzzing_hooks"}
+    environment |= {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE)
+    print(done.stdout, flush=True)
+    found = re.search(r"(\d+) generated", done.stdout)
+    return done.returncode, int(found[1]) if found else 0

@@ -1,0 +1,162 @@
+"""An account from the first mail to the last: over HTTP and SMTP, through every service."""
+
+import re
+
+import pyotp
+import pytest
+import requests
+
+from tests.conftest import PASSWORD, eventually
+
+NEW = "a longer staple of horses"
+
+
+def bearer(tokens):
+    return {"Authorization": f"Bearer {tokens['access_token']}"}
+
+
+def mailed_token(stack, email, subject):
+    """The token in the newest mail of that subject."""
+    mail = eventually(lambda: stack.mails(email, subject))[0]
+    return re.search(r"^The token that .*?: (\S+)", stack.mail_text(mail), re.MULTILINE)[1]
+
+
+@pytest.fixture
+def auth(stack):
+    """`auth("POST", "refresh", body, tokens)` calls auth-ms."""
+
+    def call(method, path, body=None, tokens=None):
+        headers = bearer(tokens) if tokens else {}
+        return requests.request(method, f"{stack.auth}/auth-ms/auth/{path}", json=body, headers=headers, timeout=10)
+
+    return call
+
+
+def test_a_new_user_verifies_its_address_with_the_mail_that_came_unasked(stack, auth):
+    user = stack.sign_up()
+    token = mailed_token(stack, user["email"], "Confirm your email address")
+
+    assert auth("POST", "email/verify", {"token": token}).status_code == 204
+
+    tokens = stack.log_in(user["email"]).json()
+    profile = requests.get(f"{stack.users}/users-ms/users/me", headers=bearer(tokens), timeout=5)
+    assert profile.json()["email_verified"] is True
+
+
+def test_a_forgotten_password_is_set_anew_by_mail_and_everything_else_ends(stack, auth):
+    user = stack.sign_up()
+    before = stack.log_in(user["email"]).json()
+    assert auth("POST", "password/forgot", {"email": user["email"].upper()}).status_code == 202
+
+    token = mailed_token(stack, user["email"], "Set a new password")
+    weak = auth("POST", "password/reset", {"token": token, "new_password": "password"})
+    done = auth("POST", "password/reset", {"token": token, "new_password": NEW})
+
+    assert (weak.status_code, done.status_code) == (400, 204)
+    assert list(weak.json()["errors"]) == ["new_password"]
+    assert stack.log_in(user["email"]).status_code == 401
+    assert stack.log_in(user["email"], NEW).status_code == 200
+    assert auth("POST", "refresh", {"refresh_token": before["refresh_token"]}).status_code == 401
+    assert auth("GET", "sessions", tokens=before).status_code == 401
+    eventually(lambda: stack.mails(user["email"], "Your password was changed"))
+
+
+def test_a_changed_password_holds_at_once(stack, auth):
+    user = stack.sign_up()
+    here, elsewhere = stack.log_in(user["email"]).json(), stack.log_in(user["email"]).json()
+
+    changed = auth("POST", "password/change", {"current_password": PASSWORD, "new_password": NEW}, here)
+
+    assert changed.status_code == 204
+    assert stack.log_in(user["email"]).status_code == 401
+    assert auth("GET", "sessions", tokens=here).status_code == 200
+    assert auth("GET", "sessions", tokens=elsewhere).status_code == 401
+
+
+def test_a_deleted_user_is_signed_out_everywhere_and_forgotten_elsewhere(stack, auth, admin):
+    user = stack.sign_up()
+    tokens = stack.log_in(user["email"]).json()
+    eventually(lambda: stack.mails(user["email"], "New sign-in"))
+
+    url = f"{stack.users}/users-ms/users/{user['id']}"
+    assert requests.delete(url, headers=bearer(tokens), timeout=5).status_code == 204
+
+    eventually(lambda: auth("GET", "sessions", tokens=tokens).status_code == 401)
+    assert auth("POST", "refresh", {"refresh_token": tokens["refresh_token"]}).status_code == 401
+    assert auth("POST", "introspect", {"token": tokens["access_token"]}, admin).json() == {"active": False}
+
+    def recipients():
+        list_url = f"{stack.notification}/notification-ms/notifications?user_id={user['id']}"
+        rows = requests.get(list_url, headers=bearer(admin), timeout=5).json()["results"]
+        return {row["recipient"] for row in rows}
+
+    eventually(lambda: recipients() == {""})
+
+
+def test_rights_that_an_admin_gives_are_in_the_next_token(stack, auth, admin):
+    user = stack.sign_up()
+    tokens = stack.log_in(user["email"]).json()
+    url = f"{stack.users}/users-ms/users/{user['id']}"
+
+    given = requests.patch(url, json={"scopes": ["orders:read"]}, headers=bearer(admin), timeout=5)
+    assert given.status_code == 200
+    refreshed = auth("POST", "refresh", {"refresh_token": tokens["refresh_token"]}).json()
+
+    assert auth("POST", "introspect", {"token": refreshed["access_token"]}, admin).json()["scope"] == "orders:read"
+
+
+def test_a_deactivated_user_is_out_with_the_next_refresh(stack, auth, admin):
+    user = stack.sign_up()
+    tokens = stack.log_in(user["email"]).json()
+    url = f"{stack.users}/users-ms/users/{user['id']}"
+    requests.patch(url, json={"is_active": False}, headers=bearer(admin), timeout=5).raise_for_status()
+
+    assert auth("POST", "refresh", {"refresh_token": tokens["refresh_token"]}).status_code == 401
+    assert stack.log_in(user["email"]).status_code == 401
+
+
+def test_a_second_factor_is_asked_for_from_then_on(stack, auth):
+    user = stack.sign_up()
+    tokens = stack.log_in(user["email"]).json()
+    app = pyotp.TOTP(auth("POST", "mfa/totp", tokens=tokens).json()["secret"])
+    codes = auth("POST", "mfa/totp/confirm", {"code": app.now()}, tokens).json()["recovery_codes"]
+
+    pending = stack.log_in(user["email"]).json()
+    body = {"mfa_token": pending["mfa_token"], "method": "recovery_code", "code": codes[0]}
+    completed = auth("POST", "login/mfa", body)
+
+    assert pending["mfa_required"] is True
+    assert completed.status_code == 200
+    assert auth("GET", "mfa", tokens=completed.json()).json()["recovery_codes"] == 9
+
+
+def test_keys_rotate_under_a_running_stack(stack, auth):
+    user = stack.sign_up()
+    before = stack.log_in(user["email"]).json()
+
+    stack.manage("auth", "rotate_signing_key", "--compromised")
+
+    def signed_anew():
+        tokens = stack.log_in(user["email"]).json()
+        profile = requests.get(f"{stack.users}/users-ms/users/me", headers=bearer(tokens), timeout=5)
+        return tokens if profile.status_code == 200 and auth("GET", "sessions", tokens=tokens).ok else None
+
+    after = eventually(signed_anew)
+    assert auth("POST", "refresh", {"refresh_token": before["refresh_token"]}).status_code == 200
+    assert after["access_token"] != before["access_token"]
+    stack.manage("auth", "rotate_signing_key")
+    profile = requests.get(f"{stack.users}/users-ms/users/me", headers=bearer(after), timeout=5)
+    assert profile.status_code == 200
+    published = requests.get(f"{stack.auth}/auth-ms/.well-known/jwks.json", timeout=5)
+    assert published.status_code == 200
+
+
+def test_the_address_behind_the_gateway_is_the_clients_and_cannot_be_forged(stack, auth):
+    user = stack.sign_up()
+    url = f"{stack.gateway}/auth-ms/auth/login"
+    body = {"username": user["email"], "password": PASSWORD}
+    tokens = requests.post(url, json=body, headers={"X-Forwarded-For": "203.0.113.7"}, timeout=10).json()
+
+    [session] = auth("GET", "sessions", tokens=tokens).json()["results"]
+
+    assert session["address"] == "127.0.0.1"
