@@ -53,7 +53,7 @@ class Bearer:
         return admin.token()
 
     def set(self, case: schemathesis.Case, token: str, context: schemathesis.AuthContext) -> None:
-        case.headers = (case.headers or {}) | {"Authorization": f"Bearer {token}"}
+        case.headers["Authorization"] = f"Bearer {token}"
 
 
 @schemathesis.hook

@@ -79,7 +79,6 @@ QUEUE_TYPE = environment.choice(
 OPENAPI_LINKS = {
     "login": {"200": {"refresh": {"body": {"refresh_token": "$response.body#/refresh_token"}}}},
     "refresh": {"200": {"introspect": {"body": {"token": "$response.body#/access_token"}}}},
-    "list_sessions": {"200": {"revoke_session": {"session_id": "$response.body#/results/0/id"}}},
-    "list_passkeys": {"200": {"remove_passkey": {"passkey_id": "$response.body#/results/0/id"}}},
+    "add_passkey": {"201": {"remove_passkey": {"passkey_id": "$response.body#/passkey/id"}}},
 }
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.BCryptSHA256PasswordHasher"]

@@ -44,7 +44,3 @@ SEND_DELAY_SECONDS = environment.number(
 
 # Apprise writes telephone numbers and provider URLs, with their tokens, into its warnings.
 LOGGING["loggers"]["apprise"] = {"level": "CRITICAL"}  # noqa: F821 - one of the shared settings
-
-OPENAPI_LINKS = {
-    "list_notifications": {"200": {"get_notification": {"notification_id": "$response.body#/results/0/id"}}}
-}

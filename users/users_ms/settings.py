@@ -33,7 +33,6 @@ OPENAPI_LINKS = {
             for operation in ("get_user", "update_user", "replace_user", "delete_user")
         }
     },
-    "list_users": {"200": {"get_user": {"user_id": "$response.body#/results/0/id"}}},
 }
 PASSWORD_HASHERS = ["users_ms.accounts.passwords.Hasher"]
 AUTH_PASSWORD_VALIDATORS = [

@@ -28,7 +28,7 @@ class NotificationCollection(APIView):
     )
     def get(self, request: Request) -> Response:
         """List the caller's notifications, newest first; for admins, everybody's."""
-        given = serializers.NotificationFilter(data=request.query_params)
+        given = serializers.NotificationFilter(data=request.query_params.dict())
         given.is_valid(raise_exception=True)
         pages = self.pagination_class()
         rows = pages.paginate_queryset(selectors.notifications_for(request.user, **given.validated_data), request)

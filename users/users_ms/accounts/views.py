@@ -60,7 +60,7 @@ class UserCollection(APIView):
     )
     def get(self, request: Request) -> Response:
         """List users, for admins. Exact filters and the prefix `search` do not regard case."""
-        given = serializers.UserFilter(data=request.query_params)
+        given = serializers.UserFilter(data=request.query_params.dict())
         given.is_valid(raise_exception=True)
         pages = self.pagination_class()
         rows = pages.paginate_queryset(selectors.find_users(**given.validated_data), request)
@@ -169,7 +169,7 @@ class InternalCredentials(InternalView):
     )
     def get(self, request: Request) -> Response:
         """What auth-ms needs to sign a user in, by `email` or by `user_id`; only for services."""
-        given = serializers.CredentialsQuery(data=request.query_params)
+        given = serializers.CredentialsQuery(data=request.query_params.dict())
         given.is_valid(raise_exception=True)
         user = selectors.get_user(**given.validated_data)
         return Response(serializers.CredentialsOutput(user).data, headers={"Cache-Control": "no-store"})
@@ -226,7 +226,7 @@ class LoadTest(APIView):
         """Burn CPU: compute a Fibonacci number by plain recursion. 404 unless LOAD_TEST_ENABLED is true."""
         if not settings.LOAD_TEST_ENABLED:
             raise Http404
-        given = serializers.LoadTestQuery(data=request.query_params)
+        given = serializers.LoadTestQuery(data=request.query_params.dict())
         given.is_valid(raise_exception=True)
         n = given.validated_data["n"]
         return Response({"n": n, "fibonacci": load.fibonacci(n)})

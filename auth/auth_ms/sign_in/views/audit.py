@@ -25,7 +25,7 @@ class AuditLog(APIView):
     )
     def get(self, request: Request) -> Response:
         """List security events, newest first, for admins."""
-        given = serializers.AuditFilter(data=request.query_params)
+        given = serializers.AuditFilter(data=request.query_params.dict())
         given.is_valid(raise_exception=True)
         pages = self.pagination_class()
         rows = pages.paginate_queryset(AuditEvent.objects.filter(**given.validated_data), request)
