@@ -39,8 +39,8 @@ manage: venv ## run a command of a service's manage.py: make manage S=auth C="ro
 test: venv ## run all tests on a stack of their own (ARGS="-k login" goes to pytest)
 	@$(local) test -- $(ARGS)
 
-fuzz: venv ## thousands of generated requests against every service, on a stack of its own (EXAMPLES=100 for each operation)
-	@$(local) fuzz --examples $(or $(EXAMPLES),100)
+fuzz: venv ## thousands of generated requests against every service, on a stack of its own (CASES=2000 each)
+	@$(local) fuzz --cases $(or $(CASES),2000)
 
 lint: venv ## check style, types, migrations and that generated documents are current
 	@.venv/bin/ruff check .

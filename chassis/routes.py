@@ -5,7 +5,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.urls import URLPattern, path
 from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework import serializers
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -28,14 +28,24 @@ class OpenToAll(APIView):
 
 
 class Healthcheck(OpenToAll):
-    @extend_schema(operation_id="healthcheck", responses={200: Status}, tags=["operations"])
+    @extend_schema(
+        operation_id="healthcheck",
+        responses={200: Status, **problems()},
+        examples=[OpenApiExample("alive", value={"status": "alive"}, response_only=True, status_codes=["200"])],
+        tags=["operations"],
+    )
     def get(self, request: Request) -> Response:
         """Liveness: this process serves. Touches nothing else."""
         return Response({"status": "alive"})
 
 
 class Ready(OpenToAll):
-    @extend_schema(operation_id="ready", responses={200: Status, **problems()}, tags=["operations"])
+    @extend_schema(
+        operation_id="ready",
+        responses={200: Status, **problems()},
+        examples=[OpenApiExample("ready", value={"status": "ready"}, response_only=True, status_codes=["200"])],
+        tags=["operations"],
+    )
     def get(self, request: Request) -> Response:
         """Readiness: the database answers and its migrations have run. 503 says which of the two is missing."""
         try:

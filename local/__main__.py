@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     add("admin", _admin, "the first admin").add_argument("email")
     add("demo", _demo, "a tour of the running stack")
     add("test", _test, "all tests, on a stack of their own").add_argument("pytest", nargs="*")
-    add("fuzz", _fuzz, "schemathesis against every service").add_argument("--examples", type=int, default=100)
+    add("fuzz", _fuzz, "schemathesis against every service").add_argument("--cases", type=int, default=fuzzing.CASES)
     add("generate", _generate, "write the documents that are made from the code").add_argument(
         "--check", action="store_true"
     )
@@ -160,7 +160,7 @@ def _test(directory: Path, arguments: argparse.Namespace) -> None:
 
 
 def _fuzz(directory: Path, arguments: argparse.Namespace) -> None:
-    sys.exit(fuzzing.run(ROOT / ".local" / "fuzz", examples=arguments.examples))
+    sys.exit(fuzzing.run(ROOT / ".local" / "fuzz", cases=arguments.cases))
 
 
 def _generate(directory: Path, arguments: argparse.Namespace) -> None:

@@ -33,10 +33,10 @@ class Generated:
         with client:
             return module.sync_detailed(*arguments, client=client, **options)
 
-    def model(self, name, **fields):
+    def model(self, kind, /, **fields):
         """An instance of a generated model."""
         models = importlib.import_module(f"{self.package}.models")
-        return getattr(models, name).from_dict(fields)
+        return getattr(models, kind).from_dict(fields)
 
 
 @pytest.fixture(scope="module")

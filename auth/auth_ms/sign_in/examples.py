@@ -57,6 +57,9 @@ SECOND_FACTOR_REQUIRED = _answer(
 SECOND_FACTOR = _request("a one-time password", {"mfa_token": _TOKEN, "method": "totp", "code": "492039"})
 REFRESH = _request("a refresh token", {"refresh_token": _TOKEN})
 INTROSPECTION = _request("a token", {"token": _TOKEN})
+INTROSPECTION_FORM = OpenApiExample(
+    "a token in a form", value={"token": _TOKEN}, media_type="application/x-www-form-urlencoded", request_only=True
+)
 INTROSPECTED = _answer(
     "an active access token",
     {

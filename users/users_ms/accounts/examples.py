@@ -40,3 +40,4 @@ CREDENTIALS = OpenApiExample(
 )
 NEW_PASSWORD = OpenApiExample("a new password", value={"password": "correct horse battery"}, request_only=True)
 VERIFIED_EMAIL = OpenApiExample("the address", value={"email": "ada@example.org"}, request_only=True)
+LOAD_TEST = OpenApiExample("a number", value={"n": 27, "fibonacci": 196418}, response_only=True, status_codes=["200"])

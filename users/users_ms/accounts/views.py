@@ -220,6 +220,7 @@ class LoadTest(APIView):
         operation_id="load_test",
         parameters=[serializers.LoadTestQuery],
         responses={200: serializers.LoadTestOutput, **problems(400, 404)},
+        examples=[examples.LOAD_TEST],
         tags=["operations"],
     )
     def get(self, request: Request) -> Response:

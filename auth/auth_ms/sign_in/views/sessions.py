@@ -87,7 +87,7 @@ class Introspection(APIView):
         auth=[{"accessToken": []}],
         request=serializers.IntrospectionInput,
         responses={200: serializers.IntrospectionOutput, **problems(400, 401, 403, 413, 415)},
-        examples=[examples.INTROSPECTION, examples.INTROSPECTED],
+        examples=[examples.INTROSPECTION, examples.INTROSPECTION_FORM, examples.INTROSPECTED],
         tags=["sessions"],
     )
     def post(self, request: Request) -> Response:

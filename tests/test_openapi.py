@@ -1,0 +1,53 @@
+"""What the services publish of themselves says everything: who may, what can go wrong, and an example of each."""
+
+import pytest
+import requests
+
+SERVICES = ["users", "auth", "notification"]
+
+
+@pytest.fixture(params=SERVICES)
+def document(request, stack):
+    return requests.get(f"{getattr(stack, request.param)}/{request.param}-ms/openapi.json", timeout=10).json()
+
+
+def operations(document):
+    return [operation for path in document["paths"].values() for operation in path.values()]
+
+
+def test_every_operation_says_who_may_call_it(document):
+    schemes = document["components"]["securitySchemes"]
+    for operation in operations(document):
+        assert all(set(way) <= set(schemes) for way in operation["security"]), operation["operationId"]
+
+
+def test_every_operation_has_a_name_of_its_own_and_a_text(document):
+    names = [operation["operationId"] for operation in operations(document)]
+    assert len(set(names)) == len(names)
+    assert all(operation["description"] for operation in operations(document))
+
+
+def test_every_error_is_a_problem_document(document):
+    for operation in operations(document):
+        errors = {status: answer for status, answer in operation["responses"].items() if status >= "400"}
+        assert "503" in errors
+        assert {"401", "403"} <= set(errors) or not operation["security"], operation["operationId"]
+        for status, answer in errors.items():
+            [(content_type, content)] = answer["content"].items()
+            assert content_type == "application/problem+json", (operation["operationId"], status)
+            assert content["examples"], (operation["operationId"], status)
+
+
+def test_every_body_has_an_example(document):
+    for operation in operations(document):
+        bodies = [operation["requestBody"]] if "requestBody" in operation else []
+        bodies += [answer for status, answer in operation["responses"].items() if status < "300"]
+        for body in bodies:
+            for content in body.get("content", {}).values():
+                assert content.get("examples"), operation["operationId"]
+
+
+def test_every_body_may_be_too_long_or_no_json(document):
+    for operation in operations(document):
+        if "requestBody" in operation:
+            assert {"400", "413", "415"} <= set(operation["responses"]), operation["operationId"]

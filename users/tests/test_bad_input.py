@@ -1,0 +1,122 @@
+"""Every field of every route of users-ms, and every way a token can be wrong: a 4xx problem document, and no change."""
+
+import hashlib
+import hmac
+import json
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+
+from chassis.outbox.models import OutboxMessage
+from chassis.tests.callers import KEYS
+from chassis.tests.signing import SigningKeys
+from users.tests.builders import PASSWORD, a_user, as_json
+from users_ms.accounts.models import User
+
+pytestmark = pytest.mark.django_db
+
+WHOLE = {
+    "name": "Ada",
+    "surname": "Lovelace",
+    "email": "grace@example.org",
+    "password": PASSWORD,
+    "phone": "+390612345678",
+    "locale": "it",
+    "time_zone": "Europe/Rome",
+    "attributes": {},
+}
+NEVER = [None, 7, 1.5, True, [], "x" * 5000, "a\0b", "\ud800"]
+VALUES = {
+    "name": [*NEVER, {}, "", "   ", "a\nb", "x" * 101],
+    "surname": [*NEVER, {}, "", "   ", "a\tb", "x" * 101],
+    "email": [*NEVER, {}, "", "ada", "a@b", "a@b@c.org", "🎉@example.org", "ada@example.org\n.evil"],
+    "password": [*NEVER, {}, "", "short", "12345678", "password", "lovelace"],
+    "phone": [*NEVER, {}, "0612345678", "+39", "🎉"],
+    "locale": [*NEVER, {}, "", "italian", "it_IT", "‮it"],
+    "time_zone": [*NEVER, {}, "", "Mars/Olympus", "../etc/passwd"],
+    "attributes": [None, 7, True, "x", [], {"a": "\0"}, {"a\0": 1}, {"a": "x" * 5000}],
+}
+CASES = [(field, value) for field, values in VALUES.items() for value in values]
+
+
+def assert_refused(answer, field=None):
+    assert answer.status_code == 400, answer.content
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    body_is_broken = "errors" not in answer.json()
+    assert body_is_broken or field in answer.json()["errors"]
+
+
+@pytest.mark.parametrize(("field", "value"), CASES, ids=lambda value: ascii(value)[:24])
+def test_no_route_takes_a_field_for_what_it_is_not(client, caller, field, value):
+    user = a_user()
+    itself, path = caller(user_id=user.id), f"/users-ms/users/{user.id}"
+
+    assert_refused(client.post("/users-ms/users", **as_json(WHOLE | {field: value})), field)
+    if field != "password":
+        assert_refused(itself.put(path, **as_json(WHOLE | {field: value})), field)
+        assert_refused(itself.patch(path, **as_json({field: value})), field)
+
+    assert User.objects.get().version == 1
+    assert OutboxMessage.objects.count() == 1
+
+
+@pytest.mark.parametrize("field", ["name", "surname", "email", "password"])
+def test_what_a_sign_up_needs_is_named(client, field):
+    answer = client.post("/users-ms/users", **as_json({name: WHOLE[name] for name in WHOLE if name != field}))
+
+    assert answer.status_code == 400
+    assert list(answer.json()["errors"]) == [field]
+
+
+@pytest.mark.parametrize("value", ["🎉🎉", "مرحبا بكم", "‮txt.exe", "Ⅻ", "a" * 100])
+def test_text_of_any_script_is_kept_as_it_is(client, value):
+    answer = client.post("/users-ms/users", **as_json(WHOLE | {"name": value, "attributes": {value: value}}))
+
+    assert answer.status_code == 201
+    assert (answer.json()["name"], answer.json()["attributes"]) == (value, {value: value})
+
+
+def hs256_with_the_public_key(payload):
+    public_key = KEYS.private_key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    header = jwt.utils.base64url_encode(json.dumps({"alg": "HS256", "kid": KEYS.kid}).encode()) + b"."
+    signed = header + payload.encode()
+    return (signed + b"." + jwt.utils.base64url_encode(hmac.new(public_key, signed, hashlib.sha256).digest())).decode()
+
+
+def forged_tokens(user_id):
+    good = KEYS.person_token(user_id=user_id, admin=True)
+    _, payload, signature = good.split(".")
+    none = jwt.utils.base64url_encode(json.dumps({"alg": "none", "kid": KEYS.kid}).encode()).decode()
+    claims = {"sub": str(user_id), "aud": "tessera", "sid": "1", "scope": "admin"}
+    return {
+        "expired": KEYS.person_token(user_id=user_id, exp=1),
+        "of another audience": KEYS.person_token(user_id=user_id, aud="auth-ms"),
+        "of another issuer": KEYS.person_token(user_id=user_id, iss="somebody"),
+        "alg none": f"{none}.{payload}.",
+        "alg none with a signature": f"{none}.{payload}.{signature}",
+        "HS256 with the public key": hs256_with_the_public_key(payload),
+        "unknown kid": KEYS.sign(claims, kid="unknown"),
+        "another key under our kid": SigningKeys().person_token(user_id=user_id),
+        "truncated": good[:-10],
+        "without signature": good.rpartition(".")[0] + ".",
+        "empty": "",
+        "not ASCII": "ü.ü.ü",
+        "64 KiB": "a" * 65_000,
+        "a service scope for a person": KEYS.person_token(user_id=user_id, scope="service", sub="auth-ms"),
+    }
+
+
+@pytest.mark.parametrize("kind", forged_tokens(1))
+def test_a_token_that_is_forged_opens_nothing(client, kind):
+    user = a_user()
+    headers = {"Authorization": f"Bearer {forged_tokens(user.id)[kind]}"}
+
+    for method, path in (("GET", f"users/{user.id}"), ("DELETE", f"users/{user.id}"), ("GET", "users")):
+        answer = client.generic(method, f"/users-ms/{path}", headers=headers)
+        assert answer.status_code == 401
+        assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+        assert answer.headers["Content-Type"] == "application/problem+json"
+    assert User.objects.exists()
