@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import kombu
 import psycopg2
@@ -84,21 +85,12 @@ def down(directory: Path) -> bool:
     return bool(end_leftovers(directory)) or layout is not None
 
 
-def clean(directory: Path) -> None:
-    """Stops everything and forgets the data and the secrets."""
+def clean(directory: Path, *, keep: str) -> None:
+    """Stops everything and forgets the data and the secrets; the entry `keep` of the folder stays."""
     down(directory)
     secrets_file(directory).unlink(missing_ok=True)
     for entry in directory.iterdir() if directory.exists() else []:
-        if entry.name == "test":
-            continue  # the tests' own stack, which may be running
-        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-
-
-def clean_test(directory: Path) -> None:
-    """Stops what an interrupted test run may have left, and forgets its data; the lock stays."""
-    down(directory)
-    for entry in directory.iterdir():
-        if entry.name != "lock":
+        if entry.name != keep:
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
 
@@ -221,13 +213,7 @@ def _start_all(layout: Layout) -> None:
 
 def _ensure_role(layout: Layout, service: str) -> None:
     """The owner of the service's database, who makes the role of its processes; in a test stack also databases."""
-    connection = psycopg2.connect(
-        host="127.0.0.1",
-        port=layout.ports[f"{service.upper()}_DB_PORT"],
-        user="postgres",
-        dbname="postgres",
-        password=layout.secrets["POSTGRES_SUPERUSER_PASSWORD"],
-    )
+    connection = _connect_as_superuser(layout, layout.ports[f"{service.upper()}_DB_PORT"])
     connection.autocommit = True
     role = sql.Identifier(service)
     rights = sql.SQL("CREATEROLE CREATEDB" if layout.directory.name == "test" else "CREATEROLE NOCREATEDB")
@@ -278,14 +264,14 @@ def _answers(layout: Layout, program: Program) -> bool:
     if program.name == "rabbitmq":
         return _does(lambda: kombu.Connection(layout.broker_url, connect_timeout=2).connect().close())
     if program.name.endswith("-db"):
-        return _does(lambda: _connect_as_superuser(layout, program))
+        return _does(lambda: _connect_as_superuser(layout, program.port).close())
     return program.port is None or ports.is_taken(program.port)
 
 
-def _connect_as_superuser(layout: Layout, program: Program) -> None:
+def _connect_as_superuser(layout: Layout, port: int | None) -> Any:
     password = layout.secrets["POSTGRES_SUPERUSER_PASSWORD"]
-    address = {"host": "127.0.0.1", "port": program.port, "connect_timeout": 2}
-    psycopg2.connect(user="postgres", dbname="postgres", password=password, **address).close()
+    address = {"host": "127.0.0.1", "port": port, "connect_timeout": 2}
+    return psycopg2.connect(user="postgres", dbname="postgres", password=password, **address)
 
 
 def _does(attempt: Callable[[], object]) -> bool:

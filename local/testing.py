@@ -65,7 +65,7 @@ def run(directory: Path, pytest_arguments: list[str]) -> int:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             sys.exit("`make test` runs already in this checkout; wait until it is done.")
-        stack.clean_test(directory)
+        stack.clean(directory, keep="lock")
         print("Starting a stack for the tests, on free ports below .local/test/", flush=True)
         try:
             layout = stack.up(directory, free_ports=True, variables=VARIABLES)
@@ -75,7 +75,7 @@ def run(directory: Path, pytest_arguments: list[str]) -> int:
     if counts.failed or broken:
         print(f"The logs of the stack are kept in {(directory / 'logs').relative_to(ROOT)}/")
     else:
-        stack.clean_test(directory)
+        stack.clean(directory, keep="lock")
     print(f"\nAll tests took {time.monotonic() - started:.0f} s; their stack is stopped.")
     print(f"{counts.passed} passed, {counts.failed} failed" + (f", {counts.skipped} skipped" if counts.skipped else ""))
     return 1 if counts.failed or broken or not counts.passed else 0
