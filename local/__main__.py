@@ -82,7 +82,7 @@ def _down(directory: Path, _: argparse.Namespace) -> None:
 
 def _clean(directory: Path, _: argparse.Namespace) -> None:
     if directory == ROOT / ".local":
-        compose.down(volumes=True)
+        compose.clean()
     stack.clean(directory, keep="test")  # the tests' own stack, which may be running
     print("Stopped; data and secrets are gone. Start anew: make up")
 

@@ -9,6 +9,7 @@ from local import ports, secret_values
 from local.bootstrap import ROOT
 
 FILE = ROOT / "compose.yaml"
+HAS_DATA = ROOT / ".local" / "compose"  # there from the first start until the volumes are removed
 
 
 def is_chosen() -> bool:
@@ -38,6 +39,8 @@ def _run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
 def up() -> None:
     """Builds and starts everything and returns when all of it is healthy."""
     secret_values.ensure(ROOT / ".env")
+    HAS_DATA.parent.mkdir(exist_ok=True)
+    HAS_DATA.touch()
     print("Starting Tessera with Docker Compose", flush=True)
     if _run("up", "--detach", "--build", "--wait").returncode:
         sys.exit("Compose did not bring everything up; what it said stands above. More: docker compose logs")
@@ -65,6 +68,13 @@ def down(*, volumes: bool = False) -> bool:
     if ran or volumes:
         _run("down", *(["--volumes"] if volumes else []))
     return ran
+
+
+def clean() -> None:
+    """Removes the containers and their data. Exits when there is data that it cannot reach."""
+    if HAS_DATA.exists() and not _engine_answers():
+        sys.exit("Compose has data in the Docker engine's volumes; start the engine, then: make clean")
+    down(volumes=True)
 
 
 def status() -> None:

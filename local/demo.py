@@ -1,6 +1,7 @@
 """A tour of the running stack, through the gateway: sign up, log in, read the mail."""
 
 import json
+import re
 import secrets
 import sys
 import time
@@ -41,11 +42,23 @@ def _tour(gateway: str, mail: str, email: str, password: str) -> None:
     for subject in ("Welcome, Ada", "New sign-in to your account"):
         _show_mail(mail, email, subject)
 
-    print("\n5. The notifications that were sent")
+    print("\n5. Verify the address with the token that came by mail")
+    text = _show_mail(mail, email, "Confirm your email address")
+    token = re.search(r"^The token that .*?: (\S+)", text, re.MULTILINE)
+    if token:  # with EMAIL_VERIFICATION_URL set, the mail has a link instead
+        _call("POST", f"{gateway}/auth-ms/auth/email/verify", 204, body={"token": token[1]})
+
+    print("\n6. Renew the tokens, look at the sessions, sign out; the renewed token opens nothing any more")
+    auth = f"{gateway}/auth-ms/auth"
+    tokens = _call("POST", f"{auth}/refresh", 200, body={"refresh_token": tokens["refresh_token"]})
+    _call("GET", f"{auth}/sessions", 200, token=tokens["access_token"])
     _call("GET", f"{gateway}/notification-ms/notifications?status=sent", 200, token=tokens["access_token"])
+    _call("POST", f"{auth}/logout", 204, token=tokens["access_token"])
+    _call("GET", f"{auth}/sessions", 401, token=tokens["access_token"])
+    _call("POST", f"{auth}/refresh", 401, body={"refresh_token": tokens["refresh_token"]})
 
     print(
-        f"\nDone: a user, a login, and two mails, through three services and a broker."
+        f"\nDone: an account, a session from login to logout, and three mails, through three services and a broker."
         f"\nNext: all routes are described at {gateway}/docs and the mail is shown at {mail}; stop with make down"
     )
 
@@ -54,8 +67,8 @@ def _call(method: str, url: str, expected: int, *, body: Any = None, token: str 
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     answer = requests.request(method, url, json=body, headers=headers, timeout=10)
     print(f"   {method} {url} -> {answer.status_code}")
-    value = answer.json()
-    for line in json.dumps(_shortened(value), indent=2, ensure_ascii=False).splitlines():
+    value = answer.json() if answer.content else None
+    for line in json.dumps(_shortened(value), indent=2, ensure_ascii=False).splitlines() if value else []:
         print(f"      {line}")
     if answer.status_code != expected:
         sys.exit(f"This should have been answered with {expected}. What happened is in: make logs")
@@ -72,7 +85,8 @@ def _shortened(value: Any) -> Any:
     return [_shortened(member) for member in value] if isinstance(value, list) else value
 
 
-def _show_mail(mail: str, email: str, subject: str) -> None:
+def _show_mail(mail: str, email: str, subject: str) -> str:
+    """Prints the mail when it has come, and returns its text."""
     deadline = time.monotonic() + MAIL_SECONDS
     query = f'to:"{email}" subject:"{subject}"'
     while not (found := requests.get(f"{mail}/api/v1/search", {"query": query}, timeout=5).json()["messages"]):
@@ -83,3 +97,4 @@ def _show_mail(mail: str, email: str, subject: str) -> None:
     print(f"   From: {message['From']['Address']}   To: {message['To'][0]['Address']}   Subject: {message['Subject']}")
     for line in message["Text"].strip().splitlines():
         print(f"      {line.rstrip()}")
+    return str(message["Text"])
