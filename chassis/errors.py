@@ -39,6 +39,14 @@ class Problem(Exception):
         self.headers = headers or {}
 
 
+class InvalidInput(Problem):
+    """A field is not what it should be; `errors` says which, and why."""
+
+    status = 400
+    title = "Invalid input"
+    detail = "One or more fields are not valid."
+
+
 class BodyTooLarge(Problem):
     status = 413
     title = "Request body too large"
@@ -100,16 +108,12 @@ def as_problem(error: Exception) -> Problem | None:
         return ServiceUnavailable("The database does not answer.")
     if not isinstance(error, exceptions.APIException):
         return None
-    problem = Problem()
+    if isinstance(error, exceptions.ValidationError):
+        detail: Any = error.detail
+        return InvalidInput(errors=detail if isinstance(detail, dict) else {"non_field_errors": detail})
+    problem = Problem(str(error.detail))
     problem.status = error.status_code
     problem.title = HTTPStatus(error.status_code).phrase
-    if isinstance(error, exceptions.ValidationError):
-        problem.title = "Invalid input"
-        problem.detail = "One or more fields are not valid."
-        detail: Any = error.detail
-        problem.errors = detail if isinstance(detail, dict) else {"non_field_errors": detail}
-    else:
-        problem.detail = str(error.detail)
     if header := getattr(error, "auth_header", None):
         problem.headers["WWW-Authenticate"] = header
     if wait := getattr(error, "wait", None):

@@ -211,3 +211,20 @@ def test_published_rows_are_pruned_by_the_time_of_their_publishing(event_class):
     relay.Relay(lambda: None)._prune()
 
     assert set(OutboxMessage.objects.values_list("pk", flat=True)) == {fresh.pk, waiting.pk}
+
+
+def test_what_is_secret_in_an_event_is_stored_encrypted_and_only_until_it_is_published(event_class, queue, publisher):
+    class SecretHappened(event_class):
+        secret_fields = ("number",)
+
+    row = record(SecretHappened(number=4711))
+    stored = OutboxMessage.objects.values().get(pk=row.pk)
+    assert "4711" not in repr(stored["body"]["data"])
+    assert b"4711" not in bytes(stored["sealed_data"])
+
+    publish(publisher)
+
+    assert queue.get(no_ack=True).payload[1]["event"]["data"] == {"number": 4711}
+    row.refresh_from_db()
+    assert row.published_at is not None
+    assert row.sealed_data is None

@@ -9,7 +9,7 @@ from requests.adapters import HTTPAdapter
 
 from auth_ms.sign_in import issuing, keys
 from chassis import logs
-from chassis.errors import Problem, ServiceUnavailable
+from chassis.errors import InvalidInput, Problem, ServiceUnavailable
 from chassis.tokens import ADMIN_SCOPE
 
 CONNECT_SECONDS = 0.5
@@ -57,12 +57,8 @@ class UserGone(Problem):
     title = "User not found"
 
 
-class PasswordRefused(Problem):
+class PasswordRefused(InvalidInput):
     """users-ms refuses the new password; `errors` of the instance has its reasons under `new_password`."""
-
-    status = 400
-    title = "Invalid input"
-    detail = "One or more fields are not valid."
 
 
 class ChangedMeanwhile(Problem):

@@ -21,7 +21,7 @@ from auth_ms.sign_in.models import Passkey, PasskeyChallenge
 from auth_ms.sign_in.services import second_factors
 from chassis import db
 from chassis.clients import Client
-from chassis.errors import Problem
+from chassis.errors import InvalidInput, Problem
 
 CHALLENGE_LIFE = timedelta(minutes=5)
 MAXIMUM_PASSKEYS = 20
@@ -29,11 +29,7 @@ MAXIMUM_PASSKEYS = 20
 _NOT_A_CREDENTIAL = (exceptions.WebAuthnException, ValueError, TypeError, KeyError, IndexError, AttributeError)
 
 
-class PasskeyRefused(Problem):
-    status = 400
-    title = "Invalid input"
-    detail = "One or more fields are not valid."
-
+class PasskeyRefused(InvalidInput):
     def __init__(self, reason: str) -> None:
         super().__init__(errors={"credential": [reason]})
 

@@ -11,7 +11,7 @@ from auth_ms.sign_in.models import OneTimeToken, PendingLogin
 from auth_ms.sign_in.services import login, sessions
 from auth_ms.sign_in.users_client import Credentials
 from chassis.clients import Client
-from chassis.errors import Problem
+from chassis.errors import InvalidInput, Problem
 from chassis.outbox import services as outbox
 from chassis.rate_limits import services as rate_limits
 
@@ -20,11 +20,7 @@ Purpose = OneTimeToken.Purpose
 MAIL_LIMIT = rate_limits.Limit(name="mail", times=5, seconds=3600)
 
 
-class InvalidToken(Problem):
-    status = 400
-    title = "Invalid input"
-    detail = "One or more fields are not valid."
-
+class InvalidToken(InvalidInput):
     def __init__(self) -> None:
         super().__init__(
             errors={"token": ["This token is wrong, was used already, or has expired. Ask for a new one."]}

@@ -14,7 +14,7 @@ from auth_ms.sign_in import audit, users_client
 from auth_ms.sign_in.models import TOTP, Passkey, PendingLogin, RecoveryCode
 from chassis import sealing
 from chassis.clients import Client
-from chassis.errors import Problem
+from chassis.errors import InvalidInput, Problem
 from chassis.rate_limits import services as rate_limits
 
 STEP_SECONDS = 30
@@ -33,11 +33,7 @@ class NotEnrolled(Problem):
     title = "Not enrolled"
 
 
-class WrongCode(Problem):
-    status = 400
-    title = "Invalid input"
-    detail = "One or more fields are not valid."
-
+class WrongCode(InvalidInput):
     def __init__(self) -> None:
         super().__init__(errors={"code": ["This code is wrong or was used already."]})
 
