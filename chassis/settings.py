@@ -190,6 +190,12 @@ def shared_settings(environment: Environment, *, import_root: str, applications:
             default="/tmp/heartbeat",  # noqa: S108
         ),
         "TOKEN_ISSUER": environment.text("TOKEN_ISSUER", "the `iss` of every token", default="tessera"),
+        "PRIVILEGED_SESSION_SECONDS": environment.integer(
+            "PRIVILEGED_SESSION_SECONDS",
+            "how long after a login its session may change the email or second factors, or delete the account",
+            default=900,
+            minimum=1,
+        ),
         "TRUSTED_PROXIES": environment.proxies(
             "TRUSTED_PROXIES",
             "whose X-Forwarded-For is believed: addresses, networks or host names, with commas between",

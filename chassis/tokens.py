@@ -3,6 +3,7 @@
 import threading
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -15,7 +16,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from chassis.errors import ServiceUnavailable
+from chassis.errors import Problem, ServiceUnavailable
 
 ALGORITHM = "ES256"
 PERSON_AUDIENCE = "tessera"
@@ -34,6 +35,7 @@ class Principal:
     user_id: int | None
     session_id: int | None
     scopes: frozenset[str]
+    authenticated_at: int | None  # Unix time, when a person last proved who it is
 
     # Django REST framework asks this of whatever stands at `request.user`.
     is_authenticated = True
@@ -49,6 +51,16 @@ class Principal:
     def may_act_for(self, user_id: int) -> bool:
         """True for the user itself and for admins."""
         return self.is_admin or (self.user_id is not None and self.user_id == user_id)
+
+    def has_just_signed_in(self, *, at: datetime) -> bool:
+        """True within PRIVILEGED_SESSION_SECONDS of the login, for what a stolen token must not do."""
+        return at.timestamp() - (self.authenticated_at or 0) <= settings.PRIVILEGED_SESSION_SECONDS
+
+
+class SignInAgain(Problem):
+    status = 403
+    title = "Sign in again"
+    detail = "This needs a session that has just begun. Sign in again and repeat it."
 
 
 class UnknownKey(Exception):
@@ -131,8 +143,14 @@ def verify(token: str, *, keys: KeySource, audiences: list[str]) -> Principal:
 def _principal(claims: dict[str, Any]) -> Principal:
     scopes = frozenset(str(claims.get("scope", "")).split())
     if SERVICE_SCOPE in scopes and "sid" not in claims:
-        return Principal(subject=claims["sub"], user_id=None, session_id=None, scopes=scopes)
-    return Principal(subject=claims["sub"], user_id=int(claims["sub"]), session_id=int(claims["sid"]), scopes=scopes)
+        return Principal(subject=claims["sub"], user_id=None, session_id=None, scopes=scopes, authenticated_at=None)
+    return Principal(
+        subject=claims["sub"],
+        user_id=int(claims["sub"]),
+        session_id=int(claims["sid"]),
+        scopes=scopes,
+        authenticated_at=int(claims.get("auth_time", 0)),
+    )
 
 
 class BearerAuthentication(BaseAuthentication):

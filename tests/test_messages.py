@@ -9,7 +9,18 @@ from kombu import Connection
 
 from tests.conftest import eventually
 
-QUEUES = ["login_email_notification", "login_sms_notification", "new_user_email_notification"]
+QUEUES = [
+    "login_email_notification",
+    "login_sms_notification",
+    "new_user_email_notification",
+    "password_reset_email_notification",
+    "password_changed_email_notification",
+    "email_verification_email_notification",
+    "user_deleted_data_erasure",
+    "user_deleted_session_revocation",
+    "password_changed_session_revocation",
+    "new_user_email_verification",
+]
 
 
 @pytest.fixture

@@ -40,9 +40,6 @@ REFRESH_TOKEN_SECONDS = environment.integer(
 BCRYPT_COST = environment.integer(
     "BCRYPT_COST", "the cost users-ms hashes with; sets the time of a refused login", default=12, minimum=4, maximum=16
 )
-PRIVILEGED_SESSION_SECONDS = environment.integer(
-    "PRIVILEGED_SESSION_SECONDS", "how long after a login its session may change second factors", default=900, minimum=1
-)
 PASSWORD_RESET_SECONDS = environment.integer(
     "PASSWORD_RESET_SECONDS", "how long a mailed token can set a new password", default=3600, minimum=60
 )

@@ -62,7 +62,7 @@ def test_a_process_that_does_not_know_a_key_yet_looks_again(client, sign_in):
     ring = keys.key_ring()
     call_command("rotate_signing_key")
     let_the_new_key_sign()
-    token = issuing.person_token(user_id=7, session_id=1, scope="", at=timezone.now())
+    token = issuing.person_token(user_id=7, session_id=1, scope="", authenticated_at=timezone.now(), at=timezone.now())
     keys._ring = keys.KeyRing(keys=ring.keys, loaded_at=ring.loaded_at - 10)  # another process, ten seconds behind
 
     assert keys.OwnKeys().key(jwt.get_unverified_header(token)["kid"])

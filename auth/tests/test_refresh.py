@@ -46,6 +46,16 @@ def test_a_refresh_gives_a_new_pair_of_the_same_session(client, sign_in):
     assert Session.objects.count() == 1
 
 
+def test_a_refreshed_token_says_when_its_user_signed_in(client, sign_in):
+    first = sign_in()
+    pass_time(hours=1)
+
+    refreshed = refresh(client, first["refresh_token"]).json()
+
+    claims = jwt.decode(refreshed["access_token"], options={"verify_signature": False})
+    assert claims["iat"] - claims["auth_time"] >= 3600
+
+
 def test_a_chain_of_refreshes_holds(client, sign_in):
     token = sign_in()["refresh_token"]
 

@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 
 from auth.tests.builders import as_json, bearer, login
+from auth_ms.sign_in import issuing
 from auth_ms.sign_in.models import TOTP, AuditEvent, PendingLogin, RecoveryCode, Session
 
 pytestmark = pytest.mark.django_db
@@ -200,10 +201,14 @@ def test_a_second_secret_does_not_replace_one_that_is_on(ada_client, enrolled):
         ("DELETE", "passkeys/1"),
     ],
 )
-def test_an_old_session_has_to_sign_in_again_before_it_changes_factors(client, ada_client, enrolled, method, path):
-    Session.objects.update(created_at=timezone.now() - timedelta(minutes=16))
+def test_an_old_session_has_to_sign_in_again_before_it_changes_factors(client, sign_in, enrolled, method, path):
+    session = Session.objects.get()
+    now = timezone.now()
+    token = issuing.person_token(
+        user_id=7, session_id=session.id, scope="", authenticated_at=now - timedelta(minutes=16), at=now
+    )
 
-    answer = ada_client.generic(method, f"/auth-ms/auth/{path}")
+    answer = client.generic(method, f"/auth-ms/auth/{path}", headers={"Authorization": f"Bearer {token}"})
 
     assert answer.status_code == 403
     assert answer.json()["title"] == "Sign in again"

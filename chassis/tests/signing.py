@@ -32,7 +32,8 @@ class SigningKeys:
     def person_token(self, *, user_id: int, admin: bool = False, **changes: Any) -> str:
         """An access token as auth-ms makes them; `changes` replace claims, None removes one."""
         scope = "admin" if admin else ""
-        return self.sign({"sub": str(user_id), "aud": "tessera", "sid": "1", "scope": scope} | changes)
+        claims = {"sub": str(user_id), "aud": "tessera", "sid": "1", "scope": scope, "auth_time": int(time.time())}
+        return self.sign(claims | changes)
 
     def service_token(self, *, audience: str, **changes: Any) -> str:
         """A service token as auth-ms makes them."""

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from users.tests.builders import a_user, as_json
@@ -61,3 +63,35 @@ def test_a_deleted_user_is_gone(caller):
     assert itself.delete(f"/users-ms/users/{user.id}").status_code == 204
     assert itself.get(f"/users-ms/users/{user.id}").status_code == 404
     assert itself.get("/users-ms/users/me").status_code == 404
+
+
+@pytest.fixture
+def an_hour_later(client, keys_of_the_tests):
+    """Sends a request of Ada's with a token whose user signed in an hour ago."""
+
+    def send(user, method, **body):
+        token = keys_of_the_tests.person_token(user_id=user.id, auth_time=int(time.time()) - 3600)
+        headers = {"Authorization": f"Bearer {token}"}
+        return client.generic(method, f"/users-ms/users/{user.id}", headers=headers, **as_json(body))
+
+    return send
+
+
+def test_a_token_alone_takes_no_account_over(an_hour_later):
+    """A new email and a password reset would; so a new email needs a login."""
+    user = a_user()
+
+    changed = an_hour_later(user, "PATCH", email="eve@example.org")
+    deleted = an_hour_later(user, "DELETE")
+
+    assert (changed.status_code, deleted.status_code) == (403, 403)
+    assert changed.json()["title"] == "Sign in again"
+    assert User.objects.get().email == "ada@example.org"
+
+
+def test_an_old_session_changes_everything_else(an_hour_later):
+    user = a_user()
+
+    answer = an_hour_later(user, "PATCH", surname="King", email="ADA@example.org")
+
+    assert (answer.status_code, answer.json()["surname"]) == (200, "King")

@@ -1,6 +1,5 @@
 """Who calls auth-ms: the bearer of an access token whose session has not ended."""
 
-from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -9,10 +8,8 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from auth_ms.sign_in.models import Session
 from auth_ms.sign_in.services import sessions
 from chassis import openapi, tokens
-from chassis.errors import Problem
 
 
 class LiveSession(tokens.BearerAuthentication):
@@ -40,21 +37,14 @@ class LiveSessionOrService(LiveSession):
         return [tokens.PERSON_AUDIENCE, settings.SERVICE]
 
 
-class SignInAgain(Problem):
-    status = 403
-    title = "Sign in again"
-    detail = "This needs a session that has just begun. Sign in again and repeat it."
-
-
 class IsPrivileged(BasePermission):
     """Someone who has signed in just now, so that a token which was stolen cannot change how its owner signs in."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         if not tokens.IsPerson().has_permission(request, view):
             return False
-        oldest = timezone.now() - timedelta(seconds=settings.PRIVILEGED_SESSION_SECONDS)
-        if not Session.objects.filter(id=request.user.session_id, created_at__gt=oldest).exists():
-            raise SignInAgain
+        if not request.user.has_just_signed_in(at=timezone.now()):
+            raise tokens.SignInAgain
         return True
 
 

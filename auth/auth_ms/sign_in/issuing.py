@@ -31,9 +31,15 @@ class OpaqueToken:
         return digest_of(self.text)
 
 
-def person_token(*, user_id: int, session_id: int, scope: str, at: datetime) -> str:
+def person_token(*, user_id: int, session_id: int, scope: str, authenticated_at: datetime, at: datetime) -> str:
     """An access token for `user_id`, good for ACCESS_TOKEN_SECONDS from `at`."""
-    claims = {"sub": str(user_id), "aud": tokens.PERSON_AUDIENCE, "sid": str(session_id), "scope": scope}
+    claims = {
+        "sub": str(user_id),
+        "aud": tokens.PERSON_AUDIENCE,
+        "sid": str(session_id),
+        "scope": scope,
+        "auth_time": int(authenticated_at.timestamp()),
+    }
     return _sign(claims, at=at, life=timedelta(seconds=settings.ACCESS_TOKEN_SECONDS))
 
 

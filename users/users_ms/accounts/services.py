@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.crypto import constant_time_compare, salted_hmac
 
-from chassis import db
+from chassis import db, tokens
 from chassis.clients import Client
 from chassis.errors import Problem
 from chassis.outbox import services as outbox
@@ -118,14 +118,19 @@ def create_user(*, password: str, is_admin: bool = False, key: SignUp | None = N
     return user
 
 
-def update_user(*, user_id: int, versions: set[int] | None = None, **fields: Any) -> User:
+def update_user(
+    *, user_id: int, versions: set[int] | None = None, may_change_email: bool = True, **fields: Any
+) -> User:
     """Set `fields` of a user; a new email is not verified yet.
 
-    `versions` are those that the caller would change, None for any. Raises EmailTaken, UserNotFound, VersionMismatch.
+    `versions` are those that the caller would change, None for any. Raises EmailTaken, UserNotFound, VersionMismatch,
+    and SignInAgain for a new email that the caller may not set.
     """
     with db.constraint("user_email_unique", EmailTaken), transaction.atomic():
         user = _lock(user_id=user_id, versions=versions)
         if fields.get("email", user.email).lower() != user.email.lower():
+            if not may_change_email:
+                raise tokens.SignInAgain
             fields["email_verified"] = False
         _change(user, fields)
     return user

@@ -72,6 +72,11 @@ def _representation(user: User, *, status: int = 200, headers: dict[str, str] | 
     return Response(serializers.UserOutput(user).data, status=status, headers=tag | (headers or {}))
 
 
+def _is_privileged(request: Request) -> bool:
+    """Admins, and who has just signed in: a token that was stolen takes no account over, and deletes none."""
+    return bool(request.user.is_admin or request.user.has_just_signed_in(at=timezone.now()))
+
+
 class UserDetail(APIView):
     def _permitted_id(self, request: Request, user_id: int) -> int:
         """The id when the caller may see that user. Raises UserNotFound: others must not learn who exists."""
@@ -123,7 +128,12 @@ class UserDetail(APIView):
     def _update(self, request: Request, user_id: int, given: serializers.UserChange) -> Response:
         self._permitted_id(request, user_id)
         given.is_valid(raise_exception=True)
-        user = services.update_user(user_id=user_id, versions=versions.wanted(request), **given.validated_data)
+        user = services.update_user(
+            user_id=user_id,
+            versions=versions.wanted(request),
+            may_change_email=_is_privileged(request),
+            **given.validated_data,
+        )
         return _representation(user)
 
     @extend_schema(
@@ -135,6 +145,8 @@ class UserDetail(APIView):
     def delete(self, request: Request, user_id: int) -> Response:
         """Delete a user: the user itself, or an admin. A `user_deleted_event` follows: sessions end, traces go."""
         user_id = self._permitted_id(request, user_id)
+        if not _is_privileged(request):
+            raise tokens.SignInAgain
         services.delete_user(user_id=user_id, versions=versions.wanted(request), at=timezone.now())
         return Response(status=204)
 

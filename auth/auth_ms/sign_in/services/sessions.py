@@ -81,7 +81,13 @@ def _store(token: issuing.OpaqueToken, *, session: Session, at: datetime) -> Non
 
 def _pair(session: Session, refresh_token: issuing.OpaqueToken, *, scope: str, at: datetime) -> TokenPair:
     return TokenPair(
-        access_token=issuing.person_token(user_id=session.user_id, session_id=session.id, scope=scope, at=at),
+        access_token=issuing.person_token(
+            user_id=session.user_id,
+            session_id=session.id,
+            scope=scope,
+            authenticated_at=session.created_at,
+            at=at,
+        ),
         token_type="Bearer",  # noqa: S106 - the type of the token, not a password
         expires_in=settings.ACCESS_TOKEN_SECONDS,
         refresh_token=refresh_token.text,
