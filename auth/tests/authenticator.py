@@ -25,12 +25,15 @@ def decode(text: str) -> bytes:
 class Authenticator:
     """One passkey, in one authenticator, used from the page at `origin`."""
 
-    def __init__(self, *, origin: str = "http://localhost:8080", verifies_user: bool = True) -> None:
+    def __init__(
+        self, *, origin: str = "http://localhost:8080", verifies_user: bool = True, counts: bool = True
+    ) -> None:
         self.origin = origin
         self.flags = USER_PRESENT | (USER_VERIFIED if verifies_user else 0)
         self.credential_id = secrets.token_bytes(32)
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.sign_count = 0
+        self.counts = counts  # a passkey that is synchronised between devices does not
 
     def create(self, options: dict[str, Any]) -> dict[str, Any]:
         """What `navigator.credentials.create()` gives, as JSON."""
@@ -44,7 +47,7 @@ class Authenticator:
 
     def get(self, options: dict[str, Any]) -> dict[str, Any]:
         """What `navigator.credentials.get()` gives, as JSON."""
-        self.sign_count += 1
+        self.sign_count += self.counts
         data = self._authenticator_data(options["rpId"], self.flags)
         client_data = self._client_data("webauthn.get", options["challenge"])
         signature = self.key.sign(data + hashlib.sha256(client_data).digest(), ec.ECDSA(hashes.SHA256()))
