@@ -1,0 +1,67 @@
+"""`prepare_database`, as the pods of a new version run it: several at once, on a database that may be empty."""
+
+import os
+import subprocess
+import sys
+import uuid
+from urllib.parse import urlsplit
+
+import psycopg2
+import pytest
+from psycopg2 import errors
+
+PASSWORD = "only-for-this-test"
+
+
+def execute(url, statement):
+    connection = psycopg2.connect(url)
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetchall() if cursor.description else None
+    finally:
+        connection.close()
+
+
+@pytest.fixture
+def urls():
+    """An empty database of this test's own: its URL as the owner, and as a service's role that is not there yet."""
+    given = os.environ["DATABASE_URL"]
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    execute(given, f"CREATE DATABASE {name}")
+    address = urlsplit(given)
+    role = address._replace(netloc=f"{name}_role:{PASSWORD}@{address.hostname}:{address.port}", path=f"/{name}")
+    yield address._replace(path=f"/{name}").geturl(), role.geturl()
+    execute(given, f"DROP DATABASE {name} WITH (FORCE)")
+    execute(given, f"DROP ROLE IF EXISTS {name}_role")
+
+
+def prepare(owner, role):
+    variables = os.environ | {"DATABASE_OWNER_URL": owner, "DATABASE_URL": role}
+    command = [sys.executable, "-m", "django", "prepare_database"]
+    return subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def test_several_at_once_prepare_one_database(urls):
+    owner, role = urls
+    running = [prepare(owner, role) for _ in range(3)]
+    said = [process.communicate(timeout=60)[0] for process in running]
+
+    assert [process.returncode for process in running] == [0, 0, 0], said
+    assert PASSWORD not in "".join(said)
+    assert execute(role, "SELECT count(*) FROM outbox_outboxmessage") == [(0,)]
+    for statement in ("CREATE TABLE mine (id int)", "DELETE FROM django_migrations", "DROP TABLE outbox_outboxmessage"):
+        with pytest.raises(errors.InsufficientPrivilege):
+            execute(role, statement)
+
+
+@pytest.mark.parametrize(
+    ("owner", "named"), [("", "DATABASE_OWNER_URL is not set"), (None, "DATABASE_OWNER_URL and DATABASE_URL have")]
+)
+def test_what_is_missing_or_too_much_is_named(urls, owner, named):
+    role = urls[1]
+    process = prepare(role if owner is None else owner, role)
+
+    assert named in process.communicate(timeout=60)[0]
+    assert process.returncode != 0
