@@ -1,8 +1,9 @@
 """Celery as Tessera's consumers use it, and the shape of their queues.
 
-Every kind of event is a durable fanout exchange. A consumer declares its own queues; each has two helpers:
-`<queue>.retry` holds a message until its time to live is over and then returns it to the queue, through the default
-exchange, so that no other queue of the fanout sees it; `<queue>.dead` holds what failed for good.
+Every kind of event is a durable fanout exchange. A consumer declares its own queues; `<queue>.dead` holds what failed
+for good. What is to be tried again waits in one of the `retry.<n>s` queues, which all share, and returns to its own
+queue through the default exchange, so that no other queue of the fanout sees it. A message waits between half of `n`
+and `n` seconds: RabbitMQ lets messages expire at the head of a queue only, and so none is held up for longer than that.
 """
 
 import threading
@@ -15,6 +16,7 @@ from kombu import Exchange, Queue
 from chassis import messages
 
 HEARTBEAT_INTERVAL_SECONDS = 5
+RETRY_SECONDS = [2**power for power in range(10)]  # 1 s to 512 s
 
 
 class EventQueue(Queue):
@@ -29,20 +31,34 @@ class EventQueue(Queue):
             name,
             Exchange(event_type, type="fanout", durable=True),
             durable=True,
-            queue_arguments=_dead_lettered_to(f"{name}.dead") | {"x-queue-type": queue_type},
+            queue_arguments={
+                "x-queue-type": queue_type,
+                "x-dead-letter-exchange": "",
+                "x-dead-letter-routing-key": dead_letter_queue(name),
+            },
         )
 
     def declare(self, nowait: bool = False, channel: Any = None) -> str:
-        """Declares the dead-letter queue, the retry queue, the exchange and then the queue itself."""
+        """Declares the dead-letter queue, the retry queues, the exchange and then the queue itself."""
         channel = channel or self.channel
         kind = {"x-queue-type": self.queue_arguments["x-queue-type"]}
-        for name, arguments in ((f"{self.name}.dead", {}), (f"{self.name}.retry", _dead_lettered_to(self.name))):
-            channel.queue_declare(queue=name, durable=True, auto_delete=False, arguments=kind | arguments)
+        channel.queue_declare(dead_letter_queue(self.name), durable=True, auto_delete=False, arguments=kind)
+        for seconds in RETRY_SECONDS:
+            name = _retry_queue(seconds)
+            arguments = kind | {"x-dead-letter-exchange": ""}  # to the queue that the routing key names
+            channel.exchange_declare(name, "fanout", durable=True, auto_delete=False)
+            channel.queue_declare(name, durable=True, auto_delete=False, arguments=arguments)
+            channel.queue_bind(name, name)
         return str(super().declare(nowait, channel))
 
 
-def _dead_lettered_to(queue: str) -> dict[str, str]:
-    return {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": queue}
+def dead_letter_queue(queue: str) -> str:
+    """Where the messages of `queue` end that failed for good."""
+    return f"{queue}.dead"
+
+
+def _retry_queue(seconds: int) -> str:
+    return f"retry.{seconds}s"
 
 
 def consumer_application(name: str, *, broker_url: str, queues: list[EventQueue], heartbeat_file: str) -> Celery:
@@ -87,9 +103,11 @@ def _keep_logging_as_configured(**_: Any) -> None:
 
 
 def retry_later(application: Celery, *, queue: str, event: dict[str, Any], seconds: float) -> None:
-    """Puts `event` into the retry queue of `queue`, confirmed; the broker gives it back to `queue` after `seconds`."""
+    """Gives `event`, confirmed, to a retry queue; the broker gives it back to `queue` after about `seconds`."""
+    level = next((level for level in RETRY_SECONDS if level >= seconds), RETRY_SECONDS[-1])
     with application.producer_pool.acquire(block=True, timeout=5) as producer:
-        messages.publish(producer, event=event, exchange="", routing_key=f"{queue}.retry", expiration=seconds)
+        exchange = _retry_queue(level)
+        messages.publish(producer, event=event, exchange=exchange, routing_key=queue, expiration=min(seconds, level))
 
 
 def beat_heart(path: str) -> None:

@@ -6,6 +6,7 @@ demo and the tests use, so that they work against both. `python -m local.mail_ca
 
 import html
 import json
+import random
 import re
 import signal
 import sys
@@ -30,7 +31,16 @@ class Mailbox:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.refusal: tuple[int, int] = (0, 0)  # the SMTP code of refused recipients, and for how many in a hundred
         folder.mkdir(parents=True, exist_ok=True)
+
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:
+        """Called by aiosmtpd for every recipient."""
+        code, probability = self.refusal
+        if random.randrange(100) < probability:  # noqa: S311 - chance, not a secret
+            return f"{code} refused on purpose"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         """Called by aiosmtpd for every mail; it is on the disk before it is accepted."""
@@ -123,6 +133,16 @@ class Handler(BaseHTTPRequestHandler):
         elif url.path.startswith("/mail/"):
             mail = self.mailbox.message(unquote(url.path.rpartition("/")[2]))
             self._page(_mail_page(mail) if mail else "There is no such mail.", 200 if mail else 404)
+        else:
+            self._json({"Error": "not found"}, 404)
+
+    def do_PUT(self) -> None:
+        """Mailpit's chaos: `{"Recipient": {"ErrorCode": 451, "Probability": 100}}`; `{}` ends it."""
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if urlsplit(self.path).path == "/api/v1/chaos":
+            wanted = json.loads(body or b"{}").get("Recipient", {})
+            self.mailbox.refusal = (int(wanted.get("ErrorCode", 451)), int(wanted.get("Probability", 0)))
+            self._json({"Recipient": wanted})
         else:
             self._json({"Error": "not found"}, 404)
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -74,6 +75,16 @@ class Stack:
         query = f'to:"{to}"' + (f' subject:"{subject}"' if subject else "")
         answer = requests.get(f"{self.mail}/api/v1/search", {"query": query}, timeout=5)
         return list(answer.json()["messages"])
+
+    @contextmanager
+    def mail_refused(self, code: int) -> Iterator[None]:
+        """The mail server refuses every recipient with `code`, until the block ends."""
+        url = f"{self.mail}/api/v1/chaos"
+        requests.put(url, json={"Recipient": {"ErrorCode": code, "Probability": 100}}, timeout=5).raise_for_status()
+        try:
+            yield
+        finally:
+            requests.put(url, json={}, timeout=5).raise_for_status()
 
     def mail_text(self, mail: dict[str, Any]) -> str:
         """The plain text of a mail."""

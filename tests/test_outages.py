@@ -71,3 +71,23 @@ def test_a_worker_that_is_stopped_finds_its_messages_when_it_is_back(stack, stop
     stack.start("notification-email-worker")
 
     eventually(lambda: len(stack.mails(user["email"], "Welcome")) == 1)
+
+
+def test_a_mail_that_is_refused_for_now_is_tried_again_and_holds_nobody_up(stack):
+    """SMTP 451, then 250 (RFC 5321, section 4.2.1)."""
+    user = stack.sign_up()
+    eventually(lambda: stack.mails(user["email"], "Welcome"))
+    with stack.mail_refused(451):
+        token = stack.log_in(user["email"]).json()["access_token"]
+        url = f"{stack.notification}/notification-ms/notifications?status=pending"
+
+        def refused():
+            rows = requests.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=5).json()["results"]
+            return [row for row in rows if row["attempts"] >= 1 and "451" in row["last_error"]]
+
+        eventually(refused)
+    other = stack.sign_up()
+
+    eventually(lambda: stack.mails(other["email"], "Welcome"))
+    eventually(lambda: stack.mails(user["email"], "New sign-in"))
+    assert len(stack.mails(user["email"], "New sign-in")) == 1

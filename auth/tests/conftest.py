@@ -14,6 +14,9 @@ from django.test import Client
 
 from auth.tests.builders import bearer, credentials, login, password_hash
 from auth_ms.sign_in import issuing, keys
+from chassis.tests.contract import events_follow_the_contract
+
+__all__ = ["events_follow_the_contract"]
 
 
 class _Server(ThreadingHTTPServer):

@@ -8,10 +8,12 @@ from django.test import Client
 from django.utils import timezone
 
 from auth.tests.builders import as_json, bearer
+from auth_ms import topology
 from auth_ms.sign_in import tasks
 from auth_ms.sign_in.models import TOTP, AuditEvent, OneTimeToken, RecoveryCode, RefreshToken, Session
 from chassis import events
 from chassis.outbox.models import OutboxMessage
+from chassis.tests import contract
 
 pytestmark = pytest.mark.django_db
 
@@ -91,3 +93,17 @@ def test_a_message_that_can_never_be_handled_is_rejected(ada_client, task, messa
         task(event=message)
 
     assert Session.objects.get().revoked_at is None
+
+
+def test_the_worker_takes_every_event_that_is_described_for_it():
+    handled = {
+        "user_deleted_event": tasks.forget_deleted_user,
+        "password_changed_event": tasks.end_sessions_of_old_password,
+        "new_user_event": tasks.verify_email_of_new_user,
+    }
+    for name, task in handled.items():
+        task(event=contract.examples()[name])
+
+    for name, queue in topology.SUBSCRIPTIONS.items():
+        assert queue in contract.receivers()[name]
+    assert set(handled) == set(topology.SUBSCRIPTIONS)

@@ -4,8 +4,9 @@ import pytest
 from django.test import Client
 
 from chassis.tests.callers import KEYS, caller, keys_of_the_tests
+from chassis.tests.contract import events_follow_the_contract
 
-__all__ = ["auth_ms", "caller", "keys_of_the_tests"]
+__all__ = ["auth_ms", "caller", "events_follow_the_contract", "keys_of_the_tests"]
 
 
 @pytest.fixture

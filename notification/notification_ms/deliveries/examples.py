@@ -20,3 +20,30 @@ NOTIFICATION = OpenApiExample(
     response_only=True,
     status_codes=["200"],
 )
+
+DEAD_LETTERS = OpenApiExample(
+    "a refused address",
+    value={
+        "next": None,
+        "previous": None,
+        "results": [
+            {
+                "id": "5f0c6d1c2a2b4e0f8f1f0f3c5d6e7a8b",
+                "queue": "login_email_notification",
+                "event": "user_login_event",
+                "event_id": "0197a3c2-7d1e-7b4a-9c3f-5e8d2a1b0c4d",
+                "user_id": 1,
+                "reason": "SMTP 550: no such mailbox",
+                "died_at": "2026-01-31T12:00:00Z",
+            }
+        ],
+    },
+    response_only=True,
+    status_codes=["200"],
+)
+REDELIVERY = OpenApiExample(
+    "one of them",
+    value={"queue": "login_email_notification", "ids": ["5f0c6d1c2a2b4e0f8f1f0f3c5d6e7a8b"]},
+    request_only=True,
+)
+REDELIVERED = OpenApiExample("sent again", value={"redelivered": 1}, response_only=True, status_codes=["200"])

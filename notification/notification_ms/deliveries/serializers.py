@@ -2,10 +2,12 @@
 
 from rest_framework import serializers
 
+from chassis import fields
 from notification_ms import topology
 from notification_ms.deliveries import notices
 from notification_ms.deliveries.models import Delivery
 
+QUEUES = [subscription.queue for subscription in topology.SUBSCRIPTIONS]
 EVENTS = sorted(notices.TEXTS)
 
 
@@ -37,3 +39,41 @@ class NotificationOutput(serializers.ModelSerializer):
             "sent_at",
         ]
         read_only_fields = fields
+
+
+class DeadLetterFilter(serializers.Serializer):
+    """Of which queue, and how many at most."""
+
+    queue = serializers.ChoiceField(required=False, choices=QUEUES)
+    limit = serializers.IntegerField(default=50, min_value=1, max_value=200)
+
+
+class DeadLetterOutput(serializers.Serializer):
+    """A message that failed for good."""
+
+    id = serializers.CharField(help_text="made from the message's body")
+    queue = serializers.CharField()
+    event = serializers.CharField(allow_null=True, help_text="the kind of event, as the message says")
+    event_id = serializers.CharField(allow_null=True)
+    user_id = serializers.IntegerField(allow_null=True)
+    reason = serializers.CharField()
+    died_at = serializers.DateTimeField(allow_null=True)
+
+
+class DeadLettersOutput(serializers.Serializer):
+    """The first ones of each queue; they lie in RabbitMQ, so there are no further pages."""
+
+    next = serializers.CharField(allow_null=True, help_text="always null")
+    previous = serializers.CharField(allow_null=True, help_text="always null")
+    results = DeadLetterOutput(many=True)
+
+
+class RedeliveryInput(serializers.Serializer):
+    """Which dead letters of a queue; without `ids` all of them."""
+
+    queue = serializers.ChoiceField(choices=QUEUES)
+    ids = serializers.ListField(child=fields.Text(max_length=64), required=False, min_length=1, max_length=1000)
+
+
+class RedeliveryOutput(serializers.Serializer):
+    redelivered = serializers.IntegerField(help_text="how many were sent again")

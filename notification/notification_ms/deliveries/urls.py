@@ -5,4 +5,6 @@ from notification_ms.deliveries import views
 urlpatterns = [
     path("notifications", views.NotificationCollection.as_view(), name="notifications"),
     path("notifications/<int:notification_id>", views.NotificationDetail.as_view(), name="notification"),
+    path("dead-letters", views.DeadLetterCollection.as_view(), name="dead-letters"),
+    path("dead-letters/redeliver", views.Redelivery.as_view(), name="dead-letters-redeliver"),
 ]

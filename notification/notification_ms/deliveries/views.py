@@ -5,10 +5,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from chassis import tokens
 from chassis.errors import Problem
 from chassis.openapi import problems
 from chassis.pagination import NewestFirst
-from notification_ms.deliveries import examples, selectors, serializers
+from notification_ms.deliveries import dead_letters, examples, selectors, serializers
 
 
 class NotificationNotFound(Problem):
@@ -48,3 +49,40 @@ class NotificationDetail(APIView):
         if delivery is None:
             raise NotificationNotFound
         return Response(serializers.NotificationOutput(delivery).data)
+
+
+class DeadLetterCollection(APIView):
+    permission_classes = [tokens.IsAdmin]
+
+    @extend_schema(
+        operation_id="list_dead_letters",
+        parameters=[serializers.DeadLetterFilter],
+        responses={200: serializers.DeadLettersOutput, **problems(400, 401, 403)},
+        examples=[examples.DEAD_LETTERS],
+        tags=["dead letters"],
+    )
+    def get(self, request: Request) -> Response:
+        """List messages that failed for good, and why, for admins."""
+        given = serializers.DeadLetterFilter(data=request.query_params.dict())
+        given.is_valid(raise_exception=True)
+        found = dead_letters.find(queue=given.validated_data.get("queue"), limit=given.validated_data["limit"])
+        return Response(serializers.DeadLettersOutput({"next": None, "previous": None, "results": found}).data)
+
+
+class Redelivery(APIView):
+    permission_classes = [tokens.IsAdmin]
+
+    @extend_schema(
+        operation_id="redeliver_dead_letters",
+        request=serializers.RedeliveryInput,
+        responses={200: serializers.RedeliveryOutput, **problems(400, 401, 403, 413, 415)},
+        examples=[examples.REDELIVERY, examples.REDELIVERED],
+        tags=["dead letters"],
+    )
+    def post(self, request: Request) -> Response:
+        """Send dead letters of a queue again, to that queue alone, for admins."""
+        given = serializers.RedeliveryInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        ids = given.validated_data.get("ids")
+        sent = dead_letters.redeliver(queue=given.validated_data["queue"], ids=set(ids) if ids else None)
+        return Response({"redelivered": sent})

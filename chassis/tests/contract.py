@@ -1,0 +1,57 @@
+"""The events as docs/asyncapi.yaml describes them: every event that a service's tests record is held against it."""
+
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from chassis.outbox import services
+from chassis.outbox.models import OutboxMessage
+
+DOCUMENT = yaml.safe_load((Path(__file__).parents[2] / "docs" / "asyncapi.yaml").read_text())
+
+
+def examples() -> dict[str, dict[str, Any]]:
+    """One example of each event, as its consumers may get it."""
+    return {name: DOCUMENT["components"]["schemas"][name]["examples"][0] for name in DOCUMENT["channels"]}
+
+
+def receivers() -> dict[str, set[str]]:
+    """The queues of each kind of event."""
+    queues: dict[str, set[str]] = {name: set() for name in DOCUMENT["channels"]}
+    for name, operation in DOCUMENT["operations"].items():
+        if operation["action"] == "receive":
+            queues[operation["channel"]["$ref"].rpartition("/")[2]].add(name)
+    return queues
+
+
+def check(event: dict[str, Any]) -> None:
+    """Raises ValidationError when `event` is not as described, or holds what is not described."""
+    reference = {"$ref": f"#/components/schemas/{event['type']}"}
+    jsonschema.Draft202012Validator(
+        DOCUMENT | reference, format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER
+    ).validate(event)
+    undescribed = set(event["data"]) - _described(event["type"])
+    if undescribed:
+        raise jsonschema.ValidationError(f"{event['type']} does not describe {sorted(undescribed)}")
+
+
+def _described(name: str) -> set[str]:
+    data = DOCUMENT["components"]["schemas"][name]["allOf"][1]["properties"]["data"]
+    shared = DOCUMENT["components"]["schemas"]["contact"]["properties"] if "allOf" in data else {}
+    return set(data["properties"]) | set(shared)
+
+
+@pytest.fixture(autouse=True)
+def events_follow_the_contract(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checks every event that the service records."""
+    record = services.record
+
+    def record_and_check(event: Any, **options: Any) -> OutboxMessage:
+        message = record(event, **options)
+        check(message.event)
+        return message
+
+    monkeypatch.setattr(services, "record", record_and_check)

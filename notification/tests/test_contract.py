@@ -1,0 +1,45 @@
+"""The workers take every event as docs/asyncapi.yaml describes it, with what a newer producer may add."""
+
+import pytest
+
+from chassis.events import CloudEvent
+from chassis.tests import contract
+from notification_ms import topology
+from notification_ms.deliveries import notices, services
+from notification_ms.deliveries.media import Email
+from notification_ms.deliveries.models import ErasedUser
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize("name", sorted(notices.TEXTS))
+def test_every_described_event_becomes_a_mail(mail_server, name):
+    event = contract.examples()[name]
+    contract.check(event)
+
+    delivery = services.notify(event=CloudEvent.parse(event | {"a_new_member": 1}), medium=Email())
+
+    assert delivery.status == "sent"
+    assert mail_server.mails[0]["To"] == "ada@example.org"
+
+
+def test_the_erasure_takes_the_described_event(settings):
+    event = CloudEvent.parse(contract.examples()["user_deleted_event"])
+
+    services.erase_user(user_id=event.data["user_id"], at=event.time)
+
+    assert ErasedUser.objects.get().user_id == 1
+
+
+def test_every_queue_is_described_and_every_described_queue_is_there():
+    described = {queue for queues in contract.receivers().values() for queue in queues}
+    mine = {subscription.queue for subscription in topology.SUBSCRIPTIONS}
+    of_auth_ms = {
+        "new_user_email_verification",
+        "user_deleted_session_revocation",
+        "password_changed_session_revocation",
+    }
+
+    assert described == mine | of_auth_ms
+    for subscription in topology.SUBSCRIPTIONS:
+        assert subscription.queue in contract.receivers()[subscription.event_type]

@@ -1,0 +1,119 @@
+"""What failed for good is shown with its reason, and is delivered once when it is sent again."""
+
+import pytest
+import requests
+from kombu import Connection
+
+from tests.conftest import eventually
+from tests.test_messages import a_login_event, publish
+
+QUEUE = "login_email_notification"
+
+
+@pytest.fixture
+def channel(stack):
+    with Connection(stack.broker_url) as connection:
+        yield connection.channel()
+
+
+@pytest.fixture
+def dead_letters(stack, admin):
+    """`dead_letters("GET", "")` and `dead_letters("POST", "/redeliver", ...)`, as an admin."""
+
+    def call(method, path, **options):
+        url = f"{stack.notification}/notification-ms/dead-letters{path}"
+        return requests.request(
+            method, url, headers={"Authorization": f"Bearer {admin['access_token']}"}, timeout=10, **options
+        )
+
+    return call
+
+
+def find(dead_letters, event_id):
+    """The dead letter of that event in the queue for mails, or None."""
+    results = dead_letters("GET", "", params={"queue": QUEUE, "limit": 200}).json()["results"]
+    return next((letter for letter in results if letter["event_id"] == event_id), None)
+
+
+def test_an_event_that_is_not_valid_is_shown_with_the_reason_and_stays(channel, dead_letters):
+    event = a_login_event()
+    del event["data"]["name"]
+    publish(channel, event)
+
+    letter = eventually(lambda: find(dead_letters, event["id"]))
+
+    assert letter["reason"] == "The event is not valid: data.name is missing or no str"
+    assert (letter["queue"], letter["event"], letter["user_id"]) == (QUEUE, "user_login_event", 4711)
+    assert letter["died_at"]
+    assert find(dead_letters, event["id"]) == letter
+
+
+def test_a_refused_mail_is_delivered_once_when_it_is_sent_again_after_the_repair(stack, channel, dead_letters):
+    event = a_login_event()
+    with stack.mail_refused(550):
+        publish(channel, event)
+        letter = eventually(lambda: find(dead_letters, event["id"]))
+    assert "550" in letter["reason"]
+
+    answer = dead_letters("POST", "/redeliver", json={"queue": QUEUE, "ids": [letter["id"]]})
+
+    assert answer.json() == {"redelivered": 1}
+    eventually(lambda: stack.mails(event["data"]["email"]))
+    assert find(dead_letters, event["id"]) is None
+    later = a_login_event()
+    publish(channel, later)
+    eventually(lambda: stack.mails(later["data"]["email"]))
+    assert len(stack.mails(event["data"]["email"])) == 1
+
+
+def test_other_dead_letters_stay_where_they_are(channel, dead_letters):
+    first, second = a_login_event(data={}), a_login_event(data={})
+    publish(channel, first)
+    publish(channel, second)
+    letter = eventually(lambda: find(dead_letters, first["id"]))
+    eventually(lambda: find(dead_letters, second["id"]))
+
+    sent = dead_letters("POST", "/redeliver", json={"queue": QUEUE, "ids": [letter["id"]]})
+
+    assert sent.json() == {"redelivered": 1}
+    assert find(dead_letters, second["id"])
+    eventually(lambda: find(dead_letters, first["id"]))  # it is no more valid than before
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "queue"),
+        ({"queue": "celery"}, "queue"),
+        ({"queue": QUEUE, "ids": "x"}, "ids"),
+        ({"queue": QUEUE, "ids": []}, "ids"),
+        ({"queue": QUEUE, "ids": [7]}, "ids"),
+    ],
+)
+def test_what_cannot_be_redelivered_is_named(dead_letters, body, field):
+    answer = dead_letters("POST", "/redeliver", json=body)
+
+    assert answer.status_code == 400
+    assert field in answer.json()["errors"]
+
+
+def test_dead_letters_are_for_admins_alone(stack):
+    user = stack.sign_up()
+    token = stack.log_in(user["email"]).json()["access_token"]
+    url = f"{stack.notification}/notification-ms/dead-letters"
+
+    assert requests.get(url, timeout=5).status_code == 401
+    assert requests.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=5).status_code == 403
+    answer = requests.post(
+        f"{url}/redeliver", json={"queue": QUEUE}, headers={"Authorization": f"Bearer {token}"}, timeout=5
+    )
+    assert answer.status_code == 403
+
+
+def test_without_a_broker_they_cannot_be_shown(dead_letters, stopped):
+    stopped("rabbitmq")
+
+    answer = dead_letters("GET", "")
+
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"]
