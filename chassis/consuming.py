@@ -6,16 +6,23 @@ queue through the default exchange, so that no other queue of the fanout sees it
 and `n` seconds: RabbitMQ lets messages expire at the head of a queue only, and so none is held up for longer than that.
 """
 
+import logging
 import threading
 from pathlib import Path
 from typing import Any
 
 from celery import Celery, signals
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection
+from django.utils import timezone
+from django.utils.module_loading import import_string
 from kombu import Exchange, Queue
 
 from chassis import messages
 
 HEARTBEAT_INTERVAL_SECONDS = 5
+HOUSEKEEPING_INTERVAL_SECONDS = 3600
+logger = logging.getLogger(__name__)
 RETRY_SECONDS = [2**power for power in range(10)]  # 1 s to 512 s
 
 
@@ -120,3 +127,22 @@ def beat_heart(path: str) -> None:
 
     pause = threading.Event()
     threading.Thread(target=beat, name="heartbeat", daemon=True).start()
+
+
+def keep_house() -> None:
+    """Has the worker forget, once an hour, what settings.PRUNERS says; for services without a relay, which does it."""
+
+    def keep() -> None:
+        while True:
+            try:
+                for path in settings.PRUNERS:
+                    import_string(path)(at=timezone.now())
+            except (OperationalError, InterfaceError):
+                logger.warning("the database does not answer; pruning waits for the next hour")
+            finally:
+                connection.close()
+            pause.wait(HOUSEKEEPING_INTERVAL_SECONDS)
+
+    pause = threading.Event()
+    thread = threading.Thread(target=keep, name="housekeeping", daemon=True)
+    signals.worker_ready.connect(lambda **_: thread.start(), weak=False)

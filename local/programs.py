@@ -226,6 +226,14 @@ def gateway(layout: Layout) -> Program:
     )
 
 
+def _webhook_worker(layout: Layout) -> list[Program]:
+    """Only for who has a backend to be told."""
+    given = {name: os.environ[name] for name in ("WEBHOOK_URL", "WEBHOOK_SECRET") if os.environ.get(name)}
+    if not given:
+        return []
+    return [worker(layout, "notification", "notification-webhook-worker", given | {"NOTIFICATION_MEDIUM": "webhook"})]
+
+
 def infrastructure(layout: Layout) -> list[Program]:
     """What has to run before the migrations."""
     databases = [database(layout, service) for service in SERVICES]
@@ -241,5 +249,6 @@ def applications(layout: Layout) -> list[Program]:
         worker(layout, "auth", "auth-event-worker", {}),
         worker(layout, "notification", "notification-email-worker", {"NOTIFICATION_MEDIUM": "email"}),
         worker(layout, "notification", "notification-sms-worker", {"NOTIFICATION_MEDIUM": "sms"}),
+        *_webhook_worker(layout),
         gateway(layout),
     ]

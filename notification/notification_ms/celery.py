@@ -7,10 +7,14 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "notification_ms.settings")
 from django.conf import settings
 
 from chassis import consuming
+from chassis.settings import ConfigurationError
 from notification_ms import topology
 from notification_ms.settings import environment
 
 medium = environment.choice("NOTIFICATION_MEDIUM", "the medium this worker serves", choices=topology.MEDIA)
+
+if medium == "webhook" and not (settings.WEBHOOK_URL and settings.WEBHOOK_SECRET):
+    raise ConfigurationError("notification-ms cannot start: the medium webhook needs WEBHOOK_URL and WEBHOOK_SECRET.")
 
 application = consuming.consumer_application(
     "notification_ms",
@@ -20,3 +24,4 @@ application = consuming.consumer_application(
 )
 application.conf.notification_medium = medium
 application.autodiscover_tasks(["notification_ms.deliveries"])
+consuming.keep_house()

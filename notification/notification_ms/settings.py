@@ -32,6 +32,22 @@ EMAIL_VERIFICATION_URL = environment.text(
     "the page of your product that verifies an address, with {token} where the mailed token belongs",
     default="",
 )
+WEBHOOK_URL = environment.text(
+    "WEBHOOK_URL", "where events are posted to, for the medium webhook: https://backend.example/hooks", default=""
+)
+WEBHOOK_SECRET = environment.text(
+    "WEBHOOK_SECRET", "the key that signs webhooks: whsec_ and 24 to 64 random bytes in base64", default=""
+)
+WEBHOOK_TIMEOUT = environment.integer(
+    "WEBHOOK_TIMEOUT", "seconds to wait for the receiver of a webhook", default=10, minimum=1, maximum=60
+)
+SESSION_URL = environment.text(
+    "SESSION_URL", "the page of your product that ends a session, with {session_id} where its id belongs", default=""
+)
+NOTIFICATION_RETENTION_DAYS = environment.integer(
+    "NOTIFICATION_RETENTION_DAYS", "how long the delivery log is kept", default=365, minimum=1
+)
+PRUNERS = ["notification_ms.deliveries.services.prune"]
 QUEUE_TYPE = environment.choice(
     "QUEUE_TYPE", "quorum where the broker has three nodes", choices=["classic", "quorum"], default="classic"
 )

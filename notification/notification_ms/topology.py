@@ -25,6 +25,14 @@ SUBSCRIPTIONS = [
     Subscription("user_deleted_event", "email", "user_deleted_data_erasure"),
 ]
 
+# Your own backend, told of the same events; it declares its queues when its worker is started.
+SUBSCRIPTIONS += [
+    Subscription("user_login_event", "webhook", "login_webhook_notification"),
+    Subscription("new_user_event", "webhook", "new_user_webhook_notification"),
+    Subscription("password_changed_event", "webhook", "password_changed_webhook_notification"),
+]
+
+PERSONAL_MEDIA = ["email", "sms"]  # what reaches the user itself, and a user has a say in
 MEDIA = sorted({subscription.medium for subscription in SUBSCRIPTIONS})
 
 

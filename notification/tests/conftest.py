@@ -19,9 +19,17 @@ class MailServer:
 
     def __init__(self) -> None:
         self.replies: list[str] = []
+        self.connections = 0
         self.mails: list[EmailMessage] = []
         self.controller = Controller(self, hostname="127.0.0.1", port=_free_port())
         self.controller.start()
+
+    async def handle_EHLO(
+        self, server: Any, session: Any, envelope: Any, hostname: str, responses: list[str]
+    ) -> list[str]:
+        self.connections += 1
+        session.host_name = hostname
+        return responses
 
     def stop(self) -> None:
         """From now on, connections are refused; a second call does nothing."""

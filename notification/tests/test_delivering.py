@@ -1,10 +1,13 @@
 """Notices over a real SMTP connection."""
 
+import socket
+from datetime import timedelta
+
 import pytest
 from django.utils import timezone
 
 from chassis.events import CloudEvent, InvalidEvent
-from notification.tests.builders import account_event, login_event, new_user_event
+from notification.tests.builders import a_delivery, account_event, login_event, new_user_event
 from notification_ms.deliveries import services
 from notification_ms.deliveries.failures import PermanentFailure, TransientFailure
 from notification_ms.deliveries.media import Email, TextMessage
@@ -240,3 +243,47 @@ def test_an_event_that_comes_after_the_deletion_tells_nothing(mail_server):
 
     assert (delivery.status, delivery.recipient) == ("skipped", "")
     assert mail_server.mails == []
+
+
+def test_mails_share_a_connection_and_a_broken_one_is_replaced(mail_server):
+    medium = Email()
+
+    for _ in range(3):
+        services.notify(event=login_event(), medium=medium)
+    assert mail_server.connections == 1
+
+    medium._connection.connection.sock.shutdown(socket.SHUT_RDWR)
+    services.notify(event=login_event(), medium=medium)
+
+    assert mail_server.connections == 2
+    assert len(mail_server.mails) == 4
+
+
+def test_a_refused_mail_does_not_spoil_the_connection_for_the_next(mail_server):
+    medium = Email()
+    mail_server.replies = ["550 no such mailbox"]
+    with pytest.raises(PermanentFailure):
+        services.notify(event=login_event(), medium=medium)
+
+    assert services.notify(event=login_event(), medium=medium).status == "sent"
+
+
+@pytest.mark.parametrize("locale", ["en", "it"])
+def test_a_login_mail_leads_to_ending_that_session(mail_server, settings, locale):
+    settings.SESSION_URL = "https://app.example/sessions/{session_id}/end"
+
+    services.notify(event=login_event(locale=locale, session_id=4711), medium=Email())
+
+    [mail] = mail_server.mails
+    for kind in ("plain", "html"):
+        assert "https://app.example/sessions/4711/end" in mail.get_body((kind,)).get_content()
+
+
+def test_old_deliveries_are_forgotten(settings):
+    settings.NOTIFICATION_RETENTION_DAYS = 30
+    old, fresh = a_delivery(), a_delivery()
+    Delivery.objects.filter(id=old.id).update(created_at=timezone.now() - timedelta(days=31))
+
+    services.prune(at=timezone.now())
+
+    assert list(Delivery.objects.all()) == [fresh]

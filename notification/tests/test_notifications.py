@@ -1,6 +1,7 @@
 import pytest
 
 from notification.tests.builders import a_delivery
+from notification_ms.deliveries.notices import TEXTS
 
 pytestmark = pytest.mark.django_db
 
@@ -87,3 +88,24 @@ def test_pages_lead_from_new_to_old_and_back(caller):
 def test_ready_and_healthcheck(client):
     assert client.get("/notification-ms/healthcheck").status_code == 200
     assert client.get("/notification-ms/ready").status_code == 200
+
+
+@pytest.mark.parametrize("event", sorted(TEXTS))
+@pytest.mark.parametrize(("locale", "language"), [("en", 'lang="en"'), ("it", 'lang="it"')])
+def test_an_admin_sees_every_notice_before_it_is_sent(caller, event, locale, language):
+    answer = caller(user_id=1, admin=True).get(f"/notification-ms/previews/{event}", {"locale": locale})
+
+    assert answer.status_code == 200
+    assert answer.json()["subject"]
+    assert "Ada" in answer.json()["text"]
+    assert language in answer.json()["html"]
+    assert "{{" not in str(answer.json())
+
+
+def test_previews_are_for_admins_and_for_what_there_is(caller):
+    path = "/notification-ms/previews/user_login_event"
+
+    assert caller(user_id=7).get(path).status_code == 403
+    admin = caller(user_id=1, admin=True)
+    assert admin.get("/notification-ms/previews/unheard_of_event").status_code == 404
+    assert admin.get(path, {"locale": "xx"}).status_code == 400

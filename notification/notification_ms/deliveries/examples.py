@@ -47,3 +47,25 @@ REDELIVERY = OpenApiExample(
     request_only=True,
 )
 REDELIVERED = OpenApiExample("sent again", value={"redelivered": 1}, response_only=True, status_codes=["200"])
+
+_LOGIN_BY_SMS = {"event": "user_login_event", "medium": "sms", "enabled": False}
+PREFERENCES_INPUT = OpenApiExample(
+    "no text message at a login", value={"preferences": [_LOGIN_BY_SMS]}, request_only=True
+)
+PREFERENCES = OpenApiExample(
+    "no text message at a login",
+    value={
+        "preferences": [
+            {"event": "user_login_event", "medium": "email", "enabled": True, "can_be_switched_off": False},
+            _LOGIN_BY_SMS | {"can_be_switched_off": True},
+        ]
+    },
+    response_only=True,
+    status_codes=["200"],
+)
+PREVIEW = OpenApiExample(
+    "a welcome",
+    value={"subject": "Welcome, Ada", "text": "Hello Ada,\n...", "html": "<!doctype html>..."},
+    response_only=True,
+    status_codes=["200"],
+)

@@ -1,12 +1,17 @@
 """The media: how a notice reaches a person."""
 
+import base64
+import contextlib
+import hmac
+import json
 import smtplib
 import time
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import quote
 
+import requests
 from django.conf import settings
-from django.core.mail import EmailMultiAlternatives
+from django.core.mail import EmailMultiAlternatives, get_connection
 
 from notification_ms.deliveries.failures import PermanentFailure, TransientFailure
 from notification_ms.deliveries.notices import Notice
@@ -25,9 +30,12 @@ class Medium(Protocol):
 
 
 class Email:
-    """Mail over SMTP, as text and HTML."""
+    """Mail over SMTP, as text and HTML, over one connection that is kept for the next mail."""
 
     name = "email"
+
+    def __init__(self) -> None:
+        self._connection: Any = None
 
     def recipient(self, notice: Notice) -> str:
         return notice.email
@@ -41,6 +49,7 @@ class Email:
         )
         mail.attach_alternative(notice.text("body.html"), "text/html")
         try:
+            mail.connection = self._open_connection()
             mail.send()
         except smtplib.SMTPRecipientsRefused as error:
             codes = [code for code, _ in error.recipients.values()]
@@ -48,9 +57,33 @@ class Email:
         except smtplib.SMTPResponseException as error:
             raise _failure(error.smtp_code, str(error.smtp_error)) from error
         except (smtplib.SMTPException, OSError) as error:
+            self._close_connection()
             raise TransientFailure(f"{type(error).__name__}: {error}") from error
         except ValueError as error:  # a header that Django refuses, such as a recipient with a line break
             raise PermanentFailure(str(error)) from error
+
+    def _open_connection(self) -> Any:
+        """The connection of the last mail when the server still answers on it, else a new one."""
+        if self._connection is not None and not self._is_alive():
+            self._close_connection()
+        if self._connection is None:
+            connection = get_connection()
+            connection.open()
+            self._connection = connection
+        return self._connection
+
+    def _is_alive(self) -> bool:
+        try:
+            code, _ = self._connection.connection.noop()
+        except (AttributeError, smtplib.SMTPException, OSError):
+            return False
+        return bool(code == 250)
+
+    def _close_connection(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(smtplib.SMTPException, OSError):
+                connection.close()
 
 
 def _failure(code: int, text: str) -> Exception:
@@ -76,7 +109,45 @@ class TextMessage:
             raise TransientFailure("the provider did not take the text message")
 
 
-_MEDIA: dict[str, Medium] = {medium.name: medium for medium in (Email(), TextMessage())}
+class Webhook:
+    """Your own backend, told over HTTP as in https://www.standardwebhooks.com: the event as it is, signed."""
+
+    name = "webhook"
+
+    def recipient(self, notice: Notice) -> str:
+        return str(settings.WEBHOOK_URL)
+
+    def send(self, notice: Notice, *, recipient: str, message_id: str) -> None:
+        body = json.dumps(notice.event.as_dict()).encode()
+        identifier, timestamp = message_id.strip("<>").partition("@")[0], str(int(time.time()))
+        try:
+            answer = requests.post(
+                recipient,
+                data=body,
+                headers={
+                    "Content-Type": "application/json",
+                    "webhook-id": identifier,
+                    "webhook-timestamp": timestamp,
+                    "webhook-signature": self.signature(f"{identifier}.{timestamp}.".encode() + body),
+                },
+                timeout=settings.WEBHOOK_TIMEOUT,
+                allow_redirects=False,
+            )
+        except requests.RequestException as error:
+            raise TransientFailure(type(error).__name__) from error
+        if answer.status_code == 410:
+            raise PermanentFailure("HTTP 410: the receiver is gone")
+        if not 200 <= answer.status_code < 300:
+            raise TransientFailure(f"HTTP {answer.status_code}")
+
+    @staticmethod
+    def signature(signed: bytes) -> str:
+        """`v1,` and the HMAC-SHA256 in base64."""
+        secret = base64.b64decode(settings.WEBHOOK_SECRET.removeprefix("whsec_"))
+        return "v1," + base64.b64encode(hmac.digest(secret, signed, "sha256")).decode()
+
+
+_MEDIA: dict[str, Medium] = {medium.name: medium for medium in (Email(), TextMessage(), Webhook())}
 
 
 def medium_called(name: str) -> Medium:

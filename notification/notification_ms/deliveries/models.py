@@ -33,7 +33,10 @@ class Delivery(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["event_id", "medium"], name="delivery_event_medium_unique")]
-        indexes = [models.Index(fields=["user_id", "id"], name="delivery_of_user")]
+        indexes = [
+            models.Index(fields=["user_id", "id"], name="delivery_of_user"),
+            models.Index(fields=["created_at"], name="delivery_created"),
+        ]
 
     @property
     def is_finished(self) -> bool:
@@ -61,3 +64,15 @@ class ErasedUser(models.Model):
 
     user_id = models.BigIntegerField(primary_key=True)
     erased_at = models.DateTimeField()
+
+
+class Preference(models.Model):
+    """A notice that a user does not want over a medium. Whatever has no row is wanted."""
+
+    id = models.BigAutoField(primary_key=True)
+    user_id = models.BigIntegerField()
+    event = models.CharField(max_length=100)
+    medium = models.CharField(max_length=20)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user_id", "event", "medium"], name="preference_unique")]

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from django.conf import settings
 from django.template import loader
 
-from chassis.events import CloudEvent, InvalidEvent
+from chassis.events import CloudEvent, InvalidEvent, uuid7
 
 DEFAULT_LANGUAGE = "en"
 LANGUAGES = ("en", "it")
@@ -17,16 +17,20 @@ LANGUAGES = ("en", "it")
 
 @dataclass(frozen=True, kw_only=True)
 class Texts:
-    """The texts of an event: their template folder, the facts they cannot do without, and the page they lead to."""
+    """The texts of an event: their template folder, the facts they cannot do without, and the page they lead to.
+
+    The mail of an event that `matters` cannot be switched off: a security notice, or what the user has asked for.
+    """
 
     folder: str
     needs: tuple[str, ...] = ()
     link_setting: str | None = None
+    matters: bool = True
 
 
 TEXTS = {
-    "user_login_event": Texts(folder="login", needs=("name", "user_agent", "logged_in_at")),
-    "new_user_event": Texts(folder="new_user", needs=("name",)),
+    "user_login_event": Texts(folder="login", needs=("name", "user_agent", "logged_in_at"), link_setting="SESSION_URL"),
+    "new_user_event": Texts(folder="new_user", needs=("name",), matters=False),
     "password_reset_requested_event": Texts(
         folder="password_reset", needs=("name", "token", "expires_at"), link_setting="PASSWORD_RESET_URL"
     ),
@@ -48,6 +52,7 @@ class Notice:
     email: str
     phone: str
     expires_at: datetime | None
+    event: CloudEvent
     facts: dict[str, Any]
 
     def text(self, name: str) -> str:
@@ -75,16 +80,39 @@ def notice_of(event: CloudEvent) -> Notice:
         email=data["email"],
         phone=str(data.get("phone") or ""),
         expires_at=times.get("expires_at"),
+        event=event,
         facts=data
-        | {"address": data.get("address") or "", "link": _link(texts.link_setting, data.get("token"))}
+        | {"address": data.get("address") or "", "link": _link(texts.link_setting, data)}
         | {name: _local(moment, data.get("time_zone")) for name, moment in times.items()},
     )
 
 
-def _link(setting: str | None, token: Any) -> str:
-    """The page that takes the token, or nothing where none is configured."""
+def example(event_type: str, *, locale: str) -> Notice:
+    """The notice of an event that never happened, to look at its texts. Raises InvalidEvent."""
+    data = {
+        "user_id": 1,
+        "name": "Ada",
+        "email": "ada@example.org",
+        "locale": locale,
+        "time_zone": "Europe/Rome",
+        "session_id": 7,
+        "address": "203.0.113.7",
+        "user_agent": "Firefox",
+        "token": "0vYbT1uK3z9mQ2cH7rJ5xW8nL4pS6dF1gA0eI2oU9kE",
+        **dict.fromkeys(_TIMES, "2026-01-31T12:00:00+00:00"),
+    }
+    moment = datetime(2026, 1, 31, 12, tzinfo=UTC)
+    return notice_of(
+        CloudEvent(id=uuid7(), source="/preview", type=event_type, time=moment, subject="users/1", data=data)
+    )
+
+
+def _link(setting: str | None, data: dict[str, Any]) -> str:
+    """The page that takes the token or the session, or nothing where none is configured."""
     page: str = getattr(settings, setting) if setting else ""
-    return page.replace("{token}", quote(str(token), safe=""))
+    for name in ("token", "session_id"):
+        page = page.replace(f"{{{name}}}", quote(str(data.get(name)), safe=""))
+    return page
 
 
 def _time(name: str, text: str) -> datetime:

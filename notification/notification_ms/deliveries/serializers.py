@@ -1,10 +1,12 @@
 """What goes in and out of notification-ms."""
 
+from typing import Any
+
 from rest_framework import serializers
 
 from chassis import fields
 from notification_ms import topology
-from notification_ms.deliveries import notices
+from notification_ms.deliveries import notices, services
 from notification_ms.deliveries.models import Delivery
 
 QUEUES = [subscription.queue for subscription in topology.SUBSCRIPTIONS]
@@ -77,3 +79,46 @@ class RedeliveryInput(serializers.Serializer):
 
 class RedeliveryOutput(serializers.Serializer):
     redelivered = serializers.IntegerField(help_text="how many were sent again")
+
+
+class PreferenceInput(serializers.Serializer):
+    event = serializers.ChoiceField(choices=EVENTS)
+    medium = serializers.ChoiceField(choices=topology.PERSONAL_MEDIA)
+    enabled = fields.Boolean()
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        chosen = {"event": attrs["event"], "medium": attrs["medium"]}
+        if not attrs["enabled"] and not services.may_be_switched_off(**chosen):
+            raise serializers.ValidationError({"enabled": ["This notice cannot be switched off."]})
+        return attrs
+
+
+class PreferencesInput(serializers.Serializer):
+    """What is left out is enabled again."""
+
+    preferences = PreferenceInput(many=True)
+
+
+class PreferenceOutput(serializers.Serializer):
+    event = serializers.CharField()
+    medium = serializers.CharField()
+    enabled = serializers.BooleanField()
+    can_be_switched_off = serializers.BooleanField()
+
+
+class PreferencesOutput(serializers.Serializer):
+    """Every notice and medium."""
+
+    preferences = PreferenceOutput(many=True)
+
+
+class PreviewQuery(serializers.Serializer):
+    locale = serializers.ChoiceField(choices=list(notices.LANGUAGES), default=notices.DEFAULT_LANGUAGE)
+
+
+class PreviewOutput(serializers.Serializer):
+    """A notice as it would be sent to somebody called Ada."""
+
+    subject = serializers.CharField()
+    text = serializers.CharField()
+    html = serializers.CharField()

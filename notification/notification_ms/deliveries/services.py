@@ -1,7 +1,7 @@
 """Delivering notices."""
 
 import random
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
@@ -11,7 +11,7 @@ from chassis.events import CloudEvent
 from notification_ms.deliveries import notices
 from notification_ms.deliveries.failures import PermanentFailure, TransientFailure
 from notification_ms.deliveries.media import Medium
-from notification_ms.deliveries.models import Delivery, ErasedUser
+from notification_ms.deliveries.models import Delivery, ErasedUser, Preference
 from notification_ms.deliveries.notices import Notice
 
 FIRST_BACKOFF_SECONDS = 1.0
@@ -54,6 +54,8 @@ def notify(*, event: CloudEvent, medium: Medium) -> Delivery:
 
 
 def _reason_to_skip(notice: Notice, recipient: str, *, medium: Medium, at: datetime) -> str:
+    if is_switched_off(notice, medium=medium):
+        return "switched off by the user"
     if not recipient:
         return f"the user cannot be reached by {medium.name}"
     if notice.expires_at is not None and notice.expires_at <= at:
@@ -69,6 +71,34 @@ def erase_user(*, user_id: int, at: datetime) -> None:
     with transaction.atomic():
         ErasedUser.objects.get_or_create(user_id=user_id, defaults={"erased_at": at})
         Delivery.objects.filter(user_id=user_id).update(recipient="", last_error="")
+        Preference.objects.filter(user_id=user_id).delete()
+
+
+def is_switched_off(notice: Notice, *, medium: Medium) -> bool:
+    """True when the user does not want this notice over this medium, and may do without."""
+    chosen = {"event": notice.event.type, "medium": medium.name}
+    return may_be_switched_off(**chosen) and Preference.objects.filter(user_id=notice.user_id, **chosen).exists()
+
+
+def may_be_switched_off(*, event: str, medium: str) -> bool:
+    """False for the mails that matter: of each such notice one medium is left that nobody can silence."""
+    return not (medium == "email" and notices.TEXTS[event].matters)
+
+
+def set_preferences(*, user_id: int, switched_off: list[tuple[str, str]]) -> None:
+    """Replace what a user does not want, given as pairs of event and medium."""
+    with transaction.atomic():
+        Preference.objects.filter(user_id=user_id).delete()
+        Preference.objects.bulk_create(
+            (Preference(user_id=user_id, event=event, medium=medium) for event, medium in switched_off),
+            ignore_conflicts=True,  # the same request at the same time
+        )
+
+
+def prune(*, at: datetime) -> None:
+    """Forget deliveries that are older than NOTIFICATION_RETENTION_DAYS."""
+    oldest = at - timedelta(days=settings.NOTIFICATION_RETENTION_DAYS)
+    Delivery.objects.filter(created_at__lt=oldest).delete()
 
 
 def backoff_seconds(*, attempts: int) -> float:

@@ -1,6 +1,6 @@
 """One class a path; each method makes one call into the domain."""
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -9,7 +9,7 @@ from chassis import tokens
 from chassis.errors import Problem
 from chassis.openapi import problems
 from chassis.pagination import NewestFirst
-from notification_ms.deliveries import dead_letters, examples, selectors, serializers
+from notification_ms.deliveries import dead_letters, examples, notices, selectors, serializers, services
 
 
 class NotificationNotFound(Problem):
@@ -86,3 +86,62 @@ class Redelivery(APIView):
         ids = given.validated_data.get("ids")
         sent = dead_letters.redeliver(queue=given.validated_data["queue"], ids=set(ids) if ids else None)
         return Response({"redelivered": sent})
+
+
+class Preferences(APIView):
+    @extend_schema(
+        operation_id="get_preferences",
+        responses={200: serializers.PreferencesOutput, **problems(401, 403)},
+        examples=[examples.PREFERENCES],
+        tags=["preferences"],
+    )
+    def get(self, request: Request) -> Response:
+        """Read what the caller wants to be told, and over which media."""
+        return self._answer(request)
+
+    @extend_schema(
+        operation_id="set_preferences",
+        request=serializers.PreferencesInput,
+        responses={200: serializers.PreferencesOutput, **problems(400, 401, 403, 413, 415)},
+        examples=[examples.PREFERENCES_INPUT, examples.PREFERENCES],
+        tags=["preferences"],
+    )
+    def put(self, request: Request) -> Response:
+        """Set what the caller wants; what is left out is enabled. Mails that matter cannot be switched off."""
+        given = serializers.PreferencesInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        chosen = given.validated_data["preferences"]
+        switched_off = [(each["event"], each["medium"]) for each in chosen if not each["enabled"]]
+        services.set_preferences(user_id=request.user.user_id, switched_off=switched_off)
+        return self._answer(request)
+
+    def _answer(self, request: Request) -> Response:
+        preferences = selectors.preferences_of(request.user.user_id)
+        return Response(serializers.PreferencesOutput({"preferences": preferences}).data)
+
+
+class Preview(APIView):
+    permission_classes = [tokens.IsAdmin]
+
+    @extend_schema(
+        operation_id="preview_notice",
+        parameters=[
+            serializers.PreviewQuery,
+            OpenApiParameter("event", {"type": "string", "enum": serializers.EVENTS}, OpenApiParameter.PATH),
+        ],
+        responses={200: serializers.PreviewOutput, **problems(400, 401, 403, 404)},
+        examples=[examples.PREVIEW],
+        tags=["notifications"],
+    )
+    def get(self, request: Request, event: str) -> Response:
+        """See a notice as it would be sent, for admins."""
+        given = serializers.PreviewQuery(data=request.query_params.dict())
+        given.is_valid(raise_exception=True)
+        if event not in notices.TEXTS:
+            raise NotificationNotFound("There is no notice for this kind of event.")
+        notice = notices.example(event, **given.validated_data)
+        texts = {name: notice.text(file) for name, file in _PREVIEWED.items()}
+        return Response(serializers.PreviewOutput(texts).data)
+
+
+_PREVIEWED = {"subject": "subject.txt", "text": "body.txt", "html": "body.html"}
