@@ -3,7 +3,7 @@ PYTHON ?= python3
 local = .venv/bin/python -m local
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up down clean status logs demo admin manage test fuzz lint format generate requirements
+.PHONY: help venv up down clean status logs demo admin manage test chaos fuzz lint format generate requirements
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ manage: venv ## run a command of a service's manage.py: make manage S=auth C="ro
 
 test: venv ## run all tests on a stack of their own (ARGS="-k login" goes to pytest)
 	@$(local) test -- $(ARGS)
+
+chaos: venv ## kill workers, relays, the broker and databases under 1,000 logins, and count what was told (ARGS="-k broker")
+	@$(local) chaos -- $(ARGS)
 
 fuzz: venv ## thousands of generated requests against every service, on a stack of its own (CASES=2000 each)
 	@$(local) fuzz --cases $(or $(CASES),2000)

@@ -57,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     add("admin", _admin, "the first admin").add_argument("email")
     add("demo", _demo, "a tour of the running stack")
     add("test", _test, "all tests, on a stack of their own").add_argument("pytest", nargs="*")
+    add("chaos", _chaos, "kill things under load").add_argument("pytest", nargs="*")
     add("fuzz", _fuzz, "schemathesis against every service").add_argument("--cases", type=int, default=fuzzing.CASES)
     add("generate", _generate, "write the documents that are made from the code").add_argument(
         "--check", action="store_true"
@@ -156,7 +157,11 @@ def _demo(directory: Path, _: argparse.Namespace) -> None:
 
 
 def _test(directory: Path, arguments: argparse.Namespace) -> None:
-    sys.exit(testing.run(ROOT / ".local" / "test", arguments.pytest))
+    sys.exit(testing.run(ROOT / ".local" / "test", testing.every_test, arguments.pytest))
+
+
+def _chaos(directory: Path, arguments: argparse.Namespace) -> None:
+    sys.exit(testing.run(ROOT / ".local" / "test", testing.chaos, arguments.pytest))
 
 
 def _fuzz(directory: Path, arguments: argparse.Namespace) -> None:

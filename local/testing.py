@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,9 @@ VARIABLES = {
     "LOGIN_FAILURES_OF_AN_ADDRESS": "1000000",
     "RECOVERY_REQUESTS_PER_HOUR": "1000000",
 }
+
+
+Suite = tuple[str, dict[str, str], list[str]]  # folder, environment, arguments for pytest
 
 
 @dataclass
@@ -56,8 +60,8 @@ def addresses(layout: Layout) -> dict[str, str]:
     }
 
 
-def run(directory: Path, pytest_arguments: list[str]) -> int:
-    """Runs all tests and returns the exit status; prints `N passed, N failed` last."""
+def run(directory: Path, suites: Callable[[Layout], list[Suite]], pytest_arguments: list[str]) -> int:
+    """Runs suites on a stack of their own and returns the exit status; prints `N passed, N failed` last."""
     started = time.monotonic()
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / "lock").open("w") as lock:
@@ -69,7 +73,7 @@ def run(directory: Path, pytest_arguments: list[str]) -> int:
         print("Starting a stack for the tests, on free ports below .local/test/", flush=True)
         try:
             layout = stack.up(directory, free_ports=True, variables=VARIABLES)
-            counts, broken = _run_all(layout, pytest_arguments)
+            counts, broken = _run_all(layout, suites(layout), pytest_arguments)
         finally:
             stack.down(directory)
     if counts.failed or broken:
@@ -81,21 +85,35 @@ def run(directory: Path, pytest_arguments: list[str]) -> int:
     return 1 if counts.failed or broken or not counts.passed else 0
 
 
-def _run_all(layout: Layout, pytest_arguments: list[str]) -> tuple[Counts, bool]:
-    counts, broken = Counts(), False
+def every_test(layout: Layout) -> list[Suite]:
+    """What `make test` runs."""
     # A service's own tests make a database of their own, which only the owner may.
     own = {
         service: programs.service_environment(layout, service) | {"DATABASE_URL": layout.database_owner_url(service)}
         for service in SERVICES
     }
     chassis = own["users"] | {"DJANGO_SETTINGS_MODULE": "chassis.tests.settings", "PYTHONPATH": str(ROOT)}
-    suites = [("chassis/tests", chassis), *((f"{service}/tests", own[service]) for service in SERVICES)]
-    suites += [("tests", addresses(layout) | {"PYTHONPATH": str(ROOT)})]
-    for folder, variables in suites:
+    services = [(f"{service}/tests", own[service], []) for service in SERVICES]
+    return [("chassis/tests", chassis, []), *services, ("tests", _outside(layout), ["--ignore=tests/chaos"])]
+
+
+def chaos(layout: Layout) -> list[Suite]:
+    """What `make chaos` runs."""
+    return [("tests/chaos", _outside(layout), ["-s"])]
+
+
+def _outside(layout: Layout) -> dict[str, str]:
+    return addresses(layout) | {"PYTHONPATH": str(ROOT)}
+
+
+def _run_all(layout: Layout, suites: list[Suite], pytest_arguments: list[str]) -> tuple[Counts, bool]:
+    counts, broken = Counts(), False
+    for folder, variables, arguments in suites:
         print(f"\n{folder}", flush=True)
         report = layout.directory / f"{folder.replace('/', '-')}.xml"
-        command = [sys.executable, "-m", "pytest", folder, "--quiet", f"--junitxml={report}", *pytest_arguments]
-        if folder == "tests":
+        command = [sys.executable, "-m", "pytest", folder, "--quiet", f"--junitxml={report}"]
+        command += [*arguments, *pytest_arguments]
+        if folder.startswith("tests"):
             command += ["-p", "no:django"]
         status = subprocess.run(command, cwd=ROOT, env=os.environ | variables).returncode
         broken = broken or status not in (0, NO_TESTS)

@@ -1,0 +1,152 @@
+"""A stack that is hurt on purpose: its processes killed, several workers, and hundreds of logins under way."""
+
+import os
+import secrets
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+import requests
+
+from local import programs
+from local import stack as local_stack
+from local.programs import Layout
+from local.supervisor import Supervisor
+from tests.conftest import Stack, eventually, stack, stopped
+
+__all__ = ["stack", "stopped"]
+
+DRAIN_SECONDS = 240.0
+
+
+class Chaos:
+    """What the tests do to the stack, and what they count afterwards."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        layout = local_stack.running(Path(stack.directory))
+        assert layout is not None
+        self.layout: Layout = layout
+        self.users = [stack.sign_up()["email"] for _ in range(20)]
+
+    def query(self, service: str, statement: str, *values: Any) -> Any:
+        """The first column of the first row, from a service's database."""
+        with (
+            psycopg2.connect(os.environ[f"{service.upper()}_DATABASE_URL"]) as connection,
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(statement, values)
+            return cursor.fetchone()[0]
+
+    def told(self, event_ids: list[str]) -> int:
+        """How many of these events were told by mail."""
+        statement = (
+            "SELECT count(*) FROM deliveries_delivery"
+            " WHERE event_id = ANY(%s::uuid[]) AND medium = 'email' AND status = 'sent'"
+        )
+        return int(self.query("notification", statement, event_ids))
+
+    def kill(self, program: str) -> None:
+        """`kill -9` of a program and all that it has started; the process manager starts it again."""
+        [pid] = [process["pid"] for process in Supervisor(self.layout).processes() if process["name"] == program]
+        for victim in [*_descendants(pid), pid]:
+            _kill(victim)
+
+    @contextmanager
+    def workers(self, delays: list[float]) -> Iterator[list[Path]]:
+        """Email workers beside none of the stack's own, one for each delay in sending; yields their logs."""
+        self.stack.stop("notification-email-worker")
+        running, logs = [], []
+        try:
+            for number, delay in enumerate(delays):
+                name = f"chaos-{secrets.token_hex(3)}-{number}"
+                variables = {"NOTIFICATION_MEDIUM": "email", "SEND_DELAY_SECONDS": str(delay)}
+                program = programs.worker(self.layout, "notification", name, variables)
+                logs.append(Path(self.stack.directory) / "logs" / f"{name}.log")
+                with logs[-1].open("w") as log:
+                    environment = os.environ | program.environment
+                    running.append(
+                        subprocess.Popen(
+                            program.command,
+                            cwd=program.directory,
+                            env=environment,
+                            stdout=log,
+                            stderr=subprocess.STDOUT,
+                        )
+                    )
+            for log in logs:
+                eventually(lambda log=log: " ready." in log.read_text(), seconds=60)
+            yield logs
+        finally:
+            for process in running:
+                process.terminate()
+            for process in running:
+                process.wait(timeout=60)
+            self.stack.start("notification-email-worker")
+
+    @contextmanager
+    def logins(self, count: int) -> Iterator[list[Future[int]]]:
+        """`count` logins in the background, four at a time; all are over when the block has ended."""
+        with ThreadPoolExecutor(4) as pool:
+            yield [pool.submit(self._log_in, number) for number in range(count)]
+
+    def _log_in(self, number: int) -> int:
+        try:
+            return self.stack.log_in(self.users[number % len(self.users)]).status_code
+        except requests.RequestException:
+            return 0
+
+    def mails_by_message_id(self) -> Counter[str]:
+        """How often each mail has come."""
+        answer = requests.get(f"{self.stack.mail}/api/v1/messages", {"limit": 100_000}, timeout=120).json()
+        return Counter(mail["MessageID"] for mail in answer["messages"])
+
+
+def _descendants(pid: int) -> list[int]:
+    children = [int(child) for child in _read(f"/proc/{pid}/task/{pid}/children").split()]
+    return [each for child in children for each in (*_descendants(child), child)]
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text()
+    except OSError:
+        return ""
+
+
+def _kill(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture(scope="session")
+def chaos(stack: Stack) -> Chaos:
+    """The stack of `make chaos`."""
+    return Chaos(stack)
+
+
+@pytest.fixture
+def delivered(chaos: Chaos) -> Callable[[], tuple[int, int]]:
+    """Login events recorded since the test began, and those of them that were told by mail; waits until all are."""
+    before = chaos.query("auth", "SELECT coalesce(max(id), 0) FROM outbox_outboxmessage")
+    events = "FROM outbox_outboxmessage WHERE id > %s AND exchange = 'user_login_event'"
+
+    def count() -> tuple[int, int]:
+        ids = chaos.query("auth", f"SELECT coalesce(array_agg(body->>'id'), '{{}}') {events}", before)
+        return len(ids), chaos.told(ids)
+
+    def wait() -> tuple[int, int]:
+        deadline = time.monotonic() + DRAIN_SECONDS
+        while (counted := count())[0] != counted[1] and time.monotonic() < deadline:
+            time.sleep(1)
+        return counted
+
+    return wait

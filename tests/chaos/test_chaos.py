@@ -1,0 +1,120 @@
+"""Whatever is killed, every accepted login is told, and told once. Run by `make chaos`."""
+
+import re
+import time
+import uuid
+
+import pytest
+from kombu import Connection
+
+from tests.conftest import eventually
+from tests.test_messages import a_login_event, publish
+
+EVENTS = 1000
+LOGINS = 1000
+
+
+def handled(log, published):
+    """How many of the published events a worker has told, by its log."""
+    ids = {event["id"] for event in published}
+    return len(ids.intersection(re.findall(r"delivery finished.*event_id=(\S+)", log.read_text())))
+
+
+@pytest.fixture
+def events(stack):
+    """Publishes login events of users that nobody else is told of, and says when the queue is empty."""
+    run = uuid.uuid4().hex[:8]
+    with Connection(stack.broker_url) as connection:
+        channel = connection.channel()
+
+        def publish_all(count):
+            published = []
+            for number in range(count):
+                event = a_login_event()
+                event["data"]["email"] = f"{run}.{number}@example.org"
+                publish(channel, event)
+                published.append(event)
+            return published
+
+        yield publish_all
+
+
+def wait_for(chaos, published):
+    ids = [event["id"] for event in published]
+    eventually(lambda: chaos.told(ids) == len(ids), seconds=240)
+
+
+def test_four_workers_share_the_events_evenly_and_send_each_once(chaos, events):
+    with chaos.workers([0.02] * 4) as logs:
+        published = events(EVENTS)
+        wait_for(chaos, published)
+        eventually(lambda: sum(handled(log, published) for log in logs) == EVENTS)
+        shares = [handled(log, published) for log in logs]
+
+    mails = chaos.mails_by_message_id()
+    sent = [mails[f"{uuid.UUID(event['id']).hex}.email@tessera.invalid"] for event in published]
+    print(f"\n{EVENTS} events, shares of 4 workers: {shares}, sent more than once: {sum(count > 1 for count in sent)}")
+    assert sent == [1] * EVENTS
+    assert all(0.85 * EVENTS / 4 <= share <= 1.15 * EVENTS / 4 for share in shares)
+
+
+def test_a_slow_worker_leaves_its_share_to_the_others(chaos, events):
+    with chaos.workers([0.02, 0.02, 0.02, 0.5]) as logs:
+        published = events(EVENTS // 2)
+        wait_for(chaos, published)
+        *fast, slow = [handled(log, published) for log in logs]
+
+    print(f"\n{EVENTS // 2} events, shares: {fast} and the slow one {slow}")
+    assert slow < 0.1 * EVENTS / 2
+    assert max(fast) < 1.3 * min(fast)
+
+
+@pytest.mark.parametrize(
+    "victims",
+    [
+        ["notification-email-worker"],
+        ["auth-outbox-relay"],
+        ["rabbitmq"],
+        ["notification-db"],
+        ["auth-db"],
+        ["notification-email-worker", "auth-outbox-relay", "rabbitmq", "notification-db"],
+    ],
+    ids="+".join,
+)
+def test_whatever_is_killed_every_login_is_told_once(chaos, delivered, victims):
+    before = chaos.mails_by_message_id()
+    with chaos.logins(LOGINS) as logins:
+        for part in (LOGINS / 5, 2 * LOGINS / 5, 3 * LOGINS / 5):
+            eventually(lambda part=part: sum(login.done() for login in logins) > part, seconds=120)
+            for victim in victims:
+                chaos.kill(victim)
+    accepted = sum(login.result() == 200 for login in logins)
+
+    recorded, told = delivered()
+
+    mails = chaos.mails_by_message_id() - before
+    repeated = {name: count for name, count in mails.items() if count > 1}
+    print(f"\nkilled {victims}: {accepted} of {LOGINS} logins accepted, {told} told, {len(repeated)} mails repeated")
+    assert recorded >= accepted
+    assert told == recorded
+    # The one window that no consumer can close: killed between the server's answer and the record of it.
+    assert len(repeated) <= 3 * len(victims)
+    if victims == ["auth-outbox-relay"]:
+        assert not repeated
+    if "auth-db" not in victims:
+        assert accepted == LOGINS
+
+
+def test_a_minute_without_the_broker_fails_no_login(chaos, delivered, stopped):
+    stopped("rabbitmq")
+    ends, statuses = time.monotonic() + 60, []
+    while time.monotonic() < ends:
+        with chaos.logins(50) as logins:
+            pass
+        statuses += [login.result() for login in logins]
+
+    chaos.stack.start("rabbitmq")
+    recorded, told = delivered()
+
+    print(f"\n{len(statuses)} logins while RabbitMQ was stopped: {statuses.count(200)} accepted, {told} told")
+    assert statuses.count(200) == len(statuses) == recorded == told
