@@ -3,10 +3,13 @@
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpResponse
 from django.urls import URLPattern, path
+from django.utils.module_loading import import_string
 from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from rest_framework import serializers
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import TemplateHTMLRenderer
@@ -89,12 +92,23 @@ class SwaggerUI(SpectacularSwaggerView):
     renderer_classes = [TemplateHTMLRenderer]
 
 
+class Metrics(OpenToAll):
+    @extend_schema(exclude=True)
+    def get(self, request: Request) -> HttpResponse:
+        """What settings.COLLECTORS say, for Prometheus; the gateway does not pass it on."""
+        registry = CollectorRegistry()
+        for collector in settings.COLLECTORS:
+            registry.register(import_string(collector)())
+        return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
 def shared_routes() -> list[URLPattern]:
     """The URL patterns to put below the service's prefix."""
     hidden = extend_schema(exclude=True)
     return [
         path("healthcheck", Healthcheck.as_view(), name="healthcheck"),
         path("ready", Ready.as_view(), name="ready"),
+        path("metrics", Metrics.as_view(), name="metrics"),
         path("openapi.json", hidden(OpenAPIJSON).as_view(), name="openapi-json"),
         path("openapi.yaml", hidden(OpenAPIYAML).as_view(), name="openapi-yaml"),
         path("docs", SwaggerUI.as_view(url=f"/{settings.SERVICE}/openapi.json"), name="docs"),

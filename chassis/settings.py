@@ -205,6 +205,7 @@ def shared_settings(environment: Environment, *, import_root: str, applications:
         ),
         # What the relays call now and then, with the time as `at`, to forget what is no longer needed.
         "PRUNERS": ["chassis.outbox.services.prune"],
+        "COLLECTORS": ["chassis.outbox.metrics.OutboxCollector"],  # of what Prometheus reads at /metrics
         "DEBUG": False,
         # No response is built from the Host header (links are relative), and probes call by address.
         "ALLOWED_HOSTS": ["*"],

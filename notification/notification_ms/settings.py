@@ -47,6 +47,7 @@ SESSION_URL = environment.text(
 NOTIFICATION_RETENTION_DAYS = environment.integer(
     "NOTIFICATION_RETENTION_DAYS", "how long the delivery log is kept", default=365, minimum=1
 )
+COLLECTORS = ["notification_ms.deliveries.metrics.DeliveryCollector"]
 PRUNERS = ["notification_ms.deliveries.services.prune"]
 QUEUE_TYPE = environment.choice(
     "QUEUE_TYPE", "quorum where the broker has three nodes", choices=["classic", "quorum"], default="classic"

@@ -109,3 +109,14 @@ def test_previews_are_for_admins_and_for_what_there_is(caller):
     admin = caller(user_id=1, admin=True)
     assert admin.get("/notification-ms/previews/unheard_of_event").status_code == 404
     assert admin.get(path, {"locale": "xx"}).status_code == 400
+
+
+def test_metrics_count_deliveries_by_medium_and_status(client):
+    a_delivery()
+    a_delivery(status="failed", sent_at=None)
+    a_delivery()
+
+    text = client.get("/notification-ms/metrics").content.decode()
+
+    assert 'deliveries_last_hour{medium="email",status="sent"} 2.0' in text
+    assert 'deliveries_last_hour{medium="email",status="failed"} 1.0' in text

@@ -1,12 +1,15 @@
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.utils import timezone
 
+from chassis.outbox.models import OutboxMessage
 from users.tests.builders import PASSWORD, a_user
 from users_ms.accounts.models import User
 
@@ -128,3 +131,21 @@ def test_create_admin_refuses_what_it_cannot_use(monkeypatch, email):
         call_command("create_admin", "--email", email)
 
     assert not User.objects.exists()
+
+
+@pytest.mark.django_db
+def test_metrics_tell_how_far_the_relay_is_behind(client):
+    def lag():
+        lines = client.get("/users-ms/metrics").content.decode().splitlines()
+        values = dict(line.split() for line in lines if not line.startswith("#"))
+        return float(values["outbox_unpublished_events"]), float(values["outbox_lag_seconds"])
+
+    assert lag() == (0, 0)
+    a_user()
+    OutboxMessage.objects.update(created_at=timezone.now() - timedelta(seconds=90))
+
+    waiting, seconds = lag()
+    assert waiting == 1
+    assert seconds >= 89
+    OutboxMessage.objects.update(published_at=timezone.now())
+    assert lag() == (0, 0)
