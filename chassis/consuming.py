@@ -23,6 +23,12 @@ from chassis import messages
 HEARTBEAT_INTERVAL_SECONDS = 5
 HOUSEKEEPING_INTERVAL_SECONDS = 3600
 logger = logging.getLogger(__name__)
+DELIVERY_LIMIT = 20  # of quorum queues: a message that kills its worker each time is given to the dead letters
+# A quorum queue lets go of a dead-lettered message when the target has confirmed it, which needs this overflow.
+_KINDS = {
+    "classic": {"x-queue-type": "classic"},
+    "quorum": {"x-queue-type": "quorum", "x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish"},
+}
 RETRY_SECONDS = [2**power for power in range(10)]  # 1 s to 512 s
 
 
@@ -38,21 +44,21 @@ class EventQueue(Queue):
             name,
             Exchange(event_type, type="fanout", durable=True),
             durable=True,
-            queue_arguments={
-                "x-queue-type": queue_type,
-                "x-dead-letter-exchange": "",
-                "x-dead-letter-routing-key": dead_letter_queue(name),
-            },
+            queue_arguments=_KINDS[queue_type]
+            | {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": dead_letter_queue(name)}
+            | ({"x-delivery-limit": DELIVERY_LIMIT} if queue_type == "quorum" else {}),
         )
 
     def declare(self, nowait: bool = False, channel: Any = None) -> str:
         """Declares the dead-letter queue, the retry queues, the exchange and then the queue itself."""
         channel = channel or self.channel
-        kind = {"x-queue-type": self.queue_arguments["x-queue-type"]}
-        channel.queue_declare(dead_letter_queue(self.name), durable=True, auto_delete=False, arguments=kind)
+        queue_type = self.queue_arguments["x-queue-type"]
+        # To look at a dead letter counts as a delivery.
+        dead = {"x-queue-type": queue_type} | ({"x-delivery-limit": 1_000_000} if queue_type == "quorum" else {})
+        channel.queue_declare(dead_letter_queue(self.name), durable=True, auto_delete=False, arguments=dead)
         for seconds in RETRY_SECONDS:
             name = _retry_queue(seconds)
-            arguments = kind | {"x-dead-letter-exchange": ""}  # to the queue that the routing key names
+            arguments = _KINDS[queue_type] | {"x-dead-letter-exchange": ""}  # to the queue that the routing key names
             channel.exchange_declare(name, "fanout", durable=True, auto_delete=False)
             channel.queue_declare(name, durable=True, auto_delete=False, arguments=arguments)
             channel.queue_bind(name, name)

@@ -287,3 +287,15 @@ def test_old_deliveries_are_forgotten(settings):
     services.prune(at=timezone.now())
 
     assert list(Delivery.objects.all()) == [fresh]
+
+
+def test_a_message_that_kills_its_worker_each_time_is_given_up(mail_server, settings):
+    settings.DELIVERY_ATTEMPTS = 3
+    event = login_event()
+    a_delivery(event_id=event.id, status="pending", attempts=3, sent_at=None)  # three workers have died of it
+
+    with pytest.raises(PermanentFailure, match="given up after 3 attempts"):
+        services.notify(event=event, medium=Email())
+
+    assert Delivery.objects.get().status == "failed"
+    assert mail_server.mails == []

@@ -38,6 +38,9 @@ def notify(*, event: CloudEvent, medium: Medium) -> Delivery:
         delivery.finish(status=Delivery.Status.SKIPPED, error=reason)
         return delivery
     delivery.count_attempt()
+    if delivery.attempts > settings.DELIVERY_ATTEMPTS:  # those before ended with the worker that made them
+        delivery.finish(status=Delivery.Status.FAILED, error="every attempt ended without an answer")
+        raise PermanentFailure(f"given up after {delivery.attempts - 1} attempts without an answer")
     try:
         medium.send(notice, recipient=recipient, message_id=delivery.message_id)
     except PermanentFailure as failure:

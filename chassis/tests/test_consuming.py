@@ -1,0 +1,104 @@
+"""The queues of a consumer, of both types, on a real broker."""
+
+import time
+import uuid
+
+import pytest
+from django.conf import settings
+from kombu import Connection
+
+from chassis import consuming, dead_letters, events
+
+
+@pytest.fixture(params=["classic", "quorum"])
+def queue(request, monkeypatch):
+    """A queue of this test's own, declared as a consumer declares it; the retry queues too are its own."""
+    run = uuid.uuid4().hex[:8]
+    monkeypatch.setattr(consuming, "_retry_queue", lambda seconds: f"test-{run}-retry.{seconds}s")
+    name = f"test-{run}"
+    declared = consuming.EventQueue.named(name, event_type=f"{name}_event", queue_type=request.param)
+    with Connection(settings.BROKER_URL) as connection:
+        channel = connection.channel()
+        bound = declared(channel)
+        bound.declare()
+        yield bound
+        for left in (name, f"{name}.dead", *(consuming._retry_queue(seconds) for seconds in consuming.RETRY_SECONDS)):
+            channel.queue_delete(left)
+        for seconds in consuming.RETRY_SECONDS:
+            channel.exchange_delete(consuming._retry_queue(seconds))
+        channel.exchange_delete(f"{name}_event")
+
+
+def an_event():
+    return {"id": str(events.uuid7()), "type": "test_event", "source": "/tests", "number": 1}
+
+
+def next_message(queue, seconds=15):
+    """The next message; fails when none comes."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if message := queue.get():
+            return message
+        time.sleep(0.05)
+    raise AssertionError(f"no message within {seconds} s")
+
+
+def retry(queue, event, seconds):
+    application = consuming.consumer_application(
+        "test", broker_url=settings.BROKER_URL, queues=[queue], heartbeat_file="/dev/null"
+    )
+    try:
+        consuming.retry_later(application, queue=queue.name, event=event, seconds=seconds)
+    finally:
+        application.close()
+
+
+def test_a_retry_returns_to_its_own_queue_after_its_time(queue):
+    event = an_event()
+    started = time.monotonic()
+
+    retry(queue, event, 0.6)
+
+    message = next_message(queue)
+    message.ack()
+    assert time.monotonic() - started >= 0.6
+    assert message.payload[1]["event"] == event
+
+
+def test_a_long_wait_does_not_hold_up_a_short_one(queue):
+    long, short = an_event(), an_event()
+
+    retry(queue, long, 200)
+    retry(queue, short, 1)
+
+    message = next_message(queue)
+    message.ack()
+    assert message.payload[1]["event"] == short
+
+
+def test_what_is_rejected_is_looked_at_often_and_sent_again_once(queue):
+    event = an_event()
+    retry(queue, event, 0.1)
+    next_message(queue).reject()
+    address = {"broker_url": settings.BROKER_URL, "queue": queue.name}
+
+    def peek():
+        return dead_letters.peek(**address, limit=10)
+
+    deadline = time.monotonic() + 15
+    while not peek() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    for _ in range(25):  # more than a quorum queue of RabbitMQ 4 would allow unasked
+        [letter] = peek()
+    assert (letter.event, letter.task) == (event, "test_event")
+    assert dead_letters.redeliver(**address, ids={"another"}, limit=10) == 0
+    assert dead_letters.redeliver(**address, ids={letter.id}, limit=10) == 1
+
+    message = next_message(queue)
+    message.ack()
+    assert message.payload[1]["event"] == event
+    assert peek() == []
+
+
+def test_dead_letters_of_a_queue_that_nobody_has_declared_are_none():
+    assert dead_letters.peek(broker_url=settings.BROKER_URL, queue=f"test-{uuid.uuid4().hex}", limit=10) == []
