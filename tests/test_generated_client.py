@@ -142,7 +142,8 @@ def test_a_whole_account_life(stack, clients):
     eventually(lambda: told() == everything)
 
     # And the end.
-    assert auth.call("sessions", "logout", token=access_token).status_code == 204
+    ended = auth.call("sessions", "logout", token=access_token)
+    assert ended.status_code == 204, ended.content
     access_token = log_in(PASSWORD).access_token
     assert users.call("users", "delete_user", user_id, token=access_token).status_code == 204
     gone = log_in(PASSWORD)

@@ -8,12 +8,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import jwt
 import pytest
 from django.test import Client
 
 from auth.tests.builders import bearer, credentials, login, password_hash
-from auth_ms.sign_in import issuing, keys
 from chassis.tests.contract import events_follow_the_contract
 
 __all__ = ["events_follow_the_contract"]
@@ -31,7 +29,6 @@ class UsersService:
         self.delay_seconds = 0.0
         self.status = 200
         self.closes_connections = False
-        self.refuses_kid = ""
         self.tokens: list[str] = []
         service = self
 
@@ -73,8 +70,6 @@ class UsersService:
                 service.tokens.append(self.headers["Authorization"].removeprefix("Bearer "))
                 time.sleep(service.delay_seconds)
                 status = status if service.status == 200 else service.status
-                if jwt.get_unverified_header(service.tokens[-1])["kid"] == service.refuses_kid:
-                    status = 401
                 body = b"" if value is None else json.dumps(value).encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
@@ -118,15 +113,6 @@ def users_service(settings: Any) -> Iterator[UsersService]:
     settings.USERS_URL = service.url
     yield service
     service.close()
-
-
-@pytest.fixture(autouse=True)
-def keys_of_this_test() -> Iterator[None]:
-    """Each test rolls its database back, and with it the signing key that the process would remember."""
-    keys.forget_cached_keys()
-    issuing._service_tokens.clear()
-    yield
-    keys.forget_cached_keys()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 
 from auth.tests.builders import bearer
-from auth_ms.sign_in import issuing, keys
+from auth_ms.sign_in import keys
 from auth_ms.sign_in.models import AuditEvent, SigningKey
 
 pytestmark = pytest.mark.django_db
@@ -26,7 +26,6 @@ def kid_of(pair):
 def let_the_new_key_sign():
     """As if the two minutes had passed."""
     SigningKey.objects.filter(signs_from__gt=timezone.now()).update(signs_from=timezone.now())
-    keys.forget_cached_keys()
 
 
 def test_a_new_key_is_published_before_it_signs(client, sign_in, capsys):
@@ -53,19 +52,7 @@ def test_old_tokens_stay_good_and_their_key_stays_published_until_they_expire(cl
     keys.prune(at=timezone.now() + signed_for - timedelta(seconds=5))
     assert SigningKey.objects.count() == 2
     keys.prune(at=timezone.now() + signed_for + timedelta(seconds=5))
-    keys.forget_cached_keys()
     assert kid_of(before) not in published(client)
-
-
-def test_a_process_that_does_not_know_a_key_yet_looks_again(client, sign_in):
-    sign_in()
-    ring = keys.key_ring()
-    call_command("rotate_signing_key")
-    let_the_new_key_sign()
-    token = issuing.person_token(user_id=7, session_id=1, scope="", authenticated_at=timezone.now(), at=timezone.now())
-    keys._ring = keys.KeyRing(keys=ring.keys, loaded_at=ring.loaded_at - 10)  # another process, ten seconds behind
-
-    assert keys.OwnKeys().key(jwt.get_unverified_header(token)["kid"])
 
 
 def test_compromised_keys_are_gone_at_once(client, sign_in):
@@ -88,14 +75,3 @@ def test_one_rotation_at_a_time(client, sign_in):
 
     assert SigningKey.objects.count() == 2
     assert AuditEvent.objects.filter(event="signing_key_rotated").count() == 1
-
-
-def test_another_process_that_lost_its_key_signs_with_the_new_one(client, ada, sign_in, users_service):
-    sign_in()
-    ring = keys.key_ring()
-    call_command("rotate_signing_key", "--compromised")
-    keys._ring = keys.KeyRing(keys=ring.keys, loaded_at=ring.loaded_at - 10)  # another process, ten seconds behind
-    good = jwt.PyJWKSet.from_dict(keys.jwks()).keys[0].key_id
-    users_service.refuses_kid = good
-
-    assert "access_token" in sign_in()

@@ -1,9 +1,8 @@
 """The keys that sign tokens: made when first needed, stored encrypted, published as JWKS (RFC 7517)."""
 
+import functools
 import hashlib
 import itertools
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,9 +21,7 @@ from auth_ms.sign_in.models import SigningKey
 from chassis import sealing, tokens
 from chassis.errors import Problem
 
-CACHE_SECONDS = 30
-MINIMUM_INTERVAL_SECONDS = 2
-# A new key is published for so long before it signs: what this process and the readers of the JWKS may cache, and some.
+# A new key is published for so long before it signs: what the readers of the JWKS may cache, and some.
 PUBLISHED_BEFORE_USE = timedelta(seconds=120)
 _ADVISORY_LOCK = 0x7E55E7A
 
@@ -45,10 +42,9 @@ def _signs_from(key: Key) -> datetime:
 
 @dataclass(frozen=True, kw_only=True)
 class KeyRing:
-    """What this process knows of the signing keys, the oldest first."""
+    """The signing keys, the oldest first."""
 
     keys: list[Key]
-    loaded_at: float
 
     def current(self, at: datetime) -> Key:
         """The key that signs: the newest that may, or the first, when it was made a moment after `at`."""
@@ -68,33 +64,17 @@ class RotationUnderWay(Problem):
     detail = "A new key is published already and will sign soon."
 
 
-_lock = threading.Lock()
-_ring: KeyRing | None = None
-
-
-def key_ring(*, maximum_age_seconds: float = CACHE_SECONDS) -> KeyRing:
-    """The keys, at most half a minute old, so that a rotation reaches every process without a restart."""
-    global _ring
-    ring = _ring
-    if ring is None or time.monotonic() - ring.loaded_at > maximum_age_seconds:
-        with _lock:
-            if _ring is ring:
-                _ring = _load()
-            ring = _ring
-    assert ring is not None  # noqa: S101 - for the type checker: it was loaded above
-    return ring
-
-
-def look_again() -> bool:
-    """Reads the keys from the database again, unless that was just done. True when another key signs than before."""
-    before, at = key_ring(), timezone.now()
-    return before.current(at).kid != key_ring(maximum_age_seconds=MINIMUM_INTERVAL_SECONDS).current(at).kid
-
-
-def forget_cached_keys() -> None:
-    """The next use reads the keys from the database again."""
-    global _ring
-    _ring = None
+def key_ring() -> KeyRing:
+    """The keys as they are now: asked for each time, so that no process signs with a key that another has dropped."""
+    at = timezone.now()
+    stored = _all()
+    if not any(key.signs_from <= at for key in stored):
+        with _one_at_a_time():
+            if not SigningKey.objects.filter(signs_from__lte=at).exists():
+                _create(signs_from=at)
+        stored = _all()
+    retired = _retired(stored, at=at)
+    return KeyRing(keys=[_open(key) for key in stored if key.kid not in retired])
 
 
 def rotate(*, at: datetime, old_are_compromised: bool = False) -> SigningKey:
@@ -115,7 +95,6 @@ def rotate(*, at: datetime, old_are_compromised: bool = False) -> SigningKey:
         audit.record(
             audit.Event.SIGNING_KEY_ROTATED, client=None, at=at, kid=key.kid, old_are_compromised=old_are_compromised
         )
-    forget_cached_keys()
     return key
 
 
@@ -132,18 +111,6 @@ def _retired(keys: list[SigningKey], *, at: datetime) -> list[str]:
 
 def _all() -> list[SigningKey]:
     return list(SigningKey.objects.order_by("signs_from", "kid"))
-
-
-def _load() -> KeyRing:
-    at = timezone.now()
-    stored = _all()
-    if not any(key.signs_from <= at for key in stored):
-        with _one_at_a_time():
-            if not SigningKey.objects.filter(signs_from__lte=at).exists():
-                _create(signs_from=at)
-        stored = _all()
-    retired = _retired(stored, at=at)
-    return KeyRing(keys=[_open(key) for key in stored if key.kid not in retired], loaded_at=time.monotonic())
 
 
 @contextmanager
@@ -171,22 +138,21 @@ def _create(*, signs_from: datetime) -> SigningKey:
 
 
 def _open(key: SigningKey) -> Key:
+    private_key, public_key = _pair(key.kid, bytes(key.private_key_encrypted))
+    return Key(kid=key.kid, private_key=private_key, public_key=public_key, signs_from=key.signs_from)
+
+
+@functools.lru_cache(maxsize=8)
+def _pair(kid: str, private_key_encrypted: bytes) -> tuple[ec.EllipticCurvePrivateKey, jwt.PyJWK]:
     private = sealing.unseal(
-        bytes(key.private_key_encrypted),
-        secret=settings.SIGNING_KEY_ENCRYPTION_KEY,
-        called="SIGNING_KEY_ENCRYPTION_KEY",
+        private_key_encrypted, secret=settings.SIGNING_KEY_ENCRYPTION_KEY, called="SIGNING_KEY_ENCRYPTION_KEY"
     )
     private_key = serialization.load_der_private_key(private, password=None)
     if not isinstance(private_key, ec.EllipticCurvePrivateKey):
         raise ImproperlyConfigured("A signing key in auth-db is no elliptic curve key.")
     algorithm = jwt.get_algorithm_by_name(tokens.ALGORITHM)
     members = algorithm.to_jwk(private_key.public_key(), as_dict=True)
-    return Key(
-        kid=key.kid,
-        private_key=private_key,
-        public_key=jwt.PyJWK(members | {"kid": key.kid, "use": "sig", "alg": tokens.ALGORITHM}),
-        signs_from=key.signs_from,
-    )
+    return private_key, jwt.PyJWK(members | {"kid": kid, "use": "sig", "alg": tokens.ALGORITHM})
 
 
 def jwks() -> dict[str, list[dict[str, str]]]:
@@ -198,8 +164,5 @@ class OwnKeys:
     """The key source of auth-ms itself: its own database instead of its own HTTP route."""
 
     def key(self, kid: str) -> jwt.PyJWK:
-        """The key called `kid`; one that is not known may be new. Raises UnknownKey."""
-        try:
-            return key_ring().published(kid)
-        except tokens.UnknownKey:
-            return key_ring(maximum_age_seconds=MINIMUM_INTERVAL_SECONDS).published(kid)
+        """The key called `kid`. Raises UnknownKey."""
+        return key_ring().published(kid)

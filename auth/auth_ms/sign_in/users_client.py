@@ -7,7 +7,7 @@ import requests
 from django.conf import settings
 from requests.adapters import HTTPAdapter
 
-from auth_ms.sign_in import issuing, keys
+from auth_ms.sign_in import issuing
 from chassis import logs
 from chassis.errors import InvalidInput, Problem, ServiceUnavailable
 from chassis.tokens import ADMIN_SCOPE
@@ -128,19 +128,15 @@ def _call(method: str, path: str, **options: Any) -> requests.Response:
     """The answer of users-ms; all of these calls may be repeated. Raises ServiceUnavailable.
 
     A kept-alive connection that users-ms has closed meanwhile shows as a ConnectionError before anything was answered;
-    then one new connection is tried. A timeout is not tried again, so that the caller has its answer in time. 401 may
-    mean that the keys were rotated behind this process's back.
+    then one new connection is tried. A timeout is not tried again, so that the caller has its answer in time.
     """
     try:
         try:
-            answer = _send(method, path, options)
+            return _send(method, path, options)
         except (requests.ConnectTimeout, requests.ReadTimeout):
             raise
         except requests.ConnectionError:
-            answer = _send(method, path, options)
-        if answer.status_code == 401 and keys.look_again():
-            answer = _send(method, path, options)
-        return answer
+            return _send(method, path, options)
     except requests.RequestException as error:
         raise _unavailable() from error
 
