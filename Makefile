@@ -3,7 +3,7 @@ PYTHON ?= python3
 local = .venv/bin/python -m local
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up down clean status logs demo admin manage test chaos fuzz lint format generate requirements
+.PHONY: help venv up down clean status logs demo admin manage test chaos brokers fuzz lint format generate requirements
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ test: venv ## run all tests on a stack of their own (ARGS="-k login" goes to pyt
 
 chaos: venv ## kill workers, relays, the broker and databases under 1,000 logins, and count what was told (ARGS="-k broker")
 	@$(local) chaos -- $(ARGS)
+
+brokers: venv ## run the tests of events on RabbitMQ 3.10, 4.0 and 4.3 of Debian, classic and quorum queues (as root; ARGS="-k order")
+	@$(local) brokers -- $(ARGS)
 
 fuzz: venv ## thousands of generated requests against every service, on a stack of its own (CASES=2000 each)
 	@$(local) fuzz --cases $(or $(CASES),2000)

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
-from local import compose, demo, fuzzing, generated, ports, stack, testing
+from local import brokers, compose, demo, fuzzing, generated, ports, stack, testing
 from local.bootstrap import ROOT
 from local.programs import SERVICES, Layout
 from local.supervisor import Supervisor
@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     add("demo", _demo, "a tour of the running stack")
     add("test", _test, "all tests, on a stack of their own").add_argument("pytest", nargs="*")
     add("chaos", _chaos, "kill things under load").add_argument("pytest", nargs="*")
+    add("brokers", _brokers, "the tests of events on other versions of RabbitMQ").add_argument("pytest", nargs="*")
     add("fuzz", _fuzz, "schemathesis against every service").add_argument("--cases", type=int, default=fuzzing.CASES)
     add("generate", _generate, "write the documents that are made from the code").add_argument(
         "--check", action="store_true"
@@ -162,6 +163,10 @@ def _test(directory: Path, arguments: argparse.Namespace) -> None:
 
 def _chaos(directory: Path, arguments: argparse.Namespace) -> None:
     sys.exit(testing.run(ROOT / ".local" / "test", testing.chaos, arguments.pytest))
+
+
+def _brokers(directory: Path, arguments: argparse.Namespace) -> None:
+    sys.exit(brokers.run(ROOT / ".local" / "brokers", arguments.pytest))
 
 
 def _fuzz(directory: Path, arguments: argparse.Namespace) -> None:

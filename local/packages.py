@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 POLICY = Path("/usr/sbin/policy-rc.d")
 RABBITMQ_BINARIES = Path("/usr/lib/rabbitmq/bin")
@@ -22,7 +23,9 @@ def postgresql_binaries() -> Path | None:
 
 
 def rabbitmq_server() -> Path | None:
-    """The start script, past the distribution's wrapper, which would change to another user."""
+    """The start script that RABBITMQ_SERVER names, or the distribution's, past its wrapper that changes the user."""
+    if chosen := os.environ.get("RABBITMQ_SERVER"):
+        return Path(chosen)
     script = RABBITMQ_BINARIES / "rabbitmq-server"
     found = str(script) if script.exists() else shutil.which("rabbitmq-server", path=_search_path())
     return Path(found) if found else None
@@ -39,24 +42,28 @@ def _search_path() -> str:
 
 
 def ensure() -> None:
-    """Returns when all three are there; installs what is missing as root. Exits with the exact command otherwise."""
-    found = {"postgresql": postgresql_binaries(), "rabbitmq-server": rabbitmq_server(), "caddy": caddy()}
+    """Returns when all three servers are there. Exits as `install` does."""
+    install({"postgresql": postgresql_binaries(), "rabbitmq-server": rabbitmq_server(), "caddy": caddy()})
+
+
+def install(found: dict[str, Any]) -> None:
+    """Installs the packages that were not `found`, as root. Exits with the exact command when that cannot be done."""
     missing = [package for package, path in found.items() if path is None]
     if not missing:
         return
-    install = ["apt-get", "-o", "DPkg::Lock::Timeout=300", "install", "-y", "--no-install-recommends", *missing]
+    command = ["apt-get", "-o", "DPkg::Lock::Timeout=300", "install", "-y", "--no-install-recommends", *missing]
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         sys.exit(
             f"Missing on this machine: {', '.join(missing)}. Install them as root, then run the same command again:\n"
-            f"  sudo apt-get update && sudo {' '.join(install)}"
+            f"  sudo apt-get update && sudo {' '.join(command)}"
         )
     print(f"Installing {', '.join(missing)} from the distribution (a minute or two) ...", flush=True)
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     with daemons_not_started():
-        for command in (["apt-get", "-o", "DPkg::Lock::Timeout=300", "update"], install):
-            done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        for step in (["apt-get", "-o", "DPkg::Lock::Timeout=300", "update"], command):
+            done = subprocess.run(step, env=environment, capture_output=True, text=True)
             if done.returncode:
-                sys.exit(f"{done.stdout[-2000:]}{done.stderr[-2000:]}\nThis failed: {' '.join(command)}")
+                sys.exit(f"{done.stdout[-2000:]}{done.stderr[-2000:]}\nThis failed: {' '.join(step)}")
 
 
 @contextmanager

@@ -121,7 +121,7 @@ def every_program(layout: Layout) -> list[Program]:
 
 def _configuration(layout: Layout) -> str:
     digest = hashlib.sha256()
-    for folder in ("chassis", "gateway", "local", *SERVICES):
+    for folder in ("broker", "chassis", "gateway", "local", *SERVICES):
         for file in sorted((ROOT / folder).rglob("*")):
             if file.is_file() and "__pycache__" not in file.parts and "tests" not in file.parts:
                 digest.update(file.read_bytes())
@@ -179,6 +179,7 @@ def _configure_broker(layout: Layout) -> None:
         f"default_pass = {layout.secrets['RABBITMQ_PASSWORD']}",
         "disk_free_limit.absolute = 50MB",
         "log.console.level = warning",
+        (ROOT / "broker" / "rabbitmq.conf").read_text(),
     ]
     file = home / "rabbitmq.conf"
     file.touch(mode=0o600)

@@ -60,7 +60,13 @@ def addresses(layout: Layout) -> dict[str, str]:
     }
 
 
-def run(directory: Path, suites: Callable[[Layout], list[Suite]], pytest_arguments: list[str]) -> int:
+def run(
+    directory: Path,
+    suites: Callable[[Layout], list[Suite]],
+    pytest_arguments: list[str],
+    *,
+    variables: dict[str, str] | None = None,
+) -> int:
     """Runs suites on a stack of their own and returns the exit status; prints `N passed, N failed` last."""
     started = time.monotonic()
     directory.mkdir(parents=True, exist_ok=True)
@@ -72,7 +78,7 @@ def run(directory: Path, suites: Callable[[Layout], list[Suite]], pytest_argumen
         stack.clean(directory, keep="lock")
         print("Starting a stack for the tests, on free ports below .local/test/", flush=True)
         try:
-            layout = stack.up(directory, free_ports=True, variables=VARIABLES)
+            layout = stack.up(directory, free_ports=True, variables=VARIABLES | (variables or {}))
             counts, broken = _run_all(layout, suites(layout), pytest_arguments)
         finally:
             stack.down(directory)
@@ -92,9 +98,19 @@ def every_test(layout: Layout) -> list[Suite]:
         service: programs.service_environment(layout, service) | {"DATABASE_URL": layout.database_owner_url(service)}
         for service in SERVICES
     }
-    chassis = own["users"] | {"DJANGO_SETTINGS_MODULE": "chassis.tests.settings", "PYTHONPATH": str(ROOT)}
     services = [(f"{service}/tests", own[service], []) for service in SERVICES]
-    return [("chassis/tests", chassis, []), *services, ("tests", _outside(layout), ["--ignore=tests/chaos"])]
+    chassis, outside = of_events(layout)
+    return [chassis, *services, outside]
+
+
+def of_events(layout: Layout) -> list[Suite]:
+    """What `make brokers` runs: all that meets the broker."""
+    chassis = programs.service_environment(layout, "users") | {
+        "DATABASE_URL": layout.database_owner_url("users"),
+        "DJANGO_SETTINGS_MODULE": "chassis.tests.settings",
+        "PYTHONPATH": str(ROOT),
+    }
+    return [("chassis/tests", chassis, []), ("tests", _outside(layout), ["--ignore=tests/chaos"])]
 
 
 def chaos(layout: Layout) -> list[Suite]:

@@ -1,0 +1,16 @@
+"""What the broker itself has to say about how it is used."""
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def said(stack):
+    return (Path(stack.directory) / "logs" / "rabbitmq.log").read_text()
+
+
+def test_nothing_that_is_used_is_deprecated(said):
+    """Transient queues that are not exclusive and a global prefetch count would be named here since RabbitMQ 3.13."""
+    assert "Starting broker" in said
+    assert [line for line in said.splitlines() if "deprecated" in line.lower()] == []
