@@ -4,28 +4,15 @@ import os
 import secrets
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 import requests
 
-T = TypeVar("T")
 PASSWORD = "correct horse battery"
-DEADLINE_SECONDS = 40.0
-
-
-def eventually(attempt: Callable[[], T], *, seconds: float = DEADLINE_SECONDS) -> T:
-    """The first result of `attempt` that is true; fails when there is none before the deadline."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if result := attempt():
-            return result
-        time.sleep(0.1)
-    raise AssertionError(f"did not happen within {seconds} s")
 
 
 @dataclass

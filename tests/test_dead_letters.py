@@ -4,7 +4,7 @@ import pytest
 import requests
 from kombu import Connection
 
-from tests.conftest import eventually
+from chassis.tests.waiting import eventually
 from tests.test_messages import a_login_event, publish
 
 QUEUE = "login_email_notification"

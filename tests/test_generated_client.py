@@ -11,7 +11,8 @@ import pyotp
 import pytest
 import requests
 
-from tests.conftest import PASSWORD, eventually
+from chassis.tests.waiting import eventually
+from tests.conftest import PASSWORD
 
 NEW = "a longer staple of horses"
 

@@ -2,7 +2,8 @@
 
 import requests
 
-from tests.conftest import PASSWORD, eventually
+from chassis.tests.waiting import eventually
+from tests.conftest import PASSWORD
 
 
 def bearer(answer):

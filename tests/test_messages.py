@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from kombu import Connection
 
-from tests.conftest import eventually
+from chassis.tests.waiting import eventually
 
 QUEUES = [
     "login_email_notification",

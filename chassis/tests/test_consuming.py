@@ -8,6 +8,7 @@ from django.conf import settings
 from kombu import Connection
 
 from chassis import consuming, dead_letters, events
+from chassis.tests.waiting import eventually
 
 
 @pytest.fixture(params=["classic", "quorum"])
@@ -85,9 +86,7 @@ def test_what_is_rejected_is_looked_at_often_and_sent_again_once(queue):
     def peek():
         return dead_letters.peek(**address, limit=10)
 
-    deadline = time.monotonic() + 15
-    while not peek() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    eventually(peek)
     for _ in range(25):  # more than a quorum queue of RabbitMQ 4 would allow unasked
         [letter] = peek()
     assert (letter.event, letter.task) == (event, "test_event")

@@ -1,12 +1,17 @@
 """Notices over a real SMTP connection."""
 
 import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
+import psycopg2
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from chassis.events import CloudEvent, InvalidEvent
+from chassis.tests.waiting import eventually
 from notification.tests.builders import a_delivery, account_event, login_event, new_user_event
 from notification_ms.deliveries import services
 from notification_ms.deliveries.failures import PermanentFailure, TransientFailure
@@ -46,6 +51,67 @@ def test_an_event_that_comes_twice_is_sent_once(mail_server):
 
     assert len(mail_server.mails) == 1
     assert Delivery.objects.count() == 1
+
+
+class SlowMail(Email):
+    """Says when a mail is on its way, and sends it when it is told to."""
+
+    def __init__(self):
+        super().__init__()
+        self.is_sending, self.may_send = threading.Event(), threading.Event()
+
+    def send(self, *arguments, **options):
+        self.is_sending.set()
+        assert self.may_send.wait(10)
+        super().send(*arguments, **options)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_event_that_comes_again_while_it_is_being_sent_waits_and_is_not_sent_again(mail_server):
+    event, slow = login_event(), SlowMail()
+
+    def notify(medium):
+        try:
+            return services.notify(event=event, medium=medium).status
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as workers:
+        first = workers.submit(notify, slow)
+        assert slow.is_sending.wait(10)
+        second = workers.submit(notify, Email())
+        eventually(is_waiting_for_a_lock)
+        slow.may_send.set()
+        outcomes = [first.result(10), second.result(10)]
+
+    assert outcomes == ["sent", "sent"]
+    assert len(mail_server.mails) == 1
+
+
+def is_waiting_for_a_lock():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock')")
+        return cursor.fetchone()[0]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_is_restarted_while_a_mail_is_sent_does_not_have_it_sent_again(mail_server):
+    class MailDuringRestart(Email):
+        def send(self, *arguments, **options):
+            super().send(*arguments, **options)
+            end_connection(connection.connection.info.backend_pid)
+
+    delivery = services.notify(event=login_event(), medium=MailDuringRestart())
+
+    assert delivery.status == "sent"
+    assert Delivery.objects.get().status == "sent"
+    assert len(mail_server.mails) == 1
+
+
+def end_connection(pid):
+    """As a restart of PostgreSQL does."""
+    with psycopg2.connect(**connection.get_connection_params()) as other, other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
 
 
 def test_every_attempt_has_the_same_message_id(mail_server):

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,12 @@ import psycopg2
 import pytest
 import requests
 
+from chassis.tests.waiting import eventually
 from local import programs
 from local import stack as local_stack
 from local.programs import Layout
 from local.supervisor import Supervisor
-from tests.conftest import Stack, eventually, stack, stopped
+from tests.conftest import Stack, stack, stopped
 
 __all__ = ["stack", "stopped"]
 
@@ -59,6 +60,28 @@ class Chaos:
         [pid] = [process["pid"] for process in Supervisor(self.layout).processes() if process["name"] == program]
         for victim in [*_descendants(pid), pid]:
             _kill(victim)
+
+    @contextmanager
+    def held(self, service: str, table: str, condition: str) -> Iterator[None]:
+        """Within it, updates of the table's rows for which the condition holds wait; so they can be died in."""
+        with closing(psycopg2.connect(self.layout.database_owner_url(service))) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "CREATE FUNCTION chaos_hold() RETURNS trigger LANGUAGE plpgsql AS"
+                    " 'BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NEW; END'"
+                )
+                cursor.execute(
+                    f"CREATE TRIGGER chaos_hold BEFORE UPDATE ON {table}"
+                    f" FOR EACH ROW WHEN ({condition}) EXECUTE FUNCTION chaos_hold()"
+                )
+                cursor.execute("SELECT pg_advisory_lock(1)")
+                try:
+                    yield
+                finally:
+                    cursor.execute("SELECT pg_advisory_unlock(1)")
+                    cursor.execute(f"DROP TRIGGER chaos_hold ON {table}")
+                    cursor.execute("DROP FUNCTION chaos_hold")
 
     @contextmanager
     def workers(self, delays: list[float]) -> Iterator[list[Path]]:

@@ -7,7 +7,7 @@ import uuid
 import pytest
 from kombu import Connection
 
-from tests.conftest import eventually
+from chassis.tests.waiting import eventually
 from tests.test_messages import a_login_event, publish
 
 EVENTS = 1000

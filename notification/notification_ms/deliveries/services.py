@@ -1,10 +1,11 @@
 """Delivering notices."""
 
 import random
+import time
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from chassis.events import CloudEvent
@@ -16,6 +17,7 @@ from notification_ms.deliveries.notices import Notice
 
 FIRST_BACKOFF_SECONDS = 1.0
 MAXIMUM_BACKOFF_SECONDS = 300.0
+DATABASE_OUTAGE_SECONDS = 20.0  # a restart of PostgreSQL; shorter than what stopping a worker may take
 
 
 def notify(*, event: CloudEvent, medium: Medium) -> Delivery:
@@ -41,19 +43,66 @@ def notify(*, event: CloudEvent, medium: Medium) -> Delivery:
     if delivery.attempts > settings.DELIVERY_ATTEMPTS:  # those before ended with the worker that made them
         delivery.finish(status=Delivery.Status.FAILED, error="every attempt ended without an answer")
         raise PermanentFailure(f"given up after {delivery.attempts - 1} attempts without an answer")
+    return _attempt(delivery, notice, recipient=recipient, medium=medium)
+
+
+def _attempt(delivery: Delivery, notice: Notice, *, recipient: str, medium: Medium) -> Delivery:
+    """Send, with the row locked: a message whose connection to the broker breaks comes again while it is being sent.
+
+    Whoever has it then waits for the lock, and finds what became of it.
+    """
+    is_sent, failure = False, None
+    try:
+        with transaction.atomic():
+            delivery = Delivery.objects.select_for_update().get(pk=delivery.pk)
+            if delivery.is_finished:
+                return delivery
+            failure = _send(delivery, notice, recipient=recipient, medium=medium)
+            is_sent = failure is None
+            delivery.finish(
+                status=_status_after(failure), error=str(failure or ""), at=timezone.now() if is_sent else None
+            )
+    except (OperationalError, InterfaceError):
+        if not is_sent:
+            raise
+        _record_late(delivery)
+    if failure:
+        raise failure
+    return delivery
+
+
+def _send(
+    delivery: Delivery, notice: Notice, *, recipient: str, medium: Medium
+) -> PermanentFailure | TransientFailure | None:
     try:
         medium.send(notice, recipient=recipient, message_id=delivery.message_id)
     except PermanentFailure as failure:
-        delivery.finish(status=Delivery.Status.FAILED, error=str(failure))
-        raise
+        return failure
     except TransientFailure as failure:
-        if delivery.attempts >= settings.DELIVERY_ATTEMPTS:
-            delivery.finish(status=Delivery.Status.FAILED, error=str(failure))
-            raise PermanentFailure(f"given up after {delivery.attempts} attempts: {failure}") from failure
-        delivery.finish(status=Delivery.Status.PENDING, error=str(failure))
-        raise
-    delivery.finish(status=Delivery.Status.SENT, at=timezone.now())
-    return delivery
+        if delivery.attempts < settings.DELIVERY_ATTEMPTS:
+            return failure
+        return PermanentFailure(f"given up after {delivery.attempts} attempts: {failure}")
+    return None
+
+
+def _status_after(failure: PermanentFailure | TransientFailure | None) -> str:
+    if failure is None:
+        return Delivery.Status.SENT
+    return Delivery.Status.PENDING if isinstance(failure, TransientFailure) else Delivery.Status.FAILED
+
+
+def _record_late(delivery: Delivery) -> None:
+    """Note that it was sent once the database is back, so that it is not sent again; raises when that takes long."""
+    ends = time.monotonic() + DATABASE_OUTAGE_SECONDS
+    while True:
+        connection.close()
+        try:
+            delivery.finish(status=Delivery.Status.SENT, at=timezone.now())
+            return
+        except (OperationalError, InterfaceError):
+            if time.monotonic() > ends:
+                raise
+            time.sleep(0.5)
 
 
 def _reason_to_skip(notice: Notice, recipient: str, *, medium: Medium, at: datetime) -> str:

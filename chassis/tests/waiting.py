@@ -1,0 +1,18 @@
+"""Waiting for what another process does."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+DEADLINE_SECONDS = 40.0
+
+
+def eventually(attempt: Callable[[], T], *, seconds: float = DEADLINE_SECONDS) -> T:
+    """The first result of `attempt` that is true; fails when there is none before the deadline."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if result := attempt():
+            return result
+        time.sleep(0.1)
+    raise AssertionError(f"did not happen within {seconds} s")
