@@ -94,7 +94,8 @@ def consumer_application(name: str, *, broker_url: str, queues: list[EventQueue]
         worker_send_task_events=False,
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
-        worker_cancel_long_running_tasks_on_connection_loss=True,
+        # What is under way when the broker goes is finished and recorded; the message comes again and finds that.
+        worker_cancel_long_running_tasks_on_connection_loss=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_connection_timeout=5,

@@ -5,6 +5,7 @@ import secrets
 import signal
 import subprocess
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,6 +16,8 @@ from typing import Any
 import psycopg2
 import pytest
 import requests
+from amqp.exceptions import AMQPError
+from kombu import Connection
 
 from chassis.tests.waiting import eventually
 from local import programs
@@ -60,6 +63,17 @@ class Chaos:
         [pid] = [process["pid"] for process in Supervisor(self.layout).processes() if process["name"] == program]
         for victim in [*_descendants(pid), pid]:
             _kill(victim)
+
+    def answers(self, program: str) -> bool:
+        """True when the broker or notification-db accepts connections."""
+        with suppress(psycopg2.OperationalError, OSError, AMQPError):
+            if program == "rabbitmq":
+                with Connection(self.stack.broker_url) as connection:
+                    connection.connect()
+            else:
+                self.query("notification", "SELECT 1")
+            return True
+        return False
 
     @contextmanager
     def held(self, service: str, table: str, condition: str) -> Iterator[None]:
@@ -126,6 +140,11 @@ class Chaos:
             return self.stack.log_in(self.users[number % len(self.users)]).status_code
         except requests.RequestException:
             return 0
+
+    def mails_of(self, events: list[dict[str, Any]]) -> list[int]:
+        """How often the mail of each of these events has come."""
+        mails = self.mails_by_message_id()
+        return [mails[f"{uuid.UUID(event['id']).hex}.email@tessera.invalid"] for event in events]
 
     def mails_by_message_id(self) -> Counter[str]:
         """How often each mail has come."""
