@@ -79,7 +79,6 @@ def test_every_attempt_has_the_same_id_so_that_the_receiver_can_drop_a_repeat(re
 
     first, second = (headers["webhook-id"] for headers, _ in receiver.received)
     assert first == second
-    assert len({headers["webhook-signature"] for headers, _ in receiver.received}) >= 1
 
 
 @pytest.mark.parametrize("status", [302, 400, 404, 429, 500, 503])

@@ -1,9 +1,7 @@
 """A stack that is hurt on purpose: its processes killed, several workers, and hundreds of logins under way."""
 
 import os
-import secrets
 import signal
-import subprocess
 import time
 import uuid
 from collections import Counter
@@ -19,12 +17,11 @@ import requests
 from amqp.exceptions import AMQPError
 from kombu import Connection
 
-from chassis.tests.waiting import eventually
-from local import programs
 from local import stack as local_stack
 from local.programs import Layout
 from local.supervisor import Supervisor
 from tests.conftest import Stack, stack, stopped
+from tests.workers import workers
 
 __all__ = ["stack", "stopped"]
 
@@ -101,32 +98,11 @@ class Chaos:
     def workers(self, delays: list[float]) -> Iterator[list[Path]]:
         """Email workers beside none of the stack's own, one for each delay in sending; yields their logs."""
         self.stack.stop("notification-email-worker")
-        running, logs = [], []
+        variables = [{"NOTIFICATION_MEDIUM": "email", "SEND_DELAY_SECONDS": str(delay)} for delay in delays]
         try:
-            for number, delay in enumerate(delays):
-                name = f"chaos-{secrets.token_hex(3)}-{number}"
-                variables = {"NOTIFICATION_MEDIUM": "email", "SEND_DELAY_SECONDS": str(delay)}
-                program = programs.worker(self.layout, "notification", name, variables)
-                logs.append(Path(self.stack.directory) / "logs" / f"{name}.log")
-                with logs[-1].open("w") as log:
-                    environment = os.environ | program.environment
-                    running.append(
-                        subprocess.Popen(
-                            program.command,
-                            cwd=program.directory,
-                            env=environment,
-                            stdout=log,
-                            stderr=subprocess.STDOUT,
-                        )
-                    )
-            for log in logs:
-                eventually(lambda log=log: " ready." in log.read_text(), seconds=60)
-            yield logs
+            with workers(self.stack.directory, variables) as logs:
+                yield logs
         finally:
-            for process in running:
-                process.terminate()
-            for process in running:
-                process.wait(timeout=60)
             self.stack.start("notification-email-worker")
 
     @contextmanager

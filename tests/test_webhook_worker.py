@@ -1,0 +1,72 @@
+"""A third medium beside mails and text messages: the same program, with its own queues, that posts events."""
+
+import base64
+import hashlib
+import hmac
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from kombu import Connection
+
+from chassis.tests.waiting import eventually
+from tests.workers import workers
+
+KEY = b"thirty-two bytes that are random"
+
+
+@pytest.fixture
+def backend():
+    """A team's own service: its address, and what was posted to it."""
+    received = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            received.append((dict(self.headers), self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(500 if len(received) == 1 else 204)  # the first attempt fails
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/hooks", received
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def webhook_worker(stack, backend):
+    url, _ = backend
+    secret = "whsec_" + base64.b64encode(KEY).decode()
+    with workers(
+        stack.directory, [{"NOTIFICATION_MEDIUM": "webhook", "WEBHOOK_URL": url, "WEBHOOK_SECRET": secret}]
+    ) as [log]:
+        yield log
+    with Connection(stack.broker_url) as connection:  # or they would fill, with nobody to empty them
+        channel = connection.channel()
+        for event in ("login", "new_user", "password_changed"):
+            for suffix in ("", ".dead"):
+                channel.queue_delete(f"{event}_webhook_notification{suffix}")
+
+
+def test_a_backend_is_told_of_a_login_signed_and_nobody_gets_a_second_mail(stack, backend, webhook_worker):
+    _, received = backend
+    user = stack.sign_up()
+
+    def posted(event_type):
+        return [(headers, body) for headers, body in received if json.loads(body)["type"] == event_type]
+
+    eventually(lambda: len(posted("new_user_event")) == 2)
+    assert stack.log_in(user["email"]).status_code == 200
+    [(headers, body)] = eventually(lambda: posted("user_login_event"))
+
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    expected = base64.b64encode(hmac.new(KEY, signed, hashlib.sha256).digest()).decode()
+    assert headers["webhook-signature"] == f"v1,{expected}"
+    assert json.loads(body)["data"]["user_id"] == user["id"]
+    assert len({headers["webhook-id"] for headers, _ in posted("new_user_event")}) == 1
+    eventually(lambda: stack.mails(user["email"], "New sign-in"))
+    assert len(stack.mails(user["email"], "Welcome")) == 1
