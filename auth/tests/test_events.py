@@ -1,5 +1,6 @@
 """What the event worker does with the events it takes; each may come twice, and late."""
 
+import itertools
 from datetime import timedelta
 
 import pytest
@@ -61,6 +62,27 @@ def test_a_login_with_the_old_password_that_finished_after_the_change_is_ended(s
     alive = [Client(headers=bearer(pair)).get("/auth-ms/auth/sessions").status_code for pair in (kept, late, new)]
     assert alive == [200, 401, 200]
     assert Session.objects.get(id=late_id).revoked_at is not None
+
+
+CONTACT = {"name": "Ada", "email": "ada@example.org", "phone": "", "locale": "it", "time_zone": "UTC"}
+HANDLERS = {
+    "new_user_event": tasks.verify_email_of_new_user,
+    "password_changed_event": tasks.end_sessions_of_old_password,
+    "user_deleted_event": tasks.forget_deleted_user,
+}
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(HANDLERS)), ids=" then ".join)
+def test_in_whatever_order_events_come_nothing_of_a_deleted_user_is_left(order, sign_in):
+    sign_in()
+    at = timezone.now().isoformat()
+
+    for kind in order:
+        HANDLERS[kind](event=event(kind, user_id=7, changed_at=at, deleted_at=at, **CONTACT))
+
+    assert not OneTimeToken.objects.exists()
+    assert not Session.objects.filter(revoked_at=None).exists()
+    assert AuditEvent.objects.filter(event="user_deleted").count() == 1
 
 
 def test_a_new_user_is_asked_to_verify_its_address_once():

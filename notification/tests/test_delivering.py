@@ -1,5 +1,6 @@
 """Notices over a real SMTP connection."""
 
+import itertools
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -286,6 +287,29 @@ def test_a_changed_password_is_told_with_when_where_and_which_device(mail_server
     assert "2026-01-31 13:00 Europe/Rome" in text
     assert "192.0.2.7" in text
     assert "Firefox" in text
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(["signed up", "signed in", "changed", "deleted"])))
+def test_events_in_whatever_order_are_told_once_until_the_user_is_deleted(mail_server, order):
+    events = {
+        "signed up": new_user_event(),
+        "signed in": login_event(),
+        "changed": account_event("password_changed_event"),
+    }
+
+    for what in order:
+        if what == "deleted":
+            services.erase_user(user_id=7, at=timezone.now())
+        else:
+            services.notify(event=events[what], medium=Email())
+
+    before = order.index("deleted")
+    statuses = {delivery.event_id: delivery.status for delivery in Delivery.objects.all()}
+    assert [statuses[events[what].id] for what in order if what != "deleted"] == ["sent"] * before + ["skipped"] * (
+        3 - before
+    )
+    assert len(mail_server.mails) == before
+    assert set(Delivery.objects.values_list("recipient", flat=True)) == {""}
 
 
 def test_what_is_known_of_a_deleted_user_is_erased(mail_server):
