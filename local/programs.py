@@ -210,11 +210,11 @@ def gateway(layout: Layout) -> Program:
         "XDG_DATA_HOME": str(home),
         "XDG_CONFIG_HOME": str(home),
         "GATEWAY_BIND": "127.0.0.1",
-        "GATEWAY_PORT": str(ports["GATEWAY_PORT"]),
+        "SITE_ADDRESS": f"http://:{ports['GATEWAY_PORT']}",
         "GATEWAY_ROOT": str(ROOT / "gateway"),
-        "USERS_UPSTREAM": f"127.0.0.1:{ports['USERS_PORT']}",
-        "AUTH_UPSTREAM": f"127.0.0.1:{ports['AUTH_PORT']}",
-        "NOTIFICATION_UPSTREAM": f"127.0.0.1:{ports['NOTIFICATION_PORT']}",
+        "USERS_UPSTREAM": f"127.0.0.1 {ports['USERS_PORT']}",
+        "AUTH_UPSTREAM": f"127.0.0.1 {ports['AUTH_PORT']}",
+        "NOTIFICATION_UPSTREAM": f"127.0.0.1 {ports['NOTIFICATION_PORT']}",
     }
     configuration = ["--config", str(ROOT / "gateway" / "Caddyfile"), "--adapter", "caddyfile"]
     return Program(

@@ -59,8 +59,30 @@ def test_one_swagger_ui_for_all_services(stack):
     assert requests.get(f"{stack.gateway}{asset}", timeout=10).status_code == 200
 
 
-def test_a_body_over_64_kib_is_refused(stack):
-    answer = requests.post(f"{stack.gateway}/users-ms/users", data=b" " * 70000, timeout=10)
+@pytest.mark.parametrize("length", [70_000, 300_000])
+def test_a_body_over_64_kib_is_refused(stack, length):
+    answer = requests.post(f"{stack.gateway}/users-ms/users", data=b" " * length, timeout=10)
 
     assert answer.status_code == 413
     assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+def test_a_body_without_a_length_is_cut_off(stack):
+    def endless():
+        for _ in range(100):
+            yield b" " * 8192
+
+    answer = requests.post(f"{stack.gateway}/users-ms/users", data=endless(), timeout=10)
+
+    assert answer.status_code in (400, 413), answer.text
+    assert answer.headers["Content-Type"] == "application/problem+json", answer.text
+
+
+def test_the_start_page_leads_to_the_documentation(stack):
+    page = requests.get(stack.gateway, timeout=10)
+
+    assert page.status_code == 200
+    assert 'href="/docs"' in page.text
+    assert requests.get(f"{stack.gateway}/start/start.css", timeout=10).status_code == 200
+    assert page.headers["X-Content-Type-Options"] == "nosniff"
+    assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
