@@ -7,8 +7,11 @@ from typing import Any
 
 from local import ports, secret_values
 from local.bootstrap import ROOT
+from local.programs import SERVICES
 
-FILE = ROOT / "compose.yaml"
+ENVIRONMENT = ROOT / ".env"  # Compose reads it too
+# They go to the mail catcher, so that trying them needs no account with a provider.
+CAUGHT_TEXT_MESSAGES = "mailto://mailpit:1025/?mode=insecure&from=sms@tessera.example&to=sms{phone}@tessera.example"
 HAS_DATA = ROOT / ".local" / "compose"  # there from the first start until the volumes are removed
 
 
@@ -32,13 +35,43 @@ def _engine_answers() -> bool:
         return False
 
 
+def _write_secrets() -> None:
+    """Writes each secret of compose.yaml to a file of its own, from .env. The folder is closed to all but its owner;
+    the files are not, because they are mounted into containers whose users have other numbers."""
+    values = secret_values.ensure(ENVIRONMENT)
+    folder = ROOT / ".local" / "secrets"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    contents = {
+        "signing_key_encryption_key": values["SIGNING_KEY_ENCRYPTION_KEY"],
+        "broker_url": f"amqp://tessera:{values['RABBITMQ_PASSWORD']}@rabbitmq:5672/%2F",
+        "rabbitmq_user": f"default_user = tessera\ndefault_pass = {values['RABBITMQ_PASSWORD']}\n",
+        "email_url": values.get("EMAIL_URL", "smtp://mailpit:1025"),
+        "sms_url": values.get("SMS_URL", CAUGHT_TEXT_MESSAGES),
+        "webhook_secret": values.get("WEBHOOK_SECRET", ""),
+    }
+    for service in SERVICES:
+        owner, process = values[f"{service.upper()}_DB_PASSWORD"], values[f"{service.upper()}_SERVICE_DB_PASSWORD"]
+        contents |= {
+            f"{service}_secret_key": values[f"{service.upper()}_SECRET_KEY"],
+            f"{service}_database_password": owner,
+            f"{service}_database_owner_url": f"postgres://{service}:{owner}@{service}-db:5432/{service}",
+            f"{service}_database_url": f"postgres://{service}_service:{process}@{service}-db:5432/{service}",
+        }
+    for name, content in contents.items():
+        (folder / name).write_text(content)
+        (folder / name).chmod(0o444)
+    if "SECRETS_DIRECTORY" not in values:
+        with ENVIRONMENT.open("a") as output:
+            output.write("SECRETS_DIRECTORY=./.local/secrets\n")
+
+
 def _run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["docker", "compose", "--file", str(FILE), *arguments], cwd=ROOT, text=True, **options)
+    return subprocess.run(["docker", "compose", *arguments], cwd=ROOT, text=True, **options)
 
 
 def up() -> None:
     """Builds and starts everything and returns when all of it is healthy."""
-    secret_values.ensure(ROOT / ".env")
+    _write_secrets()
     HAS_DATA.parent.mkdir(exist_ok=True)
     HAS_DATA.touch()
     print("Starting Tessera with Docker Compose", flush=True)
@@ -49,20 +82,20 @@ def up() -> None:
 
 def _ports() -> dict[str, int]:
     """Compose reads the same variables, from the environment and from .env."""
-    moved = {name: value for name, value in secret_values.read(ROOT / ".env").items() if name in ports.DEFAULTS}
+    moved = {name: value for name, value in secret_values.read(ENVIRONMENT).items() if name in ports.DEFAULTS}
     return ports.wanted(ports.DEFAULTS | {name: int(value) for name, value in moved.items()})
 
 
 def runs() -> bool:
     """True when containers of this project run."""
-    if not (ROOT / ".env").exists() or not _engine_answers():
+    if not ENVIRONMENT.exists() or not _engine_answers():
         return False
     return bool(_run("ps", "--quiet", capture_output=True).stdout.strip())
 
 
 def down(*, volumes: bool = False) -> bool:
     """Removes the containers, and the data when `volumes`. Returns whether anything ran."""
-    if not (ROOT / ".env").exists() or not _engine_answers():
+    if not ENVIRONMENT.exists() or not _engine_answers():
         return False
     ran = runs()
     if ran or volumes:
