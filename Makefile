@@ -3,7 +3,7 @@ PYTHON ?= python3
 local = .venv/bin/python -m local
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up down clean status logs demo admin manage test chaos brokers fuzz lint format generate requirements
+.PHONY: help venv up down clean status logs demo admin manage backup restore deploy test chaos brokers fuzz lint format generate requirements
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,16 @@ admin: venv ## make EMAIL an admin, EMAIL=you@example.org (password by prompt, A
 
 manage: venv ## run a command of a service's manage.py: make manage S=auth C="rotate_signing_key"
 	@$(local) manage $(S) $(C)
+
+backup: venv ## write the three databases into one file below backups/
+	@$(local) backup
+
+restore: venv ## replace all data with that of a backup: make restore FILE=tessera-....tar
+	@test -n "$(FILE)" || { echo "Say which: make restore FILE=tessera-....tar"; exit 2; }
+	@$(local) restore "$(FILE)"
+
+deploy: venv ## replace the services in Compose one by one while requests come
+	@$(local) deploy
 
 test: venv ## run all tests on a stack of their own (ARGS="-k login" goes to pytest)
 	@$(local) test -- $(ARGS)

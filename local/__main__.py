@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
-from local import brokers, compose, demo, fuzzing, generated, ports, stack, testing
+from local import backups, brokers, compose, demo, fuzzing, generated, ports, stack, testing
 from local.bootstrap import ROOT
 from local.programs import SERVICES, Layout
 from local.supervisor import Supervisor
@@ -55,6 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     manage.add_argument("service", choices=SERVICES)
     manage.add_argument("arguments", nargs=argparse.REMAINDER)
     add("admin", _admin, "the first admin").add_argument("email")
+    add("backup", _backup, "the three databases, into one file")
+    add("restore", _restore, "the three databases, from such a file").add_argument("file")
+    add("deploy", _deploy, "replace the services of Compose one by one")
     add("demo", _demo, "a tour of the running stack")
     add("test", _test, "all tests, on a stack of their own").add_argument("pytest", nargs="*")
     add("chaos", _chaos, "kill things under load").add_argument("pytest", nargs="*")
@@ -145,6 +148,35 @@ def _manage(directory: Path, arguments: argparse.Namespace) -> None:
 def _admin(directory: Path, arguments: argparse.Namespace) -> None:
     arguments.service, arguments.arguments = "users", ["create_admin", f"--email={arguments.email}"]
     _manage(directory, arguments)
+
+
+def _running(directory: Path) -> Layout | None:
+    """The layout of the local stack, or None when it is Compose's that runs."""
+    layout = stack.running(directory)
+    if layout is None and not compose.runs():
+        sys.exit(START_AGAIN)
+    return layout
+
+
+def _backup(directory: Path, _: argparse.Namespace) -> None:
+    file = backups.backup(_running(directory))
+    print(f"Written: {file.relative_to(ROOT)}. Keep it and .env, in two places. Restore: make restore FILE={file.name}")
+
+
+def _restore(directory: Path, arguments: argparse.Namespace) -> None:
+    named = Path(arguments.file)
+    file = named if named.exists() else backups.FOLDER / named
+    if sys.stdin.isatty() and input(f"This replaces all data with that of {file}. Type yes: ") != "yes":
+        sys.exit("Nothing was changed.")
+    backups.restore(_running(directory), file)
+    print("Restored; everything runs. Look at it: make status")
+
+
+def _deploy(directory: Path, _: argparse.Namespace) -> None:
+    if not compose.runs():
+        sys.exit("Compose does not run here. Start it with: UP=compose make up")
+    compose.deploy()
+    print("Deployed. Look at it: make status")
 
 
 def _demo(directory: Path, _: argparse.Namespace) -> None:

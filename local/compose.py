@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from typing import Any
 
 from local import ports, secret_values
@@ -10,6 +11,9 @@ from local.bootstrap import ROOT
 from local.programs import SERVICES
 
 ENVIRONMENT = ROOT / ".env"  # Compose reads it too
+WEB = [f"{service}-ms" for service in SERVICES]
+INFRASTRUCTURE = {"rabbitmq", "mailpit", "gateway"}
+GATEWAY_REFRESH_SECONDS = 2.0  # it asks for the addresses of a service every second
 # They go to the mail catcher, so that trying them needs no account with a provider.
 CAUGHT_TEXT_MESSAGES = "mailto://mailpit:1025/?mode=insecure&from=sms@tessera.example&to=sms{phone}@tessera.example"
 HAS_DATA = ROOT / ".local" / "compose"  # there from the first start until the volumes are removed
@@ -108,6 +112,68 @@ def clean() -> None:
     if HAS_DATA.exists() and not _engine_answers():
         sys.exit("Compose has data in the Docker engine's volumes; start the engine, then: make clean")
     down(volumes=True)
+
+
+def stop_services() -> None:
+    """Stops what uses the databases; the gateway goes on, and says that nothing answers."""
+    _checked("stop", *_services())
+
+
+def start_services() -> None:
+    """Migrates, and starts what was stopped, as many of each as before."""
+    _migrate()
+    _checked("start", *_services())
+    _checked("up", "--detach", "--wait", "--no-recreate", "--no-deps", *_scaled(_services()), *_services())
+
+
+def deploy() -> None:
+    """Replaces every process by one of the images as they are now, with the old beside the new while that starts.
+
+    A migration has to leave what the old version needs. Databases, broker and gateway stay as they are.
+    """
+    _checked("build")
+    _migrate()
+    for service in WEB:
+        old = _containers(service)
+        print(f"{service}: {len(old)} more of the new version", flush=True)
+        scale = f"--scale={service}={2 * len(old)}"
+        _checked("up", "--detach", "--wait", "--no-recreate", "--no-deps", scale, service)
+        time.sleep(GATEWAY_REFRESH_SECONDS)
+        print(f"{service}: stopping {len(old)} of the old version", flush=True)
+        _docker("stop", "--time", "30", *old)
+        _docker("rm", *old)
+    others = [service for service in _services() if service not in WEB]
+    print(f"{', '.join(others)}: their messages wait meanwhile", flush=True)
+    _checked("up", "--detach", "--wait", "--no-deps", "--force-recreate", *_scaled(others), *others)
+
+
+def _services() -> list[str]:
+    """The services of Tessera that have containers, without what they stand on."""
+    every = _run("ps", "--all", "--services", capture_output=True).stdout.split()
+    return [name for name in every if not name.endswith(("-db", "-migrate")) and name not in INFRASTRUCTURE]
+
+
+def _scaled(services: list[str]) -> list[str]:
+    return [f"--scale={service}={len(_containers(service))}" for service in services]
+
+
+def _containers(service: str) -> list[str]:
+    return _run("ps", "--quiet", "--all", service, capture_output=True).stdout.split()
+
+
+def _migrate() -> None:
+    for service in SERVICES:
+        _checked("run", "--rm", "--no-deps", "--quiet-pull", f"{service}-migrate", capture_output=True)
+
+
+def _checked(*arguments: str, **options: Any) -> None:
+    done = _run(*arguments, **options)
+    if done.returncode:
+        sys.exit(f"{done.stderr or ''}\nThis failed: docker compose {' '.join(arguments)}")
+
+
+def _docker(*arguments: str) -> None:
+    subprocess.run(["docker", *arguments], check=True, capture_output=True)
 
 
 def status() -> None:

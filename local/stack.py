@@ -107,6 +107,14 @@ def stop(layout: Layout, program_name: str) -> None:
     Supervisor(layout).stop(program_name)
 
 
+def stop_applications(layout: Layout) -> None:
+    """Stops what uses the databases; the gateway goes on, and says that nothing answers."""
+    supervisor = Supervisor(layout)
+    for program in programs.applications(layout):
+        if program.name != "gateway":
+            supervisor.stop(program.name)
+
+
 def _program(layout: Layout, name: str) -> Program:
     every = {program.name: program for program in every_program(layout)}
     if name not in every:

