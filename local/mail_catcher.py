@@ -4,6 +4,7 @@ The look-up answers as Mailpit's does (https://mailpit.axllent.org/docs/api-v1/)
 demo and the tests use, so that they work against both. `python -m local.mail_catcher FOLDER SMTP_PORT HTTP_PORT`.
 """
 
+import functools
 import html
 import json
 import random
@@ -47,7 +48,9 @@ class Mailbox:
         identifier = f"{time.time_ns():020d}-{uuid.uuid4().hex[:8]}"
         part = self.folder / f"{identifier}.part"
         part.write_bytes(envelope.original_content or envelope.content)
-        part.rename(self.folder / f"{identifier}.eml")
+        path = self.folder / f"{identifier}.eml"
+        part.rename(path)
+        _summary(path)
         return "250 OK"
 
     def newest_first(self) -> list[dict[str, Any]]:
@@ -83,7 +86,9 @@ def _searchable(mail: dict[str, Any], field: str) -> str:
     return f"{mail['Subject']} {mail['Snippet']}".lower()
 
 
+@functools.lru_cache(maxsize=100_000)
 def _summary(path: Path) -> dict[str, Any]:
+    """What lists show of a mail; its file never changes, and tens of thousands are not read again for every search."""
     whole = _message(path)
     return {name: value for name, value in whole.items() if name not in ("Text", "HTML", "Date")}
 
