@@ -3,7 +3,7 @@ PYTHON ?= python3
 local = .venv/bin/python -m local
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up down clean status logs demo admin manage backup restore deploy test chaos brokers fuzz lint format generate requirements
+.PHONY: help venv up down clean status logs demo admin manage images push backup restore deploy test chaos brokers fuzz lint format generate requirements
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,14 @@ admin: venv ## make EMAIL an admin, EMAIL=you@example.org (password by prompt, A
 
 manage: venv ## run a command of a service's manage.py: make manage S=auth C="rotate_signing_key"
 	@$(local) manage $(S) $(C)
+
+images: ## build the images of this version for this machine's processor (VERSION=0.1.0)
+	@PLATFORMS= VERSION=$(or $(VERSION),0.1.0) REVISION=$$(git rev-parse HEAD) docker buildx bake --file docker-bake.hcl --load
+
+push: ## build the images for amd64 and arm64 and push them: make push REGISTRY=... VERSION=0.1.0
+	@test -n "$(REGISTRY)" -a -n "$(VERSION)" || { echo "Say where and which: make push REGISTRY=... VERSION=0.1.0"; exit 2; }
+	@test "$(VERSION)" != latest || { echo "A version is a number; latest says nothing."; exit 2; }
+	@REGISTRY=$(REGISTRY) VERSION=$(VERSION) REVISION=$$(git rev-parse HEAD) docker buildx bake --file docker-bake.hcl --push
 
 backup: venv ## write the three databases into one file below backups/
 	@$(local) backup

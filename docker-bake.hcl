@@ -1,0 +1,19 @@
+// The three images with a version, for both kinds of processors: make images, make push REGISTRY=... VERSION=...
+variable "VERSION" { default = "0.1.0" }
+variable "REGISTRY" { default = "tessera" }
+variable "REVISION" { default = "" }
+variable "PLATFORMS" { default = "linux/amd64,linux/arm64" }
+
+group "default" {
+  targets = ["users", "auth", "notification"]
+}
+
+target "service" {
+  matrix = { service = ["users", "auth", "notification"] }
+  name = service
+  context = "."
+  dockerfile = "${service}/Dockerfile"
+  args = { VERSION = VERSION, REVISION = REVISION }
+  tags = ["${REGISTRY}/${service}-ms:${VERSION}"]
+  platforms = split(",", PLATFORMS)
+}
