@@ -67,17 +67,6 @@ def test_a_body_over_64_kib_is_refused(stack, length):
     assert answer.headers["Content-Type"] == "application/problem+json"
 
 
-def test_a_body_without_a_length_is_cut_off(stack):
-    def endless():
-        for _ in range(100):
-            yield b" " * 8192
-
-    answer = requests.post(f"{stack.gateway}/users-ms/users", data=endless(), timeout=10)
-
-    assert answer.status_code in (400, 413), answer.text
-    assert answer.headers["Content-Type"] == "application/problem+json", answer.text
-
-
 def test_the_start_page_leads_to_the_documentation(stack):
     page = requests.get(stack.gateway, timeout=10)
 
