@@ -93,24 +93,23 @@ def run(
 
 def every_test(layout: Layout) -> list[Suite]:
     """What `make test` runs."""
-    # A service's own tests make a database of their own, which only the owner may.
-    own = {
-        service: programs.service_environment(layout, service) | {"DATABASE_URL": layout.database_owner_url(service)}
-        for service in SERVICES
-    }
-    services = [(f"{service}/tests", own[service], []) for service in SERVICES]
+    services = [(f"{service}/tests", _as_owner(layout, service), []) for service in SERVICES]
     chassis, outside = of_events(layout)
     return [chassis, *services, outside]
 
 
 def of_events(layout: Layout) -> list[Suite]:
     """What `make brokers` runs: all that meets the broker."""
-    chassis = programs.service_environment(layout, "users") | {
-        "DATABASE_URL": layout.database_owner_url("users"),
-        "DJANGO_SETTINGS_MODULE": "chassis.tests.settings",
-        "PYTHONPATH": str(ROOT),
-    }
-    return [("chassis/tests", chassis, []), ("tests", _outside(layout), ["--ignore=tests/chaos"])]
+    chassis = {"DJANGO_SETTINGS_MODULE": "chassis.tests.settings", "PYTHONPATH": str(ROOT)}
+    return [
+        ("chassis/tests", _as_owner(layout, "users") | chassis, []),
+        ("tests", _outside(layout), ["--ignore=tests/chaos"]),
+    ]
+
+
+def _as_owner(layout: Layout, service: str) -> dict[str, str]:
+    """For tests that make a database of their own, which only the owner may."""
+    return programs.service_environment(layout, service) | {"DATABASE_URL": layout.database_owner_url(service)}
 
 
 def chaos(layout: Layout) -> list[Suite]:

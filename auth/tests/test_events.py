@@ -86,9 +86,7 @@ def test_in_whatever_order_events_come_nothing_of_a_deleted_user_is_left(order, 
 
 
 def test_a_new_user_is_asked_to_verify_its_address_once():
-    signed_up = event(
-        "new_user_event", user_id=7, name="Ada", email="ada@example.org", phone="", locale="it", time_zone="UTC"
-    )
+    signed_up = event("new_user_event", user_id=7, **CONTACT)
 
     for _ in range(2):
         tasks.verify_email_of_new_user(event=signed_up)

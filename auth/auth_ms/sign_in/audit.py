@@ -1,4 +1,4 @@
-"""Writing the audit log."""
+"""Writing the audit log, and what it says."""
 
 from datetime import datetime
 from typing import Any
@@ -30,3 +30,8 @@ def _masked(username: str) -> str:
     """The first letter and the domain: enough to find an attack, too little for a password typed into that field."""
     name, at, domain = username.partition("@")
     return f"{name[:1]}***{at}{domain}" if at else f"{name[:1]}***" if name else ""
+
+
+def says_deleted(*, user_id: int) -> bool:
+    """True when the user was deleted; its id is never given out again."""
+    return AuditEvent.objects.filter(user_id=user_id, event=Event.USER_DELETED).exists()

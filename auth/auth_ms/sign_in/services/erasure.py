@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import transaction
 
 from auth_ms.sign_in import audit
-from auth_ms.sign_in.models import AuditEvent, OneTimeToken, RefreshToken, Session
+from auth_ms.sign_in.models import OneTimeToken, RefreshToken, Session
 from auth_ms.sign_in.services import second_factors, sessions
 
 
@@ -20,7 +20,7 @@ def forget_user(*, user_id: int, at: datetime) -> None:
         Session.objects.filter(user_id=user_id).update(address=None, user_agent="")
         OneTimeToken.objects.filter(user_id=user_id).delete()
         second_factors.forget(user_id=user_id)
-        if not AuditEvent.objects.filter(user_id=user_id, event=audit.Event.USER_DELETED).exists():
+        if not audit.says_deleted(user_id=user_id):
             audit.record(audit.Event.USER_DELETED, client=None, at=at, user_id=user_id, sessions=ended)
 
 

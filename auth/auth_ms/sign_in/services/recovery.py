@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import transaction
 
 from auth_ms.sign_in import audit, events, issuing, users_client
-from auth_ms.sign_in.models import AuditEvent, OneTimeToken, PendingLogin
+from auth_ms.sign_in.models import OneTimeToken, PendingLogin
 from auth_ms.sign_in.services import login, sessions
 from auth_ms.sign_in.users_client import Credentials
 from chassis.clients import Client
@@ -126,9 +126,8 @@ def request_email_verification(*, user_id: int, at: datetime) -> None:
 def verify_email_of_new_user(*, contact: dict[str, Any], at: datetime) -> None:
     """Send a new user a token for its address: once however often its event comes, never after its deletion."""
     user_id = contact["user_id"]
-    is_deleted = AuditEvent.objects.filter(user_id=user_id, event=audit.Event.USER_DELETED).exists()
     has_one = OneTimeToken.objects.filter(user_id=user_id, purpose=Purpose.EMAIL_VERIFICATION).exists()
-    if not is_deleted and not has_one:
+    if not has_one and not audit.says_deleted(user_id=user_id):
         _send_email_verification(contact, at=at)
 
 
