@@ -1,9 +1,10 @@
 # Every command of Tessera; `make help` lists them.
 PYTHON ?= python3
 local = .venv/bin/python -m local
+revision = REVISION=$$(git rev-parse HEAD) SOURCE=$$(git remote get-url origin 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up down clean status logs demo admin manage images push backup restore deploy test chaos brokers fuzz lint format generate requirements
+.PHONY: help venv up down clean status logs demo admin manage images push backup restore deploy test compose-test chaos brokers fuzz lint format generate requirements
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,12 +38,12 @@ manage: venv ## run a command of a service's manage.py: make manage S=auth C="ro
 	@$(local) manage $(S) $(C)
 
 images: ## build the images of this version for this machine's processor (VERSION=0.1.0)
-	@PLATFORMS= VERSION=$(or $(VERSION),0.1.0) REVISION=$$(git rev-parse HEAD) docker buildx bake --file docker-bake.hcl --load
+	@PLATFORMS= VERSION=$(or $(VERSION),0.1.0) $(revision) docker buildx bake --file docker-bake.hcl --load
 
 push: ## build the images for amd64 and arm64 and push them: make push REGISTRY=... VERSION=0.1.0
 	@test -n "$(REGISTRY)" -a -n "$(VERSION)" || { echo "Say where and which: make push REGISTRY=... VERSION=0.1.0"; exit 2; }
 	@test "$(VERSION)" != latest || { echo "A version is a number; latest says nothing."; exit 2; }
-	@REGISTRY=$(REGISTRY) VERSION=$(VERSION) REVISION=$$(git rev-parse HEAD) docker buildx bake --file docker-bake.hcl --push
+	@REGISTRY=$(REGISTRY) VERSION=$(VERSION) $(revision) docker buildx bake --file docker-bake.hcl --push
 
 backup: venv ## write the three databases into one file below backups/
 	@$(local) backup
@@ -56,6 +57,9 @@ deploy: venv ## replace the services in Compose one by one while requests come
 
 test: venv ## run all tests on a stack of their own (ARGS="-k login" goes to pytest)
 	@$(local) test -- $(ARGS)
+
+compose-test: venv ## run the tests across services on containers of their own, and tests of the containers (exits with 2 without an engine)
+	@$(local) compose-test -- $(ARGS)
 
 chaos: venv ## kill workers, relays, the broker and databases under 1,000 logins, and count what was told (ARGS="-k broker")
 	@$(local) chaos -- $(ARGS)

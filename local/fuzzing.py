@@ -20,7 +20,7 @@ VARIABLES = testing.VARIABLES | {"LOGIN_FAILURES_OF_AN_ACCOUNT": "1000000", "ACC
 def run(directory: Path, *, cases: int) -> int:
     """Fuzzes every service with at least `cases` requests. Returns the exit status."""
     directory.mkdir(parents=True, exist_ok=True)
-    stack.clean(directory, keep="")
+    stack.clean(directory)
     results = {}
     try:
         layout = stack.up(directory, free_ports=True, variables=VARIABLES)
@@ -29,7 +29,7 @@ def run(directory: Path, *, cases: int) -> int:
             results[service] = _fuzz(layout, service, cases)
     finally:
         stack.down(directory)
-    stack.clean(directory, keep="")
+    stack.clean(directory)
     failed = [service for service, (status, made) in results.items() if status or made < cases]
     for service, (status, made) in results.items():
         print(f"{SERVICES[service]:18}{made:>7} cases, {'no failure' if status == 0 else 'FAILED, see above'}")

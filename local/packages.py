@@ -46,6 +46,11 @@ def ensure() -> None:
     install({"postgresql": postgresql_binaries(), "rabbitmq-server": rabbitmq_server(), "caddy": caddy()})
 
 
+def ensure_browser() -> None:
+    """Returns when Chromium is there, for the tests of pages. Exits as `install` does."""
+    install({"chromium": shutil.which("chromium", path=_search_path())})
+
+
 def install(found: dict[str, Any]) -> None:
     """Installs the packages that were not `found`, as root. Exits with the exact command when that cannot be done."""
     missing = [package for package, path in found.items() if path is None]

@@ -47,9 +47,9 @@ def wanted(otherwise: dict[str, int] = DEFAULTS) -> dict[str, int]:
     return ports
 
 
-def free() -> dict[str, int]:
-    """A port that nothing uses now for each part."""
-    probes = {name: socket.socket() for name in DEFAULTS}
+def free(*more: str) -> dict[str, int]:
+    """A port that nothing uses now for each part, and for `more`."""
+    probes = {name: socket.socket() for name in (*DEFAULTS, *more)}
     for probe in probes.values():
         probe.bind(("127.0.0.1", 0))
     ports = {name: probe.getsockname()[1] for name, probe in probes.items()}

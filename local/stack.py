@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -85,12 +85,12 @@ def down(directory: Path) -> bool:
     return bool(end_leftovers(directory)) or layout is not None
 
 
-def clean(directory: Path, *, keep: str) -> None:
-    """Stops everything and forgets the data and the secrets; the entry `keep` of the folder stays."""
+def clean(directory: Path, *, keep: Collection[str] = ()) -> None:
+    """Stops everything and forgets the data and the secrets; the entries `keep` of the folder stay."""
     down(directory)
     secrets_file(directory).unlink(missing_ok=True)
     for entry in directory.iterdir() if directory.exists() else []:
-        if entry.name != keep:
+        if entry.name not in keep:
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
 

@@ -6,14 +6,16 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from local import programs, stack
+from local import packages, programs, stack
 from local.bootstrap import ROOT
 from local.programs import SERVICES, Layout
 
+FOLDERS = {"test", "compose-test"}  # below .local, for the stacks of the tests
 NO_TESTS = 5  # pytest's exit status when it found none, as with a narrow -k
 # The cheapest bcrypt, because the tests are about what happens and not about how long it takes; and no limits for the
 # one address that all of them come from.
@@ -29,12 +31,26 @@ Suite = tuple[str, dict[str, str], list[str]]  # folder, environment, arguments 
 
 
 @dataclass
-class Counts:
-    """The outcomes of a pytest run."""
+class Outcome:
+    """What became of the tests."""
 
+    started: float = field(default_factory=time.monotonic)
     passed: int = 0
     failed: int = 0
     skipped: int = 0
+    broken: bool = False  # pytest itself ended badly
+
+    @property
+    def good(self) -> bool:
+        """True when there were tests, and all of them passed."""
+        return bool(self.passed) and not self.failed and not self.broken
+
+    def report(self) -> int:
+        """Prints `N passed, N failed` last, and returns the exit status."""
+        print(f"\nAll tests took {time.monotonic() - self.started:.0f} s; their stack is stopped.")
+        skipped = f", {self.skipped} skipped" if self.skipped else ""
+        print(f"{self.passed} passed, {self.failed} failed{skipped}")
+        return 0 if self.good else 1
 
     def add(self, report: Path) -> None:
         """Adds what the JUnit report says."""
@@ -57,6 +73,7 @@ def addresses(layout: Layout) -> dict[str, str]:
         "BROKER_URL": layout.broker_url,
         **{f"{service.upper()}_DATABASE_URL": layout.database_url(service) for service in SERVICES},
         "TESSERA_DIRECTORY": str(layout.directory),
+        "CLIENT_ADDRESS": "127.0.0.1",  # whom the services see when the tests call them
     }
 
 
@@ -68,27 +85,32 @@ def run(
     variables: dict[str, str] | None = None,
 ) -> int:
     """Runs suites on a stack of their own and returns the exit status; prints `N passed, N failed` last."""
-    started = time.monotonic()
+    packages.ensure_browser()
+    with alone(directory):
+        stack.clean(directory, keep={"lock"})
+        print("Starting a stack for the tests, on free ports below .local/test/", flush=True)
+        try:
+            layout = stack.up(directory, free_ports=True, variables=VARIABLES | (variables or {}))
+            outcome = run_all(directory, suites(layout), pytest_arguments)
+        finally:
+            stack.down(directory)
+    if not outcome.good:
+        print(f"The logs of the stack are kept in {(directory / 'logs').relative_to(ROOT)}/")
+    else:
+        stack.clean(directory, keep={"lock"})
+    return outcome.report()
+
+
+@contextmanager
+def alone(directory: Path) -> Iterator[None]:
+    """Exits when another run of the tests uses the folder."""
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            sys.exit("`make test` runs already in this checkout; wait until it is done.")
-        stack.clean(directory, keep="lock")
-        print("Starting a stack for the tests, on free ports below .local/test/", flush=True)
-        try:
-            layout = stack.up(directory, free_ports=True, variables=VARIABLES | (variables or {}))
-            counts, broken = _run_all(layout, suites(layout), pytest_arguments)
-        finally:
-            stack.down(directory)
-    if counts.failed or broken:
-        print(f"The logs of the stack are kept in {(directory / 'logs').relative_to(ROOT)}/")
-    else:
-        stack.clean(directory, keep="lock")
-    print(f"\nAll tests took {time.monotonic() - started:.0f} s; their stack is stopped.")
-    print(f"{counts.passed} passed, {counts.failed} failed" + (f", {counts.skipped} skipped" if counts.skipped else ""))
-    return 1 if counts.failed or broken or not counts.passed else 0
+            sys.exit("These tests run already in this checkout; wait until they are done.")
+        yield
 
 
 def every_test(layout: Layout) -> list[Suite]:
@@ -103,7 +125,7 @@ def of_events(layout: Layout) -> list[Suite]:
     chassis = {"DJANGO_SETTINGS_MODULE": "chassis.tests.settings", "PYTHONPATH": str(ROOT)}
     return [
         ("chassis/tests", _as_owner(layout, "users") | chassis, []),
-        ("tests", _outside(layout), ["--ignore=tests/chaos"]),
+        ("tests", _outside(layout), ["--ignore=tests/chaos", "--ignore=tests/compose"]),
     ]
 
 
@@ -121,17 +143,18 @@ def _outside(layout: Layout) -> dict[str, str]:
     return addresses(layout) | {"PYTHONPATH": str(ROOT)}
 
 
-def _run_all(layout: Layout, suites: list[Suite], pytest_arguments: list[str]) -> tuple[Counts, bool]:
-    counts, broken = Counts(), False
+def run_all(directory: Path, suites: list[Suite], pytest_arguments: list[str]) -> Outcome:
+    """Runs one suite after the other; their JUnit reports are written to `directory`."""
+    outcome = Outcome()
     for folder, variables, arguments in suites:
         print(f"\n{folder}", flush=True)
-        report = layout.directory / f"{folder.replace('/', '-')}.xml"
+        report = directory / f"{folder.replace('/', '-')}.xml"
         command = [sys.executable, "-m", "pytest", folder, "--quiet", f"--junitxml={report}"]
         command += [*arguments, *pytest_arguments]
         if folder.startswith("tests"):
             command += ["-p", "no:django"]
         status = subprocess.run(command, cwd=ROOT, env=os.environ | variables).returncode
-        broken = broken or status not in (0, NO_TESTS)
+        outcome.broken = outcome.broken or status not in (0, NO_TESTS)
         if report.exists():
-            counts.add(report)
-    return counts, broken
+            outcome.add(report)
+    return outcome

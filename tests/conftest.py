@@ -26,23 +26,28 @@ class Stack:
     mail: str
     broker_url: str
     directory: str
+    client_address: str  # whom the services see when the tests call them
 
     def stop(self, program: str) -> None:
         """Stops one process of the stack for real, and returns when it has ended."""
-        self._control("stop", program)
+        self.command("stop", program)
 
     def start(self, program: str) -> None:
         """Starts it again, and returns when it answers."""
-        self._control("start", program)
-
-    def _control(self, action: str, program: str) -> None:
-        command = [sys.executable, "-m", "local", "--directory", self.directory, action, program]
-        subprocess.run(command, check=True, timeout=120)
+        self.command("start", program)
 
     def manage(self, service: str, *arguments: str) -> None:
         """Runs a command of a service's manage.py, as an operator does."""
-        command = [sys.executable, "-m", "local", "--directory", self.directory, "manage", service, *arguments]
-        subprocess.run(command, check=True, timeout=60)
+        self.command("manage", service, *arguments)
+
+    def log(self, program: str) -> str:
+        """All that a program has logged since the stack was started."""
+        return self.command("logs", "--no-follow", program, stdout=subprocess.PIPE).stdout
+
+    def command(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        """Runs one of the commands behind `make` on this stack."""
+        command = [sys.executable, "-m", "local", "--directory", self.directory, *arguments]
+        return subprocess.run(command, check=True, timeout=300, text=True, **options)
 
     def sign_up(self, **changes: Any) -> dict[str, Any]:
         """A new user, with an email that no other test uses."""
@@ -89,6 +94,7 @@ def stack() -> Stack:
         mail=os.environ["MAIL_URL"],
         broker_url=os.environ["BROKER_URL"],
         directory=os.environ["TESSERA_DIRECTORY"],
+        client_address=os.environ["CLIENT_ADDRESS"],
     )
 
 

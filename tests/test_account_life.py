@@ -164,4 +164,4 @@ def test_the_address_behind_the_gateway_is_the_clients_and_cannot_be_forged(stac
 
     [session] = auth("GET", "sessions", tokens=tokens).json()["results"]
 
-    assert session["address"] == "127.0.0.1"
+    assert session["address"] == stack.client_address

@@ -1,13 +1,11 @@
 """What the broker itself has to say about how it is used."""
 
-from pathlib import Path
-
 import pytest
 
 
 @pytest.fixture
 def said(stack):
-    return (Path(stack.directory) / "logs" / "rabbitmq.log").read_text()
+    return stack.log("rabbitmq")
 
 
 def test_nothing_that_is_used_is_deprecated(said):

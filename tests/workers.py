@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from chassis.tests.waiting import eventually
 from local import programs, stack
 
@@ -15,7 +17,8 @@ from local import programs, stack
 def workers(directory: str, variables: list[dict[str, str]]) -> Iterator[list[Path]]:
     """Workers of notification-ms, one for each set of variables, from when all are ready; yields their logs."""
     layout = stack.running(Path(directory))
-    assert layout is not None
+    if layout is None:
+        pytest.skip("more workers are started as local processes, and this stack has none")
     running, logs = [], []
     try:
         for own in variables:

@@ -1,0 +1,110 @@
+"""People who use their accounts, as Locust users: https://docs.locust.io.
+
+    locust --locustfile loadtest/locustfile.py --host http://127.0.0.1:8080 --users 20 --run-time 2m
+
+The weights are those of a small product: a profile is read far more often than it is changed, and people sign in a few
+times a day. `--tags cpu` burns CPU in users-ms instead, at USERS_URL, because the gateway has no such route.
+The exit status is 1 when more than FAILURES_ALLOWED percent of the requests failed, or when the 95th percentile of all
+is above P95_ALLOWED_MS. Every account is made once and used again by the next run.
+"""
+
+import os
+from itertools import count
+from typing import Any
+
+from locust import HttpUser, between, events, tag, task
+from locust.env import Environment
+
+PASSWORD = "a horse that carries load"  # noqa: S105 - of accounts that exist for the load alone
+FAILURES_ALLOWED = float(os.environ.get("FAILURES_ALLOWED", "1"))
+P95_ALLOWED_MS = float(os.environ.get("P95_ALLOWED_MS", "3000"))
+_numbers = count()
+
+
+class Person(HttpUser):
+    """Signs up when new, signs in, looks at the profile, changes it now and then, and stays signed in."""
+
+    wait_time = between(0.5, 2)
+    weight = 20
+
+    def on_start(self) -> None:
+        """Signs up or finds that it has, and signs in."""
+        self.email = f"load.{next(_numbers)}@example.org"
+        body = {"name": "Load", "surname": "Tester", "email": self.email, "password": PASSWORD}
+        with self.client.post("/users-ms/users", json=body, catch_response=True) as answer:
+            if answer.status_code in (201, 409):
+                answer.success()
+        self.log_in()
+
+    @task(2)
+    def log_in(self) -> None:
+        """Bcrypt in auth-ms, the credentials from users-ms, and a mail."""
+        with self.client.post(
+            "/auth-ms/auth/login", json={"username": self.email, "password": PASSWORD}, catch_response=True
+        ) as answer:
+            if answer.ok:
+                self._keep(answer.json())
+
+    @task(3)
+    def refresh(self) -> None:
+        """Rotates the refresh token."""
+        with self.client.post(
+            "/auth-ms/auth/refresh", json={"refresh_token": self.refresh_token}, catch_response=True
+        ) as answer:
+            if answer.ok:
+                self._keep(answer.json())
+
+    @task(20)
+    def read_profile(self) -> None:
+        """What most requests of a product are."""
+        self.client.get("/users-ms/users/me", headers=self.token)
+
+    @task(2)
+    def change_profile(self) -> None:
+        """Changes one field of the profile."""
+        profile = self.client.get("/users-ms/users/me", headers=self.token)
+        if profile.ok:
+            url, body = f"/users-ms/users/{profile.json()['id']}", {"attributes": {"seen": next(_numbers)}}
+            self.client.patch(url, json=body, headers=self.token, name="/users-ms/users/{id}")
+
+    @task(3)
+    def read_notifications(self) -> None:
+        """The list of what was sent."""
+        self.client.get("/notification-ms/notifications?limit=10", headers=self.token, name="/notifications")
+
+    def _keep(self, tokens: dict[str, Any]) -> None:
+        self.token = {"Authorization": f"Bearer {tokens['access_token']}"}
+        self.refresh_token = tokens["refresh_token"]
+
+
+class Burner(HttpUser):
+    """Burns CPU in users-ms, for experiments with autoscaling; only with `--tags cpu`."""
+
+    wait_time = between(0.1, 0.3)
+    host = os.environ.get("USERS_URL", "http://127.0.0.1:4000")
+
+    @tag("cpu")
+    @task
+    def burn(self) -> None:
+        """A Fibonacci number by plain recursion."""
+        self.client.get("/users-ms/load-test?n=24", name="/load-test")
+
+
+@events.init.add_listener
+def choose_users(environment: Environment, **_: Any) -> None:
+    """Without a tag there are people alone, with `cpu` burners alone."""
+    burns = "cpu" in (environment.parsed_options.tags or []) if environment.parsed_options else False
+    environment.user_classes = [Burner] if burns else [Person]
+
+
+@events.quitting.add_listener
+def judge(environment: Environment, **_: Any) -> None:
+    """Sets the exit status, and says why."""
+    total = environment.stats.total
+    failed, p95 = 100 * total.fail_ratio, total.get_response_time_percentile(0.95)
+    good = bool(total.num_requests) and failed <= FAILURES_ALLOWED and p95 <= P95_ALLOWED_MS
+    print(
+        f"{total.num_requests} requests, {failed:.2f} % failed (allowed {FAILURES_ALLOWED:g} %), "
+        f"95th percentile {p95:.0f} ms (allowed {P95_ALLOWED_MS:g} ms): {'passed' if good else 'FAILED'}"
+    )
+    environment.process_exit_code = 0 if good else 1

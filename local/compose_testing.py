@@ -1,0 +1,82 @@
+"""`make compose-test`: the tests across services on containers of their own, which are gone afterwards."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from local import compose, packages, ports, secret_values, testing
+from local.bootstrap import ROOT
+from local.compose import Project
+from local.programs import SERVICES
+
+COMPOSE_FILES = "compose.yaml:tests/compose/compose.yaml"
+
+NOT_OF_CONTAINERS = ("chaos", "compose", "test_local_stack.py")
+MORE_PORTS = ("LOADTEST_PORT", "PROMETHEUS_PORT")  # of what starts on demand
+
+
+def run(directory: Path, pytest_arguments: list[str]) -> int:
+    """Runs the suites and returns the exit status, which is 2 without an engine; prints `N passed, N failed` last."""
+    if not compose.engine_answers():
+        print("make compose-test needs a Docker engine with Compose v2; none answers. Nothing was tested.", flush=True)
+        return 2
+    packages.ensure_browser()
+    project = Project(directory)
+    with testing.alone(directory):
+        project.clean()
+        _configure(project)
+        try:
+            project.up()
+            suites = [
+                ("tests", _addresses(project), [f"--ignore=tests/{name}" for name in NOT_OF_CONTAINERS]),
+                ("tests/compose", _addresses(project), []),
+            ]
+            outcome = testing.run_all(directory, suites, pytest_arguments)
+            if not outcome.good:
+                _keep_logs(project)
+        finally:
+            project.clean()
+    return outcome.report()
+
+
+def _configure(project: Project) -> None:
+    """The `.env` of the project: free ports, the tests' settings, and the file that hands them to the containers."""
+    settings = {"COMPOSE_FILE": COMPOSE_FILES, "LOADTEST_TIME": "20s", "LOADTEST_USERS": "6", **testing.VARIABLES}
+    settings |= {name: str(port) for name, port in ports.free(*MORE_PORTS).items()}
+    project.environment.unlink(missing_ok=True)
+    project.environment.touch(mode=0o600)
+    project.environment.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+
+
+def _addresses(project: Project) -> dict[str, str]:
+    """What the tests know of the stack: of the databases, which have no port on the host, the containers' addresses."""
+    secrets = secret_values.read(project.environment)
+    databases = {}
+    for service in SERVICES:
+        [container] = project.containers(f"{service}-db")
+        [network] = _inspect(container)["NetworkSettings"]["Networks"].values()
+        password = secrets[f"{service.upper()}_SERVICE_DB_PASSWORD"]
+        url = f"postgres://{service}_service:{password}@{network['IPAddress']}:5432/{service}"
+        databases[f"{service.upper()}_DATABASE_URL"] = url
+    [front] = _inspect(f"{project.name}_front")["IPAM"]["Config"]
+    return {
+        **project.addresses(),
+        **databases,
+        "TESSERA_DIRECTORY": str(project.directory),
+        "CLIENT_ADDRESS": front["Gateway"],
+        "PYTHONPATH": str(ROOT),
+    }
+
+
+def _inspect(name: str) -> dict[str, Any]:
+    done = subprocess.run(["docker", "inspect", name], capture_output=True, text=True, check=True)
+    return dict(json.loads(done.stdout)[0])
+
+
+def _keep_logs(project: Project) -> None:
+    file = project.directory / "containers.log"
+    with file.open("w") as output:
+        project.run("logs", "--no-color", "--timestamps", stdout=output, stderr=subprocess.STDOUT)
+    print(f"The logs of the containers are kept in {file.relative_to(ROOT)}", file=sys.stderr)

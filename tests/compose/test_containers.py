@@ -1,0 +1,123 @@
+"""What a container may do, tried from inside, and which network leads where."""
+
+import pytest
+
+from local import secret_values
+
+SERVICES = [
+    "users-ms",
+    "users-outbox-relay",
+    "users-db",
+    "auth-ms",
+    "auth-outbox-relay",
+    "auth-event-worker",
+    "auth-db",
+    "notification-ms",
+    "notification-email-worker",
+    "notification-sms-worker",
+    "notification-db",
+    "rabbitmq",
+    "mail-catcher",
+    "gateway",
+]
+OURS = [name for name in SERVICES if name.startswith(("users", "auth", "notification")) and not name.endswith("-db")]
+CAPABILITIES = {"gateway": {"NET_BIND_SERVICE"}}
+CONNECT = """
+import socket, sys
+try:
+    socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=1).close()
+except OSError as error:
+    sys.exit(f"refused: {error}")
+"""
+
+
+def connects(containers, service, host, port):
+    """True when a process inside `service` can open a connection."""
+    status, output = containers.inside(service, "python", "-c", CONNECT, host, str(port))
+    assert status == 0 or "refused" in output, output
+    return status == 0
+
+
+def test_these_are_all(containers):
+    assert sorted(containers.services()) == sorted(SERVICES)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_container_has_no_more_than_it_needs(containers, service):
+    [container] = containers.of(service)
+    host = containers.inspect(container)["HostConfig"]
+
+    assert host["CapDrop"] == ["ALL"]
+    assert set(host["CapAdd"] or []) == CAPABILITIES.get(service, set())
+    assert "no-new-privileges:true" in host["SecurityOpt"]
+    assert host["ReadonlyRootfs"]
+    assert not host["Privileged"]
+    assert host["Memory"] > 0
+    assert host["NanoCpus"] > 0
+    assert host["PidsLimit"] > 0
+    assert host["RestartPolicy"]["Name"] == "unless-stopped"
+    assert host["LogConfig"]["Config"] == {"max-size": "10m", "max-file": "3"}
+
+
+@pytest.mark.parametrize("service", [name for name in SERVICES if name != "mail-catcher"])  # that has no shell
+def test_inside_nobody_is_root_and_nothing_can_be_written(containers, service):
+    _, user = containers.inside(service, "id", "-u")
+    status, output = containers.inside(service, "sh", "-c", "echo x > /probe")
+
+    assert int(user) > 0
+    assert status != 0
+    assert "Read-only file system" in output
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_no_secret_is_in_an_environment_or_a_command(containers, service):
+    values = secret_values.read(containers.project.environment)
+    secrets = [values[name] for name in secret_values.NAMES]
+    [container] = containers.of(service)
+    seen = containers.inspect(container)
+    shown = str([seen["Config"]["Env"], seen["Config"]["Cmd"], seen["Config"]["Entrypoint"], seen["Args"]])
+
+    assert not [name for name, secret in zip(secret_values.NAMES, secrets, strict=True) if secret in shown]
+
+
+@pytest.mark.parametrize("service", ["users-ms", "auth-ms", "notification-ms"])
+def test_an_image_holds_no_compiler_and_no_installer_of_ours(containers, service):
+    for program in ("gcc", "cc", "make"):
+        status, _ = containers.inside(service, "sh", "-c", f"command -v {program}")
+        assert status != 0, program
+    _, output = containers.inside(service, "sh", "-c", "ls /venv/bin /venv/lib/python3*/site-packages")
+    assert "gunicorn" in output
+    assert "pip" not in output.split()
+
+
+def test_only_the_owner_reaches_a_database(containers):
+    databases = {}
+    for owner in ("users", "auth", "notification"):
+        [container] = containers.of(f"{owner}-db")
+        [network] = containers.inspect(container)["NetworkSettings"]["Networks"].values()
+        databases[owner] = network["IPAddress"]
+
+    for service in OURS:
+        for owner, address in databases.items():
+            own = service.startswith(f"{owner}-")
+            assert connects(containers, service, f"{owner}-db", 5432) is own, (service, owner)
+            assert connects(containers, service, address, 5432) is own, (service, owner, "by address")
+
+
+def test_web_services_of_accounts_do_not_reach_the_broker(containers):
+    assert connects(containers, "users-outbox-relay", "rabbitmq", 5672)
+    assert not connects(containers, "users-ms", "rabbitmq", 5672)
+    assert not connects(containers, "auth-ms", "rabbitmq", 5672)
+
+
+def test_only_the_workers_of_media_reach_the_mail_server(containers):
+    reached = {service for service in OURS if connects(containers, service, "mail-catcher", 1025)}
+
+    assert reached == {"notification-email-worker", "notification-sms-worker"}
+
+
+def test_ports_are_bound_to_this_machine_alone(containers):
+    for service in SERVICES:
+        for container in containers.of(service):
+            bound = containers.inspect(container)["HostConfig"]["PortBindings"] or {}
+            assert {each["HostIp"] for binding in bound.values() for each in binding} <= {"127.0.0.1"}, service
