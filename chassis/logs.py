@@ -53,19 +53,27 @@ class TextFormatter(logging.Formatter):
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
+class WithTraceback(logging.Filter):
+    """Passes records of exceptions."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return bool(record.exc_info)
+
+
 def configuration(*, level: str, style: str, service: str) -> dict[str, Any]:
     """A `logging.config` dictionary; `style` is `json` or `text`."""
     formatter = JSONFormatter if style == "json" else TextFormatter
     return {
         "version": 1,
         "disable_existing_loggers": False,
+        "filters": {"with_traceback": {"()": WithTraceback}},
         "formatters": {"line": {"()": formatter, "service": service}},
         "handlers": {"standard": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["standard"], "level": level},
         "loggers": {
             "django": {"handlers": [], "propagate": True},
-            # Every request is logged once, by chassis.web, with its outcome.
-            "django.request": {"level": "CRITICAL"},
+            # chassis.web logs every request once, with its outcome; here come the defects, with their traceback.
+            "django.request": {"level": "ERROR", "filters": ["with_traceback"]},
             "django.server": {"handlers": [], "propagate": True},
             "gunicorn.error": {"handlers": [], "propagate": True},
         },

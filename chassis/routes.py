@@ -1,14 +1,19 @@
 """The routes that every service has, below its prefix: liveness, readiness, OpenAPI and Swagger UI."""
 
+import threading
+from functools import cache
+from typing import Any
+
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpResponse
 from django.urls import URLPattern, path
 from django.utils.module_loading import import_string
+from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
 from drf_spectacular.utils import OpenApiExample, extend_schema
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularSwaggerView
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from rest_framework import serializers
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -75,8 +80,22 @@ def check_migrations() -> None:
     _migrated = True
 
 
-class _Document(SpectacularAPIView):
+_generation = threading.Lock()
+
+
+@cache
+def _document() -> Any:
+    return SchemaGenerator().get_schema(request=None, public=True)
+
+
+class _Document(OpenToAll):
+    """Generated once by a process, and by one thread: drf-spectacular keeps state while it generates."""
+
     content_negotiation_class = DefaultContentNegotiation
+
+    def get(self, request: Request) -> Response:
+        with _generation:
+            return Response(_document())
 
 
 class OpenAPIJSON(_Document):

@@ -31,13 +31,13 @@ def test_no_request_fails_while_every_process_is_replaced(stack, containers):
                 lambda: requests.get(f"{stack.gateway}/users-ms/healthcheck", timeout=10),
                 lambda: requests.get(f"{stack.gateway}/notification-ms/openapi.json", timeout=10),
             ):
-                try:
-                    status = attempt().status_code
-                except requests.RequestException as error:
-                    status = repr(error)
                 served[0] += 1
-                if status != 200:
-                    failures.append(status)
+                try:
+                    answer = attempt()
+                except requests.RequestException as error:
+                    failures.append(repr(error))
+                else:
+                    failures.extend([answer.text] if answer.status_code != 200 else [])
 
     with ThreadPoolExecutor(3) as pool:
         clients = [pool.submit(use) for _ in range(3)]

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.test import Client
 from django.utils import timezone
 
+from chassis import routes
+from chassis.logs import JSONFormatter
 from chassis.outbox.models import OutboxMessage
 from users.tests.builders import PASSWORD, a_user
 from users_ms.accounts.models import User
@@ -60,6 +63,35 @@ def test_a_wrong_method_is_a_problem_document(client):
 @pytest.mark.parametrize("path", ["openapi.json", "openapi.yaml", "docs"])
 def test_the_service_describes_itself(client, path):
     assert client.get(f"/users-ms/{path}").status_code == 200
+
+
+def test_the_first_requests_may_all_ask_for_the_description_at_once():
+    """In a process of its own, because the description is made once in a process."""
+    program = (
+        "import django; django.setup()\n"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from django.test import Client\n"
+        "ask = lambda _: Client(raise_request_exception=False).get('/users-ms/openapi.json').status_code\n"
+        "print(set(ThreadPoolExecutor(8).map(ask, range(16))))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+
+    assert done.stdout == "{200}\n", done.stderr
+
+
+def test_a_defect_is_a_500_without_details_and_its_traceback_is_in_the_log(monkeypatch, caplog):
+    def fail():
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(routes, "check_migrations", fail)
+
+    answer = Client(raise_request_exception=False).get("/users-ms/ready")
+
+    assert answer.status_code == 500
+    assert "a defect" not in answer.text
+    [record] = [record for record in caplog.records if record.exc_info]
+    assert "a defect" in JSONFormatter("users-ms").format(record)
 
 
 @pytest.mark.parametrize(
