@@ -1,0 +1,1 @@
+WAYS=["canary","blue-green"]; STEPS={"canary":[],"blue-green":[]}; WEIGHT=20
