@@ -151,7 +151,9 @@ def _ensure_operator() -> None:
     if kubectl("get", "crd", "rabbitmqclusters.rabbitmq.com", check=False).returncode == 0:
         return
     command = ["kubectl", "apply", "--filename", OPERATOR]
-    print(f"RabbitMQ's cluster operator is not there. It is installed, for the whole cluster, by:\n  {' '.join(command)}")
+    print(
+        f"RabbitMQ's cluster operator is not there. It is installed, for the whole cluster, by:\n  {' '.join(command)}"
+    )
     if not sys.stdin.isatty() or input("Run that now? Type yes: ") != "yes":
         sys.exit("Run it, and then the same command again.")
     subprocess.run(command, check=True)
@@ -165,7 +167,9 @@ def wait_until_ready() -> None:
     said = None
     while waiting := _not_ready():
         if time.monotonic() > deadline:
-            sys.exit(f"Not ready after {START_SECONDS} s:\n{_troubles()}\nMore: kubectl --namespace {NAMESPACE} get pods")
+            sys.exit(
+                f"Not ready after {START_SECONDS} s:\n{_troubles()}\nMore: kubectl --namespace {NAMESPACE} get pods"
+            )
         if waiting != said:
             print(f"  waiting for {', '.join(waiting)}", flush=True)
             said = waiting
@@ -196,11 +200,13 @@ def _troubles() -> str:
             if waiting := container["state"].get("waiting"):
                 reason = f"{waiting.get('reason', '')} {waiting.get('message', '')}".strip()
                 lines.append(f"  {pod['metadata']['name']}, {container['name']}: {reason}")
-        for condition in status.get("conditions", []):
-            if condition["type"] == "PodScheduled" and condition["status"] != "True":
-                lines.append(f"  {pod['metadata']['name']}: {condition.get('message', '')}")
+        lines += [
+            f"  {pod['metadata']['name']}: {condition.get('message', '')}"
+            for condition in status.get("conditions", [])
+            if condition["type"] == "PodScheduled" and condition["status"] != "True"
+        ]
     if any("ImagePull" in line for line in lines):
-        lines.append("  Images that only this machine has: make images, then: minikube image load tessera/users-ms:0.1.0")
+        lines.append("  Images that this machine has alone: make images; minikube image load tessera/users-ms:0.1.0")
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""`manage.py wait_for_migrations`: runs before a relay or worker where nothing else keeps it from starting too early."""
+"""`manage.py wait_for_migrations`: before a relay or worker, where nothing else keeps it from an early start."""
 
 import logging
 import time
