@@ -2,12 +2,15 @@
 PYTHON ?= python3
 local = .venv/bin/python -m local
 revision = REVISION=$$(git rev-parse HEAD) SOURCE=$$(git remote get-url origin 2>/dev/null)
+canary-% blue-green-%: S ?= users-ms
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up down clean status logs demo admin manage images push backup restore deploy test compose-test chaos brokers fuzz lint format generate requirements
+.PHONY: help venv up down clean status logs demo admin manage images push backup restore deploy test compose-test chaos brokers fuzz lint format generate requirements \
+	minikube cluster-secrets kubernetes-lint canary-start canary-status canary-promote canary-abort \
+	blue-green-start blue-green-status blue-green-promote blue-green-finish blue-green-abort
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: # the Python packages, into .venv
 	@$(PYTHON) local/bootstrap.py
@@ -54,6 +57,24 @@ restore: venv ## replace all data with that of a backup: make restore FILE=tesse
 
 deploy: venv ## replace the services in Compose one by one while requests come
 	@$(local) deploy
+
+minikube: venv ## start everything on the current Kubernetes cluster, one of your own (CLUSTER_CONTEXTS=name to allow another)
+	@$(local) minikube
+
+cluster-secrets: venv ## make the secrets of kustomize/overlays/minikube, once (git-ignored files)
+	@$(local) cluster-secrets
+
+canary-start: venv ## send a share of the requests to another version: VERSION=0.2.0 [WEIGHT=20] [S=users-ms]
+	@$(local) canary start $(S) --version "$(VERSION)" --weight $(or $(WEIGHT),20)
+
+canary-status canary-promote canary-abort: venv # look at it, give it everything, take it away
+	@$(local) canary $(@:canary-%=%) $(S)
+
+blue-green-start: venv ## a second set of pods with another version, without requests: VERSION=0.2.0 [S=users-ms]
+	@$(local) blue-green start $(S) --version "$(VERSION)"
+
+blue-green-status blue-green-promote blue-green-finish blue-green-abort: venv # look, switch, keep it, switch back
+	@$(local) blue-green $(@:blue-green-%=%) $(S)
 
 test: venv ## run all tests on a stack of their own (ARGS="-k login" goes to pytest)
 	@$(local) test -- $(ARGS)

@@ -3,38 +3,60 @@
 Whoever takes a service over can change no table, and cannot rewrite what is append-only.
 """
 
+import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.db import connections
+from django.db import OperationalError, connections
 from psycopg2 import errors, sql
 
 from chassis.settings import OWNER_DATABASE as OWNER
 
 _ADVISORY_LOCK = 0x7E55E7B
+_PAUSE_SECONDS = 1.0
+logger = logging.getLogger(__name__)
 
 
 class CannotPrepare(Exception):
     """The database cannot be prepared; the message says what is to be done."""
 
 
-def prepare_database() -> None:
+def prepare_database(*, wait_seconds: float = 0) -> None:
     """Migrate as the owner, and give the service's role what it needs; any number may run at the same time.
 
-    Raises CannotPrepare.
+    A server that does not answer yet is given `wait_seconds`. Raises CannotPrepare.
     """
     service = settings.DATABASES["default"]
     if OWNER not in settings.DATABASES:
         raise CannotPrepare("DATABASE_OWNER_URL is not set. It is: the role that owns the database and migrates it.")
     if settings.DATABASES[OWNER]["USER"] == service["USER"]:
         raise CannotPrepare("DATABASE_OWNER_URL and DATABASE_URL have the same user; the services need one with less.")
+    _wait_for_server(wait_seconds)
     with _alone(), connections[OWNER].cursor() as cursor:
         call_command("migrate", database=OWNER, interactive=False)
         ensure_role(cursor, name=service["USER"], password=service["PASSWORD"])
         grant(cursor, role=service["USER"], database=service["NAME"], append_only=settings.APPEND_ONLY_TABLES)
+
+
+def _wait_for_server(seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    said = None
+    while True:
+        try:
+            connections[OWNER].ensure_connection()
+            return
+        except OperationalError as error:
+            reason = str(error).strip()
+            if time.monotonic() > deadline:
+                raise CannotPrepare(f"The database does not answer: {reason}") from error
+            if reason != said:  # once, not once a second
+                logger.info("waiting for the database", extra={"reason": reason})
+                said = reason
+        time.sleep(_PAUSE_SECONDS)
 
 
 @contextmanager

@@ -9,7 +9,20 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
-from local import backups, brokers, compose, compose_testing, demo, fuzzing, generated, ports, stack, testing
+from local import (
+    backups,
+    brokers,
+    compose,
+    compose_testing,
+    demo,
+    fuzzing,
+    generated,
+    kubernetes,
+    ports,
+    releases,
+    stack,
+    testing,
+)
 from local.bootstrap import ROOT
 from local.compose import Project
 from local.programs import SERVICES, Layout
@@ -69,6 +82,15 @@ def _parser() -> argparse.ArgumentParser:
     compose_test.add_argument("pytest", nargs="*")
     add("chaos", _chaos, "kill things under load").add_argument("pytest", nargs="*")
     add("brokers", _brokers, "the tests of events on other versions of RabbitMQ").add_argument("pytest", nargs="*")
+    add("cluster-secrets", _cluster_secrets, "the secrets of the minikube overlay")
+    add("minikube", _minikube, "everything on the current cluster")
+    for way in releases.WAYS:
+        release = add(way, _release, "a new version beside the one that runs")
+        release.set_defaults(way=way)
+        release.add_argument("step", choices=releases.STEPS[way])
+        release.add_argument("service", choices=list(SERVICES.values()))
+        release.add_argument("--version")
+        release.add_argument("--weight", type=int, default=releases.WEIGHT)
     add("fuzz", _fuzz, "schemathesis against every service").add_argument("--cases", type=int, default=fuzzing.CASES)
     add("generate", _generate, "write the documents that are made from the code").add_argument(
         "--check", action="store_true"
@@ -199,6 +221,19 @@ def _chaos(directory: Path, arguments: argparse.Namespace) -> None:
 
 def _brokers(directory: Path, arguments: argparse.Namespace) -> None:
     sys.exit(brokers.run(ROOT / ".local" / "brokers", arguments.pytest))
+
+
+def _cluster_secrets(directory: Path, _: argparse.Namespace) -> None:
+    kubernetes.make_secrets()
+
+
+def _minikube(directory: Path, _: argparse.Namespace) -> None:
+    kubernetes.start()
+
+
+def _release(directory: Path, arguments: argparse.Namespace) -> None:
+    kubernetes.check_context()
+    releases.run(arguments.way, arguments.step, arguments.service, version=arguments.version, weight=arguments.weight)
 
 
 def _fuzz(directory: Path, arguments: argparse.Namespace) -> None:

@@ -24,16 +24,26 @@ NAMES = [
 def ensure(file: Path) -> dict[str, str]:
     """The secrets in `file`, each line `NAME=value`; what is missing is made and added, what is there is kept."""
     values = read(file)
-    missing = [name for name in NAMES if not values.get(name)]
-    if missing:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(descriptor, "a") as output:
-            if file.stat().st_size and not file.read_text().endswith("\n"):
-                output.write("\n")
-            for name in missing:
-                values[name] = secrets.token_hex(24)  # letters and digits: it goes into URLs as it is
-                output.write(f"{name}={values[name]}\n")
-    return values
+    made = {name: random_value() for name in NAMES if not values.get(name)}
+    add(file, made)
+    return values | made
+
+
+def random_value() -> str:
+    """Letters and digits, so that it goes into URLs as it is."""
+    return secrets.token_hex(24)
+
+
+def add(file: Path, values: dict[str, str]) -> None:
+    """Adds lines to `file`, which only its owner can read."""
+    if not values:
+        return
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(descriptor, "a") as output:
+        if file.stat().st_size and not file.read_text().endswith("\n"):
+            output.write("\n")
+        for name, value in values.items():
+            output.write(f"{name}={value}\n")
 
 
 def read(file: Path) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 import uuid
 from urllib.parse import urlsplit
 
@@ -37,9 +38,9 @@ def urls():
     execute(given, f"DROP ROLE IF EXISTS {name}_role")
 
 
-def prepare(owner, role):
+def prepare(owner, role, *arguments, command="prepare_database"):
     variables = os.environ | {"DATABASE_OWNER_URL": owner, "DATABASE_URL": role}
-    command = [sys.executable, "-m", "django", "prepare_database"]
+    command = [sys.executable, "-m", "django", command, *arguments]
     return subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
@@ -65,3 +66,29 @@ def test_what_is_missing_or_too_much_is_named(urls, owner, named):
 
     assert named in process.communicate(timeout=60)[0]
     assert process.returncode != 0
+
+
+def test_workers_wait_until_the_database_is_there_and_migrated(urls):
+    owner, role = urls
+    waiting = prepare("", role, "--wait", "60", command="wait_for_migrations")
+    assert prepare(owner, role).wait(timeout=60) == 0
+
+    said = waiting.communicate(timeout=60)[0]
+
+    assert waiting.returncode == 0, said
+    assert said.count("waiting for the migrations") <= 3  # each reason once
+
+
+def test_a_database_that_is_not_there_is_waited_for_and_then_named(urls):
+    owner, role = urls
+    nobody = urlsplit(owner)._replace(netloc="nobody:nobody@127.0.0.1:1").geturl()
+    started = time.monotonic()
+    process = prepare(nobody, role, "--wait", "2")
+
+    said = process.communicate(timeout=60)[0]
+
+    assert process.returncode != 0
+    assert time.monotonic() - started > 2
+    assert said.count("waiting for the database") == 1
+    assert "The database does not answer" in said
+    assert "nobody:nobody" not in said

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from chassis import database_roles
 
@@ -10,8 +10,11 @@ from chassis import database_roles
 class Command(BaseCommand):
     help = "Runs all migrations as the owner of the database, and grants the role of DATABASE_URL what it needs."
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--wait", type=float, default=0, help="seconds that the database has to answer")
+
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            database_roles.prepare_database()
+            database_roles.prepare_database(wait_seconds=options["wait"])
         except database_roles.CannotPrepare as error:
             raise CommandError(str(error)) from error

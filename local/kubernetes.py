@@ -1,0 +1,220 @@
+"""`make minikube` and the like: thin calls of kubectl on the current context."""
+
+import base64
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from fnmatch import fnmatch
+from typing import Any
+
+from local import secret_values
+from local.bootstrap import ROOT
+from local.programs import SERVICES
+
+NAMESPACE = "tessera"
+OVERLAY = ROOT / "kustomize" / "overlays" / "minikube"
+SECRETS = OVERLAY / "secrets"
+OPERATOR = "https://github.com/rabbitmq/cluster-operator/releases/download/v2.16.0/cluster-operator.yml"
+# On a cluster with another name nothing is done before its name is said.
+OWN_CONTEXTS = ["minikube", "kind-*", "k3d-*", "docker-desktop", "rancher-desktop", "orbstack", "colima*"]
+START_SECONDS = 600
+POLL_SECONDS = 3
+CAUGHT_MAIL = "mailpit-cluster-ip-service:1025"
+# What was made with a value of the first start and cannot be read with another.
+FIXED = ["POSTGRES_PASSWORD", "SIGNING_KEY_ENCRYPTION_KEY"]
+GATEWAY_NODE_PORT = 30480
+ADDRESSES = [
+    ("gateway (all public routes)", GATEWAY_NODE_PORT, ""),
+    ("Swagger UI of all services", GATEWAY_NODE_PORT, "/docs"),
+    ("users-ms", 30400, "/users-ms/docs"),
+    ("auth-ms", 30401, "/auth-ms/docs"),
+    ("notification-ms", 30402, "/notification-ms/docs"),
+    ("mail that was sent", 30825, "/api/v1/messages"),
+]
+
+
+def kubectl(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Runs kubectl in Tessera's namespace. Exits with what it says when it fails, unless check=False."""
+    options = {"text": True, "check": True, "capture_output": True} | options
+    check = options.pop("check")
+    done = subprocess.run(["kubectl", "--namespace", NAMESPACE, *arguments], **options)
+    if check and done.returncode:
+        sys.exit(f"{done.stderr or ''}This failed: kubectl {' '.join(arguments)}")
+    return done
+
+
+def objects(kind: str, *arguments: str) -> list[dict[str, Any]]:
+    """All objects of a kind in the namespace."""
+    found = json.loads(kubectl("get", kind, "--output=json", *arguments).stdout)["items"]
+    return list(found)
+
+
+def check_context() -> None:
+    """Exits without kubectl, without a cluster that answers, and on one that is not named as the user's own."""
+    if not shutil.which("kubectl"):
+        sys.exit("kubectl is not on PATH: https://kubernetes.io/docs/tasks/tools/ tells how to install it.")
+    context = subprocess.run(["kubectl", "config", "current-context"], capture_output=True, text=True).stdout.strip()
+    if not context:
+        sys.exit("kubectl has no current context. Start a cluster, for example: minikube start")
+    allowed = [*OWN_CONTEXTS, *os.environ.get("CLUSTER_CONTEXTS", "").split(",")]
+    if not any(fnmatch(context, pattern) for pattern in allowed):
+        sys.exit(
+            f"The current context is {context}, which is not named like a cluster of your own. If you mean it: "
+            f"CLUSTER_CONTEXTS={context}"
+        )
+    done = kubectl("version", "--request-timeout=10s", check=False)
+    if done.returncode:
+        sys.exit(f"{done.stderr}The cluster of the context {context} does not answer.")
+    print(f"Kubernetes context: {context}", flush=True)
+
+
+def make_secrets() -> None:
+    """Writes the env files of the minikube overlay; what a file or the cluster holds already is kept.
+
+    Exits when the two hold different values of what is fixed since the first start.
+    """
+    SECRETS.mkdir(mode=0o700, exist_ok=True)
+    in_cluster = _secrets_in_cluster()
+    for name, wanted in _new_secrets().items():
+        file, there = SECRETS / f"{name}.env", in_cluster.get(f"{name}-secrets", {})
+        kept = secret_values.read(file)
+        for key in FIXED:
+            if key in kept and kept[key] != there.get(key, kept[key]):
+                sys.exit(
+                    f"The cluster runs with another {key} than {file.relative_to(ROOT)} holds. To go on with the "
+                    "cluster's data, remove that file and try again: the cluster's values are then written to it. "
+                    f"To forget the data: kubectl delete namespace {NAMESPACE}"
+                )
+        secret_values.add(file, {key: value for key, value in (wanted | there).items() if key not in kept})
+    print(f"Secrets: {SECRETS.relative_to(ROOT)}/", flush=True)
+
+
+def _new_secrets() -> dict[str, dict[str, str]]:
+    new: dict[str, dict[str, str]] = {}
+    for service in SERVICES:
+        owner, process = secret_values.random_value(), secret_values.random_value()
+        address = f"{service}-db-cluster-ip-service:5432/{service}"
+        new[f"{service}-db"] = {
+            "POSTGRES_PASSWORD": owner,
+            "DATABASE_OWNER_URL": f"postgres://{service}:{owner}@{address}",
+        }
+        new[f"{service}-ms"] = {
+            "SECRET_KEY": secret_values.random_value(),
+            "DATABASE_URL": f"postgres://{service}_service:{process}@{address}",
+        }
+    new["auth-ms"]["SIGNING_KEY_ENCRYPTION_KEY"] = secret_values.random_value()
+    new["notification-ms"]["EMAIL_URL"] = f"smtp://{CAUGHT_MAIL}"
+    new["notification-ms"]["SMS_URL"] = (
+        f"mailto://{CAUGHT_MAIL}/?mode=insecure&from=sms@tessera.example&to=sms{{phone}}@tessera.example"
+    )
+    return new
+
+
+def _secrets_in_cluster() -> dict[str, dict[str, str]]:
+    """By their names without the hash, the newest of each; none when no cluster answers."""
+    if not shutil.which("kubectl"):
+        return {}
+    done = kubectl("get", "secrets", "--output=json", "--request-timeout=5s", check=False)
+    found = json.loads(done.stdout)["items"] if done.returncode == 0 else []
+    found.sort(key=lambda secret: secret["metadata"]["creationTimestamp"])
+    return {
+        secret["metadata"]["name"].rpartition("-")[0]: {
+            key: base64.b64decode(value).decode() for key, value in secret.get("data", {}).items()
+        }
+        for secret in found
+    }
+
+
+def start() -> None:
+    """Brings everything up on the current cluster and returns when all of it is ready."""
+    check_context()
+    make_secrets()
+    _ensure_operator()
+    print("Applying kustomize/overlays/minikube", flush=True)
+    kubectl("apply", "--kustomize", str(OVERLAY))
+    wait_until_ready()
+    host = _host()
+    print("\nTessera runs:")
+    for name, port, path in ADDRESSES:
+        print(f"  {name:30}http://{host}:{port}{path}")
+    print(
+        "\nNext: kubectl --namespace tessera get pods,hpa; make canary-start VERSION=...; "
+        "to end it and forget its data: kubectl delete namespace tessera"
+    )
+
+
+def _ensure_operator() -> None:
+    if kubectl("get", "crd", "rabbitmqclusters.rabbitmq.com", check=False).returncode == 0:
+        return
+    command = ["kubectl", "apply", "--filename", OPERATOR]
+    print(
+        f"RabbitMQ's cluster operator is not there. It is installed, for the whole cluster, by:\n  {' '.join(command)}"
+    )
+    if not sys.stdin.isatty() or input("Run that now? Type yes: ") != "yes":
+        sys.exit("Run it, and then the same command again.")
+    subprocess.run(command, check=True)
+    wait = ["rollout", "status", "deployment/rabbitmq-cluster-operator", "--namespace=rabbitmq-system"]
+    subprocess.run(["kubectl", *wait, "--timeout=300s"], check=True)
+
+
+def wait_until_ready() -> None:
+    """Returns when RabbitMQ and every Deployment are as they should be; prints what it waits for. Exits when late."""
+    deadline = time.monotonic() + START_SECONDS
+    said = None
+    while waiting := _not_ready():
+        if time.monotonic() > deadline:
+            sys.exit(
+                f"Not ready after {START_SECONDS} s:\n{_troubles()}\nMore: kubectl --namespace {NAMESPACE} get pods"
+            )
+        if waiting != said:
+            print(f"  waiting for {', '.join(waiting)}", flush=True)
+            said = waiting
+        time.sleep(POLL_SECONDS)
+
+
+def _not_ready() -> list[str]:
+    names = []
+    for broker in objects("rabbitmqclusters"):
+        conditions = {item["type"]: item["status"] for item in broker.get("status", {}).get("conditions", [])}
+        if conditions.get("AllReplicasReady") != "True":
+            names.append(broker["metadata"]["name"])
+    for deployment in objects("deployments"):
+        wanted, status = deployment["spec"]["replicas"], deployment.get("status", {})
+        current = status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
+        counts = [status.get(count, 0) for count in ("replicas", "updatedReplicas", "availableReplicas")]
+        if not current or any(count != wanted for count in counts):
+            names.append(deployment["metadata"]["name"].removesuffix("-deployment"))
+    return sorted(names)
+
+
+def _troubles() -> str:
+    """What the containers that do not run say, such as that an image is not there."""
+    lines = []
+    for pod in objects("pods"):
+        status = pod["status"]
+        for container in [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]:
+            if waiting := container["state"].get("waiting"):
+                reason = f"{waiting.get('reason', '')} {waiting.get('message', '')}".strip()
+                lines.append(f"  {pod['metadata']['name']}, {container['name']}: {reason}")
+        lines += [
+            f"  {pod['metadata']['name']}: {condition.get('message', '')}"
+            for condition in status.get("conditions", [])
+            if condition["type"] == "PodScheduled" and condition["status"] != "True"
+        ]
+    if any("ImagePull" in line for line in lines):
+        lines.append("  Images that this machine has alone: make images; minikube image load tessera/users-ms:0.1.0")
+    return "\n".join(lines)
+
+
+def _host() -> str:
+    """Where node ports answer: this machine, or else the node."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        if probe.connect_ex(("127.0.0.1", GATEWAY_NODE_PORT)) == 0:
+            return "127.0.0.1"
+    addresses = objects("nodes")[0]["status"]["addresses"]
+    return next(str(item["address"]) for item in addresses if item["type"] == "InternalIP")
