@@ -5,7 +5,7 @@ revision = REVISION=$$(git rev-parse HEAD) SOURCE=$$(git remote get-url origin 2
 canary-% blue-green-%: S ?= users-ms
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up down clean status logs demo admin manage images push backup restore deploy test compose-test chaos brokers fuzz lint format generate requirements \
+.PHONY: help venv up down clean status logs demo admin manage images push backup restore deploy test compose-test cluster-test chaos brokers fuzz lint format generate requirements \
 	minikube cluster-secrets kubernetes-lint canary-start canary-status canary-promote canary-abort \
 	blue-green-start blue-green-status blue-green-promote blue-green-finish blue-green-abort
 
@@ -81,6 +81,9 @@ test: venv ## run all tests on a stack of their own (ARGS="-k login" goes to pyt
 
 compose-test: venv ## run the tests across services on containers of their own, and tests of the containers (exits with 2 without an engine)
 	@$(local) compose-test -- $(ARGS)
+
+cluster-test: venv ## run the tests across services and tests of orchestration on the current cluster (CLUSTER_TEST_CONTEXTS=name allows it)
+	@$(local) cluster-test -- $(ARGS)
 
 chaos: venv ## kill workers, relays, the broker and databases under 1,000 logins, and count what was told (ARGS="-k broker")
 	@$(local) chaos -- $(ARGS)

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from local import (
     backups,
     brokers,
+    cluster_testing,
     compose,
     compose_testing,
     demo,
@@ -24,6 +25,7 @@ from local import (
     testing,
 )
 from local.bootstrap import ROOT
+from local.cluster import Cluster
 from local.compose import Project
 from local.programs import SERVICES, Layout
 from local.supervisor import Supervisor
@@ -51,6 +53,7 @@ def _interrupt(*_: Any) -> NoReturn:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     parser.add_argument("--directory", help="where the stack keeps its things (.local)")
+    parser.add_argument("--cluster", action="store_true", help="the stack on the current Kubernetes cluster")
     commands = parser.add_subparsers(required=True)
 
     def add(name: str, run: Any, explanation: str) -> argparse.ArgumentParser:
@@ -80,6 +83,8 @@ def _parser() -> argparse.ArgumentParser:
         "compose-test", _compose_test, "the tests across services, on a stack of containers of their own"
     )
     compose_test.add_argument("pytest", nargs="*")
+    cluster_test = add("cluster-test", _cluster_test, "the tests across services, on the current Kubernetes cluster")
+    cluster_test.add_argument("pytest", nargs="*")
     add("chaos", _chaos, "kill things under load").add_argument("pytest", nargs="*")
     add("brokers", _brokers, "the tests of events on other versions of RabbitMQ").add_argument("pytest", nargs="*")
     add("cluster-secrets", _cluster_secrets, "the secrets of the minikube overlay")
@@ -139,6 +144,9 @@ def _status(directory: Path, _: argparse.Namespace) -> None:
 
 
 def _logs(directory: Path, arguments: argparse.Namespace) -> None:
+    if arguments.cluster:
+        Cluster().logs(arguments.program, follow=arguments.follow)
+        return
     if stack.running(directory) is None and Project(directory).runs():
         Project(directory).logs(arguments.program, follow=arguments.follow)
         return
@@ -149,8 +157,10 @@ def _logs(directory: Path, arguments: argparse.Namespace) -> None:
     os.execvp("tail", ["tail", *how, *map(str, files)])
 
 
-def _running(directory: Path) -> Layout | Project:
-    """What runs: local processes, or containers."""
+def _running(directory: Path, arguments: argparse.Namespace) -> Layout | Project | Cluster:
+    """What runs: local processes or containers; or on a cluster, when that is asked for."""
+    if arguments.cluster:
+        return Cluster()
     layout = stack.running(directory)
     if layout is not None:
         return layout
@@ -161,18 +171,18 @@ def _running(directory: Path) -> Layout | Project:
 
 
 def _start(directory: Path, arguments: argparse.Namespace) -> None:
-    runs = _running(directory)
-    runs.start(arguments.program) if isinstance(runs, Project) else stack.start(runs, arguments.program)
+    runs = _running(directory, arguments)
+    stack.start(runs, arguments.program) if isinstance(runs, Layout) else runs.start(arguments.program)
 
 
 def _stop(directory: Path, arguments: argparse.Namespace) -> None:
-    runs = _running(directory)
-    runs.stop(arguments.program) if isinstance(runs, Project) else stack.stop(runs, arguments.program)
+    runs = _running(directory, arguments)
+    stack.stop(runs, arguments.program) if isinstance(runs, Layout) else runs.stop(arguments.program)
 
 
 def _manage(directory: Path, arguments: argparse.Namespace) -> None:
-    runs, given = _running(directory), (arguments.service, *arguments.arguments)
-    sys.exit(runs.manage(*given) if isinstance(runs, Project) else stack.manage(runs, *given).returncode)
+    runs, given = _running(directory, arguments), (arguments.service, *arguments.arguments)
+    sys.exit(stack.manage(runs, *given).returncode if isinstance(runs, Layout) else runs.manage(*given))
 
 
 def _admin(directory: Path, arguments: argparse.Namespace) -> None:
@@ -180,8 +190,15 @@ def _admin(directory: Path, arguments: argparse.Namespace) -> None:
     _manage(directory, arguments)
 
 
-def _backup(directory: Path, _: argparse.Namespace) -> None:
-    file = backups.backup(_running(directory))
+def _without_cluster(directory: Path, arguments: argparse.Namespace) -> Layout | Project:
+    runs = _running(directory, arguments)
+    if isinstance(runs, Cluster):
+        sys.exit("On a cluster the database operator or the provider makes the backups; see docs/kubernetes.md.")
+    return runs
+
+
+def _backup(directory: Path, arguments: argparse.Namespace) -> None:
+    file = backups.backup(_without_cluster(directory, arguments))
     print(f"Written: {file.relative_to(ROOT)}. Keep it and .env, in two places. Restore: make restore FILE={file.name}")
 
 
@@ -190,21 +207,21 @@ def _restore(directory: Path, arguments: argparse.Namespace) -> None:
     file = named if named.exists() else backups.folder(directory) / named
     if sys.stdin.isatty() and input(f"This replaces all data with that of {file}. Type yes: ") != "yes":
         sys.exit("Nothing was changed.")
-    backups.restore(_running(directory), file)
+    backups.restore(_without_cluster(directory, arguments), file)
     print("Restored; everything runs. Look at it: make status")
 
 
-def _deploy(directory: Path, _: argparse.Namespace) -> None:
-    runs = _running(directory)
+def _deploy(directory: Path, arguments: argparse.Namespace) -> None:
+    runs = _running(directory, arguments)
     if not isinstance(runs, Project):
         sys.exit("Local processes run here; make up replaces what has changed. make deploy is for Compose.")
     runs.deploy()
     print("Deployed. Look at it: make status")
 
 
-def _demo(directory: Path, _: argparse.Namespace) -> None:
-    runs = _running(directory)
-    demo.run(runs.addresses() if isinstance(runs, Project) else testing.addresses(runs))
+def _demo(directory: Path, arguments: argparse.Namespace) -> None:
+    runs = _running(directory, arguments)
+    demo.run(testing.addresses(runs) if isinstance(runs, Layout) else runs.addresses())
 
 
 def _test(directory: Path, arguments: argparse.Namespace) -> None:
@@ -213,6 +230,10 @@ def _test(directory: Path, arguments: argparse.Namespace) -> None:
 
 def _compose_test(directory: Path, arguments: argparse.Namespace) -> None:
     sys.exit(compose_testing.run(ROOT / ".local" / "compose-test", arguments.pytest))
+
+
+def _cluster_test(directory: Path, arguments: argparse.Namespace) -> None:
+    sys.exit(cluster_testing.run(ROOT / ".local" / "cluster-test", arguments.pytest))
 
 
 def _chaos(directory: Path, arguments: argparse.Namespace) -> None:

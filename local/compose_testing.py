@@ -13,7 +13,7 @@ from local.programs import SERVICES
 
 COMPOSE_FILES = "compose.yaml:tests/compose/compose.yaml"
 
-NOT_OF_CONTAINERS = ("chaos", "compose", "test_local_stack.py")
+NOT_OF_CONTAINERS = ("chaos", "cluster", "compose", "test_local_stack.py")
 MORE_PORTS = ("LOADTEST_PORT", "PROMETHEUS_PORT")  # of what starts on demand
 
 
@@ -30,7 +30,7 @@ def run(directory: Path, pytest_arguments: list[str]) -> int:
         try:
             project.up()
             suites = [
-                ("tests", _addresses(project), [f"--ignore=tests/{name}" for name in NOT_OF_CONTAINERS]),
+                ("tests", _addresses(project), testing.ignoring(*NOT_OF_CONTAINERS)),
                 ("tests/compose", _addresses(project), []),
             ]
             outcome = testing.run_all(directory, suites, pytest_arguments)
@@ -65,6 +65,7 @@ def _addresses(project: Project) -> dict[str, str]:
         **project.addresses(),
         **databases,
         "TESSERA_DIRECTORY": str(project.directory),
+        "TESSERA_COMMAND": testing.command("--directory", project.directory),
         "CLIENT_ADDRESS": front["Gateway"],
         "PYTHONPATH": str(ROOT),
     }

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from fnmatch import fnmatch
+from pathlib import Path
 from typing import Any
 
 from local import secret_values
@@ -53,23 +54,30 @@ def objects(kind: str, *arguments: str) -> list[dict[str, Any]]:
     return list(found)
 
 
-def check_context() -> None:
-    """Exits without kubectl, without a cluster that answers, and on one that is not named as the user's own."""
+def check_context(variable: str = "CLUSTER_CONTEXTS") -> str:
+    """The name of the current context. Exits without kubectl, without a cluster that answers, and on one that is
+    named neither like a cluster of one's own nor in the environment variable."""
     if not shutil.which("kubectl"):
         sys.exit("kubectl is not on PATH: https://kubernetes.io/docs/tasks/tools/ tells how to install it.")
     context = subprocess.run(["kubectl", "config", "current-context"], capture_output=True, text=True).stdout.strip()
     if not context:
         sys.exit("kubectl has no current context. Start a cluster, for example: minikube start")
-    allowed = [*OWN_CONTEXTS, *os.environ.get("CLUSTER_CONTEXTS", "").split(",")]
+    allowed = [*OWN_CONTEXTS, *os.environ.get(variable, "").split(",")]
     if not any(fnmatch(context, pattern) for pattern in allowed):
         sys.exit(
             f"The current context is {context}, which is not named like a cluster of your own. If you mean it: "
-            f"CLUSTER_CONTEXTS={context}"
+            f"{variable}={context}"
         )
     done = kubectl("version", "--request-timeout=10s", check=False)
     if done.returncode:
         sys.exit(f"{done.stderr}The cluster of the context {context} does not answer.")
     print(f"Kubernetes context: {context}", flush=True)
+    return context
+
+
+def decoded(value: str) -> str:
+    """A value of a Secret."""
+    return base64.b64decode(value).decode()
 
 
 def make_secrets() -> None:
@@ -123,7 +131,7 @@ def _secrets_in_cluster() -> dict[str, dict[str, str]]:
     found.sort(key=lambda secret: secret["metadata"]["creationTimestamp"])
     return {
         secret["metadata"]["name"].rpartition("-")[0]: {
-            key: base64.b64decode(value).decode() for key, value in secret.get("data", {}).items()
+            key: decoded(value) for key, value in secret.get("data", {}).items()
         }
         for secret in found
     }
@@ -133,11 +141,9 @@ def start() -> None:
     """Brings everything up on the current cluster and returns when all of it is ready."""
     check_context()
     make_secrets()
-    _ensure_operator()
-    print("Applying kustomize/overlays/minikube", flush=True)
-    kubectl("apply", "--kustomize", str(OVERLAY))
-    wait_until_ready()
-    host = _host()
+    ensure_operator()
+    apply(OVERLAY)
+    host = node_host()
     print("\nTessera runs:")
     for name, port, path in ADDRESSES:
         print(f"  {name:30}http://{host}:{port}{path}")
@@ -147,7 +153,14 @@ def start() -> None:
     )
 
 
-def _ensure_operator() -> None:
+def apply(overlay: Path) -> None:
+    """Applies an overlay, and returns when all of it is ready."""
+    print(f"Applying {overlay.relative_to(ROOT)}", flush=True)
+    kubectl("apply", "--kustomize", str(overlay))
+    wait_until_ready()
+
+
+def ensure_operator() -> None:
     if kubectl("get", "crd", "rabbitmqclusters.rabbitmq.com", check=False).returncode == 0:
         return
     command = ["kubectl", "apply", "--filename", OPERATOR]
@@ -210,7 +223,7 @@ def _troubles() -> str:
     return "\n".join(lines)
 
 
-def _host() -> str:
+def node_host() -> str:
     """Where node ports answer: this machine, or else the node."""
     with socket.socket() as probe:
         probe.settimeout(1)

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ from local import packages, programs, stack
 from local.bootstrap import ROOT
 from local.programs import SERVICES, Layout
 
-FOLDERS = {"test", "compose-test"}  # below .local, for the stacks of the tests
+FOLDERS = {"test", "compose-test", "cluster-test"}  # below .local, for the stacks of the tests
 NO_TESTS = 5  # pytest's exit status when it found none, as with a narrow -k
 # The cheapest bcrypt, because the tests are about what happens and not about how long it takes; and no limits for the
 # one address that all of them come from.
@@ -73,8 +74,14 @@ def addresses(layout: Layout) -> dict[str, str]:
         "BROKER_URL": layout.broker_url,
         **{f"{service.upper()}_DATABASE_URL": layout.database_url(service) for service in SERVICES},
         "TESSERA_DIRECTORY": str(layout.directory),
+        "TESSERA_COMMAND": command("--directory", layout.directory),
         "CLIENT_ADDRESS": "127.0.0.1",  # whom the services see when the tests call them
     }
+
+
+def command(*options: str | Path) -> str:
+    """How the tests call the commands behind `make` on a stack."""
+    return shlex.join([sys.executable, "-m", "local", *map(str, options)])
 
 
 def run(
@@ -125,8 +132,13 @@ def of_events(layout: Layout) -> list[Suite]:
     chassis = {"DJANGO_SETTINGS_MODULE": "chassis.tests.settings", "PYTHONPATH": str(ROOT)}
     return [
         ("chassis/tests", _as_owner(layout, "users") | chassis, []),
-        ("tests", _outside(layout), ["--ignore=tests/chaos", "--ignore=tests/compose"]),
+        ("tests", _outside(layout), ignoring("chaos", "compose", "cluster")),
     ]
+
+
+def ignoring(*names: str) -> list[str]:
+    """pytest's arguments for `tests` without what is about another way of running the stack."""
+    return [f"--ignore=tests/{name}" for name in names]
 
 
 def _as_owner(layout: Layout, service: str) -> dict[str, str]:
@@ -149,11 +161,11 @@ def run_all(directory: Path, suites: list[Suite], pytest_arguments: list[str]) -
     for folder, variables, arguments in suites:
         print(f"\n{folder}", flush=True)
         report = directory / f"{folder.replace('/', '-')}.xml"
-        command = [sys.executable, "-m", "pytest", folder, "--quiet", f"--junitxml={report}"]
-        command += [*arguments, *pytest_arguments]
+        pytest = [sys.executable, "-m", "pytest", folder, "--quiet", f"--junitxml={report}"]
+        pytest += [*arguments, *pytest_arguments]
         if folder.startswith("tests"):
-            command += ["-p", "no:django"]
-        status = subprocess.run(command, cwd=ROOT, env=os.environ | variables).returncode
+            pytest += ["-p", "no:django"]
+        status = subprocess.run(pytest, cwd=ROOT, env=os.environ | variables).returncode
         outcome.broken = outcome.broken or status not in (0, NO_TESTS)
         if report.exists():
             outcome.add(report)

@@ -2,8 +2,8 @@
 
 import os
 import secrets
+import shlex
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,7 +25,8 @@ class Stack:
     gateway: str
     mail: str
     broker_url: str
-    directory: str
+    directory: str  # where the stack, or the run of its tests, keeps its things
+    commands: list[str]  # what the commands behind `make` begin with
     client_address: str  # whom the services see when the tests call them
 
     def stop(self, program: str) -> None:
@@ -46,8 +47,7 @@ class Stack:
 
     def command(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """Runs one of the commands behind `make` on this stack."""
-        command = [sys.executable, "-m", "local", "--directory", self.directory, *arguments]
-        return subprocess.run(command, check=True, timeout=300, text=True, **options)
+        return subprocess.run([*self.commands, *arguments], check=True, timeout=600, text=True, **options)
 
     def sign_up(self, **changes: Any) -> dict[str, Any]:
         """A new user, with an email that no other test uses."""
@@ -94,6 +94,7 @@ def stack() -> Stack:
         mail=os.environ["MAIL_URL"],
         broker_url=os.environ["BROKER_URL"],
         directory=os.environ["TESSERA_DIRECTORY"],
+        commands=shlex.split(os.environ["TESSERA_COMMAND"]),
         client_address=os.environ["CLIENT_ADDRESS"],
     )
 

@@ -1,0 +1,83 @@
+"""Pods that are taken away, die or hang come back by themselves."""
+
+import json
+
+import pytest
+
+from chassis.tests.waiting import eventually
+from local import kubernetes
+from local.kubernetes import kubectl
+from tests.cluster.conftest import PATIENCE_SECONDS
+
+# Stops what handles the requests; the first process of the container goes on, as after a deadlock.
+HANG = """
+import os, pathlib, signal
+for process in pathlib.Path("/proc/1/task/1/children").read_text().split():
+    os.kill(int(process), signal.SIGSTOP)
+"""
+
+
+@pytest.mark.parametrize("program", ["users-ms", "auth-ms", "notification-ms", "gateway"])
+def test_no_request_fails_while_a_pod_is_deleted(pods, under_load, program):
+    with under_load() as seen:
+        before = pods.ready(program)
+        kubectl("delete", "pod", pods.one(program))
+        eventually(lambda: pods.ready(program) >= before, seconds=PATIENCE_SECONDS)
+
+    assert seen.failures == []
+
+
+def test_a_pod_that_is_killed_is_replaced_and_only_what_it_held_fails(pods, under_load):
+    killed = pods.one("users-ms")
+    with under_load() as seen:
+        kubectl("delete", "pod", killed, "--grace-period=0", "--force")
+        eventually(lambda: pods.ready("users-ms") >= 2, seconds=PATIENCE_SECONDS)
+        eventually(lambda: killed not in [pod["metadata"]["name"] for pod in pods.of("users-ms")])
+
+    assert len(seen.failures) < 0.05 * seen.served, seen.failures
+
+
+def test_a_process_that_hangs_fails_its_health_check_and_is_started_again(pods, under_load):
+    pod = pods.one("users-ms")
+    before = pods.restarts(pod)
+    with under_load():
+        status, output = pods.inside(pod, "python", "-c", HANG)
+        assert status == 0, output
+        eventually(lambda: pods.restarts(pod) > before, seconds=PATIENCE_SECONDS)
+    eventually(lambda: pods.ready("users-ms") >= 2, seconds=PATIENCE_SECONDS)
+
+    events = kubernetes.objects("events", "--field-selector", f"involvedObject.name={pod}")
+    said = [event["message"] for event in events]
+    assert any("Liveness probe failed" in message for message in said), said
+
+
+@pytest.mark.parametrize("program", ["notification-email-worker", "users-outbox-relay", "auth-event-worker"])
+def test_a_worker_whose_pod_is_killed_loses_nothing(stack, pods, account, program):
+    kubectl("delete", "pod", pods.one(program), "--grace-period=0", "--force")
+    for _ in range(5):
+        assert stack.log_in(account["email"]).status_code == 200
+
+    eventually(lambda: len(stack.mails(account["email"], "New sign-in")) == 5, seconds=PATIENCE_SECONDS)
+
+
+@pytest.mark.parametrize("service", ["users", "auth", "notification"])
+def test_a_database_whose_pod_is_deleted_keeps_its_data(stack, pods, account, service):
+    claim = ["get", "persistentvolumeclaim", f"{service}-db-persistent-volume-claim", "--output=json"]
+    volume = json.loads(kubectl(*claim).stdout)["spec"]["volumeName"]
+    old = pods.one(f"{service}-db")
+
+    kubectl("delete", "pod", old)
+    pods.rolled_out(f"{service}-db")
+
+    assert pods.one(f"{service}-db") != old
+    assert json.loads(kubectl(*claim).stdout)["spec"]["volumeName"] == volume
+    eventually(lambda: stack.log_in(account["email"]).status_code == 200, seconds=PATIENCE_SECONDS)
+    eventually(lambda: stack.mails(account["email"], "New sign-in"), seconds=PATIENCE_SECONDS)
+
+
+def test_the_broker_whose_pod_is_deleted_loses_nothing(stack, account):
+    kubectl("delete", "pod", "rabbitmq-server-0", "--wait=false")
+    for _ in range(10):
+        assert stack.log_in(account["email"]).status_code == 200
+
+    eventually(lambda: len(stack.mails(account["email"], "New sign-in")) == 10, seconds=PATIENCE_SECONDS)

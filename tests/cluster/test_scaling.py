@@ -1,0 +1,52 @@
+"""The autoscaler adds pods under load and takes them away after it."""
+
+import json
+import time
+
+import pytest
+import requests
+
+from chassis.tests.waiting import eventually
+from local.kubernetes import kubectl
+from tests.traffic import traffic
+
+FEWEST = 2
+SCALE_UP_SECONDS = 300
+SCALE_DOWN_SECONDS = 600
+
+
+def replicas():
+    """What the autoscaler wants, what is ready, and the CPU it sees, in percent of what pods request."""
+    found = json.loads(kubectl("get", "hpa", "users-ms-deployment", "--output=json").stdout)["status"]
+    metrics = found.get("currentMetrics") or [{}]
+    used = metrics[0].get("resource", {}).get("current", {}).get("averageUtilization")
+    return found.get("desiredReplicas"), found.get("currentReplicas"), used
+
+
+def say(text, began):
+    desired, current, used = replicas()
+    print(f"    {time.monotonic() - began:5.0f} s  {text}: wanted {desired}, there {current}, CPU {used} % of requests")
+
+
+@pytest.fixture
+def calm():
+    """The autoscaler has come to rest after what other tests did."""
+    eventually(lambda: replicas()[:2] == (FEWEST, FEWEST), seconds=SCALE_DOWN_SECONDS)
+
+
+def test_pods_are_added_under_load_and_taken_away_after_it(stack, pods, calm):
+    began = time.monotonic()
+    burn = f"{stack.users}/users-ms/load-test?n=25"
+    print()
+    say("before the load", began)
+
+    with traffic(lambda: requests.get(burn, timeout=30), pause=0) as seen:
+        eventually(lambda: replicas()[0] > FEWEST, seconds=SCALE_UP_SECONDS)
+        say("under load", began)
+        eventually(lambda: pods.ready("users-ms") > FEWEST, seconds=SCALE_UP_SECONDS)
+        say("more pods answer", began)
+    eventually(lambda: pods.ready("users-ms") == FEWEST, seconds=SCALE_DOWN_SECONDS)
+    say("after the load", began)
+
+    print(f"    {seen}")
+    assert seen.failures == []
