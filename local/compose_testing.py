@@ -31,7 +31,7 @@ def run(directory: Path, pytest_arguments: list[str]) -> int:
             project.up()
             suites = [
                 ("tests", _addresses(project), testing.ignoring(*NOT_OF_CONTAINERS)),
-                ("tests/compose", _addresses(project), []),
+                ("tests/compose", _addresses(project), ["-s"]),
             ]
             outcome = testing.run_all(directory, suites, pytest_arguments)
             if not outcome.good:

@@ -24,7 +24,7 @@ OPERATOR = "https://github.com/rabbitmq/cluster-operator/releases/download/v2.16
 OWN_CONTEXTS = ["minikube", "kind-*", "k3d-*", "docker-desktop", "rancher-desktop", "orbstack", "colima*"]
 START_SECONDS = 600
 POLL_SECONDS = 3
-CAUGHT_MAIL = "mailpit-cluster-ip-service:1025"
+CAUGHT_MAIL = "mail-catcher-cluster-ip-service:1025"
 # What was made with a value of the first start and cannot be read with another.
 FIXED = ["POSTGRES_PASSWORD", "SIGNING_KEY_ENCRYPTION_KEY"]
 GATEWAY_NODE_PORT = 30480
