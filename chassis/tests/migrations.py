@@ -1,4 +1,4 @@
-"""Old and new code share a database while a version is rolled out: docs/decisions/20261125-expand-migrate-contract.md."""
+"""Old and new code share a database in a rollout: docs/decisions/20261125-expand-migrate-contract.md."""
 
 from typing import Any
 
