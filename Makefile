@@ -94,11 +94,15 @@ brokers: venv ## run the tests of events on RabbitMQ 3.10, 4.0 and 4.3 of Debian
 fuzz: venv ## thousands of generated requests against every service, on a stack of its own (CASES=2000 each)
 	@$(local) fuzz --cases $(or $(CASES),2000)
 
-lint: venv ## check style, types, migrations and that generated documents are current
+lint: venv kubernetes-lint ## check style, types, migrations, kustomize/ and that generated documents are current
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@$(local) generate --check
+
+kubernetes-lint: ## build every overlay and combination of components and check it (kubernetes-validate, checkov)
+	@$(PYTHON) local/bootstrap.py kubernetes
+	@PYTHONPATH=. .venv-kubernetes/bin/python -m pytest kustomize/tests --quiet $(ARGS)
 
 format: venv ## rewrite the code in the project's style
 	@.venv/bin/ruff check --fix .
@@ -108,6 +112,6 @@ generate: venv ## write docs/openapi and docs/configuration.md anew from the cod
 	@$(local) generate
 
 requirements: venv ## lock the newest packages that requirements/*.in allow
-	@cd requirements && for name in users auth notification dev loadtest; do \
+	@cd requirements && for name in users auth notification dev loadtest kubernetes; do \
 		../.venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 $$name.in -o $$name.txt || exit 1; \
 	done

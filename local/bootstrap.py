@@ -1,4 +1,5 @@
-"""Makes `.venv` with all that requirements/dev.txt locks. Standard library only: it runs before anything is there."""
+"""Makes `.venv` with all that requirements/dev.txt locks, or another such environment. Standard library only: it runs
+before anything is there."""
 
 import hashlib
 import os
@@ -8,24 +9,30 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-ENVIRONMENT = ROOT / ".venv"
-REQUIREMENTS = ROOT / "requirements" / "dev.txt"
+# Environments by the name of their requirements. What checks kustomize/ has so many packages that it stays apart.
+ENVIRONMENTS = {"dev": ROOT / ".venv", "kubernetes": ROOT / ".venv-kubernetes"}
 
 
 def main() -> None:
-    """Creates or renews `.venv` when requirements/dev.txt or the Python has changed since the last time."""
+    """Creates or renews the environment of each name given, `dev` when none is."""
     if not (3, 11) <= sys.version_info[:2] <= (3, 13):
         sys.exit(f"Tessera needs Python 3.11, 3.12 or 3.13; this is {sys.version.split()[0]}. Set PYTHON=python3.12.")
-    stamp = ENVIRONMENT / "stamp"
-    wanted = hashlib.sha256(REQUIREMENTS.read_bytes() + sys.version.encode()).hexdigest()
+    for name in sys.argv[1:] or ["dev"]:
+        make(ENVIRONMENTS[name], ROOT / "requirements" / f"{name}.txt")
+
+
+def make(environment: Path, requirements: Path) -> None:
+    """Creates or renews an environment when its requirements or the Python have changed since the last time."""
+    stamp = environment / "stamp"
+    wanted = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()
     if stamp.exists() and stamp.read_text() == wanted:
         return
-    print("Installing the Python packages into .venv (about a minute) ...", flush=True)
-    venv.create(ENVIRONMENT, with_pip=True, clear=True)
-    pip = [str(ENVIRONMENT / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-    done = subprocess.run([*pip, "--require-hashes", "--requirement", str(REQUIREMENTS)], cwd=ROOT, env=os.environ)
+    print(f"Installing the Python packages into {environment.name} (about a minute) ...", flush=True)
+    venv.create(environment, with_pip=True, clear=True)
+    pip = [str(environment / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    done = subprocess.run([*pip, "--require-hashes", "--requirement", str(requirements)], cwd=ROOT, env=os.environ)
     if done.returncode:
-        sys.exit("The Python packages could not be installed; what pip said stands above. Try again with: make up")
+        sys.exit("The Python packages could not be installed; what pip said stands above. Try the same command again.")
     stamp.write_text(wanted)
 
 
@@ -33,4 +40,4 @@ if __name__ == "__main__":
     try:
         main()
     except KeyboardInterrupt:
-        sys.exit("Interrupted: .venv is not complete; the next `make` command makes it anew.")
+        sys.exit("Interrupted: the environment is not complete; the next `make` command makes it anew.")

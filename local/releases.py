@@ -31,6 +31,8 @@ def run(way: str, step: str, service: str, *, version: str | None, weight: int) 
             sys.exit(f"Say which version: make {way}-start VERSION=0.2.0")
         if not 1 <= weight <= 90:
             sys.exit("WEIGHT is the percentage of the requests that the new version gets, from 1 to 90.")
+        if way == "blue-green" and other is not None:
+            sys.exit("Green runs already. First: make blue-green-finish or blue-green-abort")
         _start(way, service, version, weight, stable)
         return
     if other is None and step != "abort":

@@ -1,0 +1,61 @@
+"""What builds kustomize/: kubectl where there is one that is new enough, else kustomize itself."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from local.bootstrap import ROOT
+
+BINARIES = ROOT / ".local" / "bin"
+VERSION = "v5.7.1"  # what kubectl 1.34 has in it
+OLDEST_KUBECTL = (1, 27)  # components in components, and replacements as they are used here
+
+
+def command() -> list[str]:
+    """`kubectl kustomize`, `kustomize build`, or the same after Go has installed it into .local/bin.
+
+    Exits when there is none of the three programs, and says what to install.
+    """
+    if (minor := _kubectl_version()) and minor >= OLDEST_KUBECTL:
+        return ["kubectl", "kustomize"]
+    found = shutil.which("kustomize") or shutil.which("kustomize", path=BINARIES)
+    if found and _kustomize_major(found) >= 5:
+        return [found, "build"]
+    if not shutil.which("go"):
+        sys.exit(
+            "To check kustomize/, put one of these on PATH: kubectl 1.27 (https://kubernetes.io/docs/tasks/tools/), "
+            "kustomize 5 (https://kubectl.docs.kubernetes.io/installation/), or Go, which then installs kustomize into "
+            ".local/bin."
+        )
+    print(f"Installing kustomize {VERSION} into .local/bin with Go (a minute or two) ...", flush=True)
+    BINARIES.mkdir(parents=True, exist_ok=True)
+    install = ["go", "install", f"sigs.k8s.io/kustomize/kustomize/v5@{VERSION}"]
+    done = subprocess.run(install, env=os.environ | {"GOBIN": str(BINARIES), "GOFLAGS": "-mod=mod"})
+    if done.returncode:
+        sys.exit(f"This failed: {' '.join(install)}")
+    return [str(BINARIES / "kustomize"), "build"]
+
+
+def build(folder: Path) -> str:
+    """The YAML of a kustomization. Raises CalledProcessError, whose stderr says what is wrong."""
+    return subprocess.run([*command(), str(folder)], check=True, capture_output=True, text=True).stdout
+
+
+def _kubectl_version() -> tuple[int, int] | None:
+    if not shutil.which("kubectl"):
+        return None
+    done = subprocess.run(["kubectl", "version", "--client", "--output=json"], capture_output=True, text=True)
+    if done.returncode:
+        return None
+    version = json.loads(done.stdout)["clientVersion"]
+    return int(version["major"]), int(re.sub(r"\D.*", "", version["minor"]))
+
+
+def _kustomize_major(program: str) -> int:
+    said = subprocess.run([program, "version"], capture_output=True, text=True).stdout
+    found = re.search(r"v(\d+)\.", said)
+    return int(found[1]) if found else 5  # what Go built says (devel)
