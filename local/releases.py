@@ -1,7 +1,10 @@
 """A new version beside the one that runs: as a canary, which takes a share of the requests, or as blue-green."""
 
+import json
+import os
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from local import kubernetes
@@ -15,7 +18,9 @@ STEPS = {
 }
 WEIGHT = 20
 TRACKS = {"canary": "canary", "blue-green": "green"}
-OVERLAY = ROOT / "kustomize" / "overlays" / "minikube"
+OVERLAY = ROOT / "kustomize" / "overlays" / os.environ.get("OVERLAY", "minikube")
+ROUTE = "tessera"  # the HTTPRoute of the component gateway-api: where it is, a canary has a weight
+WEIGHTED = "users-ms"  # the service that the component canary-weights is for
 ROLLOUT_SECONDS = 300
 ENDPOINT_SECONDS = 12  # until every DNS answer and every node knows that a Service has other pods
 
@@ -55,36 +60,63 @@ def _deployment(name: str) -> dict[str, Any] | None:
 
 
 def _start(way: str, service: str, version: str, weight: int, stable: dict[str, Any]) -> None:
-    running = stable["spec"]["replicas"]
-    name = f"{service}-{TRACKS[way]}"
+    weighted = way == "canary" and _has_route()
+    if weighted and service != WEIGHTED:
+        sys.exit(f"Only {WEIGHTED} has a canary by weight; see kustomize/components/canary-weights/README.md.")
+    running, name = stable["spec"]["replicas"], f"{service}-{TRACKS[way]}"
     count = running if way == "blue-green" else max(1, round(running * weight / (100 - weight)))
-    if way == "blue-green":
-        _send_requests(service, to="stable")  # before green's pods are there, or they would get some
-    repository = stable["spec"]["template"]["spec"]["containers"][0]["image"].rpartition(":")[0]
-    folder = ROOT / ".local" / "kubernetes" / name
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "kustomization.yaml").write_text(
-        f"""apiVersion: kustomize.config.k8s.io/v1beta1
-kind: Kustomization
-resources: [../../../kustomize/overlays/{OVERLAY.name}]
-components: [../../../kustomize/components/{way}/{service}]
-images: [{{name: tessera/{name}, newName: {repository}, newTag: "{version}"}}]
-replicas: [{{name: {name}-deployment, count: {count}}}]
-"""
-    )
+    if way == "blue-green" or weighted:
+        _send_requests(service, to="stable")  # before the new pods are there, or they would get some
+    folder = _write_kustomization(service, name, "canary-weights" if weighted else f"{way}/{service}", version, count)
     kubectl("apply", "--kustomize", str(folder), "--selector", f"tessera/track={TRACKS[way]}")
     print(f"{name}: {count} of version {version} beside {running} of the version that runs", flush=True)
-    if not _rolled_out(f"{name}-deployment"):
+    if not _rolled_out(f"{name}-deployment") or (weighted and not _rolled_out("gateway-canary-deployment")):
         print(_pods(service))
         sys.exit(f"The new version does not become ready; it gets no requests. Take it away: make {way}-abort")
+    if weighted:
+        _weigh(weight)
     if way == "canary":
-        share = 100 * count / (count + running)
+        share = weight if weighted else 100 * count / (count + running)
         print(f"It gets about {share:.0f} % of the requests. Next: make canary-status, canary-promote or canary-abort")
     else:
         print(
             f"It gets no requests yet. Look at it: kubectl --namespace tessera port-forward "
             f"service/{name}-cluster-ip-service 4000\nNext: make blue-green-promote or blue-green-abort"
         )
+
+
+def _write_kustomization(service: str, name: str, component: str, version: str, count: int) -> Path:
+    """The overlay with the component, from which only the new track is applied."""
+    repository = _image(f"{service}-deployment").rpartition(":")[0]
+    caddy, _, caddy_version = _image("gateway-deployment").rpartition(":")
+    folder = ROOT / ".local" / "kubernetes" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "kustomization.yaml").write_text(
+        f"""apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+namespace: {kubernetes.NAMESPACE}
+resources: [../../../kustomize/overlays/{OVERLAY.name}]
+components: [../../../kustomize/components/{component}]
+images:
+  - {{name: tessera/{name}, newName: {repository}, newTag: "{version}"}}
+  - {{name: caddy, newName: {caddy}, newTag: "{caddy_version}"}}
+replicas: [{{name: {name}-deployment, count: {count}}}]
+"""
+    )
+    return folder
+
+
+def _has_route() -> bool:
+    return kubectl("get", "httproute", ROUTE, check=False).returncode == 0
+
+
+def _weigh(weight: int) -> None:
+    """Divides the requests between the two gateways; without a weight, the route leads to the first alone."""
+    backends = [{"name": "gateway-cluster-ip-service", "port": 8080, "weight": 100 - weight}]
+    if weight:
+        backends.append({"name": "gateway-canary-cluster-ip-service", "port": 8080, "weight": weight})
+    patch = [{"op": "replace", "path": "/spec/rules/0/backendRefs", "value": backends}]
+    kubectl("patch", "httproute", ROUTE, "--type=json", "--patch", json.dumps(patch))
 
 
 def _rolled_out(deployment: str) -> bool:
@@ -124,13 +156,24 @@ def _answers(service: str, track: str) -> str:
 
 def _promote_canary(service: str) -> None:
     _take_over(service, image=_image(f"{service}-canary-deployment"))
-    kubectl("delete", "deployment", f"{service}-canary-deployment", "--wait=true")
+    _remove_canary(service)
     print("The canary is gone; all pods have its version.")
 
 
 def _abort_canary(service: str) -> None:
-    kubectl("delete", "deployment", f"{service}-canary-deployment", "--ignore-not-found", "--wait=true")
+    _remove_canary(service)
     print("The canary is gone; its pods finish what they hold.")
+
+
+def _remove_canary(service: str) -> None:
+    if not _has_route():
+        kubectl("delete", "deployment", f"{service}-canary-deployment", "--ignore-not-found")
+        return
+    _weigh(0)
+    time.sleep(ENDPOINT_SECONDS)
+    kubectl("delete", "deployment,service", "--selector", "tessera/track=canary")
+    _wait_for_no_pods(service, "canary")
+    _send_requests(service, to=None)
 
 
 def _promote_green(service: str) -> None:

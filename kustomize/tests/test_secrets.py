@@ -1,0 +1,67 @@
+"""`make cluster-secrets` makes values once, and keeps what the files or the cluster hold."""
+
+from pathlib import Path
+
+import pytest
+
+from local import kubernetes, secret_values
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the files go, and a cluster that has nothing."""
+    monkeypatch.setattr(kubernetes, "ROOT", tmp_path)
+    monkeypatch.setattr(kubernetes, "SECRETS", tmp_path / "secrets")
+    in_cluster(monkeypatch, {})
+    return tmp_path / "secrets"
+
+
+def in_cluster(monkeypatch: pytest.MonkeyPatch, secrets: dict[str, dict[str, str]]) -> None:
+    monkeypatch.setattr(kubernetes, "_secrets_in_cluster", lambda: secrets)
+
+
+def contents(folder: Path) -> dict[str, dict[str, str]]:
+    return {file.stem: secret_values.read(file) for file in folder.glob("*.env")}
+
+
+def test_they_are_made_once_for_their_owner_alone(folder: Path) -> None:
+    kubernetes.make_secrets()
+    first = contents(folder)
+    kubernetes.make_secrets()
+
+    assert contents(folder) == first
+    assert len(first) == 6
+    assert {file.stat().st_mode & 0o777 for file in folder.glob("*.env")} == {0o600}
+    assert first["users-db"]["POSTGRES_PASSWORD"] in first["users-db"]["DATABASE_OWNER_URL"]
+    assert first["users-db"]["POSTGRES_PASSWORD"] not in first["users-ms"]["DATABASE_URL"]
+
+
+def test_a_new_checkout_takes_what_the_cluster_holds(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = {"POSTGRES_PASSWORD": "kept", "DATABASE_OWNER_URL": "postgres://users:kept@users-db/users"}
+    in_cluster(monkeypatch, {"users-db-secrets": held})
+
+    kubernetes.make_secrets()
+
+    assert contents(folder)["users-db"] == held
+
+
+def test_another_password_than_the_databases_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kubernetes.make_secrets()
+    before = contents(folder)
+    in_cluster(monkeypatch, {"auth-db-secrets": {"POSTGRES_PASSWORD": "of another checkout"}})
+
+    with pytest.raises(SystemExit, match=r"another POSTGRES_PASSWORD than secrets/auth-db\.env"):
+        kubernetes.make_secrets()
+
+    assert contents(folder) == before
+
+
+def test_what_the_user_sets_stays(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder.mkdir()
+    secret_values.add(folder / "notification-ms.env", {"EMAIL_URL": "smtp://mail.example.org"})
+    in_cluster(monkeypatch, {"notification-ms-secrets": {"EMAIL_URL": "smtp://mailpit", "SECRET_KEY": "the cluster's"}})
+
+    kubernetes.make_secrets()
+
+    written = contents(folder)["notification-ms"]
+    assert (written["EMAIL_URL"], written["SECRET_KEY"]) == ("smtp://mail.example.org", "the cluster's")
