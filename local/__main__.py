@@ -199,7 +199,7 @@ def _without_cluster(directory: Path, arguments: argparse.Namespace) -> Layout |
 
 def _backup(directory: Path, arguments: argparse.Namespace) -> None:
     file = backups.backup(_without_cluster(directory, arguments))
-    print(f"Written: {file.relative_to(ROOT)}. Keep it and .env, in two places. Restore: make restore FILE={file.name}")
+    print(f"Written: {os.path.relpath(file)}. Keep it and .env, in two places. Restore: make restore FILE={file.name}")
 
 
 def _restore(directory: Path, arguments: argparse.Namespace) -> None:

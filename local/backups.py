@@ -50,7 +50,7 @@ def backup(runs: Layout | Project) -> Path:
                 with tempfile.TemporaryFile(dir=kept) as dump:
                     _run(runs, service, ["pg_dump", "--format=custom"], output=dump)
                     entry = tarfile.TarInfo(f"{service}.dump")
-                    entry.size = dump.tell()
+                    entry.size = dump.seek(0, os.SEEK_END)  # pg_dump has gone back to write its table of contents
                     dump.seek(0)
                     archive.addfile(entry, dump)
         unfinished.rename(file)

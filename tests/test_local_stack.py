@@ -1,6 +1,7 @@
 """The commands of the local stack: a stack beside the others, below a folder that only root may enter."""
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -9,6 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import requests
+
+from tests.conftest import PASSWORD
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -64,6 +68,31 @@ def test_a_second_stack_starts_keeps_its_data_and_leaves_nothing_behind(director
 
     local(directory, "clean")
     assert list(directory.iterdir()) == []
+
+
+def test_a_backup_brings_the_accounts_back_into_an_empty_stack(directory):
+    def port(name):
+        return json.loads((directory / "ports.json").read_text())[name]
+
+    def log_in():
+        url = f"http://127.0.0.1:{port('AUTH_PORT')}/auth-ms/auth/login"
+        return requests.post(url, json={"username": ada["email"], "password": ada["password"]}, timeout=10).status_code
+
+    ada = {"name": "Ada", "surname": "Lovelace", "email": "ada@example.org", "password": PASSWORD}
+    local(directory, "up", "--free-ports")
+    users = f"http://127.0.0.1:{port('USERS_PORT')}/users-ms/users"
+    assert requests.post(users, json=ada, timeout=10).status_code == 201
+    local(directory, "backup")
+    [file] = directory.with_name(f"{directory.name}-backups").glob("*.tar")
+    secrets = (directory / ".env").read_text()
+
+    local(directory, "clean")
+    (directory / ".env").write_text(secrets)
+    local(directory, "up", "--free-ports")
+    assert log_in() == 401
+    local(directory, "restore", str(file))
+
+    assert log_in() == 200
 
 
 def test_an_interrupted_start_leaves_nothing_behind(directory):
