@@ -43,6 +43,7 @@ COMBINATIONS: dict[str, list[str]] = {
     **{f"base+{name}": [name] for name in ALONE},
     **{f"overlays/minikube+{name}": [name] for name in [*RELEASES, "keda"]},
     **{f"overlays/cloud+{name}": [name] for name in [*RELEASES, "canary-weights"]},
+    "overlays/minikube+gateway-api+canary-weights": ["gateway-api", "canary-weights"],
     "base+external-secrets+cloud-managed-postgres+hpa+keda": [
         "external-secrets",
         "cloud-managed-postgres",
@@ -208,6 +209,15 @@ def test_no_two_deployments_choose_the_same_pods(combination: str) -> None:
     for one, other in itertools.permutations(deployments, 2):
         chosen = one["spec"]["selector"]["matchLabels"].items()
         assert not chosen <= other["spec"]["template"]["metadata"]["labels"].items()
+
+
+@pytest.mark.parametrize("overlay", ["overlays/cloud", "overlays/minikube+gateway-api"])
+def test_a_canary_by_weight_gets_requests_in_no_other_way(overlay: str) -> None:
+    for item in _objects(f"{overlay}+canary-weights"):
+        if item["kind"] == "Service" and item["metadata"]["name"].startswith(("gateway-", "users-ms-")):
+            canary = "canary" in item["metadata"]["name"]
+            trusted = item["metadata"]["name"] == "gateway-headless-service"  # nobody sends requests to that
+            assert trusted or item["spec"]["selector"]["tessera/track"] == ("canary" if canary else "stable")
 
 
 def test_what_is_autoscaled_states_no_count() -> None:
