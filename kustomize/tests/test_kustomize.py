@@ -3,7 +3,6 @@
 Run by `make kubernetes-lint`, in .venv-kubernetes. No cluster is needed.
 """
 
-import collections
 import functools
 import itertools
 import json
@@ -121,15 +120,16 @@ def combination(request: pytest.FixtureRequest) -> str:
 
 
 def test_all_is_valid_for_kubernetes(combination: str) -> None:
-    skipped: collections.Counter[str] = collections.Counter()
     for item in _objects(combination):
-        group = item["apiVersion"].partition("/")[0]
-        if group in FOREIGN:
-            skipped[f"{item['kind']} of {FOREIGN[group]}"] += 1
-            continue
-        _validate(json.dumps(item))
-    for what, count in skipped.items():
-        print(f"not checked against a schema, which its operator has: {count} {what}")
+        if item["apiVersion"].partition("/")[0] not in FOREIGN:
+            _validate(json.dumps(item))
+
+
+@pytest.mark.parametrize("group", list(FOREIGN))
+def test_what_an_operator_brings_is_left_to_its_own_schema(group: str) -> None:
+    kinds = {item["kind"] for item in _objects("overlays/cloud") if item["apiVersion"].startswith(f"{group}/")}
+    assert kinds
+    pytest.skip(f"{', '.join(sorted(kinds))}: the schema is that of {FOREIGN[group]}; an API server that has it checks")
 
 
 def test_every_name_stands_once(combination: str) -> None:
