@@ -29,6 +29,11 @@ class Stack:
     commands: list[str]  # what the commands behind `make` begin with
     client_address: str  # whom the services see when the tests call them
 
+    @property
+    def on_cluster(self) -> bool:
+        """True on Kubernetes, where nobody reaches a program that is not ready."""
+        return "--cluster" in self.commands
+
     def stop(self, program: str) -> None:
         """Stops one process of the stack for real, and returns when it has ended."""
         self.command("stop", program)

@@ -286,3 +286,18 @@ def test_checkov_finds_nothing_that_is_not_explained(overlay: str, tmp_path: Pat
     ]
     assert failed == []
     assert report["summary"]["passed"] > 100
+
+
+def test_the_gateway_has_every_file_where_it_lies_here() -> None:
+    """They are named one by one, because a ConfigMap has no folders."""
+    folder = ROOT / "gateway"
+    others = {"kustomization.yaml", "compose.Caddyfile"}
+    here = {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()} - others
+    objects = {(item["kind"], item["metadata"]["name"]): item for item in _objects("overlays/minikube")}
+    pod = objects["Deployment", "gateway-deployment"]["spec"]["template"]["spec"]
+    [files] = [volume["configMap"] for volume in pod["volumes"] if volume["name"] == "files"]
+    contents = objects["ConfigMap", files["name"]]["data"]
+
+    assert {item["path"] for item in files["items"]} == here
+    for item in files["items"]:
+        assert contents[item["key"]] == (folder / item["path"]).read_text()
