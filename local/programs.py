@@ -166,9 +166,19 @@ def service_environment(layout: Layout, service: str) -> dict[str, str]:
             # Text messages go to the mail catcher too, so that trying them needs no account with a provider.
             "SMS_URL": f"mailto://127.0.0.1:{smtp_port}/?mode=insecure&from=sms@tessera.example"
             "&to=sms{phone}@tessera.example",
+            **console_links(f"http://localhost:{layout.ports['GATEWAY_PORT']}"),
         },
     }
     return common | own[service] | layout.variables
+
+
+def console_links(console: str) -> dict[str, str]:
+    """Where the links in mails lead. What follows a `#` is not sent to any server, so no log has the token."""
+    return {
+        "PASSWORD_RESET_URL": f"{console}/#/password/reset/{{token}}",
+        "EMAIL_VERIFICATION_URL": f"{console}/#/verify/{{token}}",
+        "SESSION_URL": f"{console}/#/sessions/{{session_id}}",
+    }
 
 
 def web(layout: Layout, service: str) -> Program:

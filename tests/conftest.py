@@ -1,6 +1,7 @@
 """The running stack, seen from outside: over HTTP, SMTP and AMQP. Nothing here imports a service."""
 
 import os
+import re
 import secrets
 import shlex
 import subprocess
@@ -86,6 +87,18 @@ class Stack:
     def mail_text(self, mail: dict[str, Any]) -> str:
         """The plain text of a mail."""
         return str(requests.get(f"{self.mail}/api/v1/message/{mail['ID']}", timeout=5).json()["Text"])
+
+    def mailed_token(self, mail: dict[str, Any]) -> str:
+        """The token in a mail: at the end of its link, or by itself where no page is configured."""
+        found = re.search(r"[/ ]([\w-]{43})\s", self.mail_text(mail))
+        assert found, self.mail_text(mail)
+        return found[1]
+
+    def mailed_page(self, mail: dict[str, Any]) -> str:
+        """Where the link in a mail leads, at the gateway of the tests."""
+        found = re.search(r"https?://[^/\s]+/(#\S+)", self.mail_text(mail))
+        assert found, self.mail_text(mail)
+        return f"{self.gateway}/{found[1]}"
 
 
 @pytest.fixture(scope="session")

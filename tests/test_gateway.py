@@ -67,11 +67,36 @@ def test_a_body_over_64_kib_is_refused(stack, length):
     assert answer.headers["Content-Type"] == "application/problem+json"
 
 
-def test_the_start_page_leads_to_the_documentation(stack):
-    page = requests.get(stack.gateway, timeout=10)
+LINKS = [
+    "/docs",
+    "/users-ms/openapi.yaml",
+    "/auth-ms/openapi.yaml",
+    "/notification-ms/openapi.yaml",
+    "/auth-ms/.well-known/jwks.json",
+    "/users-ms/ready",
+    "/auth-ms/ready",
+    "/notification-ms/ready",
+]
 
-    assert page.status_code == 200
-    assert 'href="/docs"' in page.text
-    assert requests.get(f"{stack.gateway}/start/start.css", timeout=10).status_code == 200
-    assert page.headers["X-Content-Type-Options"] == "nosniff"
-    assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
+
+@pytest.mark.parametrize("link", LINKS)
+def test_the_console_leads_to_what_developers_need_also_without_scripts(stack, link):
+    assert f'href="{link}"' in requests.get(stack.gateway, timeout=10).text
+    assert requests.get(f"{stack.gateway}{link}", timeout=10).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/console/app.js", "/console/console.css", "/console/icon.svg"])
+def test_the_console_may_do_little(stack, path):
+    answer = requests.get(f"{stack.gateway}{path}", timeout=10)
+
+    policy = answer.headers["Content-Security-Policy"]
+    assert answer.status_code == 200
+    assert "unsafe" not in policy
+    for rule in ("default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "trusted-types 'none'"):
+        assert rule in policy
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("path", ["/console/", "/console/index.html", "/console/nothing.js", "/console/../Caddyfile"])
+def test_of_the_folder_only_what_the_page_needs_is_served(stack, path):
+    assert raw(stack.gateway, path)[0].status == 404

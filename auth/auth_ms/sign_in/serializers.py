@@ -9,6 +9,7 @@ from chassis import fields
 
 METHODS = ["totp", "passkey", "recovery_code"]
 MAXIMUM_TOKEN_LENGTH = 4096
+MAXIMUM_OPAQUE_TOKEN_LENGTH = 128
 
 
 class Password(fields.Text):
@@ -22,7 +23,7 @@ class OpaqueToken(fields.Text):
     """A token that auth-ms has made."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(max_length=128, **options)
+        super().__init__(max_length=MAXIMUM_OPAQUE_TOKEN_LENGTH, **options)
 
 
 class LoginInput(serializers.Serializer):
@@ -36,7 +37,7 @@ class TokenOutput(serializers.Serializer):
     access_token = serializers.CharField(help_text="a JWT, signed with ES256")
     token_type = serializers.CharField()
     expires_in = serializers.IntegerField(help_text="seconds")
-    refresh_token = serializers.CharField(help_text="opaque")
+    refresh_token = serializers.CharField(help_text="opaque; empty when it was asked for as a cookie")
     refresh_expires_in = serializers.IntegerField(help_text="seconds")
 
 

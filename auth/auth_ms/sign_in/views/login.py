@@ -7,6 +7,7 @@ from rest_framework.response import Response
 
 from auth_ms.sign_in import examples, serializers
 from auth_ms.sign_in.services import login, passkeys
+from auth_ms.sign_in.views import cookies
 from auth_ms.sign_in.views.shared import NO_STORE, OpenToAll, answer, read
 from chassis.clients import client_of
 from chassis.openapi import problems
@@ -21,8 +22,9 @@ _LOGIN_ANSWER = PolymorphicProxySerializer(
 class Login(OpenToAll):
     @extend_schema(
         operation_id="login",
+        parameters=[cookies.TOKEN_DELIVERY],
         request=serializers.LoginInput,
-        responses={200: _LOGIN_ANSWER, **problems(400, 401, 413, 415, 429)},
+        responses={200: _LOGIN_ANSWER, **problems(400, 401, 403, 413, 415, 429)},
         examples=[examples.LOGIN, examples.TOKENS, examples.SECOND_FACTOR_REQUIRED],
         tags=["sign-in"],
     )
@@ -31,31 +33,29 @@ class Login(OpenToAll):
 
         A user with a second factor gets a `mfa_token` instead of tokens.
         """
+        cookies.wanted(request)
         given = read(serializers.LoginInput, request)
         result = login.log_in(**given, client=client_of(request), at=timezone.now())
-        kind = (
-            serializers.SecondFactorRequiredOutput
-            if isinstance(result, login.SecondFactorRequired)
-            else serializers.TokenOutput
-        )
-        return answer(kind, result)
+        if isinstance(result, login.SecondFactorRequired):
+            return answer(serializers.SecondFactorRequiredOutput, result)
+        return cookies.answer_tokens(request, result)
 
 
 class SecondFactor(OpenToAll):
     @extend_schema(
         operation_id="complete_login",
+        parameters=[cookies.TOKEN_DELIVERY],
         request=serializers.SecondFactorInput,
-        responses={200: serializers.TokenOutput, **problems(400, 401, 413, 415, 429)},
+        responses={200: serializers.TokenOutput, **problems(400, 401, 403, 413, 415, 429)},
         examples=[examples.SECOND_FACTOR, examples.TOKENS],
         tags=["sign-in"],
     )
     def post(self, request: Request) -> Response:
         """Complete a login with the second factor. A `mfa_token` allows five attempts."""
+        cookies.wanted(request)
         given = read(serializers.SecondFactorInput, request)
-        return answer(
-            serializers.TokenOutput,
-            login.complete_log_in(**given, client=client_of(request), at=timezone.now()),
-        )
+        pair = login.complete_log_in(**given, client=client_of(request), at=timezone.now())
+        return cookies.answer_tokens(request, pair)
 
 
 class PasskeyLoginOptions(OpenToAll):
@@ -76,15 +76,15 @@ class PasskeyLoginOptions(OpenToAll):
 class PasskeyLogin(OpenToAll):
     @extend_schema(
         operation_id="login_with_passkey",
+        parameters=[cookies.TOKEN_DELIVERY],
         request=serializers.PasskeyLoginInput,
-        responses={200: serializers.TokenOutput, **problems(400, 401, 413, 415, 429)},
+        responses={200: serializers.TokenOutput, **problems(400, 401, 403, 413, 415, 429)},
         examples=[examples.PASSKEY_LOGIN, examples.TOKENS],
         tags=["sign-in"],
     )
     def post(self, request: Request) -> Response:
         """Sign in with a passkey that has verified its user, instead of email and password."""
+        cookies.wanted(request)
         given = read(serializers.PasskeyLoginInput, request)
-        return answer(
-            serializers.TokenOutput,
-            login.log_in_with_passkey(**given, client=client_of(request), at=timezone.now()),
-        )
+        pair = login.log_in_with_passkey(**given, client=client_of(request), at=timezone.now())
+        return cookies.answer_tokens(request, pair)

@@ -9,7 +9,8 @@ from rest_framework.views import APIView
 
 from auth_ms.sign_in import authentication, examples, keys, serializers
 from auth_ms.sign_in.services import sessions
-from auth_ms.sign_in.views.shared import NO_STORE, OpenToAll, answer, read
+from auth_ms.sign_in.views import cookies
+from auth_ms.sign_in.views.shared import NO_STORE, OpenToAll, read
 from chassis.clients import client_of
 from chassis.openapi import problems
 from chassis.pagination import NewestFirst
@@ -19,8 +20,9 @@ from chassis.web import StrictJSONParser
 class Refresh(OpenToAll):
     @extend_schema(
         operation_id="refresh",
+        parameters=[cookies.TOKEN_DELIVERY],
         request=serializers.RefreshInput,
-        responses={200: serializers.TokenOutput, **problems(400, 401, 413, 415)},
+        responses={200: serializers.TokenOutput, **problems(400, 401, 403, 413, 415)},
         examples=[examples.REFRESH, examples.TOKENS],
         tags=["sign-in"],
     )
@@ -29,26 +31,42 @@ class Refresh(OpenToAll):
 
         A token counts once. Parallel requests within ten seconds get the same successor; later, the whole session ends.
         """
-        given = read(serializers.RefreshInput, request)
-        return answer(serializers.TokenOutput, sessions.refresh(**given, client=client_of(request), at=timezone.now()))
+        if cookies.wanted(request):
+            token = cookies.presented(request)
+        else:
+            token = read(serializers.RefreshInput, request)["refresh_token"]
+        pair = sessions.refresh(refresh_token=token, client=client_of(request), at=timezone.now())
+        return cookies.answer_tokens(request, pair)
 
 
 class Logout(APIView):
-    @extend_schema(operation_id="logout", request=None, responses={204: None, **problems(401, 403)}, tags=["sessions"])
+    @extend_schema(
+        operation_id="logout",
+        parameters=[cookies.TOKEN_DELIVERY],
+        request=None,
+        responses={204: None, **problems(400, 401, 403)},
+        tags=["sessions"],
+    )
     def post(self, request: Request) -> Response:
         """End this session."""
+        cookies.wanted(request)
         sessions.log_out(session_id=request.user.session_id, client=client_of(request), at=timezone.now())
-        return Response(status=204)
+        return cookies.answer_signed_out(request)
 
 
 class LogoutAll(APIView):
     @extend_schema(
-        operation_id="logout_all", request=None, responses={204: None, **problems(401, 403)}, tags=["sessions"]
+        operation_id="logout_all",
+        parameters=[cookies.TOKEN_DELIVERY],
+        request=None,
+        responses={204: None, **problems(400, 401, 403)},
+        tags=["sessions"],
     )
     def post(self, request: Request) -> Response:
         """End all sessions of the caller, this one too."""
+        cookies.wanted(request)
         sessions.log_out_everywhere(user_id=request.user.user_id, client=client_of(request), at=timezone.now())
-        return Response(status=204)
+        return cookies.answer_signed_out(request)
 
 
 class SessionCollection(APIView):

@@ -1,0 +1,141 @@
+"""The refresh token as a cookie: for pages of the same address, out of reach of scripts, and never unasked."""
+
+import pyotp
+import pytest
+from django.test import Client
+
+from auth.tests.builders import as_json, bearer, login
+
+pytestmark = pytest.mark.django_db
+
+HOST = "accounts.example.org"
+OWN = {"Host": HOST, "Origin": f"https://{HOST}", "Token-Delivery": "cookie"}
+REFRESH = "/auth-ms/auth/refresh"
+
+
+@pytest.fixture
+def page(ada):
+    """A browser on a page of the gateway's."""
+    return Client(headers=OWN)
+
+
+@pytest.fixture
+def signed_in(page):
+    """What the login of that page was answered."""
+    return page.post("/auth-ms/auth/login", **login())
+
+
+def test_the_cookie_is_for_the_refresh_route_alone_and_no_script_reads_it(signed_in):
+    cookie = signed_in.cookies["refresh_token"]
+
+    assert signed_in.json()["refresh_token"] == ""
+    assert cookie["path"] == REFRESH
+    assert cookie["httponly"] and cookie["secure"]
+    assert cookie["samesite"] == "Strict"
+    assert cookie["domain"] == ""
+    assert cookie["max-age"] == signed_in.json()["refresh_expires_in"]
+
+
+def test_without_https_the_cookie_is_not_secure_or_it_would_never_come_back(ada):
+    answer = Client(headers=OWN | {"Origin": f"http://{HOST}"}).post("/auth-ms/auth/login", **login())
+
+    assert not answer.cookies["refresh_token"]["secure"]
+
+
+def test_who_does_not_ask_for_the_cookie_gets_none(client, sign_in):
+    answer = client.post("/auth-ms/auth/login", **login())
+
+    assert answer.json()["refresh_token"]
+    assert not answer.cookies
+
+
+def test_the_cookie_is_exchanged_for_its_successor(page, signed_in):
+    first = signed_in.cookies["refresh_token"].value
+
+    refreshed = page.post(REFRESH, secure=True)
+
+    assert refreshed.status_code == 200
+    assert refreshed.json()["refresh_token"] == ""
+    assert refreshed.cookies["refresh_token"].value not in ("", first)
+    assert page.get("/auth-ms/auth/sessions", headers=bearer(refreshed.json())).status_code == 200
+
+
+def test_the_cookie_counts_only_where_it_is_asked_for(page, signed_in):
+    body = Client(headers={"Host": HOST, "Origin": f"https://{HOST}"})
+    body.cookies["refresh_token"] = signed_in.cookies["refresh_token"].value
+
+    assert body.post(REFRESH, **as_json({})).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        None,
+        "null",
+        "",
+        "https://evil.example",
+        f"https://{HOST}.evil.example",
+        f"https://{HOST}:8443",
+        f"ftp://{HOST}",
+        f"https://ada@{HOST}",
+        "https://[",
+    ],
+)
+@pytest.mark.parametrize("route", ["login", "login/mfa", "login/passkey", "refresh"])
+def test_a_page_of_another_origin_gets_nothing_done(signed_in, route, origin):
+    headers = {name: value for name, value in (OWN | {"Origin": origin}).items() if value is not None}
+    stranger = Client(headers=headers)
+    stranger.cookies["refresh_token"] = signed_in.cookies["refresh_token"].value
+
+    answer = stranger.post(f"/auth-ms/auth/{route}", **login())
+
+    assert answer.status_code == 403
+    assert answer.json()["title"] == "Foreign origin"
+    assert not answer.cookies
+
+
+@pytest.mark.parametrize("value", [None, "", "x" * 129, "nobody gave this out"])
+def test_a_cookie_that_is_no_token_is_refused(page, value):
+    if value is not None:
+        page.cookies["refresh_token"] = value
+
+    assert page.post(REFRESH).status_code == 401
+
+
+@pytest.mark.parametrize("route", ["logout", "logout-all"])
+def test_signing_out_takes_the_cookie_away(page, signed_in, route):
+    answer = page.post(f"/auth-ms/auth/{route}", headers=bearer(signed_in.json()))
+
+    assert answer.status_code == 204
+    assert (answer.cookies["refresh_token"].value, answer.cookies["refresh_token"]["path"]) == ("", REFRESH)
+    page.cookies["refresh_token"] = signed_in.cookies["refresh_token"].value
+    assert page.post(REFRESH).status_code == 401
+
+
+def test_a_foreign_origin_is_refused_before_it_signs_anybody_out(signed_in):
+    headers = OWN | bearer(signed_in.json()) | {"Origin": "https://evil.example"}
+
+    assert Client(headers=headers).post("/auth-ms/auth/logout").status_code == 403
+    assert Client(headers=bearer(signed_in.json())).get("/auth-ms/auth/sessions").status_code == 200
+
+
+def test_the_second_factor_gives_the_cookie_too(page, signed_in):
+    person = bearer(signed_in.json())
+    secret = page.post("/auth-ms/auth/mfa/totp", headers=person).json()["secret"]
+    code = as_json({"code": pyotp.TOTP(secret).now()})
+    codes = page.post("/auth-ms/auth/mfa/totp/confirm", headers=person, **code).json()["recovery_codes"]
+    pending = page.post("/auth-ms/auth/login", **login())
+    body = {"mfa_token": pending.json()["mfa_token"], "method": "recovery_code", "code": codes[0]}
+
+    completed = page.post("/auth-ms/auth/login/mfa", **as_json(body))
+
+    assert not pending.cookies
+    assert completed.json()["refresh_token"] == ""
+    assert completed.cookies["refresh_token"].value
+
+
+def test_another_word_in_the_header_is_named(client, ada):
+    answer = client.post("/auth-ms/auth/login", headers={"Token-Delivery": "pigeon"}, **login())
+
+    assert answer.status_code == 400
+    assert "Token-Delivery" in answer.json()["errors"]

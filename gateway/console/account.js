@@ -1,0 +1,125 @@
+// One's own profile and sessions.
+import * as api from "./api.js";
+import { action, announce, badge, card, confirm, field, form, h, time } from "./dom.js";
+import { list } from "./paging.js";
+import { named, t } from "./texts.js";
+
+const LANGUAGES = [["en", "English"], ["it", "Italiano"]];
+
+/** The fields that a user may change of itself. */
+export function profileFields(user) {
+  return [
+    field("name", t("field.name"), { value: user.name, autocomplete: "given-name", required: true }),
+    field("surname", t("field.surname"), { value: user.surname, autocomplete: "family-name", required: true }),
+    field("email", t("field.email"), { value: user.email, type: "email", autocomplete: "email", required: true }),
+    field("phone", t("field.phone"), {
+      value: user.phone, type: "tel", autocomplete: "tel", hint: t("field.phone.hint"),
+    }),
+    field("locale", t("field.locale"), { value: user.locale, list: "locales", required: true }),
+    field("time_zone", t("field.timeZone"), { value: user.time_zone, list: "zones", required: true }),
+  ];
+}
+
+export function suggestions() {
+  const zones = Intl.supportedValuesOf?.("timeZone") || [];
+  return [
+    h("datalist", { id: "locales" }, LANGUAGES.map(([tag, name]) => h("option", { value: tag }, name))),
+    h("datalist", { id: "zones" }, ["UTC", ...zones].map((zone) => h("option", { value: zone }))),
+  ];
+}
+
+/** Of `values`, what differs from `user`; an unchanged email asks for no new sign-in. */
+export function differences(user, values) {
+  return Object.fromEntries(Object.entries(values).filter(([name, value]) => value !== user[name]));
+}
+
+export async function profile({ go, changed, ended }) {
+  const { value: user, tag } = await api.call("GET", "/users-ms/users/me");
+  changed(user);
+  let version = tag;
+  let known = user;
+  const edit = form(profileFields(user), {
+    button: t("profile.save"),
+    submit: async (values) => {
+      const body = differences(known, values);
+      const answer = await api.call("PATCH", `/users-ms/users/${user.id}`, { body, headers: { "If-Match": version } });
+      [version, known] = [answer.tag, answer.value];
+      changed(answer.value);
+      announce(t("profile.saved"));
+      if (body.email) go("/profile");
+    },
+  });
+  const remove = action(t("profile.delete"), async () => {
+    if (!(await confirm(t("profile.delete.sure"), t("profile.delete.yes")))) return;
+    await api.call("DELETE", `/users-ms/users/${user.id}`, { headers: { "If-Match": version } });
+    api.forget();
+    ended(t("profile.deleted"));
+  }, { kind: "danger" });
+  return [
+    ...(user.email_verified ? [] : [unverified()]),
+    card(t("profile.data"), edit, ...suggestions()),
+    card(t("profile.delete"), h("p", {}, t("profile.delete.explained")), remove),
+  ];
+}
+
+function unverified() {
+  const send = action(t("profile.unverified.send"), async () => {
+    await api.call("POST", "/auth-ms/auth/email/verification");
+    announce(t("profile.unverified.sent"));
+  });
+  return h("section", { class: "message", "aria-label": t("profile.unverified.title") },
+    h("p", {}, t("profile.unverified")), h("div", { class: "actions" }, send));
+}
+
+export function sessions({ go, ended }, wanted) {
+  const columns = [
+    { label: t("sessions.device"), cell: (row) => device(row, wanted) },
+    { label: t("sessions.address"), cell: (row) => row.address || "–" },
+    { label: t("sessions.began"), cell: (row) => time(row.created_at) },
+    { label: t("sessions.used"), cell: (row) => time(row.last_used_at) },
+    { label: t("table.action"), kind: "action", cell: (row) => endButton(row) },
+  ];
+  function endButton(row) {
+    const name = t("sessions.end.name", { device: deviceName(row.user_agent), id: row.id });
+    return action(t("sessions.end"), async () => {
+      if (row.current) {
+        await api.signOut();
+        return void ended(t("signOut.done"));
+      }
+      await api.call("DELETE", `/auth-ms/auth/sessions/${row.id}`);
+      announce(t("sessions.ended"));
+      go("/sessions");
+    }, { kind: "danger", name });
+  }
+  const all = action(t("sessions.endAll"), async () => {
+    if (!(await confirm(t("sessions.endAll.sure"), t("sessions.endAll")))) return;
+    await api.signOut({ all: true });
+    ended(t("signOut.done"));
+  }, { kind: "danger" });
+  return [
+    card(null, list("/auth-ms/auth/sessions?limit=20", t("sessions.caption"), columns).node),
+    h("div", { class: "actions" }, all),
+  ];
+}
+
+function device(row, wanted) {
+  const marks = [
+    row.current && badge(t("sessions.current"), "good"),
+    String(row.id) === wanted && badge(t("sessions.asked"), "bad"),
+  ].filter(Boolean);
+  const methods = row.methods.map((method) => named("method", method)).join(", ");
+  return h("span", { title: row.user_agent }, deviceName(row.user_agent), " ", ...marks,
+    h("br"), h("span", { class: "quiet" }, methods));
+}
+
+/** `Firefox, Linux` of a user agent, or the beginning of one that is not known. */
+function deviceName(agent) {
+  const find = (pairs) => pairs.find(([pattern]) => pattern.test(agent))?.[1];
+  const browser = find([
+    [/Edg/, "Edge"], [/Firefox/, "Firefox"], [/Chrom/, "Chrome"], [/Safari/, "Safari"], [/curl/, "curl"],
+  ]);
+  const system = find([
+    [/Android/, "Android"], [/iPhone|iPad/, "iOS"], [/Windows/, "Windows"], [/Mac OS/, "macOS"], [/Linux/, "Linux"],
+  ]);
+  return [browser, system].filter(Boolean).join(", ") || agent.slice(0, 40) || t("sessions.unknown");
+}

@@ -1,0 +1,122 @@
+// Calls of the services. The access token lives in this module alone; the refresh token in a cookie no script can read.
+const SIGNED_IN = "tessera.signed-in"; // a hint that there is such a cookie, so that nobody else is asked in vain
+const MARGIN_SECONDS = 20;
+const COOKIE = { "Token-Delivery": "cookie" };
+
+let accessToken = null;
+let goodUntil = 0;
+let refreshing = null;
+
+/** An error as the services describe it (RFC 9457); status 0 when nothing answered. */
+export class Problem extends Error {
+  constructor(status, body = {}, retryAfter = null) {
+    super(body.detail || body.title || String(status));
+    Object.assign(this, { status, title: body.title, errors: body.errors || {}, requestId: body.request_id, retryAfter });
+  }
+
+  get needsNewSignIn() {
+    return this.status === 403 && this.title === "Sign in again";
+  }
+}
+
+async function send(method, path, { body, headers = {} } = {}) {
+  const options = { method, headers: { ...headers }, credentials: "same-origin", cache: "no-store" };
+  if (body !== undefined) {
+    options.body = JSON.stringify(body);
+    options.headers["Content-Type"] = "application/json";
+  }
+  let answer;
+  try {
+    answer = await fetch(path, options);
+  } catch {
+    throw new Problem(0);
+  }
+  const type = answer.headers.get("Content-Type") || "";
+  const value = type.includes("json") ? await answer.json() : null;
+  if (!answer.ok) throw new Problem(answer.status, value || {}, answer.headers.get("Retry-After"));
+  return { value, tag: answer.headers.get("ETag") };
+}
+
+function keep(tokens) {
+  accessToken = tokens.access_token;
+  goodUntil = Date.now() + (tokens.expires_in - MARGIN_SECONDS) * 1000;
+  localStorage.setItem(SIGNED_IN, "yes");
+}
+
+function forget() {
+  accessToken = null;
+  localStorage.removeItem(SIGNED_IN);
+}
+
+/** One refresh for all that wait for it. */
+function refresh() {
+  refreshing ??= send("POST", "/auth-ms/auth/refresh", { headers: COOKIE })
+    .then(({ value }) => keep(value))
+    .catch((problem) => {
+      if (problem.status === 401 || problem.status === 403) {
+        forget();
+        window.dispatchEvent(new Event("signed-out"));
+      }
+      throw problem;
+    })
+    .finally(() => {
+      refreshing = null;
+    });
+  return refreshing;
+}
+
+/** A call of somebody who is signed in; `{value, tag}` is the body and its ETag. Throws Problem. */
+export async function call(method, path, { body, headers = {} } = {}) {
+  if (!accessToken || Date.now() > goodUntil) await refresh();
+  const sendIt = () => send(method, path, { body, headers: { ...headers, Authorization: `Bearer ${accessToken}` } });
+  try {
+    return await sendIt();
+  } catch (problem) {
+    if (problem.status !== 401) throw problem;
+    await refresh(); // a key that was dropped, or a session that has ended: the refresh knows
+    return sendIt();
+  }
+}
+
+/** A call that needs no token. Throws Problem. */
+export async function callOpenly(method, path, body, headers = {}) {
+  return (await send(method, path, { body, headers })).value;
+}
+
+/** Tries to go on with the session of this browser; true when there is one. */
+export async function resume() {
+  if (accessToken) return true;
+  if (!localStorage.getItem(SIGNED_IN)) return false;
+  try {
+    await refresh();
+    return true;
+  } catch (problem) {
+    if (problem.status === 401 || problem.status === 403) return false;
+    throw problem;
+  }
+}
+
+/** The answer to a step of signing in: null when it is done, else what is needed besides. Throws Problem. */
+export async function signIn(step, body) {
+  const answer = await callOpenly("POST", `/auth-ms/auth/${step}`, body, COOKIE);
+  if (answer.mfa_required) return answer;
+  keep(answer);
+  return null;
+}
+
+/** Ends this session, or with `all` every session of the user. Throws Problem. */
+export async function signOut({ all = false } = {}) {
+  await call("POST", `/auth-ms/auth/${all ? "logout-all" : "logout"}`, { headers: COOKIE });
+  forget();
+}
+
+/** After the account or its sessions are gone. */
+export { forget };
+
+// Signed out in another tab: this one is, too.
+window.addEventListener("storage", (event) => {
+  if (event.key === SIGNED_IN && event.newValue === null && accessToken) {
+    accessToken = null;
+    window.dispatchEvent(new Event("signed-out"));
+  }
+});

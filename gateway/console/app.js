@@ -1,0 +1,157 @@
+// The console: which page the address names, the navigation, and where the focus goes.
+import * as api from "./api.js";
+import * as account from "./account.js";
+import * as admin from "./admin.js";
+import { announce, failure, h } from "./dom.js";
+import * as entry from "./entry.js";
+import * as notices from "./notices.js";
+import * as security from "./security.js";
+import { choose, language, t } from "./texts.js";
+
+// path, title, page, and for whom: anybody, somebody signed in, an admin
+const ROUTES = [
+  [/^\/sign-in$/, "signIn.title", entry.signIn, "anybody"],
+  [/^\/sign-up$/, "signUp.title", entry.signUp, "anybody"],
+  [/^\/password\/forgot$/, "forgot.title", entry.forgot, "anybody"],
+  [/^\/password\/reset\/([\w-]+)$/, "reset.title", entry.reset, "anybody"],
+  [/^\/verify\/([\w-]+)$/, "verify.title", entry.verify, "anybody"],
+  [/^\/profile$/, "profile.title", account.profile, "person"],
+  [/^\/security$/, "security.title", security.page, "person"],
+  [/^\/sessions(?:\/(\d+))?$/, "sessions.title", account.sessions, "person"],
+  [/^\/notifications$/, "notifications.title", notices.notifications, "person"],
+  [/^\/preferences$/, "preferences.title", notices.preferences, "person"],
+  [/^\/users$/, "users.title", admin.users, "admin"],
+  [/^\/users\/(\d+)$/, "user.title", admin.user, "admin"],
+  [/^\/dead-letters$/, "dead.title", admin.deadLetters, "admin"],
+  [/^\/audit-log$/, "audit.title", admin.auditLog, "admin"],
+];
+const PERSON = ["profile", "security", "sessions", "notifications", "preferences"];
+const ADMIN = ["users", "dead-letters", "audit-log"];
+
+const main = document.getElementById("main");
+let me = null;
+let returnTo = "/profile";
+let turn = 0;
+
+function path() {
+  return location.hash.replace(/^#/, "") || "/";
+}
+
+function go(target) {
+  if (path() === target) show();
+  else location.hash = target;
+}
+
+/** Who is signed in, as users-ms knows it; null when nobody is. */
+async function whoAmI() {
+  if (!(await api.resume())) return null;
+  me ??= (await api.call("GET", "/users-ms/users/me")).value;
+  return me;
+}
+
+async function show() {
+  const mine = ++turn; // the page that was asked for last wins
+  const asked = path();
+  const route = ROUTES.find(([pattern]) => pattern.test(asked));
+  try {
+    const person = await whoAmI();
+    if (mine !== turn) return;
+    if (asked === "/sign-in-again") return void (await signInAgain());
+    const allowed = route && (route[3] === "anybody" || (person && (route[3] === "person" || person.is_admin)));
+    if (!allowed) return void redirect(route, asked, person);
+    const [pattern, title, page, audience] = route;
+    const content = await page({ me: person, go, signedIn, changed, ended }, ...pattern.exec(asked).slice(1));
+    if (mine !== turn) return;
+    draw(t(title), content, audience === "anybody");
+  } catch (problem) {
+    if (mine === turn) draw(t("error.title"), [failure(problem)], true);
+  }
+}
+
+function redirect(route, asked, person) {
+  if (!person && route) returnTo = asked;
+  location.replace(`#${person ? "/profile" : "/sign-in"}`);
+}
+
+function draw(title, content, narrow) {
+  document.title = `${title} - Tessera`;
+  navigation();
+  const heading = h("h1", { tabindex: "-1" }, title);
+  main.className = narrow ? "narrow" : "";
+  main.replaceChildren(heading, ...content);
+  (main.querySelector("[autofocus]") || heading).focus();
+  window.scrollTo(0, 0);
+}
+
+/** Called when somebody has signed in. */
+async function signedIn() {
+  me = null;
+  const target = returnTo;
+  returnTo = "/profile";
+  announce(t("signIn.done"));
+  go(target);
+}
+
+/** Called when the profile was changed here. */
+function changed(value) {
+  if (me && value.id === me.id) me = value;
+  navigation();
+}
+
+/** Called when the session is over because the user wanted it so. */
+function ended(message) {
+  me = null;
+  announce(message);
+  go("/sign-in");
+}
+
+async function signInAgain() {
+  await api.signOut();
+  me = null;
+  returnTo = "/security";
+  location.replace("#/sign-in");
+}
+
+function navigation() {
+  const bar = document.getElementById("navigation");
+  bar.hidden = !me;
+  bar.setAttribute("aria-label", t("navigation.label"));
+  document.documentElement.lang = language;
+  document.getElementById("skip").textContent = t("skip");
+  document.getElementById("language-label").textContent = t("language");
+  for (const each of document.querySelectorAll("[data-text]")) each.textContent = t(each.dataset.text);
+  if (!me) return bar.replaceChildren();
+  const here = path().split("/")[1];
+  const link = (name) =>
+    h("li", {}, h("a", { href: `#/${name}`, "aria-current": name === here ? "page" : null }, t(`navigation.${name}`)));
+  const leave = h("li", {}, h("button", { type: "button", onclick: signOut }, t("navigation.sign-out")));
+  return bar.replaceChildren(h("ul", {}, PERSON.map(link), me.is_admin ? ADMIN.map(link) : [], leave));
+}
+
+async function signOut() {
+  try {
+    await api.signOut();
+    ended(t("signOut.done"));
+  } catch (problem) {
+    main.prepend(failure(problem));
+  }
+}
+
+const select = document.getElementById("language");
+select.value = language;
+select.addEventListener("change", () => {
+  choose(select.value);
+  show().then(() => select.focus());
+});
+document.getElementById("skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  main.focus();
+});
+window.addEventListener("signed-out", () => {
+  if (!me) return;
+  returnTo = path();
+  ended(t("signOut.ended"));
+});
+window.addEventListener("hashchange", show);
+navigation();
+show();

@@ -1,0 +1,165 @@
+// Building pages: elements, forms with their errors, tables, messages. Nothing here ever parses HTML.
+import { Problem } from "./api.js";
+import { moment, said, t } from "./texts.js";
+
+/** An element. `on…` attributes are listeners; `null` and `false` are left out. */
+export function h(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+export function time(text) {
+  return text ? h("time", { datetime: text }, moment(text)) : "–";
+}
+
+export function badge(text, kind = "") {
+  return h("span", { class: `badge ${kind}` }, text);
+}
+
+export function card(heading, ...children) {
+  return h("section", { class: "card" }, heading && h("h2", {}, heading), ...children);
+}
+
+let clearing;
+
+/** Says something in the live region, which screen readers read out and which stays a few seconds. */
+export function announce(text) {
+  const region = document.getElementById("status");
+  clearTimeout(clearing);
+  region.textContent = "";
+  requestAnimationFrame(() => {
+    region.textContent = text;
+    clearing = setTimeout(() => (region.textContent = ""), 8000);
+  });
+}
+
+/** The message of an error, for a person. */
+export function explain(problem) {
+  if (!(problem instanceof Problem)) throw problem; // a defect of this page
+  if (problem.status === 0) return t("error.network");
+  if (problem.status === 429) return t("error.tooMany", { seconds: problem.retryAfter || "60" });
+  if (problem.status >= 500) return t("error.unavailable");
+  if (problem.status === 412) return t("error.changedElsewhere");
+  return said(problem.message);
+}
+
+/** A message above what it is about; read out at once. */
+export function failure(problem) {
+  const reference = problem.requestId && h("p", { class: "quiet" }, t("error.reference", { id: problem.requestId }));
+  const again = problem.needsNewSignIn && h("p", {}, h("a", { href: "#/sign-in-again" }, t("signIn.again")));
+  return h("div", { class: "message bad", role: "alert" }, h("p", {}, explain(problem)), again, reference);
+}
+
+/** An input with its label, hint and error. */
+export function field(name, label, { id = `field-${name}`, hint, value = "", type = "text", ...attributes } = {}) {
+  const error = h("p", { class: "error", id: `${id}-error`, hidden: true });
+  const described = [hint && `${id}-hint`, `${id}-error`].filter(Boolean).join(" ");
+  const checkbox = type === "checkbox";
+  const input = h("input", { id, name, type, "aria-describedby": described, ...attributes });
+  if (checkbox) input.checked = Boolean(value);
+  else input.value = value;
+  const labelled = checkbox
+    ? [h("label", { for: id }, input, label)]
+    : [h("label", { for: id }, label), input];
+  const node = h("div", { class: checkbox ? "field check" : "field" }, ...labelled);
+  if (hint) node.append(h("p", { class: "hint", id: `${id}-hint` }, hint));
+  node.append(error);
+  const show = (message) => {
+    error.textContent = message;
+    error.hidden = !message;
+    if (message) input.setAttribute("aria-invalid", "true");
+    else input.removeAttribute("aria-invalid");
+  };
+  return { name, node, input, show, read: () => (checkbox ? input.checked : input.value) };
+}
+
+/** A form of `fields`; `submit(values)` may throw a Problem, whose errors are shown at their fields. */
+export function form(fields, { button, submit, kind = "", more = [] }) {
+  const place = h("div", {});
+  const send = h("button", { class: kind }, button);
+  async function onsubmit(event) {
+    event.preventDefault();
+    place.replaceChildren();
+    for (const each of fields) each.show(each.input.required && !each.read() ? t("error.required") : "");
+    if (focusFirstError(fields)) return;
+    send.disabled = true;
+    try {
+      await submit(Object.fromEntries(fields.map((each) => [each.name, each.read()])));
+    } catch (problem) {
+      showProblem(problem, fields, place);
+    } finally {
+      send.disabled = false;
+    }
+  }
+  const nodes = fields.map((each) => each.node);
+  return h("form", { novalidate: true, onsubmit }, place, ...nodes, h("div", { class: "actions" }, send, ...more));
+}
+
+function focusFirstError(fields) {
+  const first = fields.find((each) => each.input.getAttribute("aria-invalid"));
+  first?.input.focus();
+  return Boolean(first);
+}
+
+function showProblem(problem, fields, place) {
+  const unclaimed = Object.entries(problem.errors || {}).filter(([name, messages]) => {
+    const own = fields.find((each) => each.name === name);
+    own?.show([messages].flat().map(said).join(" "));
+    return !own;
+  });
+  if (focusFirstError(fields) && !unclaimed.length) return;
+  const message = failure(problem);
+  message.append(...unclaimed.map(([name, messages]) => h("p", {}, `${name}: ${[messages].flat().map(said).join(" ")}`)));
+  place.replaceChildren(message);
+}
+
+/** A table. A column is `{label, cell(row), kind}`; `kind` action has a name for screen readers only. */
+export function table(caption, columns, rows) {
+  if (!rows.length) return h("p", { class: "quiet" }, t("table.empty"));
+  const headings = columns.map(({ label }) => h("th", { scope: "col", role: "columnheader" }, label));
+  const lines = rows.map((row) =>
+    h("tr", { role: "row" }, columns.map(({ label, cell, kind }) =>
+      h("td", { role: "cell", class: kind, "data-label": label }, h("span", {}, cell(row))))));
+  return h("table", { role: "table" },
+    h("caption", {}, caption),
+    h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, headings)),
+    h("tbody", { role: "rowgroup" }, lines));
+}
+
+/** A button that runs `act` once at a time and shows above itself what went wrong. */
+export function action(label, act, { kind = "plain", name = label } = {}) {
+  const button = h("button", { type: "button", class: kind, "aria-label": name === label ? null : name, onclick }, label);
+  async function onclick() {
+    button.disabled = true;
+    try {
+      await act();
+    } catch (problem) {
+      button.closest("section, main").prepend(failure(problem));
+    } finally {
+      button.disabled = false;
+    }
+  }
+  return button;
+}
+
+/** Asks in a dialog; true when the answer is yes. */
+export function confirm(question, yes) {
+  const no = h("button", { value: "no", class: "plain" }, t("dialog.cancel"));
+  const choices = h("form", { method: "dialog", class: "actions" }, h("button", { value: "yes", class: "danger" }, yes), no);
+  const dialog = h("dialog", { "aria-labelledby": "question" }, h("p", { id: "question" }, question), choices);
+  document.body.append(dialog);
+  dialog.showModal();
+  no.focus();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      resolve(dialog.returnValue === "yes");
+    });
+  });
+}

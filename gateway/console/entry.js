@@ -1,0 +1,148 @@
+// The ways in: signing up and in, and what the links in mails lead to.
+import * as api from "./api.js";
+import { announce, card, field, form, h } from "./dom.js";
+import { getPasskey, passkeysWork } from "./passkeys.js";
+import { language, t } from "./texts.js";
+
+const NEW_PASSWORD = { type: "password", autocomplete: "new-password", required: true };
+
+export function signIn({ signedIn }) {
+  const email = field("username", t("field.email"), {
+    type: "email", autocomplete: "username webauthn", required: true, autofocus: true,
+  });
+  const password = field("password", t("field.password"), {
+    type: "password", autocomplete: "current-password", required: true,
+  });
+  const place = card(null, form([email, password], {
+    button: t("signIn.button"),
+    submit: async (values) => {
+      const pending = await api.signIn("login", values);
+      if (pending) showSecondFactor(place, pending, signedIn);
+      else await signedIn();
+    },
+  }));
+  if (passkeysWork()) place.append(passkeyForm({}, signedIn));
+  const links = h("ul", { class: "links" },
+    h("li", {}, h("a", { href: "#/sign-up" }, t("signIn.toSignUp"))),
+    h("li", {}, h("a", { href: "#/password/forgot" }, t("signIn.toForgot"))));
+  return [place, links];
+}
+
+function passkeyForm(pending, signedIn) {
+  return form([], {
+    button: t("signIn.passkey"),
+    kind: "plain",
+    submit: async () => {
+      const options = await api.callOpenly("POST", "/auth-ms/auth/login/passkey/options", pending);
+      const credential = await getPasskey(options);
+      if (!credential) return;
+      const second = { ...pending, method: "passkey", credential };
+      await (pending.mfa_token ? api.signIn("login/mfa", second) : api.signIn("login/passkey", { credential }));
+      await signedIn();
+    },
+  });
+}
+
+function showSecondFactor(place, pending, signedIn) {
+  const { mfa_token, methods } = pending;
+  const step = (method) => {
+    const code = field("code", t(`factor.${method}`), {
+      id: `field-${method}`,
+      hint: t(`factor.${method}.hint`), autocomplete: "one-time-code", required: true,
+      inputmode: method === "totp" ? "numeric" : null,
+    });
+    return form([code], {
+      button: t("factor.button"),
+      kind: method === "totp" ? "" : "plain",
+      submit: async (values) => {
+        await api.signIn("login/mfa", { mfa_token, method, code: values.code.trim() });
+        await signedIn();
+      },
+    });
+  };
+  const parts = [];
+  if (methods.includes("totp")) parts.push(step("totp"));
+  if (methods.includes("passkey") && passkeysWork()) parts.push(passkeyForm({ mfa_token }, signedIn));
+  if (methods.includes("recovery_code")) {
+    parts.push(h("details", {}, h("summary", {}, t("factor.lost")), step("recovery_code")));
+  }
+  place.replaceChildren(h("h2", { tabindex: "-1" }, t("factor.title")), h("p", {}, t("factor.explained")), ...parts);
+  (place.querySelector("input") || place.querySelector("h2")).focus();
+}
+
+export function signUp({ signedIn }) {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const fields = [
+    field("name", t("field.name"), { autocomplete: "given-name", required: true, autofocus: true }),
+    field("surname", t("field.surname"), { autocomplete: "family-name", required: true }),
+    field("email", t("field.email"), { type: "email", autocomplete: "username", required: true }),
+    field("password", t("field.password"), { ...NEW_PASSWORD, hint: t("field.password.hint") }),
+  ];
+  let sent = null;
+  let key = null;
+  const sign = form(fields, {
+    button: t("signUp.button"),
+    submit: async (values) => {
+      const body = { ...values, locale: language, time_zone: zone };
+      if (JSON.stringify(body) !== sent) [sent, key] = [JSON.stringify(body), randomKey()];
+      // The same body again, after an answer that was lost, opens no second account.
+      await api.callOpenly("POST", "/users-ms/users", body, { "Idempotency-Key": key });
+      if (!(await api.signIn("login", { username: values.email, password: values.password }))) await signedIn();
+      announce(t("signUp.done"));
+    },
+  });
+  return [card(null, sign), h("p", {}, h("a", { href: "#/sign-in" }, t("signUp.toSignIn")))];
+}
+
+function randomKey() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+export function forgot() {
+  const email = field("email", t("field.email"), {
+    type: "email", autocomplete: "username", required: true, autofocus: true,
+  });
+  const place = card(null, h("p", {}, t("forgot.explained")), form([email], {
+    button: t("forgot.button"),
+    submit: async (values) => {
+      await api.callOpenly("POST", "/auth-ms/auth/password/forgot", values);
+      place.replaceChildren(h("p", { role: "status" }, t("forgot.done")));
+    },
+  }));
+  return [place, h("p", {}, h("a", { href: "#/sign-in" }, t("signUp.toSignIn")))];
+}
+
+/** The token of a mailed link leaves the address bar and the history at once. */
+function hideToken(page) {
+  history.replaceState(null, "", `#${page}`);
+}
+
+export function reset({ go }, token) {
+  hideToken("/password/reset");
+  const password = field("new_password", t("field.newPassword"), {
+    ...NEW_PASSWORD, hint: t("field.password.hint"), autofocus: true,
+  });
+  return [card(null, form([password], {
+    button: t("reset.button"),
+    submit: async (values) => {
+      await api.callOpenly("POST", "/auth-ms/auth/password/reset", { token, ...values });
+      api.forget();
+      announce(t("reset.done"));
+      go("/sign-in");
+    },
+  }))];
+}
+
+export function verify({ me, changed }, token) {
+  hideToken("/verify");
+  const place = card(null, h("p", {}, t("verify.explained")), form([], {
+    button: t("verify.button"), // a click, because mail servers open links to look at them
+    submit: async () => {
+      await api.callOpenly("POST", "/auth-ms/auth/email/verify", { token });
+      if (me) changed({ ...me, email_verified: true });
+      const next = h("a", { href: me ? "#/profile" : "#/sign-in" }, t(me ? "verify.toProfile" : "signUp.toSignIn"));
+      place.replaceChildren(h("p", { role: "status" }, t("verify.done")), h("p", {}, next));
+    },
+  }));
+  return [place];
+}

@@ -1,0 +1,29 @@
+// A list that the services give in pages: a table with buttons to the next and the one before.
+import { call } from "./api.js";
+import { failure, h, table } from "./dom.js";
+import { t } from "./texts.js";
+
+/** The pages of `path`; `columns` as of `table`. `reload()` of the result reads the page that is shown again. */
+export function list(path, caption, columns) {
+  const place = h("div", { "aria-busy": "true" }, h("p", { class: "quiet" }, t("table.loading")));
+  let shown = path;
+  async function show(url, moved = false) {
+    shown = url;
+    place.setAttribute("aria-busy", "true");
+    try {
+      const { value } = await call("GET", url);
+      const turn = (label, target) =>
+        h("button", { type: "button", class: "plain", disabled: !target, onclick: () => show(target, true) }, label);
+      const buttons = h("div", { class: "actions" }, turn(t("table.previous"), value.previous), turn(t("table.next"), value.next));
+      const several = value.next || value.previous;
+      place.replaceChildren(table(caption, columns, value.results), ...(several ? [buttons] : []));
+      if (moved) place.closest("section, main")?.querySelector("h1, h2")?.scrollIntoView();
+    } catch (problem) {
+      place.replaceChildren(failure(problem));
+    } finally {
+      place.removeAttribute("aria-busy");
+    }
+  }
+  show(path);
+  return { node: place, show, reload: () => show(shown) };
+}

@@ -1,0 +1,135 @@
+// How one signs in: password, one-time passwords, recovery codes, passkeys.
+import { call } from "./api.js";
+import { action, announce, badge, card, confirm, field, form, h, time } from "./dom.js";
+import { list } from "./paging.js";
+import { makePasskey, passkeysWork } from "./passkeys.js";
+import { drawing } from "./qr.js";
+import { t } from "./texts.js";
+
+export async function page({ go, me }) {
+  const { value: factors } = await call("GET", "/auth-ms/auth/mfa");
+  const again = () => go("/security");
+  return [
+    passwordCard(me),
+    totpCard(factors, again),
+    ...(factors.totp || factors.passkeys ? [recoveryCard(factors)] : []),
+    passkeyCard(again),
+  ];
+}
+
+function passwordCard(me) {
+  const username = h("input", { type: "email", autocomplete: "username", value: me.email, hidden: true, readonly: true });
+  const fields = [
+    field("current_password", t("field.currentPassword"), {
+      type: "password", autocomplete: "current-password", required: true,
+    }),
+    field("new_password", t("field.newPassword"), {
+      type: "password", autocomplete: "new-password", required: true, hint: t("field.password.hint"),
+    }),
+  ];
+  const change = form(fields, {
+    button: t("password.button"),
+    submit: async (body) => {
+      await call("POST", "/auth-ms/auth/password/change", { body });
+      for (const each of fields) each.input.value = "";
+      announce(t("password.done"));
+    },
+  });
+  change.prepend(username);
+  return card(t("password.title"), h("p", {}, t("password.explained")), change);
+}
+
+function totpCard(factors, again) {
+  const place = h("div", {});
+  const state = factors.totp ? badge(t("factors.on"), "good") : badge(t("factors.off"));
+  if (factors.totp) {
+    place.append(action(t("totp.disable"), async () => {
+      if (!(await confirm(t("totp.disable.sure"), t("totp.disable")))) return;
+      await call("DELETE", "/auth-ms/auth/mfa/totp");
+      announce(t("totp.disabled"));
+      again();
+    }, { kind: "danger" }));
+  } else {
+    place.append(action(t("totp.enable"), () => enrol(place)));
+  }
+  return card(t("totp.title"), h("p", {}, t("totp.explained"), " ", state), place);
+}
+
+async function enrol(place) {
+  const { value } = await call("POST", "/auth-ms/auth/mfa/totp");
+  const code = field("code", t("factor.totp"), {
+    hint: t("factor.totp.hint"), inputmode: "numeric", autocomplete: "one-time-code", required: true,
+  });
+  const check = form([code], {
+    button: t("totp.confirm"),
+    submit: async (values) => {
+      const answer = await call("POST", "/auth-ms/auth/mfa/totp/confirm", { body: { code: values.code.trim() } });
+      announce(t("totp.enabled"));
+      place.replaceChildren(...codes(answer.value.recovery_codes));
+      place.querySelector("h3")?.focus();
+    },
+  });
+  place.replaceChildren(
+    h("p", {}, t("totp.scan")),
+    drawing(value.uri, t("totp.qr")),
+    h("p", {}, t("totp.type"), " ", h("code", { id: "totp-secret" }, value.secret)),
+    h("p", {}, h("a", { href: value.uri }, t("totp.open"))),
+    check,
+  );
+  code.input.focus();
+}
+
+/** Recovery codes, which are shown this once. */
+function codes(list) {
+  if (!list.length) return [h("p", {}, t("totp.enabled"))];
+  return [
+    h("h3", { tabindex: "-1" }, t("codes.new")),
+    h("p", {}, t("codes.explained")),
+    h("ul", { class: "codes", id: "recovery-codes" }, list.map((code) => h("li", {}, code))),
+  ];
+}
+
+function recoveryCard(factors) {
+  const place = h("div", {});
+  place.append(action(t("codes.renew"), async () => {
+    if (!(await confirm(t("codes.renew.sure"), t("codes.renew")))) return;
+    const { value } = await call("POST", "/auth-ms/auth/mfa/recovery-codes");
+    place.replaceChildren(...codes(value.recovery_codes));
+    place.querySelector("h3").focus();
+  }));
+  return card(t("codes.title"), h("p", {}, t("codes.left", { count: factors.recovery_codes })), place);
+}
+
+function passkeyCard(again) {
+  const columns = [
+    { label: t("passkeys.name"), cell: (row) => row.name },
+    { label: t("passkeys.made"), cell: (row) => time(row.created_at) },
+    { label: t("passkeys.used"), cell: (row) => time(row.last_used_at) },
+    {
+      label: t("table.action"),
+      kind: "action",
+      cell: (row) => action(t("passkeys.remove"), async () => {
+        if (!(await confirm(t("passkeys.remove.sure", { name: row.name }), t("passkeys.remove")))) return;
+        await call("DELETE", `/auth-ms/auth/passkeys/${row.id}`);
+        announce(t("passkeys.removed"));
+        again();
+      }, { kind: "danger", name: t("passkeys.remove.name", { name: row.name }) }),
+    },
+  ];
+  const keys = list("/auth-ms/auth/passkeys?limit=20", t("passkeys.caption"), columns);
+  const place = h("div", {});
+  const add = form([field("name", t("passkeys.name"), { id: "field-passkey", required: true, maxlength: 100 })], {
+    button: t("passkeys.add"),
+    submit: async ({ name }) => {
+      const { value: options } = await call("POST", "/auth-ms/auth/passkeys/options");
+      const credential = await makePasskey(options);
+      if (!credential) return;
+      const { value } = await call("POST", "/auth-ms/auth/passkeys", { body: { name, credential } });
+      announce(t("passkeys.added"));
+      if (value.recovery_codes.length) place.replaceChildren(...codes(value.recovery_codes));
+      await keys.reload();
+    },
+  });
+  const how = passkeysWork() ? add : h("p", { class: "quiet" }, t("passkeys.unavailable"));
+  return card(t("passkeys.title"), h("p", {}, t("passkeys.explained")), keys.node, how, place);
+}

@@ -1,0 +1,38 @@
+// The language of the page: chosen and remembered, else the browser's.
+import { texts as en } from "./en.js";
+import { serverTexts, texts as it } from "./it.js";
+
+const LANGUAGE = "tessera.language";
+const LANGUAGES = { en, it };
+
+function preferred() {
+  const wanted = [localStorage.getItem(LANGUAGE), ...navigator.languages.map((tag) => tag.split("-")[0])];
+  return wanted.find((language) => language in LANGUAGES) || "en";
+}
+
+export let language = preferred();
+
+export function choose(wanted) {
+  language = wanted;
+  localStorage.setItem(LANGUAGE, wanted);
+}
+
+/** The text of `key`, with `{name}` replaced by what `values` has. */
+export function t(key, values = {}) {
+  const text = LANGUAGES[language][key] ?? key;
+  return text.replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
+}
+
+/** The text of something the services name, such as `event.user_login_event`; an unknown one is shown as it is. */
+export function named(kind, name) {
+  return LANGUAGES[language][`${kind}.${name}`] ?? name;
+}
+
+/** What a service says is wrong: translated where that is known, else in English as it came. */
+export function said(message) {
+  return (language === "it" && serverTexts[message]) || message;
+}
+
+export function moment(text) {
+  return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(new Date(text));
+}

@@ -1,0 +1,121 @@
+"""Each page of the console in light, dark and on a phone: nothing sticks out, all has its label; and its files."""
+
+import re
+from pathlib import Path
+
+import pytest
+import requests
+from playwright.sync_api import Browser, Page, expect
+
+from chassis.tests.waiting import eventually
+from tests.chromium import browser, keep, page_of
+from tests.conftest import PASSWORD
+
+__all__ = ["browser"]
+CONSOLE = Path(__file__).parent.parent / "gateway" / "console"
+LOOKS = {
+    "light": {"color_scheme": "light"},
+    "dark": {"color_scheme": "dark", "locale": "it-IT"},
+    "phone": {"color_scheme": "light", "is_mobile": True, "has_touch": True},
+}
+OPEN = ["sign-in", "sign-up", "password/forgot", f"password/reset/{'x' * 43}", f"verify/{'x' * 43}"]
+OWN = ["profile", "security", "sessions", "notifications", "preferences", "users", "dead-letters", "audit-log"]
+# What a person who sees nothing has to go by; each answers with what is wrong.
+RULES = """() => {
+  const wrong = [];
+  const named = (element) => element.labels?.length || element.getAttribute("aria-label") || element.textContent.trim();
+  for (const each of document.querySelectorAll("input:not([hidden]), select, button, a")) {
+    if (!named(each)) wrong.push(`no name: ${each.outerHTML}`);
+  }
+  for (const each of document.querySelectorAll("img:not([alt]), svg:not([aria-label])")) wrong.push(each.outerHTML);
+  if (document.querySelectorAll("h1").length !== 1) wrong.push("not one h1");
+  if (document.querySelectorAll("main, header, footer").length !== 3) wrong.push("landmarks");
+  const ids = [...document.querySelectorAll("[id]")].map((each) => each.id);
+  wrong.push(...ids.filter((id, index) => ids.indexOf(id) !== index).map((id) => `twice: ${id}`));
+  const width = document.documentElement.scrollWidth;
+  if (width > document.documentElement.clientWidth) wrong.push(`${width} pixels wide`);
+  return wrong;
+}"""
+
+
+@pytest.fixture(scope="module")
+def person(stack, admins_email):
+    """An admin with a history: a mail that was refused, one that came, sessions, a second factor that is off."""
+    with stack.mail_refused(550):
+        user = stack.sign_up(name="Grace", surname="Hopper")
+        token = stack.log_in(admins_email).json()["access_token"]
+        url = f"{stack.notification}/notification-ms/dead-letters?queue=new_user_email_notification"
+        headers = {"Authorization": f"Bearer {token}"}
+
+        def dead():
+            letters = requests.get(url, headers=headers, timeout=10).json()["results"]
+            return any(letter["user_id"] == user["id"] for letter in letters)
+
+        eventually(dead)
+    return admins_email
+
+
+def _show(page: Page, stack, path: str) -> None:
+    page.goto(f"{stack.gateway}/#/{path}")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    expect(page.locator("[aria-busy]")).to_have_count(0)
+    page.wait_for_function("document.title.includes(' - ')")
+
+
+def _check_and_keep(page: Page, stack, look: str, path: str) -> None:
+    name = path.split("/x")[0].replace("/", "-")
+    assert page.evaluate(RULES) == [], path
+    keep(page, stack, f"console-{name}-{look}", full_page=True)
+
+
+@pytest.mark.parametrize("look", list(LOOKS))
+def test_every_page_is_in_order_in_every_look(stack, browser: Browser, person, look):
+    size = (360, 740) if look == "phone" else (1280, 800)
+    with page_of(browser, size=size, **LOOKS[look]) as page:
+        for path in OPEN:
+            _show(page, stack, path)
+            _check_and_keep(page, stack, look, path)
+        _show(page, stack, "sign-in")
+        page.locator("#field-username").fill(person)
+        page.locator("#field-password").fill(PASSWORD)
+        page.locator("form button").first.click()
+        expect(page.locator("header nav")).to_be_visible()
+        expect(page.locator("#status")).to_be_empty()  # it goes by itself, and hides nothing in the pictures
+        for path in OWN:
+            _show(page, stack, path)
+            _check_and_keep(page, stack, look, path)
+        page.goto(f"{stack.gateway}/#/users")
+        page.locator("td a").first.click()
+        expect(page.locator("#field-scopes")).to_be_visible()
+        _check_and_keep(page, stack, look, "user")
+        _show(page, stack, "security")
+        page.locator("section").nth(1).get_by_role("button").click()
+        expect(page.locator("svg.qr")).to_be_visible()
+        _check_and_keep(page, stack, look, "second-factor")
+
+
+def _texts(language: str) -> dict[str, str]:
+    own = (CONSOLE / f"{language}.js").read_text().partition("export const serverTexts")[0]
+    return dict(re.findall(r'^  "([^"]+)": "(.*)",$', own, re.MULTILINE))
+
+
+def test_both_languages_say_the_same_things():
+    english, italian = _texts("en"), _texts("it")
+
+    assert list(english) == list(italian)
+    for key, text in english.items():
+        assert sorted(re.findall(r"\{\w+\}", text)) == sorted(re.findall(r"\{\w+\}", italian[key])), key
+
+
+def test_every_text_that_is_asked_for_is_there():
+    modules = "".join(file.read_text() for file in CONSOLE.glob("*.js")) + (CONSOLE / "index.html").read_text()
+    asked = set(re.findall(r'\bt\("([^"]+)"', modules)) | set(re.findall(r'data-text="([^"]+)"', modules))
+
+    assert len(asked) > 100
+    assert asked <= set(_texts("en"))
+
+
+def test_no_script_parses_html_and_no_style_is_inline():
+    for file in CONSOLE.iterdir():
+        text = file.read_text()
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|style=", text), file.name
