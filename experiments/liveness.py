@@ -94,8 +94,10 @@ def _state(pod: str) -> dict[str, Any]:
 def _events(recorder: Recorder, pod: str) -> None:
     """What the kubelet has said of the pod meanwhile."""
     for event in kubernetes.objects("events", "--field-selector", f"involvedObject.name={pod}"):
-        at = recorder.since_start(datetime.fromisoformat(event["lastTimestamp"]))
-        if at >= 0 and event["reason"] in ("Unhealthy", "Killing"):
+        if event["reason"] not in ("Unhealthy", "Killing"):
+            continue
+        at = recorder.since_start(datetime.fromisoformat(event["lastTimestamp"] or event["eventTime"]))
+        if at >= 0:
             recorder.add("kubelet", event["reason"], event.get("count", 1), event["message"][:120], seconds=at)
 
 

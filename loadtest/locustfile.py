@@ -135,7 +135,7 @@ class Burner(HttpUser):
 
 @events.init.add_listener
 def choose_users(environment: Environment, **_: Any) -> None:
-    """Without a tag there are people and perhaps an admin, with `cpu` burners alone. Exits when the run has no bounds."""
+    """Without a tag people and perhaps an admin, with `cpu` burners alone. Exits when the run has no bounds."""
     options = environment.parsed_options
     tags = (options.tags or []) if options else []
     if options and not isinstance(environment.runner, WorkerRunner):
