@@ -67,7 +67,7 @@ def test_rolling_update_counts_failed_requests_and_the_fewest_ready_pods():
     assert (found["rolling update"]["failed"], found["rolling update"]["fewest_ready"]) == (0, 3)
     assert found["rolling update"]["seconds"] == 30
     assert (found["Recreate"]["failed"], found["Recreate"]["fewest_ready"]) == (2, 0)
-    assert found["Recreate"]["failing_for"] == 4
+    assert (found["Recreate"]["failing_for"], found["Recreate"]["without_pods"]) == (4, 9)
     assert report_of("rolling-update").holds
 
 
