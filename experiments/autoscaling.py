@@ -20,6 +20,7 @@ from local.kubernetes import kubectl
 WITHOUT, WITH, LOGINS = "without CPU requests", "with CPU requests", "logins"
 WITHOUT_SECONDS, BURN_SECONDS, LOGIN_SECONDS = 75, 120, 100
 DOWN_SECONDS = 300
+BURNERS = 24
 SAMPLE_SECONDS = 2.0
 
 
@@ -85,7 +86,13 @@ def _rest(name: str) -> None:
 
 def _burn(recorder: Recorder, addresses: dict[str, str], seconds: int) -> None:
     users = addresses["USERS_URL"]
-    _send(recorder, "load", ["--users", "8", "--tags", "cpu"], {"USERS_URL": users, "LOCUST_HOST": users}, seconds)
+    _send(
+        recorder,
+        "load",
+        ["--users", str(BURNERS), "--tags", "cpu"],
+        {"USERS_URL": users, "LOCUST_HOST": users},
+        seconds,
+    )
 
 
 def _send(recorder: Recorder, what: str, options: list[str], variables: dict[str, str], seconds: int) -> None:
@@ -106,8 +113,14 @@ def _watched(recorder: Recorder, name: str) -> Iterator[None]:
     over = threading.Event()
 
     def watch() -> None:
+        said = None
         while not over.wait(SAMPLE_SECONDS):
             at, seen = recorder.now(), _seen(name)
+            if (seen["wanted"], seen["ready"]) != said:
+                recorder.say(
+                    f"{name}: wanted {seen['wanted']}, ready {seen['ready']}, CPU {seen['used']} % of requests"
+                )
+                said = seen["wanted"], seen["ready"]
             for what in ("wanted", "there", "ready", "used", "target"):
                 if seen[what] is not None:
                     recorder.add(what, name, seen[what], seconds=at)
@@ -237,11 +250,11 @@ def panels(records: list[Record], figures: Figures) -> list[Panel]:
     drawn = []
     for case in cases(records):
         marks, service = events(records, case), "auth-ms" if case == LOGINS else "users-ms"
-        last = max(record.seconds for record in of(records, "wanted", case=case))
-        used = line(of(records, "used", case=case), "seen by the autoscaler", "line", ORANGE)
+        last = max([*(record.seconds for record in of(records, "wanted", case=case)), *(at for at, _ in marks)])
+        used = line(of(records, "used", case=case), "seen by the HPA", "line", ORANGE)
         target = line(of(records, "target", case=case), "target", "dashed", "#757575")
         if not used.x:
-            used = Series("seen by the autoscaler: unknown", [], [], "line", ORANGE)
+            used = Series("seen: unknown", [], [], "line", ORANGE)
         seconds = "seconds"
         drawn += [
             Panel(f"{service}, {case}: CPU", seconds, "% of requests", [used, target], marks, x_max=last),
@@ -265,11 +278,11 @@ EXPERIMENT = Experiment(
     name="autoscaling",
     title="Autoscaling: without CPU requests, with them, and under logins",
     question="When does the autoscaler add pods and take them away, and why did it do nothing at first?",
-    method=f"""Locust (`loadtest/locustfile.py`) sends 8 users to `GET /users-ms/load-test?n=24` at users-ms's node
-    port, first for {WITHOUT_SECONDS} s with the CPU requests and limits of users-ms removed, then for {BURN_SECONDS}
-    s as it is installed; then 12 people sign in through the gateway for {LOGIN_SECONDS} s (bcrypt as installed),
-    while users-ms scales down. Every two seconds the autoscaler's status, the ready pods and `kubectl top` are
-    recorded.""",
+    method=f"""Locust (`loadtest/locustfile.py`) sends {BURNERS} users to `GET /users-ms/load-test?n=24` at
+    users-ms's node port, first for {WITHOUT_SECONDS} s with the CPU requests and limits of users-ms removed, then
+    for {BURN_SECONDS} s as it is installed; then 12 people sign in through the gateway for {LOGIN_SECONDS} s (bcrypt
+    as installed), while users-ms scales down. Every two seconds the autoscaler's status, the ready pods and `kubectl
+    top` are recorded.""",
     needs=CLUSTER,
     run=run,
     figures=figures,

@@ -72,7 +72,7 @@ def prepared(recorder: Recorder) -> Iterator[tuple[User, str]]:
 
 def release(recorder: Recorder, user: User, case: str, way: Callable[[Watch], None]) -> None:
     """Releases in one way while requests come."""
-    user.headers()
+    user.sign_in()
     recorder.case(case)
     watch = Watch(recorder, user)
     with traffic(recorded(recorder, "profile", watch.read), pause=0.1):

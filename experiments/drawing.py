@@ -21,17 +21,17 @@ def main() -> None:
     drawing = json.load(sys.stdin)
     panels, columns = drawing["panels"], drawing["columns"]
     rows = -(-len(panels) // columns)
-    size = (WIDTH if columns == 1 else 12.0, HEIGHT * rows + 0.5)
+    size = (WIDTH if columns == 1 else 13.0, HEIGHT * rows + 0.5)
     figure, axes = pyplot.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
     figure.suptitle(drawing["title"], fontsize=13, fontweight="bold")
     for place, panel in zip(axes.flat, panels, strict=False):
-        _draw(place, panel)
+        _draw(place, panel, narrow=columns > 1)
     for place in axes.flat[len(panels) :]:
         place.set_visible(False)
     figure.savefig(sys.argv[1], dpi=90, metadata={"Software": None})
 
 
-def _draw(axes: Axes, panel: dict[str, Any]) -> None:
+def _draw(axes: Axes, panel: dict[str, Any], *, narrow: bool) -> None:
     bars = [series for series in panel["series"] if series["style"] == "bar"]
     stacks = [series for series in panel["series"] if series["style"] == "stack"]
     for number, series in enumerate(panel["series"]):
@@ -46,6 +46,10 @@ def _draw(axes: Axes, panel: dict[str, Any]) -> None:
     if panel["y_logarithmic"]:
         axes.set_yscale("log")
     _label(axes, panel)
+    if len(panel["series"]) > 1 or panel["series"][0]["label"]:
+        beside: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.005, 0.5)}
+        above: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1.01, 0.98), "ncols": len(panel["series"])}
+        axes.legend(fontsize=8, frameon=False, **(above if narrow else beside))
     _draw_events(axes, panel["events"])
 
 
@@ -86,8 +90,6 @@ def _label(axes: Axes, panel: dict[str, Any]) -> None:
         axes.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=(axes.get_ylim()[1] > 3)))
     if panel["x_max"]:
         axes.set_xlim(0, panel["x_max"])
-    if len(panel["series"]) > 1 or panel["series"][0]["label"]:
-        axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.005, 0.5), frameon=False)
 
 
 def _draw_events(axes: Axes, events: list[tuple[float, str]]) -> None:

@@ -29,10 +29,10 @@ PATIENCE_SECONDS = 180
 def run(recorder: Recorder) -> None:
     """A look at the access log, then a crash, then a hang, of one pod of two, while requests come."""
     user = User(on_cluster.ready()["GATEWAY_URL"])
-    user.headers()
     _look(recorder)
     for case, harm in ((CRASH, END), (HUNG, HANG)):
         pod = next(found["metadata"]["name"] for found in on_cluster.pods("users-ms") if on_cluster.is_ready(found))
+        user.sign_in()
         recorder.case(case)
         with traffic(recorded(recorder, "profile", user.read_profile), pause=0.2):
             time.sleep(10)

@@ -86,6 +86,7 @@ def watched(recorder: Recorder, name: str) -> Iterator[None]:
 
     def watch() -> None:
         seen: set[str] = set()
+        said: Counter[str] = Counter()
         while not over.wait(SAMPLE_SECONDS):
             at, there = recorder.now(), pods(name)
             counted = Counter(version(pod) for pod in there if is_ready(pod))
@@ -93,6 +94,9 @@ def watched(recorder: Recorder, name: str) -> Iterator[None]:
             for each in sorted(seen):
                 recorder.add("ready pods", each, counted[each], seconds=at)
             recorder.add("pods", "all", len(there), seconds=at)
+            if counted != said:
+                recorder.say("ready: " + (", ".join(f"{count} of {tag}" for tag, count in counted.items()) or "none"))
+                said = counted
 
     watcher = threading.Thread(target=watch)
     watcher.start()

@@ -31,7 +31,7 @@ def run(recorder: Recorder) -> None:
 
 
 def _replace(recorder: Recorder, user: User, case: str, reference: str) -> None:
-    user.headers()
+    user.sign_in()
     recorder.case(case)
     reads = recorded(recorder, "profile", user.read_profile)
     with on_cluster.watched(recorder, "users-ms"), traffic(reads, pause=0.1):

@@ -137,7 +137,7 @@ class Burner(HttpUser):
 def choose_users(environment: Environment, **_: Any) -> None:
     """Without a tag people and perhaps an admin, with `cpu` burners alone. Exits when the run has no bounds."""
     options = environment.parsed_options
-    tags = (options.tags or []) if options else []
+    tags = [each for each in options.tags or [] if each] if options else []
     if options and not isinstance(environment.runner, WorkerRunner):
         _check_bounds(options)
     if "cpu" in tags:
