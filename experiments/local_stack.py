@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from chassis.tests.waiting import eventually
 from experiments.records import Recorder
 from local import stack, testing
 from local.bootstrap import ROOT
@@ -11,6 +12,7 @@ from tests.chaos.conftest import Chaos
 from tests.conftest import Stack
 
 DIRECTORY = ROOT / ".local" / "experiments"
+MAILS_OF_A_SIGN_UP = 2  # a welcome, and the one that verifies the address
 LOGINS_SINCE = "FROM outbox_outboxmessage WHERE id > %s AND exchange = 'user_login_event'"
 
 
@@ -23,10 +25,17 @@ def started(recorder: Recorder) -> Iterator[Chaos]:
         try:
             layout = stack.up(DIRECTORY, free_ports=True, variables=testing.VARIABLES)
             os.environ.update(testing.addresses(layout))
-            yield Chaos(Stack.of_environment())
+            chaos = Chaos(Stack.of_environment())
+            eventually(lambda: _sent(chaos) >= MAILS_OF_A_SIGN_UP * len(chaos.users))  # or they would be in the way
+            yield chaos
         finally:
             stack.down(DIRECTORY)
         stack.clean(DIRECTORY, keep={"lock"})
+
+
+def _sent(chaos: Chaos) -> int:
+    statement = "SELECT count(*) FROM deliveries_delivery WHERE medium = 'email' AND status = 'sent'"
+    return int(chaos.query("notification", statement))
 
 
 def last_event(chaos: Chaos) -> int:
