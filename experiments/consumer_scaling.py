@@ -32,8 +32,9 @@ def run(recorder: Recorder) -> None:
 
 def _drain(recorder: Recorder, chaos: Chaos, messages: int) -> None:
     ids = _publish(chaos, messages)
+    numbers = {event_id: number for number, event_id in enumerate(ids)}
     for event_id, sent_at in _sent(chaos, ids):
-        recorder.add("sent", event_id, seconds=recorder.since_start(sent_at))
+        recorder.add("sent", f"message {numbers[event_id]}", seconds=recorder.since_start(sent_at))
     recorder.say(f"{messages} messages drained")
 
 

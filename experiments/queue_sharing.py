@@ -1,7 +1,6 @@
 """Several workers share one queue: each message goes to one of them."""
 
 import re
-import uuid
 from collections import Counter
 from pathlib import Path
 
@@ -36,15 +35,16 @@ def _log_in(recorder: Recorder, chaos: Chaos, logs: list[Path]) -> None:
     ids = local_stack.login_events(chaos, before)
     eventually(lambda: chaos.told(ids) == len(ids), seconds=120)
     recorder.event("all mails sent")
-    for event_id in ids:
-        recorder.add("accepted", event_id)
+    names = {event_id: f"login {number}" for number, event_id in enumerate(ids)}
+    for name in names.values():
+        recorder.add("accepted", name)
     for number, log in enumerate(logs, start=1):
         for clock, event_id in HANDLED.findall(log.read_text()):
-            if event_id in ids:
-                recorder.add("handled", event_id, f"worker {number}", seconds=recorder.since_start(today(clock)))
-    mails = chaos.mails_by_message_id()
-    for event_id in ids:
-        recorder.add("mails", event_id, mails[f"{uuid.UUID(event_id).hex}.email@tessera.invalid"])
+            if event_id in names:
+                at = recorder.since_start(today(clock))
+                recorder.add("handled", names[event_id], f"worker {number}", seconds=at)
+    for event_id, count in zip(ids, chaos.mails_of([{"id": event_id} for event_id in ids]), strict=True):
+        recorder.add("mails", names[event_id], count)
 
 
 def figures(records: list[Record]) -> Figures:
