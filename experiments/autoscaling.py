@@ -191,24 +191,10 @@ def report(figures: Figures) -> Report:
     holds = without["most_wanted"] == without["fewest"] and not without["most_used"]
     holds = holds and with_them["ready_after"] is not None and with_them["down_after"] is not None
     holds = holds and logins["ready_after"] is not None
-    rows: list[list[object]] = [
-        [
-            case,
-            "auth-ms" if case == LOGINS else "users-ms",
-            "unknown" if each["most_used"] is None else f"{each['most_used']} %",
-            f"{each['millicores']:.0f}m",
-            f"{each['fewest']} to {each['most_ready']}",
-            _seconds(each["wanted_after"]),
-            _seconds(each["ready_after"]),
-            _seconds(each["down_after"]) if case == WITH else "not waited for",
-        ]
-        for case, each in figures.items()
-    ]
     return Report(
         line=f"without CPU requests {without['fewest']} to {without['most_ready']} pods, with them "
         f"{with_them['fewest']} to {with_them['most_ready']} after {_seconds(with_them['ready_after'])} and back, "
-        f"auth-ms {logins['fewest']} to "
-        f"{logins['most_ready']} under logins",
+        f"auth-ms {logins['fewest']} to {logins['most_ready']} under logins",
         holds=holds,
         verdict=f"""without CPU requests the autoscaler sees no utilization and stays at {without["fewest"]} pods,
         although the pods use {without["millicores"]:.0f}m; it says so itself (below). With requests the same load
@@ -226,19 +212,40 @@ def report(figures: Figures) -> Report:
             "more ready after",
             "back after",
         ],
-        rows=rows,
-        notes=[
-            f"""**Why the original did not scale.** The autoscaler's condition without requests:
-            `{without["condition"]}`. A target in percent is a share of what pods request, so without a request there
-            is nothing to take a share of; a CPU limit would have done too, since it counts as a request where none
-            is given. The second cause of the original, a metrics-server that returned nothing until the kubelet's
-            housekeeping interval was shortened, is a setting of the node and not shown here: this cluster's
-            metrics-server measured {without["millicores"]:.0f}m meanwhile.""",
-            """All loads share two cores with what is measured, so more pods take no more requests here. On several
-            nodes they would.""",
-            *(f"{case}: {each['requests']}." for case, each in figures.items()),
-        ],
+        rows=_rows(figures),
+        notes=_notes(figures),
     )
+
+
+def _rows(figures: Figures) -> list[list[object]]:
+    return [
+        [
+            case,
+            "auth-ms" if case == LOGINS else "users-ms",
+            "unknown" if each["most_used"] is None else f"{each['most_used']} %",
+            f"{each['millicores']:.0f}m",
+            f"{each['fewest']} to {each['most_ready']}",
+            _seconds(each["wanted_after"]),
+            _seconds(each["ready_after"]),
+            _seconds(each["down_after"]) if case == WITH else "not waited for",
+        ]
+        for case, each in figures.items()
+    ]
+
+
+def _notes(figures: Figures) -> list[str]:
+    without = figures[WITHOUT]
+    return [
+        f"""**Why the original did not scale.** The autoscaler's condition without requests:
+        `{without["condition"]}`. A target in percent is a share of what pods request, so without a request there
+        is nothing to take a share of; a CPU limit would have done too, since it counts as a request where none
+        is given. The second cause of the original, a metrics-server that returned nothing until the kubelet's
+        housekeeping interval was shortened, is a setting of the node and not shown here: this cluster's
+        metrics-server measured {without["millicores"]:.0f}m meanwhile.""",
+        """All loads share two cores with what is measured, so more pods take no more requests here. On several
+        nodes they would.""",
+        *(f"{case}: {each['requests']}." for case, each in figures.items()),
+    ]
 
 
 def _seconds(value: float | None) -> str:

@@ -98,18 +98,6 @@ def report(figures: Figures) -> Report:
     lost = figures["recorded"] - figures["told"]
     unneeded = [name for name in figures["victims"] if name not in ("auth-db", "users-db")]
     noticed = sum(figures["victims"][name]["failed"] for name in unneeded)
-    rows: list[list[object]] = [
-        [
-            name,
-            each["requests"],
-            each["failed"],
-            f"{each['failed_for']:.1f} s" if each["failed"] else "-",
-            f"{each['p50']:.0f} ms",
-            f"{each['slowest']:.0f} ms",
-            f"{each['most_waiting']:.0f}",
-        ]
-        for name, each in figures["victims"].items()
-    ]
     return Report(
         line=f"{lost} of {figures['recorded']} accepted logins lost, {figures['failed']} of {figures['requests']} "
         f"requests failed, {noticed} of them for worker, broker or notification-db",
@@ -127,7 +115,7 @@ def report(figures: Figures) -> Report:
             "slowest answer",
             "most events waiting",
         ],
-        rows=rows,
+        rows=_rows(figures),
         notes=[
             f"""Mails that came twice: {figures["repeated"]}. A worker killed between the mail server's answer and
             its own record sends that one mail again, under the same Message-ID; no consumer can close that window.
@@ -136,6 +124,21 @@ def report(figures: Figures) -> Report:
             answer. The process manager starts what was killed at once; a machine that is lost takes longer.""",
         ],
     )
+
+
+def _rows(figures: Figures) -> list[list[object]]:
+    return [
+        [
+            name,
+            each["requests"],
+            each["failed"],
+            f"{each['failed_for']:.1f} s" if each["failed"] else "-",
+            f"{each['p50']:.0f} ms",
+            f"{each['slowest']:.0f} ms",
+            f"{each['most_waiting']:.0f}",
+        ]
+        for name, each in figures["victims"].items()
+    ]
 
 
 def panels(records: list[Record], figures: Figures) -> list[Panel]:
