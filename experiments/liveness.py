@@ -24,6 +24,8 @@ LOOK_SECONDS = 60
 # The first process of a container cannot be killed from inside; gunicorn's own answer to SIGINT is to end at once.
 END = "import os, signal; os.kill(1, signal.SIGINT)"
 PATIENCE_SECONDS = 180
+HARMED, STARTED, READY = "the process is harmed", "the container is started again", "ready again"
+SHORT = {HARMED: "harmed", STARTED: "started", READY: "ready"}  # in the plot
 
 
 def run(recorder: Recorder) -> None:
@@ -68,10 +70,10 @@ def _harm(recorder: Recorder, pod: str, harm: str) -> None:
     watcher.start()
     try:
         time.sleep(3)
-        recorder.event("the process is harmed")
+        recorder.event(HARMED)
         kubectl("exec", pod, "--container=app", "--", "python", "-c", harm, check=False)
-        _until(recorder, "the container is started again", lambda: _state(pod)["restarts"] > before)
-        _until(recorder, "ready again", lambda: _state(pod)["ready"])
+        _until(recorder, STARTED, lambda: _state(pod)["restarts"] > before)
+        _until(recorder, READY, lambda: _state(pod)["ready"])
         time.sleep(3)
     finally:
         over.set()
@@ -117,15 +119,16 @@ def figures(records: list[Record]) -> Figures:
     }
     for case in (CRASH, HUNG):
         marks = {record.name: record.seconds for record in of(records, "event", case=case)}
-        harmed, requests = marks["the process is harmed"], of(records, "request", case=case)
+        harmed, requests = marks[HARMED], of(records, "request", case=case)
         bad = [request for request in requests if failed(request)]
         found[case] = {
-            "restarted": marks["the container is started again"] - harmed,
-            "ready": marks["ready again"] - harmed,
+            "restarted": marks[STARTED] - harmed,
+            "ready": marks[READY] - harmed,
             "requests": len(requests),
             "failed": len(bad),
             "failed_until": max((request.seconds - harmed for request in bad), default=0.0),
             "slowest": max((request.number for request in requests), default=0.0),
+            "given_up": next((r.seconds - harmed for r in of(records, "kubelet", case=case, name="Killing")), 0.0),
             "probe_said": any("Liveness" in record.note for record in of(records, "kubelet", case=case)),
         }
     return found
@@ -158,11 +161,13 @@ def report(figures: Figures) -> Report:
         header=["", "started again after", "ready after", "failed requests", "last one after", "slowest", "noticed by"],
         rows=rows,
         notes=[
-            """A hang takes so long because every step waits: three probes in a row must fail (5 s apart, 3 s each),
-            then comes the preStop sleep of 10 s, which is for requests on their way and of no use to a hung process,
-            and then gunicorn, which gives the stopped worker 25 s before it kills it. The pod's readiness fails
-            after two probes 3 s apart, so requests go to the other pod long before that; those that the hung pod
-            holds run into their own timeout."""
+            f"""The kubelet gives up on the hung container after {hang["given_up"]:.1f} s: three probes in a row, 5 s
+            apart, have to fail, each after 3 s. What follows is an orderly end, of no use to a hung process: the
+            preStop sleep of 10 s, and then gunicorn waits for its stopped worker. {hang["restarted"]:.0f} s in all
+            fit gunicorn's own timeout of 30 s, after which it kills a worker that gives no sign.""",
+            f"""Requests that the hung pod holds are not given to another: {hang["failed"]} ran into the clients'
+            timeout of 10 s, the last of them sent {hang["failed_until"]:.1f} s after the hang. The pod is not ready
+            any more after two failed readiness probes, and the gateway learns that from DNS a few seconds later.""",
         ],
     )
 
@@ -177,7 +182,7 @@ def panels(records: list[Record], figures: Figures) -> list[Panel]:
     ]
     drawn = [Panel("Probes in the access log of one pod", "seconds", "answered in ms", probes)]
     for case in (CRASH, HUNG):
-        marks = events(records, case)
+        marks = [(at, SHORT[text]) for at, text in events(records, case)]
         requests = of(records, "request", case=case)
         last = max(record.seconds for record in of(records, "ready", case=case)) + 8
         state = [

@@ -57,6 +57,7 @@ def test_liveness_measures_gaps_between_probes_and_times_to_restart():
     assert found["probes"]["gap"] == pytest.approx(5.0)
     assert (found["crash"]["restarted"], found["crash"]["ready"]) == (2.0, 6.0)
     assert (found["hang"]["restarted"], found["hang"]["failed"], found["hang"]["requests"]) == (40.0, 1, 2)
+    assert found["hang"]["given_up"] == 13
     assert found["hang"]["probe_said"] and not found["crash"]["probe_said"]
     assert report_of("liveness").holds
 
