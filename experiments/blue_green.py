@@ -26,7 +26,7 @@ def _promote(watch: Watch) -> None:
         watch.notice()
     finally:
         broken_release.step(watch, WAY, "abort", "abort")
-    watch.recorder.event("green gone")
+    watch.recorder.event("green is gone")
 
 
 def _check_first(watch: Watch) -> None:
@@ -40,7 +40,7 @@ def _check_first(watch: Watch) -> None:
             watch.notice()
     finally:
         broken_release.step(watch, WAY, "abort", "abort")
-    watch.recorder.event("green gone")
+    watch.recorder.event("green is gone")
 
 
 def _failed_checks() -> int:

@@ -21,6 +21,7 @@ PODS = 3
 ROLLING = "rolling update"
 # The same attentive operator for each way: notices when over 2 % of five seconds' requests failed, acts 10 s later.
 NOTICED_SHARE, NOTICED_SECONDS, ACTS_AFTER_SECONDS, LOOKS_FOR_SECONDS = 0.02, 5.0, 10.0, 60.0
+TAKEN_BACK = ("undo", "abort")  # how the commands end that take a version back
 METHOD = f"""users-ms is held at {PODS} pods. The new version is the image that runs with a defect that no probe
 sees: it answers every other request for anything but a health check with 500 (experiments/broken/). Three clients
 read a profile through the gateway, with a pause of 0.1 s. The same rule acts for every way, so that they can be
@@ -106,12 +107,14 @@ def figures(records: list[Record]) -> Figures:
         marks = {record.name: record.seconds for record in of(records, "event", case=case)}
         requests_sent = of(records, "request", case=case)
         bad = [request for request in requests_sent if failed(request)]
+        acted = next((seconds for name, seconds in marks.items() if name.endswith(TAKEN_BACK)), None)
         found[case] = {
             "requests": len(requests_sent),
             "failed": len(bad),
             "worst": _worst(requests_sent),
             "failing_for": bad[-1].seconds - bad[0].seconds if bad else 0.0,
             "noticed_after": marks["noticed"] - bad[0].seconds if bad and "noticed" in marks else None,
+            "went_on_for": bad[-1].seconds - acted if bad and acted is not None else None,
             "checks_failed": next((record.value for record in of(records, "preview", case=case)), None),
         }
     return found
@@ -126,7 +129,14 @@ def _worst(requests_sent: list[Record]) -> float:
     return worst
 
 
-HEADER = ["", "failed requests", "worst five seconds", "users saw failures for", "noticed after the first"]
+HEADER = [
+    "",
+    "failed requests",
+    "worst five seconds",
+    "users saw failures for",
+    "noticed after the first",
+    "went on after the command",
+]
 
 
 def rows(found: Figures) -> list[list[object]]:
@@ -137,10 +147,15 @@ def rows(found: Figures) -> list[list[object]]:
             f"{each['failed']} of {each['requests']} ({100 * each['failed'] / each['requests']:.1f} %)",
             f"{100 * each['worst']:.0f} %",
             f"{each['failing_for']:.0f} s" if each["failed"] else "-",
-            "-" if each["noticed_after"] is None else f"{each['noticed_after']:.1f} s",
+            _seconds(each["noticed_after"]),
+            _seconds(each["went_on_for"]),
         ]
         for case, each in found.items()
     ]
+
+
+def _seconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f} s"
 
 
 def panels(records: list[Record], found: Figures) -> list[Panel]:

@@ -22,7 +22,7 @@ def _canary(watch: Watch) -> None:
         watch.notice()
     finally:
         broken_release.step(watch, "canary", "abort", "canary-abort")
-    watch.recorder.event("canary gone")
+    watch.recorder.event("deleted")
 
 
 def report(figures: Figures) -> Report:

@@ -93,6 +93,7 @@ def test_a_broken_version_is_counted_by_way(name, careful):
     assert found["rolling update"]["failing_for"] == 30
     assert found["rolling update"]["noticed_after"] == 5
     assert found[careful]["failed"] == 2
+    assert found[careful]["went_on_for"] == (2 if name == "canary" else None)
     assert found[careful]["worst"] == pytest.approx(0.5)
     assert report_of(name).holds
 
