@@ -5,7 +5,7 @@ revision = REVISION=$$(git rev-parse HEAD) SOURCE=$$(git remote get-url origin 2
 canary-% blue-green-%: S ?= users-ms
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up down clean status logs demo admin manage images push backup restore deploy test compose-test cluster-test chaos brokers fuzz lint format generate requirements \
+.PHONY: help venv up down clean status logs demo admin manage images push backup restore deploy test compose-test cluster-test chaos brokers load experiments fuzz lint format generate requirements \
 	minikube cluster-secrets kubernetes-lint canary-start canary-status canary-promote canary-abort \
 	blue-green-start blue-green-status blue-green-promote blue-green-finish blue-green-abort
 
@@ -91,6 +91,16 @@ chaos: venv ## kill workers, relays, the broker and databases under 1,000 logins
 brokers: venv ## run the tests of events on RabbitMQ 3.10, 4.0 and 4.3 of Debian, classic and quorum queues (as root; ARGS="-k order")
 	@$(local) brokers -- $(ARGS)
 
+load: ## people on the stack that runs, bounded: LOAD=constant|steps|spike|soak USERS=20 TIME=2m URL=http://127.0.0.1:8080 TAGS=login
+	@$(PYTHON) local/bootstrap.py experiments
+	@LOAD="$(LOAD)" .venv-experiments/bin/locust --locustfile loadtest/locustfile.py --headless --only-summary \
+		--host $(or $(URL),http://127.0.0.1:$(or $(GATEWAY_PORT),8080)) --users $(or $(USERS),20) --spawn-rate 5 \
+		--run-time $(or $(TIME),2m) $(if $(TAGS),--tags $(TAGS))
+
+experiments: venv ## measure, draw and report into docs/experiments/: all, or E=queue-sharing (DRAW=1: only draw anew)
+	@$(PYTHON) local/bootstrap.py experiments
+	@.venv/bin/python -m experiments $(E) $(if $(DRAW),--draw)
+
 fuzz: venv ## thousands of generated requests against every service, on a stack of its own (CASES=2000 each)
 	@$(local) fuzz --cases $(or $(CASES),2000)
 
@@ -112,6 +122,6 @@ generate: venv ## write docs/openapi and docs/configuration.md anew from the cod
 	@$(local) generate
 
 requirements: venv ## lock the newest packages that requirements/*.in allow
-	@cd requirements && for name in users auth notification dev loadtest kubernetes; do \
+	@cd requirements && for name in users auth notification dev loadtest experiments kubernetes; do \
 		../.venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 $$name.in -o $$name.txt || exit 1; \
 	done

@@ -1,4 +1,4 @@
-// The three images with a version, for both kinds of processors: make images, make push REGISTRY=... VERSION=...
+// The images with a version, for both kinds of processors: make images, make push REGISTRY=... VERSION=...
 variable "VERSION" { default = "0.1.0" }
 variable "REGISTRY" { default = "tessera" }
 variable "REVISION" { default = "" }
@@ -6,7 +6,7 @@ variable "SOURCE" { default = "" }
 variable "PLATFORMS" { default = "linux/amd64,linux/arm64" }
 
 group "default" {
-  targets = ["users", "auth", "notification"]
+  targets = ["users", "auth", "notification", "loadtest"]
 }
 
 target "service" {
@@ -16,5 +16,13 @@ target "service" {
   dockerfile = "${service}/Dockerfile"
   args = { VERSION = VERSION, REVISION = REVISION, SOURCE = SOURCE }
   tags = ["${REGISTRY}/${service}-ms:${VERSION}"]
+  platforms = split(",", PLATFORMS)
+}
+
+target "loadtest" {
+  context = "."
+  dockerfile = "loadtest/Dockerfile"
+  args = { VERSION = VERSION }
+  tags = ["${REGISTRY}/loadtest:${VERSION}"]
   platforms = split(",", PLATFORMS)
 }

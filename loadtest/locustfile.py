@@ -1,27 +1,60 @@
 """People who use their accounts, as Locust users: https://docs.locust.io.
 
+    make load LOAD=steps USERS=20 TIME=2m
     locust --locustfile loadtest/locustfile.py --host http://127.0.0.1:8080 --users 20 --run-time 2m
 
 The weights are those of a small product: a profile is read far more often than it is changed, and people sign in a few
-times a day. `--tags cpu` burns CPU in users-ms instead, at USERS_URL, because the gateway has no such route.
+times a day. With ADMIN_EMAIL and ADMIN_PASSWORD, one admin searches. `--tags` chooses: `login`, `refresh`, `profile`,
+`notifications`, `search`; `cpu` burns CPU in users-ms instead, at USERS_URL, because the gateway has no such route.
+LOAD=steps, spike or soak changes how many people there are over time (shapes.py).
 The exit status is 1 when more than FAILURES_ALLOWED percent of the requests failed, or when the 95th percentile of all
-is above P95_ALLOWED_MS. Every account is made once and used again by the next run.
+is above P95_ALLOWED_MS; 2 when the run has no end or too many people. Every account is made once and used again.
 """
 
 import os
+import sys
 from itertools import count
 from typing import Any
 
+import shapes
 from locust import HttpUser, between, events, tag, task
 from locust.env import Environment
+from locust.runners import WorkerRunner
 
 PASSWORD = "a horse that carries load"  # noqa: S105 - of accounts that exist for the load alone
 FAILURES_ALLOWED = float(os.environ.get("FAILURES_ALLOWED", "1"))
 P95_ALLOWED_MS = float(os.environ.get("P95_ALLOWED_MS", "3000"))
+MOST_PEOPLE, MOST_SECONDS = 500, 2 * 3600
+ADMIN = os.environ.get("ADMIN_EMAIL", ""), os.environ.get("ADMIN_PASSWORD", "")
+LOAD = os.environ.get("LOAD") or "constant"
+if LOAD not in shapes.SHAPES:
+    sys.exit(f"LOAD is one of {', '.join(shapes.SHAPES)}; it is {LOAD}.")
+ChosenShape = shapes.SHAPES[LOAD]  # Locust takes the one shape that it finds here
 _numbers = count()
 
 
-class Person(HttpUser):
+class Account(HttpUser):
+    """Somebody with an account."""
+
+    abstract = True
+    email, password = "", PASSWORD
+
+    @tag("login")
+    @task(2)
+    def log_in(self) -> None:
+        """Bcrypt in auth-ms, the credentials from users-ms, and a mail."""
+        with self.client.post(
+            "/auth-ms/auth/login", json={"username": self.email, "password": self.password}, catch_response=True
+        ) as answer:
+            if answer.ok:
+                self._keep(answer.json())
+
+    def _keep(self, tokens: dict[str, Any]) -> None:
+        self.token = {"Authorization": f"Bearer {tokens['access_token']}"}
+        self.refresh_token = tokens["refresh_token"]
+
+
+class Person(Account):
     """Signs up when new, signs in, looks at the profile, changes it now and then, and stays signed in."""
 
     wait_time = between(0.5, 2)
@@ -29,22 +62,15 @@ class Person(HttpUser):
 
     def on_start(self) -> None:
         """Signs up or finds that it has, and signs in."""
-        self.email = f"load.{next(_numbers)}@example.org"
+        worker = getattr(self.environment.runner, "worker_index", 0)
+        self.email = f"load.{worker}.{next(_numbers)}@example.org"
         body = {"name": "Load", "surname": "Tester", "email": self.email, "password": PASSWORD}
         with self.client.post("/users-ms/users", json=body, catch_response=True) as answer:
             if answer.status_code in (201, 409):
                 answer.success()
         self.log_in()
 
-    @task(2)
-    def log_in(self) -> None:
-        """Bcrypt in auth-ms, the credentials from users-ms, and a mail."""
-        with self.client.post(
-            "/auth-ms/auth/login", json={"username": self.email, "password": PASSWORD}, catch_response=True
-        ) as answer:
-            if answer.ok:
-                self._keep(answer.json())
-
+    @tag("refresh")
     @task(3)
     def refresh(self) -> None:
         """Rotates the refresh token."""
@@ -54,11 +80,13 @@ class Person(HttpUser):
             if answer.ok:
                 self._keep(answer.json())
 
+    @tag("profile")
     @task(20)
     def read_profile(self) -> None:
         """What most requests of a product are."""
         self.client.get("/users-ms/users/me", headers=self.token)
 
+    @tag("profile")
     @task(2)
     def change_profile(self) -> None:
         """Changes one field of the profile."""
@@ -67,14 +95,29 @@ class Person(HttpUser):
             url, body = f"/users-ms/users/{profile.json()['id']}", {"attributes": {"seen": next(_numbers)}}
             self.client.patch(url, json=body, headers=self.token, name="/users-ms/users/{id}")
 
+    @tag("notifications")
     @task(3)
     def read_notifications(self) -> None:
         """The list of what was sent."""
         self.client.get("/notification-ms/notifications?limit=10", headers=self.token, name="/notifications")
 
-    def _keep(self, tokens: dict[str, Any]) -> None:
-        self.token = {"Authorization": f"Bearer {tokens['access_token']}"}
-        self.refresh_token = tokens["refresh_token"]
+
+class Admin(Account):
+    """Searches for people; the one account that ADMIN_EMAIL names."""
+
+    wait_time = between(1, 3)
+    fixed_count = 1
+    email, password = ADMIN
+
+    def on_start(self) -> None:
+        """Signs in."""
+        self.log_in()
+
+    @tag("search")
+    @task(10)
+    def search(self) -> None:
+        """By the beginning of a name, which is what an admin types."""
+        self.client.get("/users-ms/users?search=loa&limit=20", headers=self.token, name="/users-ms/users?search=")
 
 
 class Burner(HttpUser):
@@ -92,14 +135,36 @@ class Burner(HttpUser):
 
 @events.init.add_listener
 def choose_users(environment: Environment, **_: Any) -> None:
-    """Without a tag there are people alone, with `cpu` burners alone."""
-    burns = "cpu" in (environment.parsed_options.tags or []) if environment.parsed_options else False
-    environment.user_classes = [Burner] if burns else [Person]
+    """Without a tag people and perhaps an admin, with `cpu` burners alone. Exits when the run has no bounds."""
+    options = environment.parsed_options
+    tags = [each for each in options.tags or [] if each] if options else []
+    if options and not isinstance(environment.runner, WorkerRunner):
+        _check_bounds(options)
+    if "cpu" in tags:
+        environment.user_classes = [Burner]
+        return
+    if not tags or "search" in tags:
+        environment.user_classes = [Person, Admin] if all(ADMIN) else [Person]
+        if not all(ADMIN):
+            print("No search by an admin: ADMIN_EMAIL and ADMIN_PASSWORD are not given.")
+    else:
+        environment.user_classes = [Person]
+
+
+def _check_bounds(options: Any) -> None:
+    if not options.run_time or options.run_time > MOST_SECONDS:
+        print(f"Say how long, at most {MOST_SECONDS} s: --run-time 2m", file=sys.stderr)
+        sys.exit(2)
+    if (options.num_users or 1) > MOST_PEOPLE:
+        print(f"At most {MOST_PEOPLE} people: --users 20", file=sys.stderr)
+        sys.exit(2)
 
 
 @events.quitting.add_listener
 def judge(environment: Environment, **_: Any) -> None:
-    """Sets the exit status, and says why."""
+    """Sets the exit status, and says why; a worker leaves that to its master."""
+    if isinstance(environment.runner, WorkerRunner):
+        return
     total = environment.stats.total
     failed, p95 = 100 * total.fail_ratio, total.get_response_time_percentile(0.95)
     good = bool(total.num_requests) and failed <= FAILURES_ALLOWED and p95 <= P95_ALLOWED_MS

@@ -9,8 +9,13 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-# Environments by the name of their requirements. What checks kustomize/ has so many packages that it stays apart.
-ENVIRONMENTS = {"dev": ROOT / ".venv", "kubernetes": ROOT / ".venv-kubernetes"}
+# Environments by the name of their requirements. What checks kustomize/ has so many packages that it stays apart; so do
+# Locust, which patches Python's sockets, and the plots.
+ENVIRONMENTS = {
+    "dev": ROOT / ".venv",
+    "kubernetes": ROOT / ".venv-kubernetes",
+    "experiments": ROOT / ".venv-experiments",
+}
 
 
 def main() -> None:

@@ -46,8 +46,8 @@ def run(directory: Path, pytest_arguments: list[str]) -> int:
     return outcome.report()
 
 
-def _load_images(context: str) -> None:
-    """Builds the images, one version and the next, and brings them to the nodes. Exits when that cannot be done."""
+def image_loader(context: str) -> str:
+    """The command that brings an image of the Docker engine to the nodes. Exits when it is not known."""
     loader = os.environ.get("CLUSTER_IMAGE_LOAD") or next(
         (command for prefix, command in LOADERS.items() if context.startswith(prefix)), ""
     )
@@ -56,6 +56,12 @@ def _load_images(context: str) -> None:
             "Say how an image of the Docker engine gets to the nodes of this cluster, for example: "
             "CLUSTER_IMAGE_LOAD='kind load docker-image'"
         )
+    return loader
+
+
+def _load_images(context: str) -> None:
+    """Builds the images, one version and the next, and brings them to the nodes. Exits when that cannot be done."""
+    loader = image_loader(context)
     if not compose.engine_answers():
         sys.exit("The images are built with a Docker engine, and none answers.")
     for version in (VERSION, NEXT_VERSION):

@@ -16,7 +16,7 @@ from local import packages, programs, stack
 from local.bootstrap import ROOT
 from local.programs import SERVICES, Layout
 
-FOLDERS = {"test", "compose-test", "cluster-test"}  # below .local, for the stacks of the tests
+FOLDERS = {"test", "compose-test", "cluster-test", "experiments"}  # below .local, for stacks of their own
 NO_TESTS = 5  # pytest's exit status when it found none, as with a narrow -k
 # The cheapest bcrypt, because the tests are about what happens and not about how long it takes; and no limits for the
 # one address that all of them come from.
@@ -124,7 +124,7 @@ def every_test(layout: Layout) -> list[Suite]:
     """What `make test` runs."""
     services = [(f"{service}/tests", _as_owner(layout, service), []) for service in SERVICES]
     chassis, outside = of_events(layout)
-    return [chassis, *services, outside]
+    return [chassis, *services, outside, ("experiments/tests", {"PYTHONPATH": str(ROOT)}, [])]
 
 
 def of_events(layout: Layout) -> list[Suite]:
@@ -163,7 +163,7 @@ def run_all(directory: Path, suites: list[Suite], pytest_arguments: list[str]) -
         report = directory / f"{folder.replace('/', '-')}.xml"
         pytest = [sys.executable, "-m", "pytest", folder, "--quiet", f"--junitxml={report}"]
         pytest += [*arguments, *pytest_arguments]
-        if folder.startswith("tests"):
+        if folder.startswith(("tests", "experiments")):
             pytest += ["-p", "no:django"]
         status = subprocess.run(pytest, cwd=ROOT, env=os.environ | variables).returncode
         outcome.broken = outcome.broken or status not in (0, NO_TESTS)

@@ -30,6 +30,21 @@ class Stack:
     commands: list[str]  # what the commands behind `make` begin with
     client_address: str  # whom the services see when the tests call them
 
+    @classmethod
+    def of_environment(cls) -> "Stack":
+        """The stack whose addresses the environment has."""
+        return cls(
+            users=os.environ["USERS_URL"],
+            auth=os.environ["AUTH_URL"],
+            notification=os.environ["NOTIFICATION_URL"],
+            gateway=os.environ["GATEWAY_URL"],
+            mail=os.environ["MAIL_URL"],
+            broker_url=os.environ["BROKER_URL"],
+            directory=os.environ["TESSERA_DIRECTORY"],
+            commands=shlex.split(os.environ["TESSERA_COMMAND"]),
+            client_address=os.environ["CLIENT_ADDRESS"],
+        )
+
     @property
     def on_cluster(self) -> bool:
         """True on Kubernetes, where nobody reaches a program that is not ready."""
@@ -104,17 +119,7 @@ class Stack:
 @pytest.fixture(scope="session")
 def stack() -> Stack:
     """The stack that `make test` has started."""
-    return Stack(
-        users=os.environ["USERS_URL"],
-        auth=os.environ["AUTH_URL"],
-        notification=os.environ["NOTIFICATION_URL"],
-        gateway=os.environ["GATEWAY_URL"],
-        mail=os.environ["MAIL_URL"],
-        broker_url=os.environ["BROKER_URL"],
-        directory=os.environ["TESSERA_DIRECTORY"],
-        commands=shlex.split(os.environ["TESSERA_COMMAND"]),
-        client_address=os.environ["CLIENT_ADDRESS"],
-    )
+    return Stack.of_environment()
 
 
 @pytest.fixture

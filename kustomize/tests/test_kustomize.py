@@ -106,8 +106,8 @@ def _validate(item: str) -> None:
     kubernetes_validate.validate(json.loads(item), KUBERNETES, strict=True)
 
 
-def _pods(combination: str) -> list[Manifest]:
-    return [item["spec"]["template"] for item in _objects(combination) if item["kind"] == "Deployment"]
+def _pods(combination: str, *kinds: str) -> list[Manifest]:
+    return [item["spec"]["template"] for item in _objects(combination) if item["kind"] in (kinds or ("Deployment",))]
 
 
 def _containers(pod: Manifest) -> list[Manifest]:
@@ -140,7 +140,7 @@ def test_every_name_stands_once(combination: str) -> None:
 
 
 def test_every_container_is_restricted_limited_and_of_a_named_version(combination: str) -> None:
-    for pod in _pods(combination):
+    for pod in _pods(combination, "Deployment", "Job"):
         security = pod["spec"]["securityContext"]
         assert security["runAsNonRoot"] is True
         assert security["seccompProfile"] == {"type": "RuntimeDefault"}
@@ -171,7 +171,7 @@ def test_names_that_are_referred_to_exist(combination: str) -> None:
     made = {(item["kind"], item["metadata"]["name"]) for item in objects}
     made |= {("Secret", item["metadata"]["name"]) for item in objects if item["kind"] == "ExternalSecret"}
     accounts = {name for kind, name in made if kind == "ServiceAccount"}
-    for pod in _pods(combination):
+    for pod in _pods(combination, "Deployment", "Job"):
         assert pod["spec"]["serviceAccountName"] in accounts
         for container in _containers(pod):
             for source in container.get("envFrom", []):
@@ -192,7 +192,7 @@ def test_names_that_are_referred_to_exist(combination: str) -> None:
 
 
 def test_every_service_and_budget_chooses_pods(combination: str) -> None:
-    labels = [pod["metadata"]["labels"] for pod in _pods(combination)]
+    labels = [pod["metadata"]["labels"] for pod in _pods(combination, "Deployment", "Job")]
     foreign = {"cluster-name"}  # pods of an operator
     for item in _objects(combination):
         if item["kind"] == "Service" and item["spec"].get("selector"):
@@ -263,6 +263,13 @@ def test_the_cloud_opens_no_node_port_and_no_load_test() -> None:
     assert "NodePort" not in text
     assert "LOAD_TEST_ENABLED" not in text
     assert "kind: Secret\n" not in text
+
+
+def test_load_is_sent_only_when_it_is_asked_for_and_never_for_long() -> None:
+    assert not _pods("overlays/minikube", "Job")
+    jobs = [item["spec"] for item in _objects("base+load-test") if item["kind"] == "Job"]
+    assert len(jobs) == 2
+    assert all(job["activeDeadlineSeconds"] <= 900 for job in jobs)
 
 
 def test_a_changed_setting_has_another_name_and_so_rolls_out() -> None:

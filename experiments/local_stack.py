@@ -1,0 +1,49 @@
+"""A stack of local processes for one experiment, as the chaos tests have one."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from chassis.tests.waiting import eventually
+from experiments.records import Recorder
+from local import stack, testing
+from local.bootstrap import ROOT
+from tests.chaos.conftest import Chaos
+from tests.conftest import Stack
+
+DIRECTORY = ROOT / ".local" / "experiments"
+MAILS_OF_A_SIGN_UP = 2  # a welcome, and the one that verifies the address
+LOGINS_SINCE = "FROM outbox_outboxmessage WHERE id > %s AND exchange = 'user_login_event'"
+
+
+@contextmanager
+def started(recorder: Recorder) -> Iterator[Chaos]:
+    """A stack on free ports, with the settings of the tests (bcrypt at its cheapest, no rate limits)."""
+    with testing.alone(DIRECTORY):
+        stack.clean(DIRECTORY, keep={"lock"})
+        recorder.say("starting a stack of local processes")
+        try:
+            layout = stack.up(DIRECTORY, free_ports=True, variables=testing.VARIABLES)
+            os.environ.update(testing.addresses(layout))
+            chaos = Chaos(Stack.of_environment())
+            eventually(lambda: _sent(chaos) >= MAILS_OF_A_SIGN_UP * len(chaos.users))  # or they would be in the way
+            yield chaos
+        finally:
+            stack.down(DIRECTORY)
+        stack.clean(DIRECTORY, keep={"lock"})
+
+
+def _sent(chaos: Chaos) -> int:
+    statement = "SELECT count(*) FROM deliveries_delivery WHERE medium = 'email' AND status = 'sent'"
+    return int(chaos.query("notification", statement))
+
+
+def last_event(chaos: Chaos) -> int:
+    """The number of the newest event of auth-ms."""
+    return int(chaos.query("auth", "SELECT coalesce(max(id), 0) FROM outbox_outboxmessage"))
+
+
+def login_events(chaos: Chaos, after: int) -> list[str]:
+    """The ids of the logins that were recorded since."""
+    found = chaos.query("auth", f"SELECT coalesce(array_agg(body->>'id'), '{{}}') {LOGINS_SINCE}", after)
+    return [str(event_id) for event_id in found]
