@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from kombu import Exchange, Queue
 
-from chassis import messages
+from chassis import messages, metrics
 
 HEARTBEAT_INTERVAL_SECONDS = 5
 HOUSEKEEPING_INTERVAL_SECONDS = 3600
@@ -109,7 +109,13 @@ def consumer_application(name: str, *, broker_url: str, queues: list[EventQueue]
     # Whoever listens to this signal keeps Celery from replacing the logging that Django's settings describe.
     signals.setup_logging.connect(_keep_logging_as_configured)
     signals.worker_init.connect(lambda **_: beat_heart(heartbeat_file), weak=False)
+    signals.worker_init.connect(lambda **_: _show_metrics(), weak=False)
     return application
+
+
+def _show_metrics() -> None:
+    metrics.start_afresh()
+    metrics.serve()
 
 
 def _keep_logging_as_configured(**_: Any) -> None:

@@ -4,8 +4,9 @@ Threads, because a request spends its time in PostgreSQL, in another service or 
 """
 
 import os
+from typing import Any
 
-from chassis.settings import REQUIRED, Environment  # noqa: F401 - with it, the documentation knows what has no default
+from chassis.settings import MEMORY, REQUIRED, Environment  # noqa: F401 - with it, the documentation knows what has no default
 
 environment = Environment(os.environ.get("SERVICE", "web"))
 bind = environment.text("BIND", "where a web process listens", default="0.0.0.0:4000")
@@ -16,7 +17,16 @@ preload_app = True  # a wrong configuration stops the start, and the processes s
 keepalive = 75
 timeout = 30
 graceful_timeout = 25  # below Kubernetes' default grace period of 30 s
-worker_tmp_dir = "/dev/shm"  # noqa: S108 - memory, so that a slow disk cannot stall the workers' heartbeat
+worker_tmp_dir = MEMORY  # so that a slow disk cannot stall the workers' heartbeat
+# Where the processes put what they count, for whichever of them is asked for it.
+raw_env = [f"PROMETHEUS_MULTIPROC_DIR={MEMORY}/tessera-metrics-{os.getuid()}-{bind.rpartition(':')[2]}"]
 control_socket_disable = True
 accesslog = None  # chassis.web logs every request, with its id
 limit_request_line = 8190
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """A hook of gunicorn's: what a process that has ended was doing is over."""
+    from chassis import metrics
+
+    metrics.forget_process(worker.pid)

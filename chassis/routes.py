@@ -1,6 +1,7 @@
 """The routes that every service has, below its prefix: liveness, readiness, OpenAPI and Swagger UI."""
 
 import threading
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -14,7 +15,8 @@ from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from drf_spectacular.views import SpectacularSwaggerView
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from rest_framework import serializers
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import TemplateHTMLRenderer
@@ -22,7 +24,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from chassis import errors
+from chassis import errors, gunicorn, metrics
 from chassis.openapi import problems
 
 
@@ -111,13 +113,22 @@ class SwaggerUI(SpectacularSwaggerView):
     renderer_classes = [TemplateHTMLRenderer]
 
 
+class Slots:
+    """How many requests this container can handle at once."""
+
+    def collect(self) -> Iterator[Metric]:
+        slots = gunicorn.workers * gunicorn.threads
+        yield GaugeMetricFamily("http_request_slots", "requests that can be handled at once", value=slots)
+
+
 class Metrics(OpenToAll):
     @extend_schema(exclude=True)
     def get(self, request: Request) -> HttpResponse:
-        """What settings.COLLECTORS say, for Prometheus; the gateway does not pass it on."""
-        registry = CollectorRegistry()
+        """What the processes have counted, and what settings.COLLECTORS say; the gateway does not pass it on."""
+        registry = metrics.registry()
         for collector in settings.COLLECTORS:
             registry.register(import_string(collector)())
+        registry.register(Slots())
         return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 

@@ -8,14 +8,16 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings as django_settings
 from django.http import HttpRequest, HttpResponse
 from rest_framework.exceptions import ParseError
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 
-from chassis import errors, logs, settings
+from chassis import errors, logs, metrics, settings
 
 logger = logging.getLogger("chassis.access")
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})  # others are made up by callers
 _WELL_FORMED_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
@@ -34,25 +36,43 @@ class RequestMiddleware:
         given = request.headers.get("X-Request-ID", "")
         identifier = given if _WELL_FORMED_ID.fullmatch(given) else uuid.uuid4().hex
         reset = logs.request_id.set(identifier)
+        metrics.requests_in_progress.inc()
         try:
             if _content_length(request) > settings.MAXIMUM_BODY_BYTES:
                 response: HttpResponse = errors.json_problem(request, 413, errors.BodyTooLarge.detail)
             else:
                 response = self.get_response(request)
             response["X-Request-ID"] = identifier
+            seconds = time.perf_counter() - started
+            _count(request, response.status_code, seconds)
             logger.info(
                 "request",
                 extra={
                     "method": request.method,
                     "path": request.path,
                     "status": response.status_code,
-                    "milliseconds": round((time.perf_counter() - started) * 1000, 1),
+                    "milliseconds": round(seconds * 1000, 1),
                     "agent": request.headers.get("User-Agent", "")[:80],
                 },
             )
             return response
         finally:
+            metrics.requests_in_progress.dec()
             logs.request_id.reset(reset)
+
+
+def _count(request: HttpRequest, status: int, seconds: float) -> None:
+    method = request.method if request.method in _METHODS else "other"
+    metrics.requests.labels(method, route_of(request), str(status)).inc()
+    metrics.request_seconds.labels(method, route_of(request)).observe(seconds)
+
+
+def route_of(request: HttpRequest) -> str:
+    """The pattern that the path has, such as `users-ms/users/<int:user_id>`, which says nothing of anybody."""
+    match = request.resolver_match
+    if match is not None:
+        return str(match.route)
+    return "static" if request.path.startswith(django_settings.STATIC_URL) else "unknown"
 
 
 def _content_length(request: HttpRequest) -> int:

@@ -22,13 +22,18 @@ DEFAULTS = {
     "AUTH_DB_PORT": 24001,
     "NOTIFICATION_DB_PORT": 24002,
     "SUPERVISOR_PORT": 24003,
+    "USERS_RELAY_METRICS_PORT": 24010,
+    "AUTH_RELAY_METRICS_PORT": 24011,
+    "AUTH_WORKER_METRICS_PORT": 24012,
+    "EMAIL_WORKER_METRICS_PORT": 24013,
+    "SMS_WORKER_METRICS_PORT": 24014,
 }
 
 
 def remembered(directory: Path) -> dict[str, int] | None:
     """The ports of the stack in `directory`, or None when it was never started."""
     file = directory / "ports.json"
-    return json.loads(file.read_text()) if file.exists() else None
+    return DEFAULTS | json.loads(file.read_text()) if file.exists() else None  # a newer version has more parts
 
 
 def remember(directory: Path, ports: dict[str, int]) -> None:

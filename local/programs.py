@@ -196,7 +196,8 @@ def web(layout: Layout, service: str) -> Program:
 
 def relay(layout: Layout, service: str) -> Program:
     """The outbox relay of a service."""
-    return _background(layout, service, f"{service}-outbox-relay", [sys.executable, "manage.py", "relay_outbox"], {})
+    command = [sys.executable, "manage.py", "relay_outbox"]
+    return _background(layout, service, f"{service}-outbox-relay", command, {})
 
 
 def worker(layout: Layout, service: str, name: str, variables: dict[str, str]) -> Program:
@@ -206,9 +207,20 @@ def worker(layout: Layout, service: str, name: str, variables: dict[str, str]) -
     return _background(layout, service, name, [*command, "--concurrency", "1"], variables)
 
 
+METRICS_PORTS = {
+    "users-outbox-relay": "USERS_RELAY_METRICS_PORT",
+    "auth-outbox-relay": "AUTH_RELAY_METRICS_PORT",
+    "auth-event-worker": "AUTH_WORKER_METRICS_PORT",
+    "notification-email-worker": "EMAIL_WORKER_METRICS_PORT",
+    "notification-sms-worker": "SMS_WORKER_METRICS_PORT",
+}
+
+
 def _background(layout: Layout, service: str, name: str, command: list[str], variables: dict[str, str]) -> Program:
     heartbeat = layout.directory / "run" / f"{name}.heartbeat"
     environment = service_environment(layout, service) | variables | {"HEARTBEAT_FILE": str(heartbeat)}
+    if name in METRICS_PORTS:
+        environment["METRICS_BIND"] = f"127.0.0.1:{layout.ports[METRICS_PORTS[name]]}"
     return Program(name=name, command=command, directory=ROOT / service, environment=environment, heartbeat=heartbeat)
 
 

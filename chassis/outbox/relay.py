@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from kombu.exceptions import KombuError
 
+from chassis import metrics
 from chassis.outbox.models import OutboxMessage
 from chassis.outbox.publisher import NotConfirmed, Publisher
 from chassis.outbox.services import CHANNEL
@@ -102,6 +103,16 @@ class Relay:
         Path(settings.HEARTBEAT_FILE).touch()
 
 
+def _count(rows: list[OutboxMessage], returned: set[str]) -> None:
+    now = timezone.now()
+    for row in rows:
+        if row.body["id"] in returned:
+            metrics.outbox_returned.labels(row.exchange).inc()
+        else:
+            metrics.outbox_published.labels(row.exchange).inc()
+            metrics.outbox_seconds.labels(row.exchange).observe(max((now - row.created_at).total_seconds(), 0))
+
+
 def publish_batch(publisher: Publisher, *, at: datetime) -> int:
     """Publishes up to BATCH rows that are due, in one transaction, and returns how many it took.
 
@@ -115,6 +126,7 @@ def publish_batch(publisher: Publisher, *, at: datetime) -> int:
             return 0
         returned = publisher.publish(rows)
         confirmed = [row.pk for row in rows if row.body["id"] not in returned]
+        _count(rows, returned)
         OutboxMessage.objects.filter(pk__in=confirmed).update(published_at=timezone.now(), sealed_data=None)
         if returned:
             waiting = [row.pk for row in rows if row.body["id"] in returned]

@@ -4,5 +4,8 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from chassis import metrics
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "users_ms.settings")
+metrics.start_afresh()
 application = get_wsgi_application()

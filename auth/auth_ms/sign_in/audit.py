@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from auth_ms.sign_in.models import AuditEvent
-from chassis import logs
+from chassis import logs, metrics
 from chassis.clients import Client
 
 Event = AuditEvent.Event
@@ -12,11 +12,13 @@ Event = AuditEvent.Event
 
 def record(event: str, *, client: Client | None, at: datetime, succeeded: bool = True, **facts: Any) -> AuditEvent:
     """Add an event; `facts` are `user_id`, `actor_id`, `session_id`, `username` and whatever else is worth telling."""
+    outcome = AuditEvent.Outcome.SUCCESS if succeeded else AuditEvent.Outcome.FAILURE
+    metrics.sign_in_events.labels(str(event), str(outcome)).inc()
     known = {name: facts.pop(name) for name in ("user_id", "actor_id", "session_id") if name in facts}
     return AuditEvent.objects.create(
         at=at,
         event=event,
-        outcome=AuditEvent.Outcome.SUCCESS if succeeded else AuditEvent.Outcome.FAILURE,
+        outcome=outcome,
         username=_masked(facts.pop("username", ""))[:254],
         address=client.address if client else None,
         user_agent=client.user_agent if client else "",

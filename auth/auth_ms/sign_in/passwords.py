@@ -6,11 +6,18 @@ import bcrypt
 from django.conf import settings
 from django.contrib.auth import hashers
 
+from chassis import metrics
+
 _hasher = hashers.BCryptSHA256PasswordHasher()
 
 
 def matches(*, password: str, password_hash: str | None) -> bool:
     """True when `password` belongs to `password_hash`; without a hash, False after the same work."""
+    with metrics.bcrypt_seconds.labels("compare").time():
+        return _matches(password, password_hash)
+
+
+def _matches(password: str, password_hash: str | None) -> bool:
     right = _hasher.verify(password, password_hash or _dummy_hash(settings.BCRYPT_COST)) and password_hash is not None
     if not right and password_hash is not None:
         _make_up_for(password, cost_of(password_hash))

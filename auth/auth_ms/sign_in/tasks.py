@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from auth_ms import topology
 from auth_ms.sign_in.services import erasure, recovery
-from chassis import consuming
+from chassis import consuming, metrics
 from chassis.events import CloudEvent, InvalidEvent
 
 logger = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ BACKOFF_SECONDS = 5.0
 @shared_task(name="user_deleted_event")
 def forget_deleted_user(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
     """End the sessions of a user who is gone, and forget what only that user had."""
-    _handle(event, lambda data, at: erasure.forget_user(user_id=_whole(data, "user_id"), at=at))
+    _handle(event, "user_deleted_event", lambda data, at: erasure.forget_user(user_id=_whole(data, "user_id"), at=at))
 
 
 @shared_task(name="password_changed_event")
@@ -37,13 +37,13 @@ def end_sessions_of_old_password(*, event: dict[str, Any], **_fields_of_newer_pr
             at=at,
         )
 
-    _handle(event, end)
+    _handle(event, "password_changed_event", end)
 
 
 @shared_task(name="new_user_event")
 def verify_email_of_new_user(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
     """Ask a new user to show that it reads the mail of its address."""
-    _handle(event, lambda data, at: recovery.verify_email_of_new_user(contact=_contact(data), at=at))
+    _handle(event, "new_user_event", lambda data, at: recovery.verify_email_of_new_user(contact=_contact(data), at=at))
 
 
 def _whole(data: dict[str, Any], name: str) -> int:
@@ -58,15 +58,17 @@ def _contact(data: dict[str, Any]) -> dict[str, Any]:
     return {"user_id": _whole(data, "user_id")} | texts
 
 
-def _handle(message: Any, use_case: Callable[[dict[str, Any], datetime], None]) -> None:
+def _handle(message: Any, task: str, use_case: Callable[[dict[str, Any], datetime], None]) -> None:
     """Return when the event has been handled, or waits in the retry queue; Reject sends it to the dead letters."""
     try:
         event = CloudEvent.parse(message)
         use_case(event.data, timezone.now())
     except ValueError as failure:  # an InvalidEvent is one
+        metrics.events_handled.labels(task, "failed").inc()
         logger.error("given to the dead letters", extra={"reason": str(failure)})
         raise Reject(str(failure), requeue=False) from failure
     except (OperationalError, InterfaceError) as failure:
+        metrics.events_handled.labels(task, "retried").inc()
         queue = topology.SUBSCRIPTIONS[event.type]
         consuming.retry_later(current_app, queue=queue, event=event.as_dict(), seconds=BACKOFF_SECONDS)
         logger.warning(
@@ -74,4 +76,5 @@ def _handle(message: Any, use_case: Callable[[dict[str, Any], datetime], None]) 
             extra={"event_id": str(event.id), "queue": queue, "reason": type(failure).__name__},
         )
     else:
+        metrics.events_handled.labels(task, "handled").inc()
         logger.info("event handled", extra={"event": event.type, "event_id": str(event.id)})

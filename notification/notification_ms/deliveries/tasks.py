@@ -8,7 +8,7 @@ from celery.exceptions import Reject
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
-from chassis import consuming
+from chassis import consuming, metrics
 from chassis.events import CloudEvent, InvalidEvent
 from notification_ms import topology
 from notification_ms.deliveries import media, services
@@ -22,31 +22,31 @@ DATABASE_BACKOFF_SECONDS = 5.0
 @shared_task(name="user_login_event")
 def notify_of_login(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
     """Tell the user of a sign-in, over the medium that this worker serves."""
-    _notify(event)
+    _notify(event, "user_login_event")
 
 
 @shared_task(name="new_user_event")
 def notify_of_new_user(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
     """Welcome a new user, over the medium that this worker serves."""
-    _notify(event)
+    _notify(event, "new_user_event")
 
 
 @shared_task(name="password_reset_requested_event")
 def notify_of_password_reset_request(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
     """Send the token that sets a new password."""
-    _notify(event)
+    _notify(event, "password_reset_requested_event")
 
 
 @shared_task(name="password_changed_event")
 def notify_of_password_change(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
     """Tell the user that its password is another one now."""
-    _notify(event)
+    _notify(event, "password_changed_event")
 
 
 @shared_task(name="email_verification_requested_event")
 def notify_of_email_verification_request(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
     """Send the token that verifies the address it is sent to."""
-    _notify(event)
+    _notify(event, "email_verification_requested_event")
 
 
 @shared_task(name="user_deleted_event")
@@ -59,37 +59,47 @@ def erase_deleted_user(*, event: dict[str, Any], **_fields_of_newer_producers: A
             raise InvalidEvent("data.user_id is missing or no int")
         services.erase_user(user_id=deleted.data["user_id"], at=timezone.now())
     except InvalidEvent as failure:
-        _give_up(failure, medium)
+        _give_up(failure, medium, "user_deleted_event")
     except (OperationalError, InterfaceError) as failure:
         _retry_later(deleted, medium, DATABASE_BACKOFF_SECONDS, reason=type(failure).__name__)
 
 
-def _give_up(failure: Exception, medium: str) -> None:
+def _give_up(failure: Exception, medium: str, event: str) -> None:
+    metrics.deliveries.labels(event, medium, "failed").inc()
     logger.error("given to the dead letters", extra={"reason": str(failure), "medium": medium})
     raise Reject(str(failure), requeue=False) from failure
 
 
-def _notify(message: Any) -> None:
+def _notify(message: Any, task: str) -> None:
     """Return when the notice is sent and recorded, or waits in the retry queue; Reject sends it to the dead letters."""
     medium = media.medium_called(current_app.conf.notification_medium)
     try:
         event = CloudEvent.parse(message)
         delivery = services.notify(event=event, medium=medium)
     except (InvalidEvent, PermanentFailure) as failure:
-        _give_up(failure, medium.name)
+        _give_up(failure, medium.name, task)
     except TransientFailure as failure:
         attempts = Delivery.objects.values_list("attempts", flat=True).get(event_id=event.id, medium=medium.name)
         _retry_later(event, medium.name, services.backoff_seconds(attempts=attempts), reason=str(failure))
     except (OperationalError, InterfaceError) as failure:  # it cannot be recorded now, so it is not sent now
         _retry_later(event, medium.name, DATABASE_BACKOFF_SECONDS, reason=type(failure).__name__)
     else:
+        _count(event, medium.name, delivery)
         logger.info(
             "delivery finished",
             extra={"event": event.type, "event_id": str(event.id), "medium": medium.name, "status": delivery.status},
         )
 
 
+def _count(event: CloudEvent, medium: str, delivery: Delivery) -> None:
+    metrics.deliveries.labels(event.type, medium, str(delivery.status)).inc()
+    if delivery.status == Delivery.Status.SENT and delivery.sent_at is not None:
+        seconds = (delivery.sent_at - event.time).total_seconds()
+        metrics.delivery_seconds.labels(event.type, medium).observe(max(seconds, 0))
+
+
 def _retry_later(event: CloudEvent, medium: str, seconds: float, *, reason: str) -> None:
+    metrics.deliveries.labels(event.type, medium, "retried").inc()
     queue = topology.queue_name(event_type=event.type, medium=medium)
     consuming.retry_later(current_app, queue=queue, event=event.as_dict(), seconds=seconds)
     logger.warning(

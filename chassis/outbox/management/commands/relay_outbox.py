@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from chassis import metrics
 from chassis.outbox.publisher import Publisher
 from chassis.outbox.relay import Relay
 
@@ -16,6 +17,8 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
+        metrics.start_afresh()
+        metrics.serve()
         relay = Relay(functools.partial(Publisher, settings.BROKER_URL))
         signal.signal(signal.SIGTERM, relay.stop)
         signal.signal(signal.SIGINT, relay.stop)

@@ -1,0 +1,149 @@
+"""What Prometheus reads: every request and event is counted once, whichever process had it, and nobody is named."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import requests
+from prometheus_client.parser import text_string_to_metric_families
+
+from chassis.tests.waiting import eventually
+from tests.conftest import PASSWORD
+
+WORKERS = {
+    "users-outbox-relay": "USERS_RELAY_METRICS_PORT",
+    "auth-outbox-relay": "AUTH_RELAY_METRICS_PORT",
+    "auth-event-worker": "AUTH_WORKER_METRICS_PORT",
+    "notification-email-worker": "EMAIL_WORKER_METRICS_PORT",
+    "notification-sms-worker": "SMS_WORKER_METRICS_PORT",
+}
+
+
+@pytest.fixture
+def read(stack):
+    """`read("auth-ms")` is what a program shows: (name, labels) -> value."""
+    file = Path(stack.directory) / "ports.json"
+    services = {"users-ms": stack.users, "auth-ms": stack.auth, "notification-ms": stack.notification}
+
+    def samples(program):
+        if program in services:
+            url = f"{services[program]}/{program}/metrics"
+        elif file.exists():
+            url = f"http://127.0.0.1:{json.loads(file.read_text())[WORKERS[program]]}/metrics"
+        else:
+            pytest.skip("the ports of relays and workers are not on this host")
+        text = requests.get(url, timeout=10).text
+        families = text_string_to_metric_families(text)
+        return {
+            (sample.name, frozenset(sample.labels.items())): sample.value
+            for family in families
+            for sample in family.samples
+        }
+
+    return samples
+
+
+def value(samples, name, **labels):
+    return samples.get((name, frozenset(labels.items())), 0)
+
+
+def test_requests_are_counted_by_route_and_status(stack, read):
+    before = read("auth-ms")
+    user = stack.sign_up()
+    stack.log_in(user["email"])
+    stack.log_in(user["email"], "not the password")
+
+    after = read("auth-ms")
+
+    def more(name, **labels):
+        return value(after, name, **labels) - value(before, name, **labels)
+
+    route = {"method": "POST", "route": "auth-ms/auth/login"}
+    assert more("http_requests_total", **route, status="200") == 1
+    assert more("http_requests_total", **route, status="401") == 1
+    assert more("http_request_duration_seconds_count", **route) == 2
+    assert more("bcrypt_seconds_count", operation="compare") == 2
+    assert more("sign_in_events_total", event="login", outcome="success") == 1
+    assert more("sign_in_events_total", event="login", outcome="failure") == 1
+    assert value(after, "http_requests_in_progress") == 1  # this very one
+    assert value(after, "http_request_slots") >= 2
+
+
+def test_no_label_has_an_id_a_name_or_what_a_caller_made_up(stack, read):
+    user = stack.sign_up()
+    token = stack.log_in(user["email"]).json()["access_token"]
+    for path in (f"users/{user['id']}", "users/me", "nothing/of/the/kind", "users?email=x@example.org"):
+        headers = {"Authorization": f"Bearer {token}"}
+        requests.request("BREW", f"{stack.users}/users-ms/{path}", headers=headers, timeout=5)
+        requests.get(f"{stack.users}/users-ms/{path}", headers=headers, timeout=5)
+
+    labels = [dict(labels) for _, labels in read("users-ms")]
+
+    routes = {each["route"] for each in labels if "route" in each}
+    assert "users-ms/users/<int:user_id>" in routes
+    assert "unknown" in routes
+    assert {each["method"] for each in labels if "method" in each} <= {
+        "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "other",
+    }  # fmt: skip
+    text = " ".join(each for pair in labels for each in pair.values())
+    assert not re.search(r"@|BREW|nothing/of", text)
+    assert not any(route.endswith(f"/{user['id']}") for route in routes)
+
+
+def test_a_login_is_followed_from_the_outbox_to_the_mail(stack, read):
+    user = stack.sign_up()
+    relay, worker = read("auth-outbox-relay"), read("notification-email-worker")
+    stack.log_in(user["email"])
+    eventually(lambda: stack.mails(user["email"], "New sign-in"))
+    event = {"event": "user_login_event"}
+    sent = event | {"medium": "email"}
+
+    def counted():
+        after = read("notification-email-worker")
+        return value(after, "deliveries_total", **sent, outcome="sent") - value(
+            worker, "deliveries_total", **sent, outcome="sent"
+        )
+
+    eventually(lambda: counted() >= 1)
+    after = read("auth-outbox-relay")
+    assert value(after, "outbox_published_events_total", **event) > value(
+        relay, "outbox_published_events_total", **event
+    )
+    assert value(after, "outbox_publish_delay_seconds_count", **event)
+    assert value(read("notification-email-worker"), "delivery_latency_seconds_count", **sent)
+
+
+def test_what_fails_for_good_is_counted(stack, read):
+    labels = {"event": "new_user_event", "medium": "email", "outcome": "failed"}
+    before = value(read("notification-email-worker"), "deliveries_total", **labels)
+    with stack.mail_refused(550):
+        stack.sign_up()
+        eventually(lambda: value(read("notification-email-worker"), "deliveries_total", **labels) > before)
+
+
+def test_events_that_tell_nobody_are_counted(stack, read):
+    before = value(read("auth-event-worker"), "events_handled_total", event="new_user_event", outcome="handled")
+    stack.sign_up()
+
+    def after():
+        return value(read("auth-event-worker"), "events_handled_total", event="new_user_event", outcome="handled")
+
+    eventually(lambda: after() > before)
+
+
+def test_a_restarted_process_begins_at_nought(stack, read):
+    """What is left of its predecessors would be added to what it counts."""
+    stack.log_in(stack.sign_up()["email"], PASSWORD)
+    eventually(lambda: read("auth-outbox-relay"))
+    stack.stop("auth-outbox-relay")
+    stack.start("auth-outbox-relay")
+
+    def counted():
+        try:
+            return read("auth-outbox-relay")
+        except requests.ConnectionError:
+            return None  # it is starting
+
+    counts = eventually(lambda: {name: count for (name, _), count in (counted() or {}).items()} or None)
+    assert all(count <= 1 for name, count in counts.items() if name.endswith("_total"))
