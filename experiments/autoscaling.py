@@ -21,6 +21,8 @@ WITHOUT, WITH, LOGINS = "without CPU requests", "with CPU requests", "logins"
 WITHOUT_SECONDS, BURN_SECONDS, LOGIN_SECONDS = 75, 120, 100
 DOWN_SECONDS = 300
 BURNERS = 24
+TOO_MANY_LOGINS = """Locust's threshold was missed by the logins: more of them come than two cores can hash, and more
+pods cannot help there. A limit for the 95th percentile is met by more cores."""
 SAMPLE_SECONDS = 2.0
 
 
@@ -244,7 +246,8 @@ def _notes(figures: Figures) -> list[str]:
         metrics-server measured {without["millicores"]:.0f}m meanwhile.""",
         """All loads share two cores with what is measured, so more pods take no more requests here. On several
         nodes they would.""",
-        *(f"{case}: {each['requests']}." for case, each in figures.items()),
+        *(f"Locust, {case}: {each['requests']}." for case, each in figures.items()),
+        *([TOO_MANY_LOGINS] if "FAILED" in figures[LOGINS]["requests"] else []),
     ]
 
 

@@ -63,14 +63,16 @@ def report(figures: Figures) -> Report:
         verdict=f"""looked at first through green's own Service, the defect showed in {checked["checks_failed"]} of
         {CHECKS} checks and {checked["failed"]} of the users' requests failed. Promoted unseen,
         {100 * blind["worst"]:.0f} % of the requests of the worst five seconds failed, {blind["failed"]} in all, for
-        {blind["failing_for"]:.0f} s: the switch back is at once. A rolling update failed {rolling["failed"]}, at
-        worst {100 * rolling["worst"]:.0f} %, for {rolling["failing_for"]:.0f} s, because going back is another
-        rollout.""",
+        {blind["failing_for"]:.0f} s: the switch back took {broken_release.seconds(blind["went_on_for"])}. A rolling
+        update failed {rolling["failed"]}, at worst {100 * rolling["worst"]:.0f} %, for {rolling["failing_for"]:.0f}
+        s, because going back is another rollout, which took {broken_release.seconds(rolling["went_on_for"])} until
+        the last failure.""",
         header=broken_release.HEADER,
         rows=broken_release.rows(figures),
         notes=[
             """Blue-green protects only as far as somebody looks before the switch; switched unseen, all users get
-            the new version at once. It needs room for twice the pods."""
+            the new version at once. It needs room for twice the pods. The Services change in one moment, but the
+            gateway follows DNS, so a switch reaches its users a few seconds later, in either direction."""
         ],
     )
 

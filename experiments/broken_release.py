@@ -147,14 +147,15 @@ def rows(found: Figures) -> list[list[object]]:
             f"{each['failed']} of {each['requests']} ({100 * each['failed'] / each['requests']:.1f} %)",
             f"{100 * each['worst']:.0f} %",
             f"{each['failing_for']:.0f} s" if each["failed"] else "-",
-            _seconds(each["noticed_after"]),
-            _seconds(each["went_on_for"]),
+            seconds(each["noticed_after"]),
+            seconds(each["went_on_for"]),
         ]
         for case, each in found.items()
     ]
 
 
-def _seconds(value: float | None) -> str:
+def seconds(value: float | None) -> str:
+    """As a table shows it."""
     return "-" if value is None else f"{value:.1f} s"
 
 

@@ -16,7 +16,7 @@ from tests.test_messages import a_login_event, publish
 WORKERS = [1, 2, 4, 8]
 SLOW = 0.25
 WARM_UP = 3  # messages for each worker before its measurement, so that connections are open
-MESSAGES = {SLOW: 160, 0.0: 600}  # by the seconds that a sending takes longer
+MESSAGES = {SLOW: 120, 0.0: 400}  # by the seconds that a sending takes longer
 
 
 def run(recorder: Recorder) -> None:

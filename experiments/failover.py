@@ -119,7 +119,8 @@ def report(figures: Figures) -> Report:
         notes=[
             f"""Mails that came twice: {figures["repeated"]}. A worker killed between the mail server's answer and
             its own record sends that one mail again, under the same Message-ID; no consumer can close that window.
-            Logins recorded of which the clients saw no answer: {figures["recorded"] - figures["accepted"]}.""",
+            Logins recorded that were not among those
+            the clients of the load saw accepted: {figures["recorded"] - figures["accepted"]}.""",
             """Each part is alone here, as it is on one server, so a failed request means that nobody else could
             answer. The process manager starts what was killed at once; a machine that is lost takes longer.""",
         ],

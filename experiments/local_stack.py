@@ -12,6 +12,7 @@ from tests.chaos.conftest import Chaos
 from tests.conftest import Stack
 
 DIRECTORY = ROOT / ".local" / "experiments"
+WORKERS = ["auth-event-worker", "notification-email-worker", "notification-sms-worker"]
 MAILS_OF_A_SIGN_UP = 2  # a welcome, and the one that verifies the address
 LOGINS_SINCE = "FROM outbox_outboxmessage WHERE id > %s AND exchange = 'user_login_event'"
 
@@ -25,12 +26,20 @@ def started(recorder: Recorder) -> Iterator[Chaos]:
         try:
             layout = stack.up(DIRECTORY, free_ports=True, variables=testing.VARIABLES)
             os.environ.update(testing.addresses(layout))
+            _consumers_are_there()
             chaos = Chaos(Stack.of_environment())
             eventually(lambda: _sent(chaos) >= MAILS_OF_A_SIGN_UP * len(chaos.users))  # or they would be in the way
             yield chaos
         finally:
             stack.down(DIRECTORY)
         stack.clean(DIRECTORY, keep={"lock"})
+
+
+def _consumers_are_there() -> None:
+    """Waits for the queues of all workers. On a new broker, an event that comes when one consumer's queue is bound and
+    another's not yet reaches the first alone, and is lost for the other."""
+    logs = [DIRECTORY / "logs" / f"{worker}.log" for worker in WORKERS]
+    eventually(lambda: all(" ready." in log.read_text() for log in logs))
 
 
 def _sent(chaos: Chaos) -> int:
