@@ -14,7 +14,7 @@ from local.secret_values import NAMES
 # Prints what a service reads from its environment, as JSON.
 _LIST_VARIABLES = """
 import json, sys
-from chassis import gunicorn, metrics
+from chassis import gunicorn, metrics, tracing
 from {service}_ms import settings
 if "{service}" == "notification":
     from notification_ms import celery
@@ -22,7 +22,7 @@ def default_of(value):
     if value is gunicorn.REQUIRED:
         return None
     return str(value).lower() if isinstance(value, bool) else str(value)
-listed = settings.environment.variables + gunicorn.environment.variables + metrics.environment.variables
+listed = [v for module in (settings, gunicorn, metrics, tracing) for v in module.environment.variables]
 print(json.dumps([
     [v.name, v.kind, default_of(v.default), v.meaning] for v in listed
 ]))
