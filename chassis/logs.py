@@ -30,6 +30,11 @@ def well_formed_id(value: Any) -> str | None:
     return value if isinstance(value, str) and _WELL_FORMED_ID.fullmatch(value) else None
 
 
+def coloured(line: str, level: str) -> str:
+    """The line as a terminal shows it: what asks for attention stands out, what is for developers stands back."""
+    return f"\033[{_COLOURS[level]}m{line}\033[0m" if level in _COLOURS else line
+
+
 class JSONFormatter(logging.Formatter):
     """One JSON object a line: time (UTC, ISO 8601), level, service, logger, message, and the record's own fields."""
 
@@ -62,8 +67,8 @@ class TextFormatter(logging.Formatter):
         time = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S.%f")[:-3]
         fields = "".join(f" {key}={value}" for key, value in _fields(record).items())
         line = f"{time} {record.levelname} {self.service} {record.getMessage()}{fields}"
-        if self.coloured and record.levelname in _COLOURS:
-            line = f"\033[{_COLOURS[record.levelname]}m{line}\033[0m"
+        if self.coloured:
+            line = coloured(line, record.levelname)
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
