@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from chassis import logs, tracing
+
 SPECIFICATION_VERSION = "1.0"
 
 
@@ -32,6 +34,10 @@ class CloudEvent:
     time: datetime
     subject: str
     data: dict[str, Any]
+    request_id: str | None = None  # of the request that led to it
+    traceparent: str | None = (
+        None  # https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/distributed-tracing.md
+    )
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON form of the event."""
@@ -43,6 +49,8 @@ class CloudEvent:
             "time": self.time.astimezone(UTC).isoformat().replace("+00:00", "Z"),
             "subject": self.subject,
             "datacontenttype": "application/json",
+            **({"requestid": self.request_id} if self.request_id else {}),
+            **({"traceparent": self.traceparent} if self.traceparent else {}),
             "data": self.data,
         }
 
@@ -66,6 +74,8 @@ class CloudEvent:
                 time=datetime.fromisoformat(re.sub("Z$", "+00:00", value["time"])),
                 subject=value["subject"],
                 data=value["data"],
+                request_id=logs.well_formed_id(value.get("requestid")),
+                traceparent=tracing.well_formed(value.get("traceparent")),
             )
         except ValueError as error:
             raise InvalidEvent(str(error)) from error

@@ -1,12 +1,17 @@
-"""Log records as JSON lines for machines, or as short lines for people; both carry the request's id."""
+"""Log records as JSON lines for machines, or as short lines for people; both carry the ids of request and trace."""
 
 import contextvars
 import json
 import logging
+import re
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
 request_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("request_id", default=None)
+trace_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("trace_id", default=None)
+_WELL_FORMED_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_COLOURS = {"DEBUG": "2", "WARNING": "33", "ERROR": "31", "CRITICAL": "31;1"}
 
 # What logging itself puts on a record; everything else came in through `extra=`.
 _STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "data"}
@@ -14,9 +19,20 @@ _STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskN
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
     fields = {key: value for key, value in vars(record).items() if key not in _STANDARD}
-    if identifier := request_id.get():
-        fields.setdefault("request_id", identifier)
+    for name, identifier in (("request_id", request_id.get()), ("trace_id", trace_id.get())):
+        if identifier:
+            fields.setdefault(name, identifier)
     return fields
+
+
+def well_formed_id(value: Any) -> str | None:
+    """`value` when it may stand in logs as a request's id: 8 to 64 letters, digits, dots, hyphens or underscores."""
+    return value if isinstance(value, str) and _WELL_FORMED_ID.fullmatch(value) else None
+
+
+def coloured(line: str, level: str) -> str:
+    """The line as a terminal shows it: what asks for attention stands out, what is for developers stands back."""
+    return f"\033[{_COLOURS[level]}m{line}\033[0m" if level in _COLOURS else line
 
 
 class JSONFormatter(logging.Formatter):
@@ -40,16 +56,19 @@ class JSONFormatter(logging.Formatter):
 
 
 class TextFormatter(logging.Formatter):
-    """`12:00:01.123 INFO users-ms message field=value`, for a person at a terminal."""
+    """`12:00:01.123 INFO users-ms message field=value`, for a person; in colours at a terminal."""
 
     def __init__(self, service: str) -> None:
         super().__init__()
         self.service = service
+        self.coloured = sys.stderr.isatty()
 
     def format(self, record: logging.LogRecord) -> str:
         time = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S.%f")[:-3]
         fields = "".join(f" {key}={value}" for key, value in _fields(record).items())
         line = f"{time} {record.levelname} {self.service} {record.getMessage()}{fields}"
+        if self.coloured:
+            line = coloured(line, record.levelname)
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 

@@ -17,7 +17,15 @@ def _amqp() -> AMQP:
     return AMQP(Celery("tessera", set_as_current=False))
 
 
-def publish(producer: Producer, *, event: dict[str, Any], exchange: str, routing_key: str = "", **options: Any) -> None:
+def publish(
+    producer: Producer,
+    *,
+    event: dict[str, Any],
+    exchange: str,
+    routing_key: str = "",
+    traceparent: str | None = None,
+    **options: Any,
+) -> None:
     """Publishes `event` (a CloudEvent as a dictionary) persistently; `options` go to kombu's `Producer.publish`.
 
     The headers hold no argument texts, which Celery would put into them and into logs: they are personal data.
@@ -38,7 +46,7 @@ def publish(producer: Producer, *, event: dict[str, Any], exchange: str, routing
         routing_key=routing_key,
         serializer="json",
         delivery_mode="persistent",
-        headers=task.headers,
+        headers=task.headers | ({"traceparent": traceparent} if traceparent else {}),
         message_id=event["id"],
         **properties,
         **options,

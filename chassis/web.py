@@ -2,7 +2,6 @@
 
 import json
 import logging
-import re
 import time
 import uuid
 from collections.abc import Callable
@@ -14,11 +13,10 @@ from rest_framework.exceptions import ParseError
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 
-from chassis import errors, logs, metrics, settings
+from chassis import errors, logs, metrics, settings, tracing
 
 logger = logging.getLogger("chassis.access")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})  # others are made up by callers
-_WELL_FORMED_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
 class RequestMiddleware:
@@ -33,32 +31,38 @@ class RequestMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         started = time.perf_counter()
-        given = request.headers.get("X-Request-ID", "")
-        identifier = given if _WELL_FORMED_ID.fullmatch(given) else uuid.uuid4().hex
+        identifier = logs.well_formed_id(request.headers.get("X-Request-ID")) or uuid.uuid4().hex
         reset = logs.request_id.set(identifier)
         metrics.requests_in_progress.inc()
         try:
-            if _content_length(request) > settings.MAXIMUM_BODY_BYTES:
-                response: HttpResponse = errors.json_problem(request, 413, errors.BodyTooLarge.detail)
-            else:
-                response = self.get_response(request)
-            response["X-Request-ID"] = identifier
-            seconds = time.perf_counter() - started
-            _count(request, response.status_code, seconds)
-            logger.info(
-                "request",
-                extra={
-                    "method": request.method,
-                    "path": request.path,
-                    "status": response.status_code,
-                    "milliseconds": round(seconds * 1000, 1),
-                    "agent": request.headers.get("User-Agent", "")[:80],
-                },
-            )
+            with tracing.span(str(request.method), kind="server", parent=request.headers.get("traceparent")) as span:
+                response = self._answer(request, identifier, started)
+                facts = {"http.route": route_of(request), "http.response.status_code": response.status_code}
+                span.rename(f"{request.method} {route_of(request)}", **facts)
             return response
         finally:
             metrics.requests_in_progress.dec()
             logs.request_id.reset(reset)
+
+    def _answer(self, request: HttpRequest, identifier: str, started: float) -> HttpResponse:
+        if _content_length(request) > settings.MAXIMUM_BODY_BYTES:
+            response: HttpResponse = errors.json_problem(request, 413, errors.BodyTooLarge.detail)
+        else:
+            response = self.get_response(request)
+        response["X-Request-ID"] = identifier
+        seconds = time.perf_counter() - started
+        _count(request, response.status_code, seconds)
+        logger.info(
+            "request",
+            extra={
+                "method": request.method,
+                "path": request.path,
+                "status": response.status_code,
+                "milliseconds": round(seconds * 1000, 1),
+                "agent": request.headers.get("User-Agent", "")[:80],
+            },
+        )
+        return response
 
 
 def _count(request: HttpRequest, status: int, seconds: float) -> None:

@@ -1,7 +1,9 @@
 """`python -m local COMMAND`: what the Makefile calls."""
 
 import argparse
+import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
+from chassis import logs
 from local import (
     backups,
     brokers,
@@ -154,7 +157,20 @@ def _logs(directory: Path, arguments: argparse.Namespace) -> None:
     if not files:
         sys.exit(START_AGAIN)
     how = ["--lines=20", "-F"] if arguments.follow else ["--lines=+1", "--quiet"]
-    os.execvp("tail", ["tail", *how, *map(str, files)])
+    command = ["tail", *how, *map(str, files)]
+    if not sys.stdout.isatty():
+        os.execvp("tail", command)
+    _show_coloured(command)
+
+
+def _show_coloured(command: list[str]) -> None:
+    """What a command prints, each line in the colour of its level, until it ends or is interrupted."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, errors="replace") as process:
+        with contextlib.suppress(KeyboardInterrupt):
+            for line in process.stdout or ():
+                level = re.match(r"[0-9:.]{12} ([A-Z]+) ", line)
+                print(logs.coloured(line.rstrip("\n"), level[1] if level else "INFO"), flush=True)
+        process.terminate()
 
 
 def _running(directory: Path, arguments: argparse.Namespace) -> Layout | Project | Cluster:

@@ -103,6 +103,7 @@ class Project:
             contents |= {
                 f"{service}_secret_key": values[f"{service.upper()}_SECRET_KEY"],
                 f"{service}_database_password": owner,
+                f"{service}_service_database_password": process,
                 f"{service}_database_owner_url": f"postgres://{service}:{owner}@{service}-db:5432/{service}",
                 f"{service}_database_url": f"postgres://{service}_service:{process}@{service}-db:5432/{service}",
             }

@@ -14,7 +14,7 @@ from local.programs import SERVICES
 COMPOSE_FILES = "compose.yaml:tests/compose/compose.yaml"
 
 NOT_OF_CONTAINERS = ("chaos", "cluster", "compose", "test_local_stack.py")
-MORE_PORTS = ("LOADTEST_PORT", "PROMETHEUS_PORT")  # of what starts on demand
+MORE_PORTS = ("LOADTEST_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT")  # of what starts on demand
 
 
 def run(directory: Path, pytest_arguments: list[str]) -> int:

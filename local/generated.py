@@ -1,9 +1,10 @@
-"""Documents that are made from the code: docs/openapi/<service>.yaml and docs/configuration.md."""
+"""What is made from something else: docs/openapi/<service>.yaml, docs/configuration.md, Kubernetes' alerts."""
 
 import json
 import subprocess
 import sys
 import tempfile
+import textwrap
 from pathlib import Path
 
 from local.bootstrap import ROOT
@@ -14,7 +15,7 @@ from local.secret_values import NAMES
 # Prints what a service reads from its environment, as JSON.
 _LIST_VARIABLES = """
 import json, sys
-from chassis import gunicorn, metrics
+from chassis import gunicorn, metrics, tracing
 from {service}_ms import settings
 if "{service}" == "notification":
     from notification_ms import celery
@@ -22,7 +23,7 @@ def default_of(value):
     if value is gunicorn.REQUIRED:
         return None
     return str(value).lower() if isinstance(value, bool) else str(value)
-listed = settings.environment.variables + gunicorn.environment.variables + metrics.environment.variables
+listed = [v for module in (settings, gunicorn, metrics, tracing) for v in module.environment.variables]
 print(json.dumps([
     [v.name, v.kind, default_of(v.default), v.meaning] for v in listed
 ]))
@@ -33,6 +34,7 @@ def run(*, check: bool) -> None:
     """Writes the documents, or with `check` exits when one of them is not what the code says."""
     documents = {f"docs/openapi/{prefix}.yaml": _openapi(service) for service, prefix in SERVICES.items()}
     documents["docs/configuration.md"] = _configuration()
+    documents["kustomize/components/monitoring/prometheus-rule.yaml"] = _prometheus_rule()
     for service in SERVICES if check else ():
         _python(service, "manage.py", "makemigrations", "--check", "--dry-run")
     stale = []
@@ -78,6 +80,19 @@ def _configuration() -> str:
             "",
         ]
     )
+
+
+def _prometheus_rule() -> str:
+    """The alerts as Prometheus' operator takes them."""
+    groups = (ROOT / "observability" / "rules.yml").read_text().partition("groups:\n")[2]
+    return f"""# Made from observability/rules.yml by `make generate`.
+apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata:
+  name: tessera
+spec:
+  groups:
+{textwrap.indent(groups, "  ")}"""
 
 
 def _python(service: str, *arguments: str) -> str:

@@ -51,6 +51,12 @@ def ensure_browser() -> None:
     install({"chromium": shutil.which("chromium", path=_search_path())})
 
 
+def ensure_promtool() -> None:
+    """Tries to have promtool and prometheus, for the tests of alerts and dashboards; these say why they skip."""
+    if shutil.which("promtool") is None and os.geteuid() == 0 and shutil.which("apt-get"):
+        install({"prometheus": None})
+
+
 def install(found: dict[str, Any]) -> None:
     """Installs the packages that were not `found`, as root. Exits with the exact command when that cannot be done."""
     missing = [package for package, path in found.items() if path is None]

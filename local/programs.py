@@ -141,7 +141,8 @@ def mail_catcher(layout: Layout) -> Program:
 
 def service_environment(layout: Layout, service: str) -> dict[str, str]:
     """The variables of every process of a service."""
-    common = {
+    exporter = {name: value for name, value in os.environ.items() if name.startswith("OTEL_")}
+    common = exporter | {
         "DJANGO_SETTINGS_MODULE": f"{service}_ms.settings",
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / service)]),
         "PYTHONUNBUFFERED": "1",

@@ -1,7 +1,7 @@
 """Publishing a batch of outbox rows to RabbitMQ, with confirms."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from kombu import Connection, Producer
 
@@ -9,6 +9,7 @@ from chassis import messages
 from chassis.outbox.models import OutboxMessage
 
 CONFIRM_SECONDS = 10
+NO_HOPS: Mapping[int, str | None] = {}
 
 
 class NotConfirmed(Exception):
@@ -34,8 +35,8 @@ class Publisher:
         self._refused = False
         self._returned: set[str] = set()
 
-    def publish(self, rows: Iterable[OutboxMessage]) -> set[str]:
-        """Publishes `rows` and waits for the broker's confirms.
+    def publish(self, rows: Iterable[OutboxMessage], *, hops: Mapping[int, str | None] = NO_HOPS) -> set[str]:
+        """Publishes `rows` and waits for the broker's confirms; `hops` has the traceparent of a row's message.
 
         Returns the event ids that the broker took but could not route, because no queue is bound yet. Raises
         NotConfirmed, or what the connection raises when it breaks.
@@ -45,7 +46,8 @@ class Publisher:
             self._declare(row.exchange)
             self._published += 1
             self._unconfirmed.add(self._published)
-            messages.publish(self._producer, event=row.event, exchange=row.exchange, mandatory=True)
+            hop = hops.get(row.pk)
+            messages.publish(self._producer, event=row.event, exchange=row.exchange, traceparent=hop, mandatory=True)
         deadline = time.monotonic() + CONFIRM_SECONDS
         while self._unconfirmed:
             try:

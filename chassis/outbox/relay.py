@@ -1,11 +1,12 @@
 """The relay: takes unpublished rows, publishes them, and marks them once the broker has confirmed."""
 
+import contextlib
 import logging
 import random
 import select
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from kombu.exceptions import KombuError
 
-from chassis import metrics
+from chassis import metrics, tracing
 from chassis.outbox.models import OutboxMessage
 from chassis.outbox.publisher import NotConfirmed, Publisher
 from chassis.outbox.services import CHANNEL
@@ -103,6 +104,19 @@ class Relay:
         Path(settings.HEARTBEAT_FILE).touch()
 
 
+@contextlib.contextmanager
+def _traced(rows: list[OutboxMessage]) -> Iterator[dict[int, str | None]]:
+    """A span for each row, in the trace of what led to it; gives the traceparent of each to the message."""
+    with contextlib.ExitStack() as spans:
+        hops = {}
+        for row in rows:
+            if parent := row.body.get("traceparent"):
+                facts = {"messaging.system": "rabbitmq", "tessera.event_id": row.body["id"]}
+                spans.enter_context(tracing.span(f"publish {row.exchange}", kind="producer", parent=parent, **facts))
+                hops[row.pk] = tracing.current()
+        yield hops
+
+
 def _count(rows: list[OutboxMessage], returned: set[str]) -> None:
     now = timezone.now()
     for row in rows:
@@ -110,7 +124,16 @@ def _count(rows: list[OutboxMessage], returned: set[str]) -> None:
             metrics.outbox_returned.labels(row.exchange).inc()
         else:
             metrics.outbox_published.labels(row.exchange).inc()
+            _log(row)
             metrics.outbox_seconds.labels(row.exchange).observe(max((now - row.created_at).total_seconds(), 0))
+
+
+def _log(row: OutboxMessage) -> None:
+    ids = {"event": row.exchange, "event_id": row.body["id"], "request_id": row.body.get("requestid")}
+    trace_id = str(row.body.get("traceparent") or "--").split("-")[1]
+    logger.info(
+        "event published", extra={name: value for name, value in (ids | {"trace_id": trace_id}).items() if value}
+    )
 
 
 def publish_batch(publisher: Publisher, *, at: datetime) -> int:
@@ -124,7 +147,8 @@ def publish_batch(publisher: Publisher, *, at: datetime) -> int:
         rows = list(due.select_for_update(skip_locked=True).order_by("available_at", "id")[:BATCH])
         if not rows:
             return 0
-        returned = publisher.publish(rows)
+        with _traced(rows) as hops:
+            returned = publisher.publish(rows, hops=hops)
         confirmed = [row.pk for row in rows if row.body["id"] not in returned]
         _count(rows, returned)
         OutboxMessage.objects.filter(pk__in=confirmed).update(published_at=timezone.now(), sealed_data=None)

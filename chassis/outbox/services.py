@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from chassis import events, sealing
+from chassis import events, logs, sealing, tracing
 from chassis.outbox.models import OutboxMessage
 
 CHANNEL = "outbox"
@@ -39,6 +39,11 @@ def record(event: Event, *, at: datetime | None = None) -> OutboxMessage:
         raise transaction.TransactionManagementError("outbox.record() needs an open transaction")
     data = asdict(event)
     secret = {name: data.pop(name) for name in getattr(event, "secret_fields", ())}
+    with tracing.span(f"record {event.type}", kind="producer"):
+        return _record(event, data, secret, at=at)
+
+
+def _record(event: Event, data: dict[str, Any], secret: dict[str, Any], *, at: datetime | None) -> OutboxMessage:
     cloud_event = events.CloudEvent(
         id=events.uuid7(),
         source=f"/{settings.SERVICE}",
@@ -46,6 +51,8 @@ def record(event: Event, *, at: datetime | None = None) -> OutboxMessage:
         time=at or timezone.now(),
         subject=event.subject,
         data=data,
+        request_id=logs.request_id.get(),
+        traceparent=tracing.current(),
     )
     sealed = sealing.seal(json.dumps(secret).encode(), secret=settings.SECRET_KEY) if secret else None
     message = OutboxMessage.objects.create(exchange=event.type, body=cloud_event.as_dict(), sealed_data=sealed)

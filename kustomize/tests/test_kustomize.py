@@ -31,17 +31,18 @@ FOREIGN = {
     "gateway.networking.k8s.io": "the Gateway API",
     "external-secrets.io": "the External Secrets Operator",
     "acid.zalan.do": "Zalando's Postgres operator",
+    "monitoring.coreos.com": "Prometheus' operator",
 }
 ALONE = ["hpa", "keda", "pdb", "topology-spread", "network-policies", "node-ports", "mail-catcher", "load-test"]
-ALONE += ["external-secrets", "gateway-api", "zalando-postgres", "cloud-managed-postgres"]
+ALONE += ["external-secrets", "gateway-api", "zalando-postgres", "cloud-managed-postgres", "monitoring"]
 RELEASES = [f"{way}/{service}" for way in ("canary", "blue-green") for service in SERVICES]
 COMBINATIONS: dict[str, list[str]] = {
     "overlays/minikube": [],
     "overlays/cloud": [],
     "base": [],
     **{f"base+{name}": [name] for name in ALONE},
-    **{f"overlays/minikube+{name}": [name] for name in [*RELEASES, "keda"]},
-    **{f"overlays/cloud+{name}": [name] for name in [*RELEASES, "canary-weights"]},
+    **{f"overlays/minikube+{name}": [name] for name in [*RELEASES, "keda", "monitoring"]},
+    **{f"overlays/cloud+{name}": [name] for name in [*RELEASES, "canary-weights", "monitoring"]},
     "overlays/minikube+gateway-api+canary-weights": ["gateway-api", "canary-weights"],
     "base+external-secrets+cloud-managed-postgres+hpa+keda": [
         "external-secrets",
@@ -127,7 +128,9 @@ def test_all_is_valid_for_kubernetes(combination: str) -> None:
 
 @pytest.mark.parametrize("group", list(FOREIGN))
 def test_what_an_operator_brings_is_left_to_its_own_schema(group: str) -> None:
-    kinds = {item["kind"] for item in _objects("overlays/cloud") if item["apiVersion"].startswith(f"{group}/")}
+    kinds = {
+        item["kind"] for item in _objects("overlays/cloud+monitoring") if item["apiVersion"].startswith(f"{group}/")
+    }
     assert kinds
     pytest.skip(f"{', '.join(sorted(kinds))}: the schema is that of {FOREIGN[group]}; an API server that has it checks")
 
@@ -270,6 +273,30 @@ def test_load_is_sent_only_when_it_is_asked_for_and_never_for_long() -> None:
     jobs = [item["spec"] for item in _objects("base+load-test") if item["kind"] == "Job"]
     assert len(jobs) == 2
     assert all(job["activeDeadlineSeconds"] <= 900 for job in jobs)
+
+
+def test_every_pod_that_counts_something_is_read() -> None:
+    monitored = "overlays/minikube+monitoring"
+    monitors = [item["spec"] for item in _objects(monitored) if item["kind"] == "PodMonitor"]
+    for pod in _pods(monitored):
+        labels = pod["metadata"]["labels"]
+        if labels["app.kubernetes.io/component"] not in ("web", "relay", "worker"):
+            continue
+        found = [each for each in monitors if _chooses(each["selector"], labels)]
+        assert len(found) == 1, labels
+        ports = {port["name"] for container in _containers(pod) for port in container.get("ports", [])}
+        assert {each["port"] for each in found[0]["podMetricsEndpoints"]} <= ports
+
+
+def _chooses(selector: Manifest, labels: dict[str, str]) -> bool:
+    exact = selector.get("matchLabels", {}).items() <= labels.items()
+    return exact and all(labels.get(each["key"]) in each["values"] for each in selector.get("matchExpressions", []))
+
+
+def test_the_alerts_are_those_of_compose() -> None:
+    [rule] = [item for item in _objects("base+monitoring") if item["kind"] == "PrometheusRule"]
+
+    assert rule["spec"] == yaml.safe_load((ROOT / "observability" / "rules.yml").read_text())
 
 
 def test_a_changed_setting_has_another_name_and_so_rolls_out() -> None:

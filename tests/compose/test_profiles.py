@@ -30,9 +30,11 @@ def test_prometheus_reads_every_service_and_the_broker(containers):
 
     def up():
         found = requests.get(f"{url}/query", {"query": "up"}, timeout=5).json()["data"]["result"]
-        return {each["metric"]["service"]: each["value"][1] for each in found}
+        return {(each["metric"]["job"], each["metric"]["service"]): each["value"][1] for each in found}
 
-    expected = dict.fromkeys(["users-ms", "auth-ms", "notification-ms", "rabbitmq"], "1")
+    services = ["users-ms", "auth-ms", "notification-ms"]
+    jobs = [(job, service) for job in ("tessera", "background") for service in services]
+    expected = dict.fromkeys([*jobs, ("rabbitmq", "rabbitmq"), ("rabbitmq-node", "rabbitmq")], "1")
     eventually(lambda: up() == expected, seconds=60)
     queues = requests.get(f"{url}/query", {"query": "rabbitmq_detailed_queue_messages"}, timeout=5).json()
     names = {each["metric"]["queue"] for each in queues["data"]["result"]}

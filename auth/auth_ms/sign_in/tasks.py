@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from auth_ms import topology
 from auth_ms.sign_in.services import erasure, recovery
-from chassis import consuming, metrics
+from chassis import consuming, metrics, tracing
 from chassis.events import CloudEvent, InvalidEvent
 
 logger = logging.getLogger(__name__)
@@ -60,6 +60,11 @@ def _contact(data: dict[str, Any]) -> dict[str, Any]:
 
 def _handle(message: Any, task: str, use_case: Callable[[dict[str, Any], datetime], None]) -> None:
     """Return when the event has been handled, or waits in the retry queue; Reject sends it to the dead letters."""
+    with tracing.handling(message):
+        _run(message, task, use_case)
+
+
+def _run(message: Any, task: str, use_case: Callable[[dict[str, Any], datetime], None]) -> None:
     try:
         event = CloudEvent.parse(message)
         use_case(event.data, timezone.now())

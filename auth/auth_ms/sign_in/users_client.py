@@ -8,7 +8,7 @@ from django.conf import settings
 from requests.adapters import HTTPAdapter
 
 from auth_ms.sign_in import issuing
-from chassis import logs
+from chassis import logs, tracing
 from chassis.errors import InvalidInput, Problem, ServiceUnavailable
 from chassis.tokens import ADMIN_SCOPE
 
@@ -142,17 +142,19 @@ def _call(method: str, path: str, **options: Any) -> requests.Response:
 
 
 def _send(method: str, path: str, options: dict[str, Any]) -> requests.Response:
-    return _session.request(
-        method,
-        f"{settings.USERS_URL}/users-ms/internal{path}",
-        headers={
-            "Authorization": f"Bearer {issuing.service_token(audience='users-ms')}",
-            "X-Request-ID": logs.request_id.get() or "",
-        },
-        timeout=(CONNECT_SECONDS, READ_SECONDS),
-        allow_redirects=False,
-        **options,
-    )
+    with tracing.span(f"{method} users-ms", kind="client"):
+        return _session.request(
+            method,
+            f"{settings.USERS_URL}/users-ms/internal{path}",
+            headers={
+                "Authorization": f"Bearer {issuing.service_token(audience='users-ms')}",
+                "X-Request-ID": logs.request_id.get() or "",
+                "traceparent": tracing.current() or "",
+            },
+            timeout=(CONNECT_SECONDS, READ_SECONDS),
+            allow_redirects=False,
+            **options,
+        )
 
 
 def _expect(answer: requests.Response, *statuses: int) -> None:

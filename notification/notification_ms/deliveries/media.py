@@ -52,10 +52,10 @@ class Email:
             mail.connection = self._open_connection()
             mail.send()
         except smtplib.SMTPRecipientsRefused as error:
-            codes = [code for code, _ in error.recipients.values()]
-            raise _failure(max(codes, default=550), str(error.recipients)) from error
+            code, text = max(error.recipients.values(), default=(550, b""), key=lambda refusal: refusal[0])
+            raise _failure(code, _said(text)) from error
         except smtplib.SMTPResponseException as error:
-            raise _failure(error.smtp_code, str(error.smtp_error)) from error
+            raise _failure(error.smtp_code, _said(error.smtp_error)) from error
         except (smtplib.SMTPException, OSError) as error:
             self._close_connection()
             raise TransientFailure(f"{type(error).__name__}: {error}") from error
@@ -84,6 +84,10 @@ class Email:
         if connection is not None:
             with contextlib.suppress(smtplib.SMTPException, OSError):
                 connection.close()
+
+
+def _said(text: bytes | str) -> str:
+    return text.decode(errors="replace") if isinstance(text, bytes) else text
 
 
 def _failure(code: int, text: str) -> Exception:

@@ -1,6 +1,7 @@
 """Delivering notices."""
 
 import random
+import re
 import time
 from datetime import datetime, timedelta
 
@@ -8,6 +9,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
+from chassis import tracing
 from chassis.events import CloudEvent
 from notification_ms.deliveries import notices
 from notification_ms.deliveries.failures import PermanentFailure, TransientFailure
@@ -75,14 +77,20 @@ def _send(
     delivery: Delivery, notice: Notice, *, recipient: str, medium: Medium
 ) -> PermanentFailure | TransientFailure | None:
     try:
-        medium.send(notice, recipient=recipient, message_id=delivery.message_id)
+        with tracing.span(f"send {medium.name}", kind="client"):
+            medium.send(notice, recipient=recipient, message_id=delivery.message_id)
     except PermanentFailure as failure:
-        return failure
+        return PermanentFailure(_anonymous(failure, recipient))
     except TransientFailure as failure:
         if delivery.attempts < settings.DELIVERY_ATTEMPTS:
-            return failure
-        return PermanentFailure(f"given up after {delivery.attempts} attempts: {failure}")
+            return TransientFailure(_anonymous(failure, recipient))
+        return PermanentFailure(f"given up after {delivery.attempts} attempts: {_anonymous(failure, recipient)}")
     return None
+
+
+def _anonymous(failure: Exception, recipient: str) -> str:
+    """The reason without the address that mail servers like to repeat: it goes into logs and dead letters."""
+    return re.sub(re.escape(recipient), "the recipient", str(failure), flags=re.IGNORECASE)
 
 
 def _status_after(failure: PermanentFailure | TransientFailure | None) -> str:

@@ -8,7 +8,7 @@ from celery.exceptions import Reject
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
-from chassis import consuming, metrics
+from chassis import consuming, metrics, tracing
 from chassis.events import CloudEvent, InvalidEvent
 from notification_ms import topology
 from notification_ms.deliveries import media, services
@@ -53,6 +53,11 @@ def notify_of_email_verification_request(*, event: dict[str, Any], **_fields_of_
 def erase_deleted_user(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
     """Forget where a user who is gone was reached."""
     medium = current_app.conf.notification_medium
+    with tracing.handling(event, medium=medium):
+        _erase(event, medium)
+
+
+def _erase(event: Any, medium: str) -> None:
     try:
         deleted = CloudEvent.parse(event)
         if not isinstance(deleted.data.get("user_id"), int):
@@ -73,6 +78,11 @@ def _give_up(failure: Exception, medium: str, event: str) -> None:
 def _notify(message: Any, task: str) -> None:
     """Return when the notice is sent and recorded, or waits in the retry queue; Reject sends it to the dead letters."""
     medium = media.medium_called(current_app.conf.notification_medium)
+    with tracing.handling(message, medium=medium.name):
+        _deliver(message, task, medium)
+
+
+def _deliver(message: Any, task: str, medium: media.Medium) -> None:
     try:
         event = CloudEvent.parse(message)
         delivery = services.notify(event=event, medium=medium)

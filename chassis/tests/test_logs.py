@@ -1,0 +1,52 @@
+"""A log record as people and machines read it."""
+
+import json
+import logging
+
+import pytest
+
+from chassis import logs, tracing
+
+
+def record(level=logging.INFO, **fields):
+    made = logging.makeLogRecord({"name": "chassis", "levelno": level, "levelname": logging.getLevelName(level)})
+    made.msg = "event published"
+    vars(made).update(fields)
+    return made
+
+
+def test_machines_get_one_json_object_with_both_ids():
+    reset = logs.request_id.set("click-12345678")
+    try:
+        with tracing.span("GET", parent=f"00-{'a' * 32}-{'b' * 16}-01"):
+            line = json.loads(logs.JSONFormatter("auth-ms").format(record(event="user_login_event")))
+    finally:
+        logs.request_id.reset(reset)
+
+    assert (line["service"], line["message"], line["event"]) == ("auth-ms", "event published", "user_login_event")
+    assert (line["request_id"], line["trace_id"]) == ("click-12345678", "a" * 32)
+
+
+@pytest.mark.parametrize(("level", "colour"), [(logging.WARNING, "\033[33m"), (logging.ERROR, "\033[31m")])
+def test_people_get_colours_at_a_terminal_and_nowhere_else(level, colour):
+    formatter = logs.TextFormatter("auth-ms")
+    formatter.coloured = False
+    plain = formatter.format(record(level))
+    formatter.coloured = True
+
+    assert "\033" not in plain
+    assert formatter.format(record(level)) == f"{colour}{plain}\033[0m"
+
+
+@pytest.mark.parametrize("sent", [None, "", "x", "00-" + "0" * 32 + "-" + "b" * 16 + "-01", "00-\n", 7, {}])
+def test_a_traceparent_that_is_none_begins_a_new_trace(sent):
+    with tracing.span("GET", parent=sent):
+        assert tracing.well_formed(tracing.current())
+        assert len(logs.trace_id.get()) == 32
+    assert tracing.current() is None
+
+
+@pytest.mark.parametrize("message", [None, 7, [], {}, {"requestid": "a b", "traceparent": 1, "type": ["x"], "id": {}}])
+def test_a_message_that_is_no_event_is_handled_without_ids(message):
+    with tracing.handling(message):
+        assert logs.request_id.get() is None

@@ -1,0 +1,194 @@
+"""One trace, and one request id, from the click to the mail; and nothing personal on the way."""
+
+import gzip
+import os
+import re
+import secrets
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pyotp
+import pytest
+import requests
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from chassis.tests.waiting import eventually
+from local import programs
+from local import stack as local_stack
+from local.programs import Layout
+from tests.conftest import PASSWORD
+
+NEW = "a longer staple of horses"
+PROGRAMS = ["users-ms", "auth-ms", "auth-outbox-relay", "notification-email-worker"]
+PATH = [*PROGRAMS, "users-outbox-relay", "notification-ms", "auth-event-worker", "notification-sms-worker"]
+
+
+class Receiver:
+    """What is sent by OTLP over HTTP."""
+
+    def __init__(self) -> None:
+        self.spans: list[tuple[str, object]] = []
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if self.headers.get("Content-Encoding") == "gzip":
+                    body = gzip.decompress(body)
+                for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+                    attributes = {each.key: each.value.string_value for each in resource.resource.attributes}
+                    for scope in resource.scope_spans:
+                        receiver.spans += [(attributes["service.name"], span) for span in scope.spans]
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def of(self, trace_id: str) -> list[tuple[str, object]]:
+        return [(service, span) for service, span in list(self.spans) if span.trace_id.hex() == trace_id]
+
+
+@pytest.fixture
+def traced(stack):
+    """The local stack's processes with an exporter, besides the running ones' databases and broker."""
+    directory = Path(stack.directory)
+    layout = local_stack.existing(directory) if (directory / "ports.json").exists() else None
+    if layout is None:
+        pytest.skip("only local processes can be started with other variables from here")
+    receiver = Receiver()
+    variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url, "OTEL_BSP_SCHEDULE_DELAY": "200", "BCRYPT_COST": "4"}
+    other = Layout(directory, layout.ports, layout.secrets, variables)
+    known = {program.name: program for program in programs.applications(other)}
+    for name in PROGRAMS:
+        stack.stop(name)
+    processes = [start(known[name], directory) for name in PROGRAMS]
+    try:
+        eventually(lambda: all(answers(known[name].url) for name in PROGRAMS if known[name].url))
+        yield receiver
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.wait(timeout=30)
+        for name in PROGRAMS:
+            stack.start(name)
+
+
+def start(program, directory):
+    log = (directory / "logs" / f"traced-{program.name}.log").open("w")
+    environment = {"PATH": os.environ["PATH"], **program.environment}
+    return subprocess.Popen(program.command, cwd=program.directory, env=environment, stdout=log, stderr=log)
+
+
+def answers(url):
+    try:
+        return requests.get(url, timeout=2).ok
+    except requests.RequestException:
+        return False
+
+
+def test_a_login_is_one_trace_through_five_hops(stack, traced):
+    user = stack.sign_up()
+    trace_id = secrets.token_hex(16)
+    body = {"username": user["email"], "password": PASSWORD}
+    headers = {"traceparent": f"00-{trace_id}-{secrets.token_hex(8)}-01"}
+    requests.post(f"{stack.auth}/auth-ms/auth/login", json=body, headers=headers, timeout=10).raise_for_status()
+
+    def complete():
+        found = {span.name: (service, span) for service, span in traced.of(trace_id)}
+        return found if "send email" in found and "POST auth-ms/auth/login" in found else None
+
+    eventually(complete, seconds=30)
+    eventually(lambda: "publish user_login_event" in {span.name for _, span in traced.of(trace_id)})
+    spans = {span.span_id: (service, span) for service, span in traced.of(trace_id)}
+    chain = []
+    link = next(pair for pair in spans.values() if pair[1].name == "send email")
+    while link:
+        chain.append((link[0], link[1].name))
+        link = spans.get(link[1].parent_span_id)
+    assert chain == [
+        ("notification-ms", "send email"),
+        ("notification-ms", "process user_login_event"),
+        ("auth-ms", "publish user_login_event"),
+        ("auth-ms", "record user_login_event"),
+        ("auth-ms", "POST auth-ms/auth/login"),
+    ]
+    names = {(service, span.name) for service, span in spans.values()}
+    assert ("auth-ms", "GET users-ms") in names
+    assert ("users-ms", "GET users-ms/internal/credentials") in names
+    assert {("users-ms", "SELECT"), ("auth-ms", "INSERT"), ("notification-ms", "UPDATE")} <= names
+    text = " ".join(str(span) for _, span in spans.values())
+    assert user["email"] not in text and PASSWORD not in text
+
+
+def test_without_an_endpoint_open_telemetry_is_not_even_imported():
+    code = "import sys; from chassis import tracing; print([m for m in sys.modules if m.startswith('opentelemetry')])"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def lines(stack, identifier):
+    return {name: [line for line in stack.log(name).splitlines() if identifier in line] for name in PATH}
+
+
+def test_one_grep_shows_a_login_from_the_click_to_the_mail(stack):
+    user = stack.sign_up()
+    request_id, trace_id = f"click-{secrets.token_hex(6)}", secrets.token_hex(16)
+    body = {"username": user["email"], "password": PASSWORD}
+    headers = {"X-Request-ID": request_id, "traceparent": f"00-{trace_id}-{secrets.token_hex(8)}-01"}
+    requests.post(f"{stack.gateway}/auth-ms/auth/login", json=body, headers=headers, timeout=10).raise_for_status()
+    eventually(lambda: stack.mails(user["email"], "New sign-in"))
+
+    eventually(lambda: all(lines(stack, request_id)[name] for name in PROGRAMS))
+    found = lines(stack, trace_id)
+    assert all(found[name] for name in PROGRAMS)
+    assert any("event published" in line for line in found["auth-outbox-relay"])
+    assert any("delivery finished" in line for line in found["notification-email-worker"])
+
+
+def test_nothing_personal_and_no_secret_is_in_the_logs_of_a_whole_life(stack):
+    name, surname, phone = f"N{secrets.token_hex(6)}", f"S{secrets.token_hex(6)}", "+390612345678"
+    user = stack.sign_up(name=name, surname=surname, phone=phone, attributes={"note": f"A{secrets.token_hex(6)}"})
+    secret = {user["email"], name, surname, phone, PASSWORD, NEW, user["attributes"]["note"]}
+    stack.log_in(user["email"], wrong := f"wrong {secrets.token_hex(4)}")
+    tokens = stack.log_in(user["email"]).json()
+    headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+
+    def call(method, path, body=None):
+        url = f"{stack.auth}/auth-ms/auth/{path}"
+        return requests.request(method, url, json=body, headers=headers, timeout=10)
+
+    totp = call("POST", "mfa/totp").json()["secret"]
+    codes = call("POST", "mfa/totp/confirm", {"code": pyotp.TOTP(totp).now()}).json()["recovery_codes"]
+    refreshed = call("POST", "refresh", {"refresh_token": tokens["refresh_token"]}).json()
+    call("POST", "password/forgot", {"email": user["email"]})
+    reset = stack.mailed_token(eventually(lambda: stack.mails(user["email"], "Set a new password"))[0])
+    call("POST", "password/reset", {"token": reset, "new_password": NEW})
+    pending = stack.log_in(user["email"], NEW).json()
+    body = {"mfa_token": pending["mfa_token"], "method": "recovery_code", "code": codes[0]}
+    last = requests.post(f"{stack.auth}/auth-ms/auth/login/mfa", json=body, timeout=10).json()
+    with stack.mail_refused(550):
+        refused = stack.sign_up(name=name)
+        eventually(lambda: "given to the dead letters" in stack.log("notification-email-worker"))
+    url = f"{stack.users}/users-ms/users/{user['id']}"
+    bearer = {"Authorization": f"Bearer {last['access_token']}"}
+    requests.get(f"{stack.gateway}/users-ms/users?search={name}", headers=bearer, timeout=5)
+    requests.delete(url, headers=bearer, timeout=5).raise_for_status()
+    eventually(lambda: call("GET", "sessions").json().get("status") == 401)
+
+    secret |= {wrong, refused["email"], totp, *codes, reset, pending["mfa_token"]}
+    secret |= {each[key] for each in (tokens, refreshed, last) for key in ("access_token", "refresh_token")}
+    for program in [*PATH, "gateway"]:
+        log = stack.log(program)
+        assert [word for word in secret if word in log] == [], program
+        assert not re.search(r"eyJ[\w-]+\.eyJ", log), program
