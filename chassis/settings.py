@@ -6,6 +6,7 @@ module, through `Environment`. `NAME_FILE` may name a file that holds the value 
 
 import ipaddress
 import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ OWNER_DATABASE = "owner"  # its alias in DATABASES
 MAXIMUM_BODY_BYTES = 64 * 1024
 MEMORY = "/dev/shm"  # noqa: S108 - files that no disk can slow down
 REQUIRED: Any = object()
+NO_QUEUES: Mapping[str, Collection[str]] = {}
 
 
 class ConfigurationError(SystemExit):
@@ -115,6 +117,10 @@ class Environment:
         except (ValueError, environ.ImproperlyConfigured):
             return self._refuse(name, "is no mail server URL like smtp://user:password@host:587", meaning)
 
+    def words(self, name: str, meaning: str) -> set[str]:
+        """What stands between commas; nothing unless given."""
+        return {word.strip() for word in self.text(name, meaning, default="").split(",") if word.strip()}
+
     def proxies(self, name: str, meaning: str) -> list[str]:
         """A list, empty unless given, of IP addresses, networks in CIDR notation and host names."""
         entries = [entry.strip() for entry in self.text(name, meaning, default="").split(",") if entry.strip()]
@@ -163,8 +169,17 @@ def _is_network(text: str) -> bool:
     return True
 
 
-def shared_settings(environment: Environment, *, import_root: str, applications: list[str]) -> dict[str, Any]:
-    """The Django settings that are the same in every service; a service adds its own below them."""
+def shared_settings(
+    environment: Environment,
+    *,
+    import_root: str,
+    applications: list[str],
+    awaited_queues: Mapping[str, Collection[str]] = NO_QUEUES,
+) -> dict[str, Any]:
+    """The Django settings that are the same in every service; a service adds its own below them.
+
+    `awaited_queues` are the consumers' queues, by event, for which the relay waits before it publishes.
+    """
     prefix = environment.service
     log_level = environment.choice(
         "LOG_LEVEL", "how much is logged", ["DEBUG", "INFO", "WARNING", "ERROR"], default="INFO"
@@ -176,6 +191,10 @@ def shared_settings(environment: Environment, *, import_root: str, applications:
         )
         | _connection(prefix, timeout_seconds=10)
     }
+    absent = environment.words(
+        "ABSENT_QUEUES",
+        "queues whose workers this installation does not run, with commas between; relays wait for all others",
+    )
     owner = environment.database(
         "DATABASE_OWNER_URL", "the same as the role that owns it; for `manage.py prepare_database` alone", default=""
     )
@@ -201,6 +220,7 @@ def shared_settings(environment: Environment, *, import_root: str, applications:
             "TRUSTED_PROXIES",
             "whose X-Forwarded-For is believed: addresses, networks or host names, with commas between",
         ),
+        "AWAITED_QUEUES": {event: set(queues) - absent for event, queues in awaited_queues.items()},
         "OUTBOX_RETENTION_DAYS": environment.integer(
             "OUTBOX_RETENTION_DAYS", "how long a published event is kept", default=7, minimum=1
         ),

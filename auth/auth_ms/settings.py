@@ -9,6 +9,12 @@ globals().update(
         environment,
         import_root="auth_ms",
         applications=["django.contrib.postgres", "chassis.outbox", "chassis.rate_limits", "auth_ms.sign_in"],
+        awaited_queues={
+            "user_login_event": ["login_email_notification", "login_sms_notification"],
+            "password_reset_requested_event": ["password_reset_email_notification"],
+            "password_changed_event": ["password_changed_email_notification", "password_changed_session_revocation"],
+            "email_verification_requested_event": ["email_verification_email_notification"],
+        },
     )
 )
 REST_FRAMEWORK["DEFAULT_AUTHENTICATION_CLASSES"] = ["auth_ms.sign_in.authentication.LiveSession"]  # noqa: F821

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from celery.exceptions import Reject
+from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
@@ -127,3 +128,7 @@ def test_the_worker_takes_every_event_that_is_described_for_it():
     for name, queue in topology.SUBSCRIPTIONS.items():
         assert queue in contract.receivers()[name]
     assert set(handled) == set(topology.SUBSCRIPTIONS)
+
+
+def test_the_relay_waits_for_every_queue_that_the_contract_names():
+    assert contract.awaited_queues("auth-ms") == settings.AWAITED_QUEUES

@@ -155,5 +155,5 @@ def publish_batch(publisher: Publisher, *, at: datetime) -> int:
         if returned:
             waiting = [row.pk for row in rows if row.body["id"] in returned]
             OutboxMessage.objects.filter(pk__in=waiting).update(available_at=timezone.now() + RETURNED_DELAY)
-            logger.warning("no queue takes these events yet", extra={"count": len(waiting)})
+            logger.warning("a consumer's queue is not there yet: these events wait", extra={"count": len(waiting)})
     return len(rows)

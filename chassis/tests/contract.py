@@ -27,6 +27,16 @@ def receivers() -> dict[str, set[str]]:
     return queues
 
 
+def awaited_queues(service: str) -> dict[str, set[str]]:
+    """The queues of the events that a service sends, without those of webhooks, which few installations have."""
+    sent = [
+        operation["channel"]["$ref"].rpartition("/")[2]
+        for name, operation in DOCUMENT["operations"].items()
+        if operation["action"] == "send" and name.startswith(service.replace("-", "_"))
+    ]
+    return {event: {queue for queue in receivers()[event] if "_webhook_" not in queue} for event in sent}
+
+
 def check(event: dict[str, Any]) -> None:
     """Raises ValidationError when `event` is not as described, or holds what is not described."""
     reference = {"$ref": f"#/components/schemas/{event['type']}"}

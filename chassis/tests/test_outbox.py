@@ -10,12 +10,13 @@ import pytest
 from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
-from kombu import Connection, Exchange, Queue
+from kombu import Connection, Consumer, Exchange, Queue
 
 from chassis.events import CloudEvent
 from chassis.outbox import relay, services
 from chassis.outbox.models import OutboxMessage
 from chassis.outbox.publisher import Publisher
+from chassis.tests.waiting import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -63,6 +64,44 @@ def record(event):
 
 def publish(publisher, at=None):
     return relay.publish_batch(publisher, at=at or timezone.now() + timedelta(seconds=1))
+
+
+@pytest.fixture
+def late_queue(event_class):
+    """A queue of a second consumer, which declares it when it starts."""
+    with Connection(settings.BROKER_URL) as broker:
+        late = Queue(f"{event_class.type}_late", Exchange(event_class.type, type="fanout", durable=True))
+        late = late(broker.channel())
+        yield late
+        late.delete()
+
+
+def test_nothing_is_published_before_every_awaited_queue_is_there(event_class, queue, late_queue):
+    """On a new broker the first consumer's queue satisfies `mandatory`, and the second would miss the event."""
+    record(event_class(number=1))
+    publisher = Publisher(settings.BROKER_URL, awaited={event_class.type: [queue.name, late_queue.name]})
+    after = timezone.now() + timedelta(hours=1)
+
+    publish(publisher, after)
+    assert queue.get() is None
+    assert OutboxMessage.objects.get().published_at is None
+
+    late_queue.declare()
+    eventually(lambda: publish(publisher, after) and OutboxMessage.objects.get().published_at)
+    publisher.close()
+    assert queue.get(no_ack=True)
+    assert late_queue.get(no_ack=True)
+
+
+def test_an_awaited_queue_that_somebody_consumes_is_not_waited_for(event_class, queue):
+    record(event_class())
+    publisher = Publisher(settings.BROKER_URL, awaited={event_class.type: [queue.name]})
+
+    with Connection(settings.BROKER_URL) as broker, Consumer(broker.channel(), [queue.name]):
+        publish(publisher)
+
+    publisher.close()
+    assert OutboxMessage.objects.get().published_at
 
 
 def test_an_event_needs_a_transaction(event_class):

@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.test import Client
@@ -13,6 +14,7 @@ from django.utils import timezone
 from chassis import routes
 from chassis.logs import JSONFormatter
 from chassis.outbox.models import OutboxMessage
+from chassis.tests import contract
 from users.tests.builders import PASSWORD, a_user
 from users_ms.accounts.models import User
 
@@ -78,6 +80,10 @@ def test_the_first_requests_may_all_ask_for_the_description_at_once():
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
 
     assert done.stdout == "{200}\n", done.stderr
+
+
+def test_the_relay_waits_for_every_queue_that_the_contract_names():
+    assert contract.awaited_queues("users-ms") == settings.AWAITED_QUEUES
 
 
 def test_a_defect_is_a_500_without_details_and_its_traceback_is_in_the_log(monkeypatch, caplog):

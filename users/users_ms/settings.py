@@ -9,6 +9,10 @@ globals().update(
         environment,
         import_root="users_ms",
         applications=["django.contrib.postgres", "chassis.outbox", "chassis.rate_limits", "users_ms.accounts"],
+        awaited_queues={
+            "new_user_event": ["new_user_email_notification", "new_user_email_verification"],
+            "user_deleted_event": ["user_deleted_session_revocation", "user_deleted_data_erasure"],
+        },
     )
 )
 MIDDLEWARE += ["django.middleware.http.ConditionalGetMiddleware"]  # noqa: F821 - an ETag on every answer to a GET

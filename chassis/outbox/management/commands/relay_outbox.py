@@ -19,7 +19,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         metrics.start_afresh()
         metrics.serve()
-        relay = Relay(functools.partial(Publisher, settings.BROKER_URL))
+        relay = Relay(functools.partial(Publisher, settings.BROKER_URL, awaited=settings.AWAITED_QUEUES))
         signal.signal(signal.SIGTERM, relay.stop)
         signal.signal(signal.SIGINT, relay.stop)
         relay.run()
