@@ -97,7 +97,7 @@ def test_an_awaited_queue_that_somebody_consumes_is_not_waited_for(event_class, 
     record(event_class())
     publisher = Publisher(settings.BROKER_URL, awaited={event_class.type: [queue.name]})
 
-    with Connection(settings.BROKER_URL) as broker, Consumer(broker.channel(), [queue.name]):
+    with Connection(settings.BROKER_URL) as broker, Consumer(broker.channel(), [queue]):
         publish(publisher)
 
     publisher.close()
