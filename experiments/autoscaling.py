@@ -112,9 +112,8 @@ def _send(recorder: Recorder, what: str, options: list[str], variables: dict[str
 @contextmanager
 def _watched(recorder: Recorder, name: str) -> Iterator[None]:
     """Within it, what the autoscaler of a service sees and wants is recorded."""
-    over = threading.Event()
 
-    def watch() -> None:
+    def watch(over: threading.Event) -> None:
         said = None
         while not over.wait(SAMPLE_SECONDS):
             at, seen = recorder.now(), _seen(name)
@@ -128,13 +127,8 @@ def _watched(recorder: Recorder, name: str) -> Iterator[None]:
                     recorder.add(what, name, seen[what], seconds=at)
             recorder.add("millicores", name, _millicores(name), seconds=at)
 
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
+    with on_cluster.in_background(watch):
         yield
-    finally:
-        over.set()
-        watcher.join()
 
 
 def _seen(name: str) -> dict[str, int | None]:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -80,11 +80,23 @@ def patch(kind: str, name: str, change: Any, how: str = "strategic") -> None:
 
 
 @contextmanager
+def in_background(work: Callable[[threading.Event], None]) -> Iterator[None]:
+    """Within it, `work` runs in a thread; the event tells it that it is over."""
+    over = threading.Event()
+    thread = threading.Thread(target=work, args=[over])
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@contextmanager
 def watched(recorder: Recorder, name: str) -> Iterator[None]:
     """Within it, the ready and the other pods of a program are recorded every second, by version."""
-    over = threading.Event()
 
-    def watch() -> None:
+    def watch(over: threading.Event) -> None:
         seen: set[str] = set()
         said: Counter[str] = Counter()
         while not over.wait(SAMPLE_SECONDS):
@@ -98,13 +110,8 @@ def watched(recorder: Recorder, name: str) -> Iterator[None]:
                 recorder.say("ready: " + (", ".join(f"{count} of {tag}" for tag, count in counted.items()) or "none"))
                 said = counted
 
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
+    with in_background(watch):
         yield
-    finally:
-        over.set()
-        watcher.join()
 
 
 @contextmanager
