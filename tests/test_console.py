@@ -29,6 +29,11 @@ def sign_in(page: Page, stack, email: str, password: str = PASSWORD) -> None:
     page.get_by_role("button", name="Sign in", exact=True).click()
 
 
+def sign_out(page: Page) -> None:
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", level=1, name="Sign in", exact=True)).to_be_visible()
+
+
 def follow(page: Page, name: str) -> None:
     page.get_by_role("navigation", name="Account").get_by_role("link", name=name, exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_be_focused()
@@ -186,7 +191,7 @@ def test_a_second_factor_is_set_up_and_asked_for(stack, page):
     codes = page.locator("#recovery-codes li").all_inner_texts()
     assert len(codes) == 10
 
-    page.get_by_role("button", name="Sign out").click()
+    sign_out(page)
     sign_in(page, stack, user["email"])
     expect(page.get_by_label("Code from your authenticator app")).to_be_focused()
     page.get_by_text("I cannot use my authenticator app").click()
@@ -196,7 +201,7 @@ def test_a_second_factor_is_set_up_and_asked_for(stack, page):
     follow(page, "Security")
     expect(page.get_by_text("9 left.")).to_be_visible()
 
-    page.get_by_role("button", name="Sign out").click()
+    sign_out(page)
     sign_in(page, stack, user["email"])
     # A code counts once, and the present one was used to turn it on: its neighbour in time is accepted too.
     page.get_by_label("Code from your authenticator app").fill(app.at(int(time.time()) + 30))
