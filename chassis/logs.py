@@ -3,6 +3,7 @@
 import contextvars
 import json
 import logging
+import os
 import re
 import sys
 from datetime import UTC, datetime
@@ -72,6 +73,25 @@ class TextFormatter(logging.Formatter):
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
+class StandardError(logging.Handler):
+    """Writes each line at once and by itself, so that no thread waits for another one's: logging.StreamHandler holds a
+    lock while it writes, and a thread that has it may first have to wait for the interpreter."""
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        passes = bool(self.filter(record))
+        if passes:
+            self.emit(record)
+        return passes
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = f"{self.format(record)}\n".encode(errors="backslashreplace")
+            while line:
+                line = line[os.write(sys.stderr.fileno(), line) :]
+        except Exception:  # as logging's own handlers: what cannot be logged stops nobody
+            self.handleError(record)
+
+
 class WithTraceback(logging.Filter):
     """Passes records of exceptions."""
 
@@ -87,7 +107,7 @@ def configuration(*, level: str, style: str, service: str) -> dict[str, Any]:
         "disable_existing_loggers": False,
         "filters": {"with_traceback": {"()": WithTraceback}},
         "formatters": {"line": {"()": formatter, "service": service}},
-        "handlers": {"standard": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "handlers": {"standard": {"class": "chassis.logs.StandardError", "formatter": "line"}},
         "root": {"handlers": ["standard"], "level": level},
         "loggers": {
             "django": {"handlers": [], "propagate": True},

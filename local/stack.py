@@ -23,6 +23,7 @@ from local.programs import SERVICES, Layout, Program
 from local.supervisor import Supervisor, configuration, end_leftovers
 
 READY_SECONDS = 90
+MAKES_DATABASES = {"test", "bench"}  # folders of stacks whose owners of databases make more of them
 _started = time.monotonic()
 
 
@@ -221,11 +222,11 @@ def _start_all(layout: Layout) -> None:
 
 
 def _ensure_role(layout: Layout, service: str) -> None:
-    """The owner of the service's database, who makes the role of its processes; in a test stack also databases."""
+    """The owner of the service's database, who makes the role of its processes; in stacks of tests also databases."""
     connection = _connect_as_superuser(layout, layout.ports[f"{service.upper()}_DB_PORT"])
     connection.autocommit = True
     role = sql.Identifier(service)
-    rights = sql.SQL("CREATEROLE CREATEDB" if layout.directory.name == "test" else "CREATEROLE NOCREATEDB")
+    rights = sql.SQL("CREATEROLE CREATEDB" if layout.directory.name in MAKES_DATABASES else "CREATEROLE NOCREATEDB")
     password = sql.Literal(layout.secrets[f"{service.upper()}_DB_PASSWORD"])
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [service])
