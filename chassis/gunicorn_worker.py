@@ -5,7 +5,6 @@ import logging
 import re
 import socket
 import time
-import uuid
 from concurrent.futures import Future
 from typing import Any
 
@@ -78,7 +77,7 @@ def _refusal(begin: bytes) -> bytes:
     from chassis import errors, logs  # Django's settings are there only after this module
 
     instance = begin.split(b" ")[1].split(b"?")[0].decode("latin-1") if begin.count(b" ") > 1 else ""
-    reset = logs.request_id.set(uuid.uuid4().hex)
+    reset = logs.request_id.set(logs.new_id())
     problem = errors.ServiceUnavailable("The service is overloaded; try again soon.", retry_after_seconds=1)
     members = errors.body(status=problem.status, title=problem.title, detail=problem.detail, instance=instance)
     body = json.dumps(members).encode()

@@ -4,6 +4,7 @@ import contextvars
 import json
 import logging
 import os
+import random
 import re
 import sys
 from datetime import UTC, datetime
@@ -29,6 +30,11 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
 def well_formed_id(value: Any) -> str | None:
     """`value` when it may stand in logs as a request's id: 8 to 64 letters, digits, dots, hyphens or underscores."""
     return value if isinstance(value, str) and _WELL_FORMED_ID.fullmatch(value) else None
+
+
+def new_id() -> str:
+    """An id for a request, and no secret: made without a call of the system, which costs more than it seems to."""
+    return f"{random.getrandbits(128):032x}"  # noqa: S311
 
 
 def coloured(line: str, level: str) -> str:

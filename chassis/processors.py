@@ -1,12 +1,7 @@
-"""The processors that this process may use, and taking turns on them for what needs one for long."""
+"""The processors that this process may use."""
 
 import os
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-
-from chassis.errors import ServiceUnavailable
 
 _CGROUP = Path("/sys/fs/cgroup")
 
@@ -29,25 +24,3 @@ def _quota(cgroup: Path) -> tuple[int, int] | None:
             quota, period = " ".join(file.read_text() for file in those).split()
             return None if quota in ("max", "-1") else (int(quota), int(period))
     return None
-
-
-class Turns:
-    """Work that needs a processor for long, as hashing a password does: as much of it runs at once as there are
-    processors, and up to `waiting` more wait for their turn. It gives the interpreter away meanwhile, so that what
-    needs little goes on beside it.
-    """
-
-    def __init__(self, *, running: int, waiting: int) -> None:
-        self._free = threading.Semaphore(running)
-        self._places = threading.Semaphore(running + waiting)
-
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Within it, a processor is ours. Raises ServiceUnavailable at once when too many wait already."""
-        if not self._places.acquire(blocking=False):
-            raise ServiceUnavailable("Too many passwords are being checked; try again soon.", retry_after_seconds=1)
-        try:
-            with self._free:
-                yield
-        finally:
-            self._places.release()

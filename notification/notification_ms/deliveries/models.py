@@ -36,6 +36,10 @@ class Delivery(models.Model):
         indexes = [
             models.Index(fields=["user_id", "id"], name="delivery_of_user"),
             models.Index(fields=["created_at"], name="delivery_created"),
+            models.Index(fields=["event", "id"], name="delivery_event"),
+            models.Index(fields=["medium", "id"], name="delivery_medium"),
+            # Nearly all are sent, so those are found without.
+            models.Index(fields=["status", "id"], name="delivery_status", condition=~models.Q(status="sent")),
         ]
 
     @property
