@@ -17,7 +17,10 @@ workers = (
 )
 threads = environment.integer("WEB_THREADS", "requests that a web process handles at once", default=8, minimum=4)
 WAITING = environment.integer(
-    "WEB_WAITING", "requests that may wait for a thread of a web process; more are refused with 503", default=64, minimum=1
+    "WEB_WAITING",
+    "requests that may wait for a thread of a web process; more are refused with 503",
+    default=64,
+    minimum=1,
 )
 worker_class = "chassis.gunicorn_worker.Worker"
 preload_app = True  # a wrong configuration stops the start, and the processes share the memory of what they import

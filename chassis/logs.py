@@ -34,7 +34,7 @@ def well_formed_id(value: Any) -> str | None:
 
 def new_id() -> str:
     """An id for a request, and no secret: made without a call of the system, which costs more than it seems to."""
-    return f"{random.getrandbits(128):032x}"  # noqa: S311
+    return f"{random.getrandbits(128):032x}"
 
 
 def coloured(line: str, level: str) -> str:

@@ -7,7 +7,7 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 
 def count(cgroup: Path = _CGROUP) -> int:
-    """How many there are, at least 1: what the container is limited to, rounded up, of those that the process may run on.
+    """How many there are, at least 1: those that the process may run on, or as many as the container is limited to.
 
     https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu, and the files of cgroup v1.
     """

@@ -46,24 +46,28 @@ def _lines(count: int, password_hash: str) -> Iterator[str]:
 
 
 def load(layout: Layout, *, rows: int, password_hash: str) -> str:
-    """The URL of a database of users-ms with so many users, as the owner; made when it is not there yet."""
-    owner = layout.database_owner_url("users")
+    """The URL of a database of users-ms with so many users, as the service's role; made when it is not there yet."""
     name = f"bench_{rows}"
-    url = owner.rsplit("/", 1)[0] + f"/{name}"
-    with_service_role = layout.database_url("users").rsplit("/", 1)[0] + f"/{name}"
-    if _exists(owner, name):
-        return with_service_role
+    url = _of(layout.database_url("users"), name)
+    if exists(layout, rows):
+        return url
     stack.say(f"{rows:,} users: loading them by COPY, once")
-    _execute(owner, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(f"{name}_loading")))
-    loading = f"{url}_loading"
-    done = stack.manage(
-        layout, "users", "prepare_database", variables={"DATABASE_URL": f"{with_service_role}_loading", "DATABASE_OWNER_URL": loading}, capture_output=True,
-    )
+    owner, unfinished = layout.database_owner_url("users"), f"{name}_loading"
+    loading = _of(owner, unfinished)
+    _execute(owner, sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(unfinished)))
+    _execute(owner, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(unfinished)))
+    variables = {"DATABASE_URL": _of(url, unfinished), "DATABASE_OWNER_URL": loading}
+    done = stack.manage(layout, "users", "prepare_database", variables=variables, capture_output=True)
     if done.returncode:
         raise RuntimeError(done.stderr)
     copy(loading, count=rows, password_hash=password_hash)
-    _execute(owner, sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(f"{name}_loading"), sql.Identifier(name)))
-    return with_service_role
+    names = sql.Identifier(unfinished), sql.Identifier(name)
+    _execute(owner, sql.SQL("ALTER DATABASE {} RENAME TO {}").format(*names))
+    return url
+
+
+def _of(url: str, database: str) -> str:
+    return f"{url.rpartition('/')[0]}/{database}"
 
 
 def copy(url: str, *, count: int, password_hash: str) -> None:
@@ -74,9 +78,10 @@ def copy(url: str, *, count: int, password_hash: str) -> None:
     _execute(url, sql.SQL("VACUUM (ANALYZE) accounts_user"))
 
 
-def _exists(url: str, name: str) -> bool:
-    with psycopg2.connect(url) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
+def exists(layout: Layout, rows: int) -> bool:
+    """True when the database with so many users has been loaded."""
+    with psycopg2.connect(layout.database_owner_url("users")) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [f"bench_{rows}"])
         return cursor.fetchone() is not None
 
 

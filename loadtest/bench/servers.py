@@ -10,9 +10,8 @@ from dataclasses import replace
 
 import psycopg2
 import requests
-from django.contrib.auth.hashers import make_password
-from psycopg2 import sql
 
+from chassis.processors import count
 from local import ports, programs
 from local.bootstrap import ROOT
 from local.programs import Layout
@@ -61,7 +60,7 @@ def stock(layout: Layout, database: str, variables: dict[str, str] | None = None
     """The stock service on `database`, under gunicorn with as many processes and threads; gives its address."""
     port = ports.free()["USERS_PORT"]
     environment = _stock_environment(layout, database) | (variables or {})
-    processes, threads = environment.get("WEB_PROCESSES", "1"), environment.get("WEB_THREADS", "8")
+    processes, threads = environment.get("WEB_PROCESSES", str(count())), environment.get("WEB_THREADS", "8")
     options = ["--workers", processes, "--threads", threads, "--keep-alive", "75", "--bind", f"127.0.0.1:{port}"]
     command = [sys.executable, "-m", "gunicorn", "--no-control-socket", *options, "loadtest.bench.stock.wsgi"]
     log = str(layout.directory / "logs" / "bench-stock.log")
@@ -87,6 +86,7 @@ def prepare_stock(layout: Layout, owner_url: str) -> None:
     connection.autocommit = True
     with connection.cursor() as cursor:
         cursor.execute(_SAME_USERS)
+        cursor.execute("SELECT setval(pg_get_serial_sequence('stock_user', 'id'), max(id)) FROM stock_user")
         cursor.execute("VACUUM (ANALYZE) stock_user")
     connection.close()
 
@@ -97,10 +97,13 @@ def stock_token(layout: Layout, database: str, user_id: int) -> str:
         "import django; django.setup()\n"
         "from datetime import timedelta\n"
         "from rest_framework_simplejwt.tokens import AccessToken\n"
-        f"token = AccessToken(); token['user_id'] = '{user_id}'; token.set_exp(lifetime=timedelta(hours=3)); print(token)"
+        f"token = AccessToken(); token['user_id'] = '{user_id}'; token.set_exp(lifetime=timedelta(hours=3))\n"
+        "print(token)"
     )
     environment = os.environ | _stock_environment(layout, database)
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, check=True, capture_output=True, text=True
+    )
     return done.stdout.strip()
 
 

@@ -1,4 +1,4 @@
-"""Closed-loop clients: wrk (https://github.com/wg/wrk), because a client in Python would be slower than what it measures."""
+"""Closed-loop clients: wrk (https://github.com/wg/wrk); a client in Python would be slower than what it measures."""
 
 import json
 import subprocess
