@@ -39,6 +39,11 @@ RULES = """() => {
   wrong.push(...ids.filter((id, index) => ids.indexOf(id) !== index).map((id) => `twice: ${id}`));
   const width = document.documentElement.scrollWidth;
   if (width > document.documentElement.clientWidth) wrong.push(`${width} pixels wide`);
+  for (const box of document.querySelectorAll("dialog, .card")) {
+    const edge = box.getBoundingClientRect().right;
+    const out = [...box.querySelectorAll("*")].find((each) => each.getBoundingClientRect().right > edge);
+    if (out || box.scrollWidth > box.clientWidth) wrong.push(`sticks out: ${(out || box).outerHTML}`);
+  }
   return wrong;
 }"""
 
@@ -133,6 +138,57 @@ def test_every_page_is_in_order_in_every_look(stack, browser: Browser, person, c
         page.locator("section").nth(1).get_by_role("button").click()
         expect(page.locator("svg.qr")).to_be_visible()
         _check_and_keep(page, stack, look, "second-factor")
+
+
+# The controls that can be used, in the order of the page; what has the focus, and whether that can be seen.
+CONTROLS = """() => [...document.querySelectorAll("a[href], button, input, select, summary")]
+  .filter((each) => !each.disabled && each.checkVisibility()).map((each) => each.outerHTML)"""
+FOCUSED = """() => {
+  const each = document.activeElement, style = getComputedStyle(each);
+  return [each.outerHTML, style.outlineStyle === "solid" && parseFloat(style.outlineWidth) >= 3];
+}"""
+
+
+def test_the_keyboard_reaches_every_control_in_order_and_shows_where_it_is(stack, browser: Browser, person):
+    with page_of(browser, size=(1280, 800)) as page:
+        for path in (*OPEN, "", *OWN):
+            if path:
+                _show(page, stack, path)
+            else:
+                _sign_in(page, stack, person)
+                expect(page.locator("header nav")).to_be_visible()
+                continue
+            page.evaluate(
+                "document.body.tabIndex = -1; document.body.focus(); document.body.removeAttribute('tabindex')"
+            )
+            controls, reached = page.evaluate(CONTROLS), []
+            for _ in controls:
+                page.keyboard.press("Tab")
+                html, visible = page.evaluate(FOCUSED)
+                assert visible, html
+                reached.append(html)
+            assert reached == controls, path
+
+
+def test_the_focus_comes_back_from_a_question_and_goes_to_what_was_turned_to(stack, browser: Browser, person):
+    with page_of(browser) as page:
+        _sign_in(page, stack, person)
+        expect(page.locator("header nav")).to_be_visible()
+        delete = page.get_by_role("button", name="Delete account")
+        delete.press("Enter")
+        expect(page.get_by_role("button", name="Cancel")).to_be_focused()
+        page.keyboard.press("Escape")
+        expect(delete).to_be_focused()
+
+        page.get_by_label("Surname").press("Enter")  # saves
+        expect(page.get_by_role("status")).to_have_text("Saved.")
+        expect(page.get_by_label("Surname")).to_be_focused()
+
+        for _ in range(21):
+            stack.sign_up()
+        _show(page, stack, "users")
+        page.get_by_role("button", name="Next").press("Enter")
+        expect(page.get_by_role("table")).to_be_focused()
 
 
 def _texts(language: str) -> dict[str, str]:
