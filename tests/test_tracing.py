@@ -69,10 +69,11 @@ def traced(stack):
     variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url, "OTEL_BSP_SCHEDULE_DELAY": "200", "BCRYPT_COST": "4"}
     other = Layout(directory, layout.ports, layout.secrets, variables)
     known = {program.name: program for program in programs.applications(other)}
-    for name in PROGRAMS:
-        stack.stop(name)
-    processes = [start(known[name], directory) for name in PROGRAMS]
+    processes = []
     try:
+        for name in PROGRAMS:
+            stack.stop(name)
+        processes += [start(known[name], directory) for name in PROGRAMS]
         eventually(lambda: all(answers(known[name].url) for name in PROGRAMS if known[name].url))
         yield receiver
     finally:
@@ -154,7 +155,7 @@ def test_without_an_endpoint_open_telemetry_is_not_even_imported(stack, program)
 
 
 def lines(stack, identifier):
-    return {name: [line for line in stack.log(name).splitlines() if identifier in line] for name in PATH}
+    return {name: [line for line in stack.log(name).splitlines() if identifier in line] for name in [*PATH, "gateway"]}
 
 
 def test_one_grep_shows_a_login_from_the_click_to_the_mail(stack):
@@ -165,7 +166,7 @@ def test_one_grep_shows_a_login_from_the_click_to_the_mail(stack):
     requests.post(f"{stack.gateway}/auth-ms/auth/login", json=body, headers=headers, timeout=10).raise_for_status()
     eventually(lambda: stack.mails(user["email"], "New sign-in"))
 
-    eventually(lambda: all(lines(stack, request_id)[name] for name in PROGRAMS))
+    eventually(lambda: all(lines(stack, request_id)[name] for name in ["gateway", *PROGRAMS]))
     found = lines(stack, trace_id)
     assert all(found[name] for name in PROGRAMS)
     assert any("event published" in line for line in found["auth-outbox-relay"])
