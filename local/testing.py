@@ -93,7 +93,7 @@ def run(
 ) -> int:
     """Runs suites on a stack of their own and returns the exit status; prints `N passed, N failed` last."""
     packages.ensure_browser()
-    packages.ensure_promtool()
+    packages.ensure_prometheus()
     with alone(directory):
         stack.clean(directory, keep={"lock"})
         print("Starting a stack for the tests, on free ports below .local/test/", flush=True)
