@@ -90,6 +90,7 @@ def consumer_application(name: str, *, broker_url: str, queues: list[EventQueue]
         task_reject_on_worker_lost=True,
         task_ignore_result=True,
         worker_prefetch_multiplier=1,
+        worker_consumer="chassis.receiving:EventConsumer",
         worker_enable_remote_control=False,
         worker_send_task_events=False,
         worker_hijack_root_logger=False,
