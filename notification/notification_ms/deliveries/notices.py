@@ -97,7 +97,7 @@ def example(event_type: str, *, locale: str) -> Notice:
         "session_id": 7,
         "address": "203.0.113.7",
         "user_agent": "Firefox",
-        "token": "0vYbT1uK3z9mQ2cH7rJ5xW8nL4pS6dF1gA0eI2oU9kE",
+        "token": "0vYbT1uK3z9mQ2cH7rJ5xW8nL4pS6dF1gA0eI2oU9kE",  # pragma: allowlist secret
         **dict.fromkeys(_TIMES, "2026-01-31T12:00:00+00:00"),
     }
     moment = datetime(2026, 1, 31, 12, tzinfo=UTC)
