@@ -152,13 +152,12 @@ class Environment:
         raise ConfigurationError(f"{self.service} cannot start: {name} {problem}. It is: {meaning}")
 
 
-def _connection(name: str, *, timeout_seconds: int) -> dict[str, Any]:
+def _connection(database: dict[str, Any], name: str, *, timeout_seconds: int) -> dict[str, Any]:
+    """`database` with what every connection has; what its URL asks for, such as sslmode, stays."""
     options = f"-c statement_timeout={timeout_seconds * 1000}"
-    return {
-        "CONN_MAX_AGE": None,
-        "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"connect_timeout": 2, "application_name": name, "options": options},
-    }
+    own = {"connect_timeout": 2, "application_name": name, "options": options}
+    kept = {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
+    return database | kept | {"OPTIONS": database.get("OPTIONS", {}) | own}
 
 
 def _is_network(text: str) -> bool:
@@ -186,10 +185,15 @@ def shared_settings(
     )
     log_format = environment.choice("LOG_FORMAT", "json, or text for people", ["json", "text"], default="json")
     databases = {
-        "default": environment.database(
-            "DATABASE_URL", "this service's own PostgreSQL, postgres://user:password@host/name, as the service's role"
+        "default": _connection(
+            environment.database(
+                "DATABASE_URL",
+                "this service's own PostgreSQL, postgres://user:password@host/name, as the service's role; over TLS"
+                " with ?sslmode=verify-full&sslrootcert=/path/to/ca.pem",
+            ),
+            prefix,
+            timeout_seconds=10,
         )
-        | _connection(prefix, timeout_seconds=10)
     }
     absent = environment.words(
         "ABSENT_QUEUES",
@@ -199,7 +203,7 @@ def shared_settings(
         "DATABASE_OWNER_URL", "the same as the role that owns it; for `manage.py prepare_database` alone", default=""
     )
     if owner:
-        databases[OWNER_DATABASE] = owner | _connection(f"{prefix} owner", timeout_seconds=600)
+        databases[OWNER_DATABASE] = _connection(owner, f"{prefix} owner", timeout_seconds=600)
     return {
         "SECRET_KEY": environment.secret("SECRET_KEY", "Django's key for signing; random, at least 32 characters"),
         "SERVICE": prefix,

@@ -137,7 +137,7 @@ def test_malformed_messages_stop_no_worker_and_lose_no_good_one(stack, channel):
     assert processes(stack) == before
     for worker in WORKERS:
         log = stack.log(worker)[logged[worker] :]
-        assert not re.search(
-            r"raised unexpected|Unrecoverable|forged\n|^forged|ready\.", log, re.MULTILINE
-        ), log[-5000:]
+        assert not re.search(r"raised unexpected|Unrecoverable|forged\n|^forged|ready\.", log, re.MULTILINE), log[
+            -5000:
+        ]
         assert messages.DOMAIN not in log
