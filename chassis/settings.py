@@ -207,7 +207,11 @@ def shared_settings(
     return {
         "SECRET_KEY": environment.secret("SECRET_KEY", "Django's key for signing; random, at least 32 characters"),
         "SERVICE": prefix,
-        "BROKER_URL": environment.url("BROKER_URL", "RabbitMQ, amqp://user:password@host:5672/%2F", ["amqp", "amqps"]),
+        "BROKER_URL": environment.url(
+            "BROKER_URL",
+            "RabbitMQ, amqp://user:password@host:5672/%2F; amqps:// over TLS, with the CA that SSL_CERT_FILE names",
+            ["amqp", "amqps"],
+        ),
         "HEARTBEAT_FILE": environment.text(
             "HEARTBEAT_FILE",
             "the file that a relay or worker touches while it is alive",
