@@ -5,7 +5,7 @@ revision = REVISION=$$(git rev-parse HEAD) SOURCE=$$(git remote get-url origin 2
 canary-% blue-green-%: S ?= users-ms
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up down clean status logs demo admin manage images push backup restore deploy test compose-test cluster-test chaos brokers load bench experiments fuzz lint format generate requirements dashboards \
+.PHONY: help venv up down clean status logs demo admin manage images push backup restore deploy test compose-test cluster-test chaos brokers load bench experiments fuzz lint format generate requirements dashboards audit \
 	minikube cluster-secrets kubernetes-lint canary-start canary-status canary-promote canary-abort \
 	blue-green-start blue-green-status blue-green-promote blue-green-finish blue-green-abort
 
@@ -109,14 +109,21 @@ experiments: venv ## measure, draw and report into docs/experiments/: all, or E=
 	@$(PYTHON) local/bootstrap.py experiments
 	@.venv/bin/python -m experiments $(E) $(if $(DRAW),--draw)
 
-fuzz: venv ## thousands of generated requests against every service, on a stack of its own (CASES=2000 each)
+fuzz: venv ## thousands of generated requests (CASES=2000 a service) and 10,000 malformed messages, on a stack of its own
 	@$(local) fuzz --cases $(or $(CASES),2000)
 
-lint: venv kubernetes-lint ## check style, types, migrations, kustomize/ and that generated documents are current
+lint: venv kubernetes-lint ## check style, types, secrets, settings, migrations, kustomize/ and that documents are current
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
+	@.venv/bin/bandit --quiet --recursive --severity-level medium --configfile pyproject.toml chassis users auth notification local
+	@git ls-files -z | xargs -0 .venv/bin/detect-secrets-hook --baseline .secrets.baseline
 	@$(local) generate --check
+
+audit: venv ## ask PyPI whether a locked package has a known weakness; needs the network, so no part of lint
+	@for name in users auth notification; do \
+		.venv/bin/uv tool run pip-audit --strict -r requirements/$$name.txt -s pypi --no-deps --disable-pip || exit 1; \
+	done
 
 kubernetes-lint: ## build every overlay and combination of components and check it (kubernetes-validate, checkov)
 	@$(PYTHON) local/bootstrap.py kubernetes

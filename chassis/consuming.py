@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from kombu import Exchange, Queue
 
-from chassis import messages, metrics
+from chassis import broker, messages, metrics
 
 HEARTBEAT_INTERVAL_SECONDS = 5
 HOUSEKEEPING_INTERVAL_SECONDS = 3600
@@ -90,6 +90,7 @@ def consumer_application(name: str, *, broker_url: str, queues: list[EventQueue]
         task_reject_on_worker_lost=True,
         task_ignore_result=True,
         worker_prefetch_multiplier=1,
+        worker_consumer="chassis.receiving:EventConsumer",
         worker_enable_remote_control=False,
         worker_send_task_events=False,
         worker_hijack_root_logger=False,
@@ -101,6 +102,7 @@ def consumer_application(name: str, *, broker_url: str, queues: list[EventQueue]
         broker_connection_timeout=5,
         broker_heartbeat=30,
         broker_transport_options={"confirm_publish": True},
+        broker_use_ssl=broker.tls(broker_url) or False,
         accept_content=["json"],
         task_serializer="json",
         enable_utc=True,

@@ -13,7 +13,7 @@ from kombu import Connection, Producer
 from kombu.exceptions import KombuError
 from kombu.message import Message
 
-from chassis import consuming
+from chassis import broker, consuming
 from chassis.errors import ServiceUnavailable
 
 TIMEOUT_SECONDS = 5
@@ -73,9 +73,9 @@ _BROKERS_OWN = ("x-death", "x-first-death-exchange", "x-first-death-queue", "x-f
 @contextmanager
 def _dead_letters(broker_url: str, queue: str, limit: int) -> Iterator[tuple[Connection, list[Message]]]:
     """The messages, held until the block ends; then those that were not acknowledged return to their places."""
-    options = {"confirm_publish": True}
+    options: dict[str, Any] = {"transport_options": {"confirm_publish": True}, "ssl": broker.tls(broker_url)}
     try:
-        with Connection(broker_url, connect_timeout=TIMEOUT_SECONDS, transport_options=options) as connection:
+        with Connection(broker_url, connect_timeout=TIMEOUT_SECONDS, **options) as connection:
             channel = connection.channel()
             yield connection, _hold(channel, consuming.dead_letter_queue(queue), limit)
             channel.close()

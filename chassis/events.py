@@ -1,6 +1,5 @@
 """Events as CloudEvents 1.0 (https://cloudevents.io) with UUIDv7 ids."""
 
-import re
 import secrets
 import time
 import uuid
@@ -11,6 +10,7 @@ from typing import Any
 from chassis import logs, tracing
 
 SPECIFICATION_VERSION = "1.0"
+MAXIMUM_TEXT_LENGTH = 1000
 
 
 class InvalidEvent(ValueError):
@@ -54,16 +54,40 @@ class CloudEvent:
             "data": self.data,
         }
 
+    def whole(self, name: str) -> int:
+        """The id `data.<name>`. Raises InvalidEvent."""
+        value = self.data.get(name)
+        if type(value) is not int or not 0 < value < 2**63:  # True is an int, and more is no BIGINT
+            raise InvalidEvent(f"data.{name} is missing or no id")
+        return value
+
+    def text(self, name: str, *, maximum: int = MAXIMUM_TEXT_LENGTH, default: str | None = None) -> str:
+        """The string `data.<name>`; `default`, if any, when it is missing or null. Raises InvalidEvent."""
+        value = self.data.get(name)
+        if value is None and default is not None:
+            return default
+        if not isinstance(value, str):
+            raise InvalidEvent(f"data.{name} is missing or no str")
+        if len(value) > maximum:
+            raise InvalidEvent(f"data.{name} has more than {maximum} characters")
+        return value
+
+    def moment(self, name: str) -> datetime:
+        """The time `data.<name>`, in UTC. Raises InvalidEvent."""
+        return _moment(f"data.{name}", self.text(name))
+
     @classmethod
-    def parse(cls, value: Any) -> "CloudEvent":
+    def parse(cls, value: Any, *, expected_type: str) -> "CloudEvent":
         """The event in `value`, a decoded JSON object; fields it does not know are ignored. Raises InvalidEvent."""
         if not isinstance(value, dict):
             raise InvalidEvent("the event is not a JSON object")
         if value.get("specversion") != SPECIFICATION_VERSION:
             raise InvalidEvent(f"specversion is {value.get('specversion')!r}, not {SPECIFICATION_VERSION!r}")
         for field in ("id", "source", "type", "time", "subject"):
-            if not isinstance(value.get(field), str):
+            if not isinstance(value.get(field), str) or len(value[field]) > MAXIMUM_TEXT_LENGTH:
                 raise InvalidEvent(f"{field} is missing or no string")
+        if value["type"] != expected_type:
+            raise InvalidEvent(f"type is {value['type'][:100]!r}, not {expected_type!r}")
         if not isinstance(value.get("data"), dict):
             raise InvalidEvent("data is missing or no JSON object")
         try:
@@ -71,7 +95,7 @@ class CloudEvent:
                 id=uuid.UUID(value["id"]),
                 source=value["source"],
                 type=value["type"],
-                time=datetime.fromisoformat(re.sub("Z$", "+00:00", value["time"])),
+                time=_moment("time", value["time"]),
                 subject=value["subject"],
                 data=value["data"],
                 request_id=logs.well_formed_id(value.get("requestid")),
@@ -79,3 +103,14 @@ class CloudEvent:
             )
         except ValueError as error:
             raise InvalidEvent(str(error)) from error
+
+
+def _moment(name: str, text: str) -> datetime:
+    """A time in UTC, which is meant when none is named. The years at the ends of the calendar have no other zones."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidEvent(f"{name} is no time") from error
+    if not 1970 <= moment.year <= 9000:
+        raise InvalidEvent(f"{name} is no time of ours")
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -13,6 +13,8 @@ from typing import Any
 request_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("request_id", default=None)
 trace_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("trace_id", default=None)
 _WELL_FORMED_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+# What would begin a new line, move the cursor or colour the terminal: control characters, and Unicode's own line ends.
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _COLOURS = {"DEBUG": "2", "WARNING": "33", "ERROR": "31", "CRITICAL": "31;1"}
 
 # What logging itself puts on a record; everything else came in through `extra=`.
@@ -40,6 +42,11 @@ def new_id() -> str:
 def coloured(line: str, level: str) -> str:
     """The line as a terminal shows it: what asks for attention stands out, what is for developers stands back."""
     return f"\033[{_COLOURS[level]}m{line}\033[0m" if level in _COLOURS else line
+
+
+def _escaped(text: str) -> str:
+    """`text` as one line, with what a terminal would act on written out."""
+    return _CONTROLS.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 class JSONFormatter(logging.Formatter):
@@ -73,10 +80,13 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         time = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S.%f")[:-3]
         fields = "".join(f" {key}={value}" for key, value in _fields(record).items())
-        line = f"{time} {record.levelname} {self.service} {record.getMessage()}{fields}"
+        line = f"{time} {record.levelname} {self.service} {_escaped(record.getMessage())}{_escaped(fields)}"
         if self.coloured:
             line = coloured(line, record.levelname)
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        if record.exc_info:  # indented, because an exception may say what somebody made up
+            lines = self.formatException(record.exc_info).splitlines()
+            line += "".join(f"\n    {_escaped(part)}" for part in lines)
+        return line
 
 
 class StandardError(logging.Handler):

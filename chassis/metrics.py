@@ -100,4 +100,4 @@ def serve() -> None:
     """Shows the metrics of a relay or worker on a port of their own, if METRICS_BIND names one."""
     if BIND:
         address, _, port = BIND.rpartition(":")
-        start_http_server(int(port), addr=address or "0.0.0.0", registry=registry())  # noqa: S104
+        start_http_server(int(port), addr=address or "0.0.0.0", registry=registry())  # noqa: S104  # nosec B104

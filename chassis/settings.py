@@ -16,7 +16,7 @@ from chassis import logs
 
 OWNER_DATABASE = "owner"  # its alias in DATABASES
 MAXIMUM_BODY_BYTES = 64 * 1024
-MEMORY = "/dev/shm"  # noqa: S108 - files that no disk can slow down
+MEMORY = "/dev/shm"  # noqa: S108  # nosec B108 - files that no disk can slow down
 REQUIRED: Any = object()
 NO_QUEUES: Mapping[str, Collection[str]] = {}
 
@@ -152,13 +152,12 @@ class Environment:
         raise ConfigurationError(f"{self.service} cannot start: {name} {problem}. It is: {meaning}")
 
 
-def _connection(name: str, *, timeout_seconds: int) -> dict[str, Any]:
+def _connection(database: dict[str, Any], name: str, *, timeout_seconds: int) -> dict[str, Any]:
+    """`database` with what every connection has; what its URL asks for, such as sslmode, stays."""
     options = f"-c statement_timeout={timeout_seconds * 1000}"
-    return {
-        "CONN_MAX_AGE": None,
-        "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"connect_timeout": 2, "application_name": name, "options": options},
-    }
+    own = {"connect_timeout": 2, "application_name": name, "options": options}
+    kept = {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
+    return database | kept | {"OPTIONS": database.get("OPTIONS", {}) | own}
 
 
 def _is_network(text: str) -> bool:
@@ -186,10 +185,15 @@ def shared_settings(
     )
     log_format = environment.choice("LOG_FORMAT", "json, or text for people", ["json", "text"], default="json")
     databases = {
-        "default": environment.database(
-            "DATABASE_URL", "this service's own PostgreSQL, postgres://user:password@host/name, as the service's role"
+        "default": _connection(
+            environment.database(
+                "DATABASE_URL",
+                "this service's own PostgreSQL, postgres://user:password@host/name, as the service's role; over TLS"
+                " with ?sslmode=verify-full&sslrootcert=/path/to/ca.pem",
+            ),
+            prefix,
+            timeout_seconds=10,
         )
-        | _connection(prefix, timeout_seconds=10)
     }
     absent = environment.words(
         "ABSENT_QUEUES",
@@ -199,15 +203,19 @@ def shared_settings(
         "DATABASE_OWNER_URL", "the same as the role that owns it; for `manage.py prepare_database` alone", default=""
     )
     if owner:
-        databases[OWNER_DATABASE] = owner | _connection(f"{prefix} owner", timeout_seconds=600)
+        databases[OWNER_DATABASE] = _connection(owner, f"{prefix} owner", timeout_seconds=600)
     return {
         "SECRET_KEY": environment.secret("SECRET_KEY", "Django's key for signing; random, at least 32 characters"),
         "SERVICE": prefix,
-        "BROKER_URL": environment.url("BROKER_URL", "RabbitMQ, amqp://user:password@host:5672/%2F", ["amqp", "amqps"]),
+        "BROKER_URL": environment.url(
+            "BROKER_URL",
+            "RabbitMQ, amqp://user:password@host:5672/%2F; amqps:// over TLS, with the CA that SSL_CERT_FILE names",
+            ["amqp", "amqps"],
+        ),
         "HEARTBEAT_FILE": environment.text(
             "HEARTBEAT_FILE",
             "the file that a relay or worker touches while it is alive",
-            default="/tmp/heartbeat",  # noqa: S108
+            default="/tmp/heartbeat",  # noqa: S108  # nosec B108 - in a container of its own
         ),
         "TOKEN_ISSUER": environment.text("TOKEN_ISSUER", "the `iss` of every token", default="tessera"),
         "PRIVILEGED_SESSION_SECONDS": environment.integer(
@@ -254,6 +262,7 @@ def shared_settings(
         "MIDDLEWARE": [
             "chassis.web.RequestMiddleware",
             "django.middleware.security.SecurityMiddleware",
+            "django.middleware.clickjacking.XFrameOptionsMiddleware",
             "whitenoise.middleware.WhiteNoiseMiddleware",
         ],
         "TEMPLATES": [
@@ -264,6 +273,12 @@ def shared_settings(
             }
         ],
         "SECURE_REFERRER_POLICY": "no-referrer",
+        # What `manage.py check --deploy` asks for and does not fit here.
+        "SILENCED_SYSTEM_CHECKS": [
+            "security.W003",  # CSRF: callers show a token; the one cookie, of auth-ms' refresh, checks Origin itself
+            "security.W004",  # HSTS, and
+            "security.W008",  # the redirect to HTTPS: TLS ends at the gateway, which does both
+        ],
         "REST_FRAMEWORK": {
             "DEFAULT_AUTHENTICATION_CLASSES": ["chassis.tokens.BearerAuthentication"],
             "DEFAULT_PERMISSION_CLASSES": ["chassis.tokens.IsPerson"],

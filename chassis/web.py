@@ -1,6 +1,5 @@
 """How requests come in: their id, their size, their log line, and strict JSON."""
 
-import json
 import logging
 import time
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from rest_framework.exceptions import ParseError
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 
-from chassis import errors, logs, metrics, settings, tracing
+from chassis import errors, logs, metrics, settings, strict_json, tracing
 
 logger = logging.getLogger("chassis.access")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})  # others are made up by callers
@@ -100,37 +99,9 @@ class StrictJSONParser(BaseParser):
         if len(raw) > settings.MAXIMUM_BODY_BYTES:
             raise errors.BodyTooLarge
         try:
-            value = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique_names, parse_constant=_no_constant)
-            _check_strings(value)
-        except (ValueError, RecursionError) as error:
-            reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-            raise ParseError(f"The body is not valid JSON: {reason}") from error
-        return value
-
-
-def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = dict(pairs)
-    if len(names) < len(pairs):
-        raise ValueError("an object has the same name twice")
-    return names
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _check_strings(value: Any) -> None:
-    if isinstance(value, str):
-        if "\0" in value:
-            raise ValueError("a string contains the character NUL")
-        value.encode("utf-8")  # raises UnicodeEncodeError, a ValueError, for half a surrogate pair
-    elif isinstance(value, dict):
-        for name, member in value.items():
-            _check_strings(name)
-            _check_strings(member)
-    elif isinstance(value, list):
-        for member in value:
-            _check_strings(member)
+            return strict_json.loads(raw)
+        except ValueError as error:
+            raise ParseError(f"The body is not valid JSON: {error}") from error
 
 
 class AlwaysJSON(BaseContentNegotiation):

@@ -1,9 +1,10 @@
-"""`make fuzz`: schemathesis against all three OpenAPI documents, on a stack of its own, which is gone afterwards."""
+"""`make fuzz`: requests (schemathesis on all three documents) and messages, on a stack that is gone afterwards."""
 
 import os
 import re
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import requests
@@ -13,6 +14,8 @@ from local.bootstrap import ROOT
 from local.programs import SERVICES, Layout
 
 CASES = 2000  # of each service, unless the caller says otherwise
+MESSAGES = 10_000
+SEED = 20261125  # the same cases each time
 # Every request comes from one address, and some of them end the session that they were sent in.
 VARIABLES = testing.VARIABLES | {"LOGIN_FAILURES_OF_AN_ACCOUNT": "1000000", "ACCESS_TOKEN_SECONDS": "3600"}
 
@@ -21,24 +24,45 @@ def run(directory: Path, *, cases: int) -> int:
     """Fuzzes every service with at least `cases` requests. Returns the exit status."""
     directory.mkdir(parents=True, exist_ok=True)
     stack.clean(directory)
-    results = {}
+    results, messages = {}, 1
     try:
         layout = stack.up(directory, free_ports=True, variables=VARIABLES)
         for service in SERVICES:
             print(f"\n{SERVICES[service]}", flush=True)
             results[service] = _fuzz(layout, service, cases)
+        messages = _fuzz_messages(layout)
     finally:
         stack.down(directory)
     stack.clean(directory)
-    failed = [service for service, (status, made) in results.items() if status or made < cases]
-    for service, (status, made) in results.items():
-        print(f"{SERVICES[service]:18}{made:>7} cases, {'no failure' if status == 0 else 'FAILED, see above'}")
+    failed = [service for service, result in results.items() if result.status or result.made < cases]
+    print(f"{'requests, seed ' + str(SEED):26}{'operations':>12}{'cases':>8}{'failures':>10}{'of them 5xx':>13}")
+    for service, result in results.items():
+        print(f"{SERVICES[service]:26}{result.operations:>12}{result.made:>8}{result.failures:>10}{result.errors:>13}")
     print("Every answer was documented, and none was a 5xx." if not failed else f"Look into: {', '.join(failed)}")
-    return 1 if failed else 0
+    print("Messages: see the table above." if messages == 0 else "Messages: FAILED, see above.")
+    return 1 if failed or messages else 0
 
 
-def _fuzz(layout: Layout, service: str, cases: int) -> tuple[int, int]:
-    """The exit status of schemathesis, and the number of cases that it made.
+def _fuzz_messages(layout: Layout) -> int:
+    """The exit status of the test that sends malformed messages; it prints a table."""
+    command = [sys.executable, "-m", "pytest", "tests/test_fuzzed_messages.py", "--quiet", "-s", "-p", "no:django"]
+    variables = {"FUZZED_MESSAGES": str(MESSAGES), "FUZZ_SEED": str(SEED), "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=ROOT, env=os.environ | testing.addresses(layout) | variables).returncode
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What schemathesis found in a service."""
+
+    status: int
+    operations: int
+    made: int
+    failures: int
+    errors: int  # failures that were answers with 5xx
+
+
+def _fuzz(layout: Layout, service: str, cases: int) -> Result:
+    """What schemathesis says of at least `cases` requests.
 
     Every check but one: what a schema allows may still be refused, as a password that is common.
     """
@@ -48,6 +72,7 @@ def _fuzz(layout: Layout, service: str, cases: int) -> tuple[int, int]:
     command = [sys.executable, "-m", "schemathesis.cli", "run", f"{url}/{prefix}/openapi.json", "--no-color"]
     command += [
         f"--max-examples={examples}",
+        f"--seed={SEED}",
         "--checks=all",
         "--exclude-checks=positive_data_acceptance",
         "--continue-on-failure",
@@ -59,4 +84,10 @@ def _fuzz(layout: Layout, service: str, cases: int) -> tuple[int, int]:
     done = subprocess.run(command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE)
     print(done.stdout, flush=True)
     found = re.search(r"(\d+) generated", done.stdout)
-    return done.returncode, int(found[1]) if found else 0
+    return Result(
+        status=done.returncode,
+        operations=sum(len(path) for path in document["paths"].values()),
+        made=int(found[1]) if found else 0,
+        failures=len(re.findall(r"^- ", done.stdout, re.MULTILINE)),
+        errors=len(re.findall(r"^- Server error", done.stdout, re.MULTILINE)),
+    )

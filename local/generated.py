@@ -12,6 +12,8 @@ from local.ports import DEFAULTS
 from local.programs import SERVICES, Layout, service_environment
 from local.secret_values import NAMES
 
+PLACEHOLDER = "only-for-generating-documents-from-the-code-and-for-checks"  # where a secret belongs
+
 # Prints what a service reads from its environment, as JSON.
 _LIST_VARIABLES = """
 import json, sys
@@ -37,6 +39,7 @@ def run(*, check: bool) -> None:
     documents["kustomize/components/monitoring/prometheus-rule.yaml"] = _prometheus_rule()
     for service in SERVICES if check else ():
         _python(service, "manage.py", "makemigrations", "--check", "--dry-run")
+        _python(service, "manage.py", "check", "--deploy", "--fail-level", "WARNING")
     stale = []
     for name, text in documents.items():
         path = ROOT / name
@@ -97,7 +100,7 @@ spec:
 
 def _python(service: str, *arguments: str) -> str:
     """What a Python with the service's variables prints; no database or other server is needed."""
-    layout = Layout(ROOT, DEFAULTS, dict.fromkeys(NAMES, "only-for-generating-documents-from-the-code"))
+    layout = Layout(ROOT, DEFAULTS, dict.fromkeys(NAMES, PLACEHOLDER))
     variables = service_environment(layout, service) | {"NOTIFICATION_MEDIUM": "email", "SERVICE": SERVICES[service]}
     done = subprocess.run(
         [sys.executable, *arguments],
@@ -107,5 +110,5 @@ def _python(service: str, *arguments: str) -> str:
         text=True,
     )
     if done.returncode:
-        sys.exit(f"{done.stdout}{done.stderr}\nThe documents of {service}-ms cannot be made.")
+        sys.exit(f"{done.stdout}{done.stderr}\nThis failed for {service}-ms: {' '.join(arguments[:2])}")
     return done.stdout

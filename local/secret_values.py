@@ -31,7 +31,7 @@ def ensure(file: Path) -> dict[str, str]:
 
 def random_value() -> str:
     """Letters and digits, so that it goes into URLs as it is."""
-    return secrets.token_hex(24)
+    return secrets.token_hex(32)
 
 
 def add(file: Path, values: dict[str, str]) -> None:

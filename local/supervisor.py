@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-import xmlrpc.client
+import xmlrpc.client  # nosec B411 - it speaks with our own supervisord
 from pathlib import Path
 from typing import Any
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from amqp.exceptions import NotFound
 from kombu import Connection, Producer
 
-from chassis import messages
+from chassis import broker, messages
 from chassis.outbox.models import OutboxMessage
 
 CONFIRM_SECONDS = 10
@@ -29,7 +29,7 @@ class Publisher:
     """
 
     def __init__(self, broker_url: str, *, awaited: Mapping[str, Iterable[str]] = NO_QUEUES) -> None:
-        self._connection = Connection(broker_url, connect_timeout=5, heartbeat=0)
+        self._connection = Connection(broker_url, connect_timeout=5, heartbeat=0, ssl=broker.tls(broker_url))
         self._channel = self._connection.channel()
         self._channel.confirm_select()
         self._producer = Producer(self._channel, auto_declare=False, on_return=self._note_return)

@@ -31,11 +31,12 @@ def test_machines_get_one_json_object_with_both_ids():
 def test_people_get_colours_at_a_terminal_and_nowhere_else(level, colour):
     formatter = logs.TextFormatter("auth-ms")
     formatter.coloured = False
-    plain = formatter.format(record(level))
+    written = record(level)
+    plain = formatter.format(written)
     formatter.coloured = True
 
     assert "\033" not in plain
-    assert formatter.format(record(level)) == f"{colour}{plain}\033[0m"
+    assert formatter.format(written) == f"{colour}{plain}\033[0m"
 
 
 @pytest.mark.parametrize("sent", [None, "", "x", "00-" + "0" * 32 + "-" + "b" * 16 + "-01", "00-\n", 7, {}])
@@ -50,3 +51,20 @@ def test_a_traceparent_that_is_none_begins_a_new_trace(sent):
 def test_a_message_that_is_no_event_is_handled_without_ids(message):
     with tracing.handling(message):
         assert logs.request_id.get() is None
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\x0b", "\x85", "\u2028", "\x1b[2J", "\0"], ids=ascii)
+def test_a_record_is_one_line_whatever_is_in_it(ending):
+    forged = f"x{ending}12:00:00.000 INFO auth-ms forged"
+    made = record(agent=forged, path=forged)
+    made.msg = forged
+    try:
+        raise ValueError(forged)
+    except ValueError as error:
+        failed = record(exc_info=(ValueError, error, error.__traceback__))
+
+    for formatter in (logs.JSONFormatter("auth-ms"), logs.TextFormatter("auth-ms")):
+        assert len(formatter.format(made).splitlines()) == 1
+        assert "\x1b" not in formatter.format(made)
+        following = formatter.format(failed).splitlines()[1:]
+        assert all(line.startswith("    ") for line in following)

@@ -125,7 +125,7 @@ def test_a_published_event_is_a_persistent_celery_task_with_a_cloud_event(event_
 
     message = queue.get()
     args, kwargs, _ = message.decode()
-    event = CloudEvent.parse(kwargs["event"])
+    event = CloudEvent.parse(kwargs["event"], expected_type=event_class.type)
     assert args == []
     assert (event.type, event.subject, event.data) == (event_class.type, "things/7", {"number": 7})
     assert event.id.version == 7

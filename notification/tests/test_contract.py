@@ -17,14 +17,14 @@ def test_every_described_event_becomes_a_mail(mail_server, name):
     event = contract.examples()[name]
     contract.check(event)
 
-    delivery = services.notify(event=CloudEvent.parse(event | {"a_new_member": 1}), medium=Email())
+    delivery = services.notify(event=CloudEvent.parse(event | {"a_new_member": 1}, expected_type=name), medium=Email())
 
     assert delivery.status == "sent"
     assert mail_server.mails[0]["To"] == "ada@example.org"
 
 
 def test_the_erasure_takes_the_described_event(settings):
-    event = CloudEvent.parse(contract.examples()["user_deleted_event"])
+    event = CloudEvent.parse(contract.examples()["user_deleted_event"], expected_type="user_deleted_event")
 
     services.erase_user(user_id=event.data["user_id"], at=event.time)
 

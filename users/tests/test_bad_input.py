@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import time
 
 import jwt
 import pytest
@@ -77,6 +78,47 @@ def test_text_of_any_script_is_kept_as_it_is(client, value):
     assert (answer.json()["name"], answer.json()["attributes"]) == (value, {value: value})
 
 
+@pytest.mark.parametrize("depth", [65, 300, 600, 800, 900, 950, 990, 1500, 2000])
+@pytest.mark.parametrize("pair", [("[", "]"), ('{"a":', "}")])
+def test_what_is_nested_too_deeply_is_refused(client, pair, depth):
+    deep = (pair[0] * depth + "7" + pair[1] * depth)[:60_000]
+    whole = json.dumps(WHOLE | {"attributes": {"a": "deep"}}).replace('"deep"', deep)
+
+    assert_refused(client.post("/users-ms/users", whole, content_type="application/json"), "attributes")
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "1" * 5000, "NaN", "Infinity"])
+def test_a_number_that_cannot_be_stored_is_refused(client, number):
+    whole = json.dumps(WHOLE | {"attributes": {"a": "number"}}).replace('"number"', number)
+
+    assert_refused(client.post("/users-ms/users", whole, content_type="application/json"), "attributes")
+
+
+def with_header(token, **changes):
+    """The token with another header, signed anew with the right key: only what the header says is wrong."""
+    claims = jwt.decode(token, options={"verify_signature": False})
+    return jwt.encode(claims, KEYS.private_key, algorithm="ES256", headers={"kid": KEYS.kid} | changes)
+
+
+def signed_by_a_key_of_its_own(**headers):
+    """Signed by whoever sends it, with a header that says where to find the key."""
+    own = SigningKeys()
+    jwk = own.members | {"kid": "own"}
+    claims = {"sub": "1", "aud": "tessera", "sid": "1", "scope": "admin", "iss": "tessera", "jti": "x"}
+    claims |= {"iat": int(time.time()), "exp": int(time.time()) + 60}
+    given = {name: jwk if value is ... else value for name, value in headers.items()}
+    return jwt.encode(claims, own.private_key, algorithm="ES256", headers=given)
+
+
+def with_a_claim_twice(user_id):
+    """The signature holds, and it says `sub` twice: two readers may take two different people from it."""
+    header, payload, _ = KEYS.person_token(user_id=user_id).split(".")
+    text = jwt.utils.base64url_decode(payload).decode().replace("{", f'{{"sub": "{user_id + 1}", ', 1)
+    signed = f"{header}.{jwt.utils.base64url_encode(text.encode()).decode()}".encode()
+    signature = jwt.get_algorithm_by_name("ES256").sign(signed, KEYS.private_key)
+    return f"{signed.decode()}.{jwt.utils.base64url_encode(signature).decode()}"
+
+
 def hs256_with_the_public_key(payload):
     public_key = KEYS.private_key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
@@ -100,6 +142,20 @@ def forged_tokens(user_id):
         "HS256 with the public key": hs256_with_the_public_key(payload),
         "unknown kid": KEYS.sign(claims, kid="unknown"),
         "another key under our kid": SigningKeys().person_token(user_id=user_id),
+        "jku": signed_by_a_key_of_its_own(kid="own", jku="http://127.0.0.1:1/jwks.json"),
+        "x5u": signed_by_a_key_of_its_own(kid="own", x5u="http://127.0.0.1:1/certificate.pem"),
+        "jwk": signed_by_a_key_of_its_own(kid="own", jwk=...),
+        "jku beside our kid": signed_by_a_key_of_its_own(kid=KEYS.kid, jku="http://127.0.0.1:1/jwks.json"),
+        "kid that is a path": KEYS.sign(claims, kid="../../../../dev/null"),
+        "kid that is SQL": KEYS.sign(claims, kid="x' UNION SELECT 'key"),
+        "kid that is a URL": KEYS.sign(claims, kid="http://127.0.0.1:1/key"),
+        "an unknown critical header": with_header(good, crit=["b64"], b64=False),
+        "a claim twice": with_a_claim_twice(user_id),
+        "not yet valid": KEYS.person_token(user_id=user_id, nbf=int(time.time()) + 600),
+        "of the future": KEYS.person_token(user_id=user_id, iat=int(time.time()) + 600),
+        "of two audiences, neither ours": KEYS.person_token(user_id=user_id, aud=["a", "b"]),
+        "tampered": f"{good.split('.')[0]}.{KEYS.person_token(user_id=user_id + 1).split('.')[1]}.{signature}",
+        "a refresh token": "0vYbT1uK3z9mQ2cH7rJ5xW8nL4pS6dF1gA0eI2oU9kE",  # pragma: allowlist secret
         "truncated": good[:-10],
         "without signature": good.rpartition(".")[0] + ".",
         "empty": "",

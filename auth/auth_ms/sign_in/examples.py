@@ -4,7 +4,7 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiExample
 
-_TOKEN = "0vYbT1uK3z9mQ2cH7rJ5xW8nL4pS6dF1gA0eI2oU9kE"  # noqa: S105 - of no use anywhere
+_TOKEN = "0vYbT1uK3z9mQ2cH7rJ5xW8nL4pS6dF1gA0eI2oU9kE"  # noqa: S105  # pragma: allowlist secret - of no use anywhere
 _CODES = ["mzxw-6ytb-oi4d-qmjr", "gi2t-4n3q-krug-k43f"]
 
 
@@ -22,7 +22,7 @@ LOGIN = OpenApiExample(
 TOKENS = OpenApiExample(
     "tokens",
     value={
-        "access_token": "eyJhbGciOiJFUzI1NiIsImtpZCI6IjFmIn0.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
+        "access_token": "eyJhbGciOiJFUzI1NiIsImtpZCI6IjFmIn0.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",  # pragma: allowlist secret
         "token_type": "Bearer",
         "expires_in": 300,
         "refresh_token": _TOKEN,
@@ -38,9 +38,9 @@ KEYS = OpenApiExample(
             {
                 "kty": "EC",
                 "crv": "P-256",
-                "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
-                "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
-                "kid": "1f8a0c3de94b4b7c8e1d2f3a4b5c6d7e",
+                "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",  # pragma: allowlist secret
+                "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",  # pragma: allowlist secret
+                "kid": "1f8a0c3de94b4b7c8e1d2f3a4b5c6d7e",  # pragma: allowlist secret
                 "use": "sig",
                 "alg": "ES256",
             }

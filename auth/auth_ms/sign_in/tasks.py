@@ -22,18 +22,22 @@ BACKOFF_SECONDS = 5.0
 @shared_task(name="user_deleted_event")
 def forget_deleted_user(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
     """End the sessions of a user who is gone, and forget what only that user had."""
-    _handle(event, "user_deleted_event", lambda data, at: erasure.forget_user(user_id=_whole(data, "user_id"), at=at))
+
+    def forget(deleted: CloudEvent, at: datetime) -> None:
+        erasure.forget_user(user_id=deleted.whole("user_id"), at=at)
+
+    _handle(event, "user_deleted_event", forget)
 
 
 @shared_task(name="password_changed_event")
 def end_sessions_of_old_password(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
     """End the sessions that were being opened with the old password while it was changed."""
 
-    def end(data: dict[str, Any], at: datetime) -> None:
+    def end(changed: CloudEvent, at: datetime) -> None:
         erasure.end_sessions_of_old_password(
-            user_id=_whole(data, "user_id"),
-            changed_at=datetime.fromisoformat(str(data.get("changed_at"))),
-            kept=data.get("kept_session_id"),
+            user_id=changed.whole("user_id"),
+            changed_at=changed.moment("changed_at"),
+            kept=changed.whole("kept_session_id") if changed.data.get("kept_session_id") is not None else None,
             at=at,
         )
 
@@ -43,32 +47,25 @@ def end_sessions_of_old_password(*, event: dict[str, Any], **_fields_of_newer_pr
 @shared_task(name="new_user_event")
 def verify_email_of_new_user(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
     """Ask a new user to show that it reads the mail of its address."""
-    _handle(event, "new_user_event", lambda data, at: recovery.verify_email_of_new_user(contact=_contact(data), at=at))
+    _handle(event, "new_user_event", lambda new, at: recovery.verify_email_of_new_user(contact=_contact(new), at=at))
 
 
-def _whole(data: dict[str, Any], name: str) -> int:
-    value = data.get(name)
-    if not isinstance(value, int):
-        raise InvalidEvent(f"data.{name} is missing or no whole number")
-    return value
+def _contact(event: CloudEvent) -> dict[str, Any]:
+    texts = {name: event.text(name, default="") for name in ("name", "phone", "locale", "time_zone")}
+    return {"user_id": event.whole("user_id"), "email": event.text("email", maximum=254)} | texts
 
 
-def _contact(data: dict[str, Any]) -> dict[str, Any]:
-    texts = {name: str(data.get(name) or "") for name in ("name", "email", "phone", "locale", "time_zone")}
-    return {"user_id": _whole(data, "user_id")} | texts
-
-
-def _handle(message: Any, task: str, use_case: Callable[[dict[str, Any], datetime], None]) -> None:
+def _handle(message: Any, task: str, use_case: Callable[[CloudEvent, datetime], None]) -> None:
     """Return when the event has been handled, or waits in the retry queue; Reject sends it to the dead letters."""
     with tracing.handling(message):
         _run(message, task, use_case)
 
 
-def _run(message: Any, task: str, use_case: Callable[[dict[str, Any], datetime], None]) -> None:
+def _run(message: Any, task: str, use_case: Callable[[CloudEvent, datetime], None]) -> None:
     try:
-        event = CloudEvent.parse(message)
-        use_case(event.data, timezone.now())
-    except ValueError as failure:  # an InvalidEvent is one
+        event = CloudEvent.parse(message, expected_type=task)
+        use_case(event, timezone.now())
+    except InvalidEvent as failure:
         metrics.events_handled.labels(task, "failed").inc()
         logger.error("given to the dead letters", extra={"reason": str(failure)})
         raise Reject(str(failure), requeue=False) from failure

@@ -53,7 +53,7 @@ def redeliver(*, queue: str, ids: set[str] | None) -> int:
 
 def _is_event(letter: DeadLetter) -> bool:
     try:
-        CloudEvent.parse(letter.event)
+        CloudEvent.parse(letter.event, expected_type=str(letter.task))
     except InvalidEvent:
         return False
     return True
@@ -79,7 +79,7 @@ def _reason(letter: DeadLetter, medium: str) -> str:
     if letter.event is None:
         return "The message is no task with an event."
     try:
-        event = CloudEvent.parse(letter.event)
+        event = CloudEvent.parse(letter.event, expected_type=str(letter.task))
     except InvalidEvent as error:
         return f"The event is not valid: {error}"
     delivery = Delivery.objects.filter(event_id=event.id, medium=medium).first()

@@ -28,7 +28,7 @@ DEAD_LETTERS = OpenApiExample(
         "previous": None,
         "results": [
             {
-                "id": "5f0c6d1c2a2b4e0f8f1f0f3c5d6e7a8b",
+                "id": "5f0c6d1c2a2b4e0f8f1f0f3c5d6e7a8b",  # pragma: allowlist secret
                 "queue": "login_email_notification",
                 "event": "user_login_event",
                 "event_id": "0197a3c2-7d1e-7b4a-9c3f-5e8d2a1b0c4d",

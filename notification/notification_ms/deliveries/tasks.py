@@ -59,10 +59,8 @@ def erase_deleted_user(*, event: dict[str, Any], **_fields_of_newer_producers: A
 
 def _erase(event: Any, medium: str) -> None:
     try:
-        deleted = CloudEvent.parse(event)
-        if not isinstance(deleted.data.get("user_id"), int):
-            raise InvalidEvent("data.user_id is missing or no int")
-        services.erase_user(user_id=deleted.data["user_id"], at=timezone.now())
+        deleted = CloudEvent.parse(event, expected_type="user_deleted_event")
+        services.erase_user(user_id=deleted.whole("user_id"), at=timezone.now())
     except InvalidEvent as failure:
         _give_up(failure, medium, "user_deleted_event")
     except (OperationalError, InterfaceError) as failure:
@@ -84,7 +82,7 @@ def _notify(message: Any, task: str) -> None:
 
 def _deliver(message: Any, task: str, medium: media.Medium) -> None:
     try:
-        event = CloudEvent.parse(message)
+        event = CloudEvent.parse(message, expected_type=task)
         delivery = services.notify(event=event, medium=medium)
     except (InvalidEvent, PermanentFailure) as failure:
         _give_up(failure, medium.name, task)

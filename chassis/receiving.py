@@ -1,0 +1,72 @@
+"""What a worker lets in: tasks with one event as Tessera's producers make them, and nothing else that Celery offers."""
+
+import logging
+from collections.abc import Callable, Collection
+from typing import Any
+
+from celery.worker.consumer import Consumer
+from kombu.message import Message
+
+from chassis import logs, strict_json
+from chassis.events import InvalidEvent
+
+MAXIMUM_BYTES = 256 * 1024
+# What Celery would do with the others is nothing that events ask for: wait, expire, end a process after a time, run
+# further tasks, take its own name for the log.
+_KEPT_HEADERS = ("task", "id", "traceparent")
+logger = logging.getLogger(__name__)
+
+
+def check(message: Message, *, tasks: Collection[str]) -> None:
+    """Raises InvalidEvent, with the reason, for what is no task of these `tasks` with one event."""
+    if message.content_type != "application/json" or str(message.content_encoding).lower() != "utf-8":
+        raise InvalidEvent("the content is not application/json in utf-8")
+    task = message.headers.get("task")
+    if not isinstance(task, str) or task not in tasks:
+        raise InvalidEvent("the task is none that this worker knows")
+    if logs.well_formed_id(message.headers.get("id")) is None:
+        raise InvalidEvent("the id of the task is none")
+    try:
+        arguments, named, embedded = _body(message)
+        well_formed = arguments == [] and isinstance(named["event"], dict) and not any(embedded.values())
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise InvalidEvent("the body is no JSON of a task with an event") from error
+    if not well_formed:
+        raise InvalidEvent("the task has more arguments than its event, or others follow it")
+
+
+def _body(message: Message) -> Any:
+    body = message.body
+    if len(body) > MAXIMUM_BYTES:
+        raise ValueError("the body is too large")
+    return strict_json.loads(body.encode() if isinstance(body, str) else bytes(body))
+
+
+class EventConsumer(Consumer):
+    """Celery's consumer, which gives to the dead letters what `check` refuses, before Celery looks at it.
+
+    By itself Celery acknowledges, and so loses, what it cannot decode, ends on a header that it does not expect, and
+    writes bodies with the personal data in them into its log.
+    """
+
+    def create_task_handler(self, *arguments: Any, **named: Any) -> Callable[[Message], Any]:
+        handle = super().create_task_handler(*arguments, **named)
+
+        def check_and_handle(message: Message) -> Any:
+            try:
+                check(message, tasks=self.strategies)
+            except InvalidEvent as failure:
+                return self._refuse(message, str(failure))
+            message.headers = {name: message.headers[name] for name in _KEPT_HEADERS if name in message.headers}
+            return handle(message)
+
+        return check_and_handle
+
+    def on_decode_error(self, message: Message, exc: Exception) -> None:
+        """Called by Celery and kombu for a message that cannot be decoded."""
+        self._refuse(message, "the body cannot be decoded")
+
+    def _refuse(self, message: Message, reason: str) -> None:
+        queue = str(message.delivery_info.get("routing_key") or message.delivery_info.get("exchange"))
+        logger.error("given to the dead letters", extra={"reason": reason, "received_by": queue})
+        message.reject_log_error(logger, self.connection_errors)

@@ -1,0 +1,143 @@
+"""Malformed messages of every kind, with good ones between them: all of the first to the dead letters, the others told.
+
+`make fuzz` sends 10,000 of them, `make test` some hundreds.
+"""
+
+import collections
+import os
+import random
+import re
+from pathlib import Path
+
+import pytest
+import requests
+from kombu import Connection
+
+from chassis.tests.waiting import eventually
+from local import stack as local_stack
+from local.supervisor import Supervisor
+from tests import malformed_messages as messages
+
+NUMBER = int(os.environ.get("FUZZED_MESSAGES", "600"))
+SEED = int(os.environ.get("FUZZ_SEED", "20261125"))
+GOOD_EVERY = 10  # of so many, one is good
+WORKERS = ["notification-email-worker", "notification-sms-worker", "auth-event-worker"]
+TOLD = [name for name in messages.QUEUES if name.endswith("notification") or name == "new_user_email_verification"]
+
+
+@pytest.fixture
+def channel(stack):
+    options = {"confirm_publish": True}
+    with Connection(stack.broker_url, transport_options=options) as connection:
+        channel = connection.channel()
+        for queue in messages.QUEUES:
+            channel.queue_purge(f"{queue}.dead")  # what other tests have left
+        yield channel
+        for queue in messages.QUEUES:
+            channel.queue_purge(f"{queue}.dead")
+
+
+def publish(channel, message):
+    headers = {name: value for name, value in message.headers.items() if value is not messages.MISSING}
+    prepared = channel.prepare_message(
+        message.body,
+        content_type=message.content_type,
+        content_encoding=message.content_encoding,
+        headers=headers,
+        properties={"delivery_mode": 2, "app_id": message.kind},
+    )
+    channel.basic_publish(prepared, exchange="", routing_key=message.queue)
+
+
+def everything():
+    """What is published, in its order, and of that what is to be told."""
+    chance = random.Random(SEED)
+    published, to_be_told = [], []
+    for position, bad in enumerate(messages.malformed(NUMBER, seed=SEED)):
+        published.append(bad)
+        if position % GOOD_EVERY == 0:
+            make = messages.strange if position % (2 * GOOD_EVERY) else messages.good
+            to_be_told.append(make(TOLD[len(to_be_told) % len(TOLD)], chance))
+            published.append(to_be_told[-1])
+    return published, to_be_told
+
+
+def processes(stack):
+    """The ids of the workers' processes and their children; None where they are not on this host."""
+    layout = local_stack.running(Path(stack.directory))
+    if layout is None:
+        return None
+    parents = {each["name"]: each["pid"] for each in Supervisor(layout).processes() if each["name"] in WORKERS}
+    children = [Path(f"/proc/{pid}/task/{pid}/children").read_text() for pid in parents.values()]
+    return parents, children
+
+
+def counts(channel, suffix):
+    names = {queue: f"{queue}{suffix}" for queue in messages.QUEUES}
+    return {queue: channel.queue_declare(name, passive=True).message_count for queue, name in names.items()}
+
+
+def told(stack, recipients):
+    """Of these addresses, those that the mail server has mails for, and how many."""
+    answer = requests.get(f"{stack.mail}/api/v1/messages", {"limit": 100_000}, timeout=30).json()
+    found = collections.Counter(to["Address"] for mail in answer["messages"] for to in mail["To"])
+    return {address: found[address] for address in recipients if found[address]}
+
+
+def recipient(message):
+    if message.queue == "login_sms_notification":
+        return f"sms{message.event['data']['phone']}@tessera.example"
+    return message.event["data"]["email"]
+
+
+def dead_letters(channel):
+    """How many of each kind, by queue; takes them."""
+    found = collections.Counter()
+    for queue in messages.QUEUES:
+        while letter := channel.basic_get(f"{queue}.dead", no_ack=True):
+            found[queue, letter.properties["app_id"]] += 1
+    return found
+
+
+def report(published, found, missing):
+    sent = collections.Counter(message.kind for message in published)
+    dead = collections.Counter()
+    for (_, kind), number in found.items():
+        dead[kind] += number
+    print(f"\n{'malformed messages, seed ' + str(SEED):36}{'sent':>8}{'dead letters':>14}")
+    for kind in messages.KINDS:
+        print(f"{kind:36}{sent[kind]:>8}{dead[kind]:>14}")
+    print(f"{'all':36}{sum(sent.values()) - sent['good']:>8}{sum(dead.values()):>14}")
+    print(f"good messages between them: {sent['good']}, delivered: {sent['good'] - len(missing)}")
+
+
+def test_malformed_messages_stop_no_worker_and_lose_no_good_one(stack, channel):
+    before = processes(stack)
+    logged = {worker: len(stack.log(worker)) for worker in WORKERS}
+    published, to_be_told = everything()
+    recipients = {recipient(message) for message in to_be_told}
+    expected = collections.Counter((each.queue, each.kind) for each in published if each.kind != "good")
+    wanted = collections.Counter(queue for queue, _ in expected.elements())
+
+    for message in published:
+        publish(channel, message)
+
+    def settled():
+        return counts(channel, ".dead") == wanted and not any(counts(channel, "").values())
+
+    try:
+        eventually(settled, seconds=60 + NUMBER / 20)
+        eventually(lambda: len(told(stack, recipients)) == len(recipients))
+    finally:
+        found = dead_letters(channel)
+        report(published, found, recipients - set(told(stack, recipients)))
+    assert found == expected
+    assert set(told(stack, recipients).values()) == {1}
+    assert not told(stack, {f"injected@{messages.DOMAIN}"})
+    assert processes(stack) == before
+    for worker in WORKERS:
+        log = stack.log(worker)[logged[worker] :]
+        assert not re.search(r"raised unexpected|Unrecoverable|forged\n|^forged|ready\.", log, re.MULTILINE), log[
+            -5000:
+        ]
+        assert messages.DOMAIN not in log

@@ -1,0 +1,143 @@
+"""What callers write stays text in filters (taken from the OpenAPI documents), headers, logs and mails."""
+
+import http.client
+import json
+import re
+import secrets
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from chassis.tests.waiting import eventually
+
+SERVICES = ["users", "auth", "notification"]
+PAYLOADS = [
+    "'", '"', "' OR '1'='1", "' OR 1=1--", "1 OR 1=1", "1; SELECT pg_sleep(5)--",
+    "' UNION SELECT NULL--", "%", "_%", "\\",
+    "'||pg_sleep(5)||'", "$$", "%27", "\x00", "\r\nX-Injected: 1", "{{7*7}}", "{% debug %}", "${7*7}", "#{7*7}", "%s%n",
+    "{0.__class__}", "../../etc/passwd", "__class__", "id__gt", "9" * 400, "-1", "1e999", "NaN", "null", "true", "[]",
+    "\u202e", "\ud7ff", "🎉" * 50, "x" * 4000, "<script>alert(1)</script>", "*)(uid=*))(|(uid=*", "sleep(5)",
+]  # fmt: skip
+NAMES = ["{{7*7}}<b>x</b>", "{% include 'x' %}", "${7*7}", "%(x)s", '"><script>alert(1)</script>', "{name.__class__}"]
+
+
+@pytest.fixture(scope="module")
+def filters(stack):
+    """Every query parameter of every operation that reads: (service, path, parameter)."""
+    found = []
+    for service in SERVICES:
+        document = requests.get(f"{getattr(stack, service)}/{service}-ms/openapi.json", timeout=20).json()
+        for path, methods in document["paths"].items():
+            for parameter in methods.get("get", {}).get("parameters", []):
+                found += [(service, path, parameter["name"])] if parameter["in"] == "query" else []
+    return found
+
+
+def test_the_filters_are_found(filters):
+    assert {("users", "/users-ms/users", "search"), ("auth", "/auth-ms/auth/audit-log", "event")} <= set(filters)
+    assert len(filters) > 15
+
+
+@pytest.mark.parametrize("payload", PAYLOADS, ids=lambda payload: ascii(payload)[:24])
+def test_no_filter_lets_out_more_or_fails(stack, filters, admin, payload):
+    """An admin may see all, so what matches shows whether the filter was taken as text; a person sees its own alone."""
+    user = stack.sign_up()
+    own = {"Authorization": f"Bearer {stack.log_in(user['email']).json()['access_token']}"}
+    everything = {"Authorization": f"Bearer {admin['access_token']}"}
+    for service, path, name in filters:
+        path = path.format(event="new_user_event")
+        for headers in (own, everything):
+            answer = requests.get(
+                getattr(stack, service) + path, params={name: payload}, headers=headers, timeout=(10, 20)
+            )
+            assert answer.status_code in (200, 400, 401, 403, 404), (path, name, answer.status_code)
+            assert "X-Injected" not in answer.headers
+            assert answer.elapsed.total_seconds() < 5, (path, name)
+            body = answer.text
+            assert not re.search(r"psycopg|Traceback|syntax error|/site-packages/", body), (path, name, body)
+            if answer.status_code == 200 and headers is own and path == "/notification-ms/notifications":
+                assert {each["user_id"] for each in answer.json()["results"]} <= {user["id"]}
+            if answer.status_code == 200 and path == "/users-ms/users" and name in ("email", "name", "surname"):
+                assert answer.json()["results"] == [], (name, payload)  # nobody is called so
+
+
+def test_a_wildcard_of_sql_is_a_letter_in_a_search(stack, admin):
+    stack.sign_up()
+    for wildcard in ("%", "_", "%a%", "\\"):
+        answer = requests.get(
+            f"{stack.users}/users-ms/users",
+            params={"search": wildcard},
+            headers={"Authorization": f"Bearer {admin['access_token']}"},
+            timeout=10,
+        )
+        assert answer.json()["results"] == [], wildcard
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_is_text_in_mails(stack, name):
+    user = stack.sign_up(name=name)
+
+    mail = eventually(lambda: stack.mails(user["email"], "Welcome"))[0]
+    shown = requests.get(f"{stack.mail}/api/v1/message/{mail['ID']}", timeout=10).json()
+
+    assert name in shown["Text"]
+    assert "49" not in shown["Subject"] + shown["Text"].replace(user["email"], "")
+    assert "<script" not in shown["HTML"] and "<b>" not in shown["HTML"]
+
+
+FORGED = "12:00:00.000 INFO users-ms forged-line"
+HEADERS = ["X-Request-ID", "traceparent", "User-Agent", "X-Forwarded-For", "Forwarded", "Host", "Idempotency-Key"]
+
+
+def raw(url, path, headers):
+    """Headers as they are, in the bytes of Latin-1; http.client would refuse line breaks, and so does every server."""
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+    connection.putrequest("GET", path, skip_host="Host" in headers)
+    for name, value in headers.items():
+        connection._buffer.append(f"{name}: {value}".encode("latin-1"))
+    connection.endheaders()
+    answer = connection.getresponse()
+    body = answer.read()
+    connection.close()
+    return answer, body
+
+
+@pytest.mark.parametrize("ending", ["\r\n", "\n", "\r", "\x0b", "\x0c", "\x85", "\x1b[2J", "\0"], ids=ascii)
+@pytest.mark.parametrize("header", HEADERS)
+@pytest.mark.parametrize("where", ["users", "gateway"])
+def test_no_header_begins_a_line_of_a_log_or_a_header_of_an_answer(stack, where, header, ending):
+    marker = secrets.token_hex(8)
+    try:
+        answer, _ = raw(
+            getattr(stack, where),
+            f"/users-ms/{marker}",
+            {header: f"12345678{ending}Set-Cookie: {marker}=1{ending}{FORGED}"},
+        )
+    except http.client.HTTPException:
+        return  # the server has hung up
+    assert answer.status in (400, 404), answer.status
+    assert "Set-Cookie" not in answer.headers
+    assert re.fullmatch(r"[A-Za-z0-9._-]{8,64}", answer.headers.get("X-Request-ID", "none-of-a-bad-one"))
+
+
+@pytest.mark.parametrize(
+    "path", ["/users-ms/%0d%0a", "/users-ms/%0a", "/users-ms/%1b[31m", "/users-ms/%e2%80%a8", "/users-ms/%00"]
+)
+def test_no_path_begins_a_line_of_a_log(stack, path):
+    marker = secrets.token_hex(8)
+
+    answer, body = raw(stack.users, f"{path}{FORGED.replace(' ', '%20')}{marker}", {})
+
+    assert answer.status in (400, 404)
+    assert json.loads(body)["status"] == answer.status
+    lines = eventually(lambda: [line for line in stack.log("users-ms").splitlines() if marker in line])
+    assert not [line for line in lines if line.startswith(FORGED)]
+
+
+def test_no_line_of_a_log_is_forged(stack):
+    """After all of the above."""
+    for program in ("users-ms", "gateway"):
+        lines = stack.log(program).splitlines()
+        assert not [line for line in lines if line.lstrip("\x1b[2J").startswith(FORGED)]
+        assert not [line for line in lines if "\x1b" in line]
