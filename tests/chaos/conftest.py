@@ -1,13 +1,14 @@
 """A stack that is hurt on purpose: its processes killed, several workers, and hundreds of logins under way."""
 
 import os
-import signal
+import secrets
 import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,15 @@ from kombu import Connection
 
 from local import stack as local_stack
 from local.programs import Layout
-from local.supervisor import Supervisor
+from tests.chaos import processes, scenario, table
 from tests.conftest import Stack, stack, stopped
 from tests.workers import workers
 
 __all__ = ["stack", "stopped"]
 
 DRAIN_SECONDS = 240.0
+SEED = int(os.environ.get("SEED") or secrets.randbelow(10**6))
+_rows: list[table.Row] = []
 
 
 class Chaos:
@@ -57,9 +60,7 @@ class Chaos:
 
     def kill(self, program: str) -> None:
         """`kill -9` of a program and all that it has started; the process manager starts it again."""
-        [pid] = [process["pid"] for process in Supervisor(self.layout).processes() if process["name"] == program]
-        for victim in [*_descendants(pid), pid]:
-            _kill(victim)
+        processes.kill(self.layout, program)
 
     def answers(self, program: str) -> bool:
         """True when the broker or notification-db accepts connections."""
@@ -128,23 +129,6 @@ class Chaos:
         return Counter(mail["MessageID"] for mail in answer["messages"])
 
 
-def _descendants(pid: int) -> list[int]:
-    children = [int(child) for child in _read(f"/proc/{pid}/task/{pid}/children").split()]
-    return [each for child in children for each in (*_descendants(child), child)]
-
-
-def _read(path: str) -> str:
-    try:
-        return Path(path).read_text()
-    except OSError:
-        return ""
-
-
-def _kill(pid: int) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-
-
 @pytest.fixture(scope="session")
 def chaos(stack: Stack) -> Chaos:
     """The stack of `make chaos`."""
@@ -168,3 +152,26 @@ def delivered(chaos: Chaos) -> Callable[[], tuple[int, int]]:
         return counted
 
     return wait
+
+
+@pytest.fixture
+def under_load(stack: Stack) -> Callable[..., AbstractContextManager[scenario.Scenario]]:
+    """`with under_load("kill -9 users-ms") as run:` hurts the stack under load; the invariants hold at its end."""
+    return partial(scenario.under_load, stack, seed=SEED, report=_rows.append)
+
+
+def pytest_report_header() -> str:
+    """Says how to repeat the run."""
+    return f"SEED={SEED}"
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """One table of all that was done and found, also into the file that CHAOS_REPORT names."""
+    if not _rows:
+        return
+    lines = table.render(_rows)
+    terminalreporter.section(f"faults, SEED={SEED}")
+    for line in lines:
+        terminalreporter.line(line)
+    if file := os.environ.get("CHAOS_REPORT"):
+        table.write(Path(file), lines, seed=SEED)
