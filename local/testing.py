@@ -16,7 +16,7 @@ from local import packages, programs, stack
 from local.bootstrap import ROOT
 from local.programs import SERVICES, Layout
 
-FOLDERS = {"test", "compose-test", "cluster-test", "experiments"}  # below .local, for stacks of their own
+FOLDERS = {"test", "compose-test", "cluster-test", "experiments", "soak"}  # below .local, for stacks of their own
 NO_TESTS = 5  # pytest's exit status when it found none, as with a narrow -k
 # The cheapest bcrypt, because the tests are about what happens and not about how long it takes; and no limits for the
 # one address that all of them come from.

@@ -26,6 +26,7 @@ MEDIA = {
     "user_login_event": ["email", "sms"],
     "new_user_event": ["email"],
     "email_verification_requested_event": ["email"],
+    "password_reset_requested_event": ["email"],
 }
 PRODUCERS = ["users", "auth"]
 
@@ -38,7 +39,7 @@ class Findings:
     failed: int = 0  # not answered as a healthy stack does
     done_all_the_same: int = 0  # of those: the client was told nothing, and it is done
     events: int = 0
-    lost: list[str] = field(default_factory=list)
+    lost: dict[str, str] = field(default_factory=dict)  # what, by what it is known by
     duplicates: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)  # refused and there, or accepted and never to be
 
@@ -79,20 +80,24 @@ class Invariants:
         events = self.events()
         return not self._untold(events) and not self._unverified(events) and not any(self._queued())
 
-    def _untold(self, events: list[dict[str, Any]]) -> list[str]:
+    def _untold(self, events: list[dict[str, Any]]) -> dict[str, str]:
         statement = (
             "SELECT event_id::text, medium FROM deliveries_delivery"
             " WHERE event_id = ANY(%s::uuid[]) AND status = 'sent'"
         )
         told = {tuple(row) for row in self.rows("notification", statement, [event["id"] for event in events])}
-        wanted = {(event["id"], medium) for event in events for medium in MEDIA[event["type"]]}
-        return [f"{event_id} is not told by {medium}" for event_id, medium in sorted(wanted - told)]
+        return {
+            f"{event['id']} {medium}": f"{event['type']} {event['id']} is not told by {medium}"
+            for event in events
+            for medium in MEDIA[event["type"]]
+            if (event["id"], medium) not in told
+        }
 
-    def _unverified(self, events: list[dict[str, Any]]) -> list[str]:
+    def _unverified(self, events: list[dict[str, Any]]) -> dict[str, str]:
         """Every new user is asked once to confirm its address, by an event that follows from the first."""
         new = [event["data"]["email"] for event in events if event["type"] == "new_user_event"]
         asked = {event["data"]["email"] for event in events if event["type"] == "email_verification_requested_event"}
-        return [f"{email} was not asked to confirm" for email in new if email not in asked]
+        return {email: f"{email} was not asked to confirm its address" for email in new if email not in asked}
 
     def _queued(self) -> Iterable[int]:
         with Connection(self.stack.broker_url) as connection:
@@ -106,7 +111,7 @@ class Invariants:
         found = Findings(requests=len(ledger), events=len(events))
         for attempt, rows, recorded in self._traces(ledger, events):
             _compare_one(found, attempt, rows, recorded)
-        found.lost += self._untold(events) + self._unverified(events)
+        found.lost |= self._untold(events) | self._unverified(events)
         self._count_mails(found, events)
         return found
 
@@ -131,14 +136,15 @@ class Invariants:
         texts = Counter(event["data"]["phone"] for event in events if event["type"] == "user_login_event")
         for event in events:
             times = mails[f"{uuid.UUID(event['id']).hex}.email@tessera.invalid"]
-            _note_times(found, f"the mail of {event['type']} {event['id']}", times, 1)
+            _note_times(found, f"{event['id']} email", f"the mail of {event['type']} {event['id']}", times, 1)
         for phone, wanted in texts.items():
-            _note_times(found, f"the text messages to {phone}", phones[f"sms{phone}@tessera.example"], wanted)
+            times = phones[f"sms{phone}@tessera.example"]
+            _note_times(found, phone, f"the text messages to {phone}", times, wanted)
 
 
-def _note_times(found: Findings, what: str, times: int, wanted: int) -> None:
+def _note_times(found: Findings, key: str, what: str, times: int, wanted: int) -> None:
     if times < wanted:
-        found.lost.append(f"{what}: {times} instead of {wanted}")
+        found.lost.setdefault(key, f"{what}: {times} instead of {wanted}")
     found.duplicates += [f"{what}: {times} instead of {wanted}"] * max(times - wanted, 0)
 
 
@@ -148,6 +154,6 @@ def _compare_one(found: Findings, attempt: Attempt, rows: int, recorded: int) ->
         found.failed += 1
         found.done_all_the_same += bool(rows)
     if attempt.is_accepted and not (rows and recorded):
-        found.lost.append(what)
+        found.lost[attempt.mark] = what
     if rows != recorded or rows > 1 or (rows and attempt.is_refused) or (attempt.is_accepted and not attempt.wanted):
         found.wrong.append(what)

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from pathlib import Path
 
 import requests
 
@@ -15,7 +14,7 @@ from chassis.tests.waiting import eventually
 from local import stack as local_stack
 from local import testing
 from local.programs import Layout, Program
-from local.supervisor import Supervisor
+from local.supervisor import Supervisor, descendants
 
 PROGRAMS = [
     "users-ms",
@@ -37,15 +36,7 @@ PROGRAMS = [
 def processes_of(layout: Layout, program: str) -> list[int]:
     """The ids of a program's processes, those that it has started first; none while it does not run."""
     found = {process["name"]: process["pid"] for process in Supervisor(layout).processes()}
-    return [*_descendants(found[program]), found[program]] if found[program] else []
-
-
-def _descendants(pid: int) -> list[int]:
-    children: list[int] = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        with suppress(OSError):
-            children += [int(child) for child in task.read_text().split()]
-    return [each for child in children for each in (*_descendants(child), child)]
+    return [*descendants(found[program]), found[program]] if found[program] else []
 
 
 def send(pids: list[int], kind: signal.Signals) -> None:
@@ -119,7 +110,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     try:
         process.wait(timeout=40)
     except subprocess.TimeoutExpired:
-        send([*_descendants(process.pid), process.pid], signal.SIGKILL)
+        send([*descendants(process.pid), process.pid], signal.SIGKILL)
         process.wait(timeout=10)
 
 
