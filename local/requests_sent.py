@@ -1,4 +1,4 @@
-"""Requests of a small product's people at a rate that nothing slows down: who comes does not wait for who came before."""
+"""Requests of a small product's people, at a rate that nothing slows down: nobody waits for who came before."""
 
 import asyncio
 import itertools
@@ -85,10 +85,9 @@ class People:
         """`rate` of them begin a second, whatever became of those before; those under way are left to `leave`."""
         began = time.monotonic()
         for number in itertools.count():
-            due = began + number / rate
-            if due > began + seconds:
+            await asyncio.sleep(max(began + number / rate - time.monotonic(), 0))
+            if time.monotonic() > began + seconds:
                 return
-            await asyncio.sleep(max(due - time.monotonic(), 0))
             if len(self._under_way) >= MOST_AT_ONCE:
                 self.answers.append(Answer(time.monotonic(), "not sent", 0, 0.0))
                 continue
@@ -98,11 +97,11 @@ class People:
 
     async def leave(self, *, patience: float = 0.0) -> None:
         """Those under way have `patience` seconds more, then they hang up."""
-        if self._under_way and patience:
-            await asyncio.wait(self._under_way, timeout=patience)
-        for task in list(self._under_way):
+        if not self._under_way:
+            return
+        _, late = await asyncio.wait(self._under_way, timeout=patience)
+        for task in late:
             task.cancel()
-        await asyncio.gather(*self._under_way, return_exceptions=True)
 
     async def close(self) -> None:
         """Hangs up, and closes the connections."""

@@ -31,7 +31,7 @@ RETURNED_DELAY = timedelta(seconds=2)
 MAXIMUM_BACKOFF_SECONDS = 10.0
 PRUNE_INTERVAL_SECONDS = 3600.0
 
-# Secret data goes with the publishing; that there was some stays, as empty bytes: such an event cannot be published again.
+# Secret data goes with the publishing. That there was some stays, as empty bytes: it cannot be published again.
 _FORGOTTEN = Case(When(sealed_data__isnull=False, then=Value(b"")), default=None, output_field=BinaryField())
 
 

@@ -59,10 +59,10 @@ class Invariants:
 
     def rows(self, service: str, statement: str, *values: Any) -> list[Any]:
         """What a service's database answers, as the role of its processes."""
-        with closing(psycopg2.connect(os.environ[f"{service.upper()}_DATABASE_URL"])) as connection:
-            with connection.cursor() as cursor:
-                cursor.execute(statement, values)
-                return cursor.fetchall()
+        url = os.environ[f"{service.upper()}_DATABASE_URL"]
+        with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
+            cursor.execute(statement, values)
+            return cursor.fetchall()
 
     def _newest(self, service: str) -> int:
         return int(self.rows(service, "SELECT coalesce(max(id), 0) FROM outbox_outboxmessage")[0][0])

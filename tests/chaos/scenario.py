@@ -77,8 +77,8 @@ def under_load(
 ) -> Iterator[Scenario]:
     """A scenario whose block does the harm while clients are at work; at its end the invariants hold.
 
-    Raises AssertionError when more than `lost_allowed` accepted things are lost, something refused is there, or more than
-    `duplicates_allowed` notices came twice.
+    Raises AssertionError when more than `lost_allowed` accepted things are lost, something refused is there, or more
+    than `duplicates_allowed` notices came twice.
     """
     scenario = Scenario(stack, fault, seed=seed, lost_allowed=lost_allowed)
     with scenario.clients.at_work():

@@ -19,15 +19,15 @@ INTRODUCTION = """# Under fault
 
 What `make chaos` has done to a stack of local processes, and what it found; the table is that of one run.
 
-- **load**: clients at the gateway who sign up, sign in and mistake the password, as long as the fault and the recovery take.
-- **failed**: no answer, or one that says that a part is away. **Failed, yet done**: of these, what is in the database all
-  the same; the client cannot know, and may repeat a sign-up with its `Idempotency-Key`.
-- **events lost**: accepted and not there, or recorded and not told over each of its media, afterwards. **Duplicates**: mails
-  and text messages that came more than once.
+- **load**: clients at the gateway who sign up, sign in and mistake the password, as long as fault and recovery take.
+- **failed**: no answer, or one that says that a part is away. **Failed, yet done**: of these, what is in the database
+  all the same; the client cannot know, and may repeat a sign-up with its `Idempotency-Key`.
+- **events lost**: accepted and not there, or recorded and not told over each of its media, afterwards. **Duplicates**:
+  mails and text messages that came more than once.
 - **works again after**: from the end of the fault until a new user has signed up, signed in and had all its mails.
 
-What was refused did not exist afterwards in any of these, and what existed had its event. [Operations](operations.md#faults) says
-how each fault shows, and what to do.
+What was refused did not exist afterwards in any of these, and what existed had its event.
+[Operations](operations.md#faults) says how each fault shows, and what to do.
 """
 
 

@@ -27,8 +27,10 @@ def test_the_broker_is_restarted_in_order(chaos, under_load):
 
 def events_of(chaos, service, condition):
     """The ids of the events in a producer's outbox for which a condition holds."""
-    ids = f"SELECT coalesce(array_agg(body->>'id'), '{{}}') FROM outbox_outboxmessage WHERE {condition}"
-    return chaos.query(service, ids)
+    return chaos.query(
+        service,
+        f"SELECT coalesce(array_agg(body->>'id'), '{{}}') FROM outbox_outboxmessage WHERE {condition}",  # noqa: S608
+    )
 
 
 def stop_workers(chaos):
@@ -42,7 +44,7 @@ def stop_workers(chaos):
 
 @pytest.mark.parametrize("lost", ["its last moments", "all its data"])
 def test_what_the_broker_had_confirmed_and_lost_is_published_again(chaos, under_load, lost):
-    """While no worker runs, so that the broker alone has the events. A mail with a token is gone: who waits for it asks again."""
+    """While no worker runs, so that the broker alone has the events. A mailed token is gone: its owner asks again."""
     data = Path(chaos.stack.directory) / "rabbitmq" / "data"
     copy = data.with_name("data.copy")
     with under_load(f"rabbitmq loses {lost}", lost_allowed=1) as run:

@@ -1,4 +1,4 @@
-"""Clocks that differ, and jump: tokens are good until their end, and a small skew refuses nobody. Run by `make chaos`."""
+"""Clocks differ and jump: tokens are good until their end, a small skew refuses nobody. Run by `make chaos`."""
 
 import time
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ LIFE = 300
 
 @pytest.fixture
 def clock_of(chaos, tmp_path):
-    """`with clock_of("users-ms") as set_clock:` runs the program by a clock of its own; `set_clock(-3)` puts it back."""
+    """`with clock_of("users-ms") as set_clock:` runs the program by its own clock; `set_clock(-3)` puts it back."""
     library = packages.faketime()
     if library is None:
         pytest.skip("libfaketime is not installed, and only root may install it")

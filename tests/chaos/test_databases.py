@@ -40,18 +40,17 @@ def test_the_answer_to_a_commit_is_lost(chaos, under_load, service):
     """It is done and the client is told 503. Repeated with the same Idempotency-Key, a sign-up is still one."""
     proxy = Proxy(chaos.layout.ports[f"{service.upper()}_DB_PORT"])
     url = {"DATABASE_URL": proxy.url(chaos.layout.database_url(service))}
-    with replaced(chaos.layout, f"{service}-ms", url):
-        with under_load(f"answers of {service}-db to COMMIT lost") as run:
-            proxy.cut_after = b"COMMIT"
-            eventually(lambda: proxy.cuts >= 5)
-            pause(1)
-            proxy.cut_after = None
-            run.recovers()
-            unknown = [each for each in run.clients.ledger if each.is_unknown and each.kind == "sign_up"]
-            for attempt in unknown:
-                run.clients.repeat(attempt)
-            run.note = f"{proxy.cuts} cut" + (f", {len(unknown)} sign-ups repeated" if service == "users" else "")
-            assert all(attempt.is_accepted for attempt in unknown)
+    with replaced(chaos.layout, f"{service}-ms", url), under_load(f"answers of {service}-db to COMMIT lost") as run:
+        proxy.cut_after = b"COMMIT"
+        eventually(lambda: proxy.cuts >= 5)
+        pause(1)
+        proxy.cut_after = None
+        run.recovers()
+        unknown = [each for each in run.clients.ledger if each.is_unknown and each.kind == "sign_up"]
+        for attempt in unknown:
+            run.clients.repeat(attempt)
+        run.note = f"{proxy.cuts} cut" + (f", {len(unknown)} sign-ups repeated" if service == "users" else "")
+        assert all(attempt.is_accepted for attempt in unknown)
     proxy.close()
     assert run.findings.done_all_the_same or service == "users"
 
@@ -107,18 +106,17 @@ def fill(folder):
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount the file system that is to be full")
 def test_the_disk_of_a_database_is_full(chaos, under_load):
     """Tables cannot grow: what needs space is refused with 503. Then no WAL can be written: PostgreSQL itself ends."""
-    with small_disk(chaos, "users") as folder:
-        with under_load("disk of users-db full") as run:
-            ballast = fill(folder)
-            eventually(lambda: sum(each.is_unknown for each in run.clients.ledger) >= 3, seconds=60)
-            refused = [each for each in run.clients.ledger if each.is_unknown]
-            assert {each.status for each in refused} <= {503}, {each.status for each in refused}
-            with pytest.raises(psycopg2.Error):
-                chaos.superuser("users", "SELECT pg_switch_wal()")
-                chaos.superuser("users", "CREATE TABLE chaos AS SELECT generate_series(1, 1000000)")
-            pause(2)
-            ballast.unlink()
-            run.recovers()
+    with small_disk(chaos, "users") as folder, under_load("disk of users-db full") as run:
+        ballast = fill(folder)
+        eventually(lambda: sum(each.is_unknown for each in run.clients.ledger) >= 3, seconds=60)
+        refused = [each for each in run.clients.ledger if each.is_unknown]
+        assert {each.status for each in refused} <= {503}, {each.status for each in refused}
+        with pytest.raises(psycopg2.Error):
+            chaos.superuser("users", "SELECT pg_switch_wal()")
+            chaos.superuser("users", "CREATE TABLE chaos AS SELECT generate_series(1, 1000000)")
+        pause(2)
+        ballast.unlink()
+        run.recovers()
 
 
 def test_two_migrations_of_an_empty_database_at_once(chaos):

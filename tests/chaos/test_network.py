@@ -15,8 +15,8 @@ from tests.chaos.processes import pause, paused, replaced
 from tests.chaos.proxy import Proxy
 
 CUTS = 4
-# program, its variable, the port that the proxy stands before, how many notices a cut may repeat: a mail server that has
-# taken a mail and whose answer is lost is the one window that no sender can close.
+# program, its variable, the port that the proxy stands before, how many notices the cuts may repeat: a mail server that
+# has taken a mail and whose answer is lost is the one window that no sender can close.
 LINKS = [
     pytest.param("users-ms", "DATABASE_URL", "USERS_DB_PORT", 0, id="users-ms - users-db"),
     pytest.param("auth-ms", "DATABASE_URL", "AUTH_DB_PORT", 0, id="auth-ms - auth-db"),

@@ -11,8 +11,8 @@ from chassis.outbox import services
 
 class Command(BaseCommand):
     help = (
-        "Has the relay publish again every event that was published since a moment. Consumers know an event by its id, "
-        "so nobody is told twice. Events whose secret data is forgotten, such as mailed tokens, are left out and counted."
+        "Has the relay publish again every event that was published since a moment. Consumers know an event by "
+        "its id, so nobody is told twice. Events whose secret data is forgotten are left out and counted."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
