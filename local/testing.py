@@ -125,7 +125,8 @@ def every_test(layout: Layout) -> list[Suite]:
     """What `make test` runs."""
     services = [(f"{service}/tests", _as_owner(layout, service), []) for service in SERVICES]
     chassis, outside = of_events(layout)
-    return [chassis, *services, outside, ("experiments/tests", {"PYTHONPATH": str(ROOT)}, [])]
+    quick_faults = ("tests/chaos", _outside(layout), ["-m", "quick"])
+    return [chassis, *services, outside, quick_faults, ("experiments/tests", {"PYTHONPATH": str(ROOT)}, [])]
 
 
 def of_events(layout: Layout) -> list[Suite]:

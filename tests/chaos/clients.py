@@ -13,7 +13,7 @@ import requests
 from tests.conftest import PASSWORD, Stack
 
 CLIENTS = 4
-PAUSE_SECONDS = 0.5  # few enough for one worker on a busy machine to keep up: what waits has to be the fault's doing
+PAUSE_SECONDS = 1.0  # few enough for one worker on a busy machine to keep up: what waits has to be the fault's doing
 TIMEOUT_SECONDS = 20.0
 LONGEST_SECONDS = 300.0  # no load outlives this, whatever happens to its test
 

@@ -202,9 +202,10 @@ def delivered(chaos: Chaos) -> Callable[[], tuple[int, int]]:
 
 
 @pytest.fixture
-def under_load(stack: Stack) -> Callable[..., AbstractContextManager[scenario.Scenario]]:
+def under_load(chaos: Chaos) -> Iterator[Callable[..., AbstractContextManager[scenario.Scenario]]]:
     """`with under_load("kill -9 users-ms") as run:` hurts the stack under load; the invariants hold at its end."""
-    return partial(scenario.under_load, stack, seed=SEED, report=_rows.append)
+    yield partial(scenario.under_load, chaos.stack, seed=SEED, report=_rows.append)
+    processes.start_all(chaos.layout)  # whatever a test that failed has left behind
 
 
 def pytest_report_header() -> str:

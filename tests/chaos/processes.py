@@ -114,6 +114,13 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait(timeout=10)
 
 
+def start_all(layout: Layout) -> None:
+    """Starts every program that does not run."""
+    for process in Supervisor(layout).processes():
+        if process["statename"] not in ("RUNNING", "STARTING"):
+            local_stack.start(layout, process["name"])
+
+
 def start_without_waiting(layout: Layout, program: str) -> None:
     """As after a power cut, when nothing waits for anything."""
     Supervisor(layout).start(program)
