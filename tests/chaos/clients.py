@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import requests
 
+from chassis.tests.waiting import eventually
 from tests.conftest import PASSWORD, Stack
 
 CLIENTS = 4
@@ -95,8 +96,7 @@ class Clients:
     @contextmanager
     def at_work(self) -> Iterator[None]:
         """Within it, four of them sign up, sign in, and mistake the password, each as soon as it was answered."""
-        while len(self._users) < CLIENTS:
-            assert self.sign_up().is_accepted
+        eventually(lambda: self.sign_up().is_accepted and len(self._users) >= CLIENTS, seconds=60)
         over, began = threading.Event(), time.monotonic()
         threads = [threading.Thread(target=self._work, args=(over, number)) for number in range(CLIENTS)]
         for thread in threads:
