@@ -1,6 +1,7 @@
 """Connections that are cut, slow or silent, a name that is gone, a part that is slow but alive. Run by `make chaos`."""
 
 import os
+import socket
 import subprocess
 import threading
 import time
@@ -142,12 +143,20 @@ def test_auth_ms_stays_responsive_while_users_ms_is_stopped(chaos, under_load):
     assert percentile(health, 0.9) < 1, sorted(health)[-10:]
 
 
+@pytest.fixture
+def deaf_name_server():
+    """The address of a name server that takes questions and never answers."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.9", 53))
+        yield "127.0.0.9"
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="a name is taken away in a mount namespace, which needs root")
 @pytest.mark.parametrize("nobody", [False, True], ids=["no such name", "the name server does not answer"])
-def test_the_name_of_users_ms_is_gone(chaos, under_load, tmp_path, nobody):
+def test_the_name_of_users_ms_is_gone(chaos, under_load, tmp_path, deaf_name_server, nobody):
     """The process sees another /etc/hosts and /etc/resolv.conf than the machine, and the name disappears from it."""
     hosts, resolver = tmp_path / "hosts", tmp_path / "resolv.conf"
-    resolver.write_text(f"nameserver {'192.0.2.1' if nobody else '127.0.0.1'}\n")  # RFC 5737: nobody has this address
+    resolver.write_text(f"nameserver {deaf_name_server if nobody else '127.0.0.1'}\n")
     hosts.write_text(known := "127.0.0.1 localhost users-ms.example\n")
     mounts = f'mount --bind {hosts} /etc/hosts && mount --bind {resolver} /etc/resolv.conf && exec "$@"'
     prefix = ("unshare", "--mount", "--propagation", "private", "sh", "-c", mounts, "sh")
