@@ -29,7 +29,7 @@ class Scenario:
         self.recovered: float | None = None
         self.note = ""
 
-    def recovers(self, *, within: float = 120.0) -> float:
+    def recovers(self, *, within: float = 240.0) -> float:
         """Waits until a new user can do everything and is told of it; seconds. Raises AssertionError."""
         self.recovered = Probe(self.clients, seconds=within).passes()
         return self.recovered

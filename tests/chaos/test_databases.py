@@ -18,7 +18,7 @@ from local.bootstrap import ROOT
 from tests.chaos.processes import pause, replaced
 from tests.chaos.proxy import Proxy
 
-CRASHES = 4
+CRASHES = 2
 DISK_MIB = 24  # what the full disk still has when the fault begins
 
 
