@@ -13,7 +13,6 @@ import httpx
 
 PASSWORD = "a horse that carries load"  # noqa: S105 - of accounts that exist for the load alone
 TIMEOUT_SECONDS = 10.0
-TOKEN_SECONDS = 200.0  # an access token lives for 300 s
 MOST_AT_ONCE = 2000  # requests under way; who comes beyond that counts as not answered
 # What people do, of 275 requests: a profile is read far more often than it is changed, as in loadtest/locustfile.py.
 WEIGHTS = {"read_profile": 200, "read_notifications": 30, "change_profile": 20, "log_in": 20, "sign_up": 5}
@@ -45,8 +44,6 @@ class Account:
 
     email: str
     user_id: int = 0
-    token: str = ""
-    signed_in: float = -TOKEN_SECONDS
     headers: dict[str, str] = field(default_factory=dict)
 
 
@@ -118,8 +115,6 @@ class People:
             "log_in": self._log_in_and_refresh,
             "sign_up": lambda _: self.sign_up(),
         }
-        if time.monotonic() - account.signed_in > TOKEN_SECONDS:
-            kind = "log_in"
         await actions[kind](account)
 
     async def sign_up(self) -> None:
@@ -147,7 +142,7 @@ class People:
         if answer is None or answer.status_code != 200:
             return None
         tokens = answer.json()
-        account.headers, account.signed_in = {"Authorization": f"Bearer {tokens['access_token']}"}, time.monotonic()
+        account.headers = {"Authorization": f"Bearer {tokens['access_token']}"}
         return str(tokens["refresh_token"])
 
     async def read_profile(self, account: Account) -> None:
