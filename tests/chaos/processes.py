@@ -14,7 +14,7 @@ from chassis.tests.waiting import eventually
 from local import stack as local_stack
 from local import testing
 from local.programs import Layout, Program
-from local.supervisor import Supervisor, descendants
+from local.supervisor import MARKER, Supervisor, descendants
 
 PROGRAMS = [
     "users-ms",
@@ -69,7 +69,8 @@ def replaced(
     """A program with other variables, run here instead of the process manager's, or `beside` it."""
     layout = replace(layout, variables=testing.VARIABLES)
     [program] = [each for each in local_stack.every_program(layout) if each.name == name]
-    environment = os.environ | program.environment | variables
+    # With the marker, so that stopping the stack ends it too when the tests have died.
+    environment = os.environ | program.environment | variables | {MARKER: str(layout.directory)}
     if program.heartbeat:
         environment["HEARTBEAT_FILE"] = str(heartbeat := program.heartbeat.with_suffix(".replaced"))
         environment.pop("METRICS_BIND", None)
