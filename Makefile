@@ -5,7 +5,7 @@ revision = REVISION=$$(git rev-parse HEAD) SOURCE=$$(git remote get-url origin 2
 canary-% blue-green-%: S ?= users-ms
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up down clean status logs demo admin manage images push backup restore deploy test compose-test cluster-test chaos brokers load bench experiments fuzz lint format generate requirements dashboards audit \
+.PHONY: help venv up down clean status logs demo admin manage images push backup restore deploy test compose-test cluster-test chaos brokers load bench experiments fuzz lint format generate requirements dashboards audit soak \
 	minikube cluster-secrets kubernetes-lint canary-start canary-status canary-promote canary-abort \
 	blue-green-start blue-green-status blue-green-promote blue-green-finish blue-green-abort
 
@@ -85,8 +85,11 @@ compose-test: venv ## run the tests across services on containers of their own, 
 cluster-test: venv ## run the tests across services and tests of orchestration on the current cluster (CLUSTER_TEST_CONTEXTS=name allows it)
 	@$(local) cluster-test -- $(ARGS)
 
-chaos: venv ## kill workers, relays, the broker and databases under 1,000 logins, and count what was told (ARGS="-k broker")
-	@$(local) chaos -- $(ARGS)
+chaos: venv ## hurt every part under load, compare what clients were told with what is there (SEED=7, ARGS="-k broker", REPORT=docs/chaos.md)
+	@SEED="$(SEED)" REPORT="$(REPORT)" $(local) chaos -- $(ARGS)
+
+soak: venv ## hold 70 % of what this machine can do for TIME=15m, then three times more than it can do (REPORT=docs/soak.md)
+	@REPORT="$(REPORT)" $(local) soak --time $(or $(TIME),15m)
 
 brokers: venv ## run the tests of events on RabbitMQ 3.10, 4.0 and 4.3 of Debian, classic and quorum queues (as root; ARGS="-k order")
 	@$(local) brokers -- $(ARGS)

@@ -29,7 +29,11 @@ timeout = 30
 graceful_timeout = 25  # below Kubernetes' default grace period of 30 s
 worker_tmp_dir = MEMORY  # so that a slow disk cannot stall the workers' heartbeat
 # Where the processes put what they count, for whichever of them is asked for it.
-raw_env = [f"PROMETHEUS_MULTIPROC_DIR={MEMORY}/tessera-metrics-{os.getuid()}-{bind.rpartition(':')[2]}"]
+raw_env = [
+    f"PROMETHEUS_MULTIPROC_DIR={MEMORY}/tessera-metrics-{os.getuid()}-{bind.rpartition(':')[2]}",
+    # A name server that does not answer holds a request up for a second instead of ten (resolv.conf(5)).
+    f"RES_OPTIONS={os.environ.get('RES_OPTIONS', 'timeout:1 attempts:1')}",
+]
 control_socket_disable = True
 accesslog = None  # chassis.web logs every request, with its id
 limit_request_line = 8190

@@ -22,8 +22,10 @@ from local import (
     fuzzing,
     generated,
     kubernetes,
+    packages,
     ports,
     releases,
+    soak,
     stack,
     testing,
 )
@@ -89,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     cluster_test = add("cluster-test", _cluster_test, "the tests across services, on the current Kubernetes cluster")
     cluster_test.add_argument("pytest", nargs="*")
     add("chaos", _chaos, "kill things under load").add_argument("pytest", nargs="*")
+    add("soak", _soak, "load held for long, and more than can be held").add_argument("--time", default="15m")
     add("brokers", _brokers, "the tests of events on other versions of RabbitMQ").add_argument("pytest", nargs="*")
     add("cluster-secrets", _cluster_secrets, "the secrets of the minikube overlay")
     add("minikube", _minikube, "everything on the current cluster")
@@ -253,7 +256,16 @@ def _cluster_test(directory: Path, arguments: argparse.Namespace) -> None:
 
 
 def _chaos(directory: Path, arguments: argparse.Namespace) -> None:
+    packages.ensure_faketime()
     sys.exit(testing.run(ROOT / ".local" / "test", testing.chaos, arguments.pytest))
+
+
+def _soak(directory: Path, arguments: argparse.Namespace) -> None:
+    try:
+        minutes = soak.minutes_of(arguments.time)
+    except ValueError as error:
+        sys.exit(str(error))
+    sys.exit(soak.run(ROOT / ".local" / "soak", minutes=minutes, report=soak.report_file()))
 
 
 def _brokers(directory: Path, arguments: argparse.Namespace) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import xmlrpc.client  # nosec B411 - it speaks with our own supervisord
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +173,15 @@ def _database_servers(directory: Path) -> set[int]:
         if first_line.isdecimal() and command.exists() and b"postgres" in command.read_bytes():
             found.add(int(first_line))
     return found
+
+
+def descendants(pid: int) -> list[int]:
+    """All that a process has started, the youngest first."""
+    children: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            children += [int(child) for child in task.read_text().split()]
+    return [each for child in children for each in (*descendants(child), child)]
 
 
 def _exists(pid: int) -> bool:

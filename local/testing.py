@@ -16,7 +16,14 @@ from local import packages, programs, stack
 from local.bootstrap import ROOT
 from local.programs import SERVICES, Layout
 
-FOLDERS = {"test", "compose-test", "cluster-test", "experiments", "bench"}  # below .local, for stacks of their own
+FOLDERS = {
+    "test",
+    "compose-test",
+    "cluster-test",
+    "experiments",
+    "bench",
+    "soak",
+}  # below .local, for stacks of their own
 NO_TESTS = 5  # pytest's exit status when it found none, as with a narrow -k
 # The cheapest bcrypt, because the tests are about what happens and not about how long it takes; and no limits for the
 # one address that all of them come from.
@@ -126,7 +133,9 @@ def every_test(layout: Layout) -> list[Suite]:
     services = [(f"{service}/tests", _as_owner(layout, service), []) for service in SERVICES]
     chassis, outside = of_events(layout)
     plans = ("loadtest/tests", _as_owner(layout, "users") | _outside(layout) | _paths("users"), [])
-    return [chassis, *services, outside, plans, ("experiments/tests", {"PYTHONPATH": str(ROOT)}, [])]
+    quick_faults = ("tests/chaos", _outside(layout), ["-m", "quick"])
+    figures = ("experiments/tests", {"PYTHONPATH": str(ROOT)}, [])
+    return [chassis, *services, outside, plans, quick_faults, figures]
 
 
 def _paths(service: str) -> dict[str, str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from amqp.exceptions import AMQPError
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.models import BinaryField, Case, Value, When
 from django.utils import timezone
 from django.utils.module_loading import import_string
 from kombu.exceptions import KombuError
@@ -29,6 +30,9 @@ POLL_SECONDS = 1.0
 RETURNED_DELAY = timedelta(seconds=2)
 MAXIMUM_BACKOFF_SECONDS = 10.0
 PRUNE_INTERVAL_SECONDS = 3600.0
+
+# Secret data goes with the publishing. That there was some stays, as empty bytes: it cannot be published again.
+_FORGOTTEN = Case(When(sealed_data__isnull=False, then=Value(b"")), default=None, output_field=BinaryField())
 
 
 class Relay:
@@ -151,7 +155,7 @@ def publish_batch(publisher: Publisher, *, at: datetime) -> int:
             returned = publisher.publish(rows, hops=hops)
         confirmed = [row.pk for row in rows if row.body["id"] not in returned]
         _count(rows, returned)
-        OutboxMessage.objects.filter(pk__in=confirmed).update(published_at=timezone.now(), sealed_data=None)
+        OutboxMessage.objects.filter(pk__in=confirmed).update(published_at=timezone.now(), sealed_data=_FORGOTTEN)
         if returned:
             waiting = [row.pk for row in rows if row.body["id"] in returned]
             OutboxMessage.objects.filter(pk__in=waiting).update(available_at=timezone.now() + RETURNED_DELAY)

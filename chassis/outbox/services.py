@@ -61,6 +61,19 @@ def _record(event: Event, data: dict[str, Any], secret: dict[str, Any], *, at: d
     return message
 
 
+def republish(*, since: datetime) -> tuple[int, int]:
+    """Have the relays publish again what was published since a moment, for a broker that has lost what it confirmed.
+
+    Returns how many events that are, and how many cannot be because their secret data is forgotten.
+    """
+    published = OutboxMessage.objects.filter(published_at__gte=since)
+    with transaction.atomic():
+        again = published.filter(sealed_data=None).update(published_at=None)
+        with connection.cursor() as cursor:
+            cursor.execute(f"NOTIFY {CHANNEL}")
+        return again, published.count()
+
+
 def prune(*, at: datetime) -> None:
     """Forget events that were published more than OUTBOX_RETENTION_DAYS ago."""
     oldest = at - timedelta(days=settings.OUTBOX_RETENTION_DAYS)

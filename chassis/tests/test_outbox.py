@@ -266,4 +266,25 @@ def test_what_is_secret_in_an_event_is_stored_encrypted_and_only_until_it_is_pub
     assert queue.get(no_ack=True).payload[1]["event"]["data"] == {"number": 4711}
     row.refresh_from_db()
     assert row.published_at is not None
-    assert row.sealed_data is None
+    assert bytes(row.sealed_data) == b""
+
+
+def test_what_a_broker_has_lost_is_published_again_but_for_what_had_secret_data(event_class, queue, publisher):
+    class SecretHappened(event_class):
+        secret_fields = ("number",)
+
+    before, again, secret = record(event_class()), record(event_class()), record(SecretHappened(number=4711))
+    publish(publisher)
+    while queue.get(no_ack=True):
+        pass
+    since = timezone.now() - timedelta(hours=1)
+    OutboxMessage.objects.filter(pk=before.pk).update(published_at=since - timedelta(seconds=1))
+
+    found = services.republish(since=since)
+    publish(publisher)
+
+    assert found == (1, 1)
+    assert queue.get(no_ack=True).payload[1]["event"]["id"] == again.body["id"]
+    assert queue.get(no_ack=True) is None
+    assert not OutboxMessage.objects.filter(published_at=None).exists()
+    assert secret.body["id"] != again.body["id"]

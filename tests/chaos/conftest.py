@@ -1,13 +1,15 @@
 """A stack that is hurt on purpose: its processes killed, several workers, and hundreds of logins under way."""
 
 import os
-import signal
+import secrets
 import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +19,19 @@ import requests
 from amqp.exceptions import AMQPError
 from kombu import Connection
 
+from chassis.tests.waiting import eventually
 from local import stack as local_stack
-from local.programs import Layout
-from local.supervisor import Supervisor
+from local import testing
+from local.programs import Layout, Program
+from tests.chaos import processes, scenario, table
 from tests.conftest import Stack, stack, stopped
 from tests.workers import workers
 
 __all__ = ["stack", "stopped"]
 
 DRAIN_SECONDS = 240.0
+SEED = int(os.environ.get("SEED") or secrets.randbelow(10**6))
+_rows: list[table.Row] = []
 
 
 class Chaos:
@@ -57,18 +63,16 @@ class Chaos:
 
     def kill(self, program: str) -> None:
         """`kill -9` of a program and all that it has started; the process manager starts it again."""
-        [pid] = [process["pid"] for process in Supervisor(self.layout).processes() if process["name"] == program]
-        for victim in [*_descendants(pid), pid]:
-            _kill(victim)
+        processes.kill(self.layout, program)
 
     def answers(self, program: str) -> bool:
-        """True when the broker or notification-db accepts connections."""
+        """True when the broker or a database accepts connections."""
         with suppress(psycopg2.OperationalError, OSError, AMQPError):
             if program == "rabbitmq":
                 with Connection(self.stack.broker_url) as connection:
                     connection.connect()
             else:
-                self.query("notification", "SELECT 1")
+                self.query(program.removesuffix("-db"), "SELECT 1")
             return True
         return False
 
@@ -93,6 +97,50 @@ class Chaos:
                     cursor.execute("SELECT pg_advisory_unlock(1)")
                     cursor.execute(f"DROP TRIGGER chaos_hold ON {table}")
                     cursor.execute("DROP FUNCTION chaos_hold")
+
+    @contextmanager
+    def held_in_commit(self, service: str, table: str) -> Iterator[None]:
+        """Within it, transactions that insert into the table wait in their commit, so that the server can die there."""
+        with closing(psycopg2.connect(self.layout.database_owner_url(service))) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_lock(2)")
+                cursor.execute(
+                    "CREATE FUNCTION chaos_commit() RETURNS trigger LANGUAGE plpgsql AS"
+                    " 'BEGIN PERFORM pg_advisory_xact_lock_shared(2); RETURN NULL; END'"
+                )
+                cursor.execute(
+                    f"CREATE CONSTRAINT TRIGGER chaos_commit AFTER INSERT ON {table} DEFERRABLE INITIALLY DEFERRED"
+                    " FOR EACH ROW EXECUTE FUNCTION chaos_commit()"
+                )
+            yield
+        eventually(lambda: self.answers(f"{service}-db"), seconds=60)
+        with closing(psycopg2.connect(self.layout.database_owner_url(service))) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute("DROP FUNCTION chaos_commit CASCADE")
+
+    def waiting_in_commit(self, service: str) -> int:
+        """How many transactions wait in their commit."""
+        statement = "SELECT count(*) FROM pg_stat_activity WHERE query = 'COMMIT' AND wait_event = 'advisory'"
+        return int(self.superuser(service, statement)[0][0])
+
+    def superuser(self, service: str, statement: Any, *, database: str = "") -> list[Any]:
+        """What a statement of the superuser's gives, outside any transaction."""
+        port, password = (
+            self.layout.ports[f"{service.upper()}_DB_PORT"],
+            self.layout.secrets["POSTGRES_SUPERUSER_PASSWORD"],
+        )
+        address = {"host": "127.0.0.1", "port": port, "user": "postgres", "password": password}
+        with closing(psycopg2.connect(dbname=database or service, connect_timeout=5, **address)) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(statement)
+                return cursor.fetchall() if cursor.description else []
+
+    def programs(self) -> list[Program]:
+        """The programs of the stack, with the variables that the tests have given it."""
+        return local_stack.every_program(replace(self.layout, variables=testing.VARIABLES))
 
     @contextmanager
     def workers(self, delays: list[float]) -> Iterator[list[Path]]:
@@ -128,23 +176,6 @@ class Chaos:
         return Counter(mail["MessageID"] for mail in answer["messages"])
 
 
-def _descendants(pid: int) -> list[int]:
-    children = [int(child) for child in _read(f"/proc/{pid}/task/{pid}/children").split()]
-    return [each for child in children for each in (*_descendants(child), child)]
-
-
-def _read(path: str) -> str:
-    try:
-        return Path(path).read_text()
-    except OSError:
-        return ""
-
-
-def _kill(pid: int) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-
-
 @pytest.fixture(scope="session")
 def chaos(stack: Stack) -> Chaos:
     """The stack of `make chaos`."""
@@ -168,3 +199,27 @@ def delivered(chaos: Chaos) -> Callable[[], tuple[int, int]]:
         return counted
 
     return wait
+
+
+@pytest.fixture
+def under_load(chaos: Chaos) -> Iterator[Callable[..., AbstractContextManager[scenario.Scenario]]]:
+    """`with under_load("kill -9 users-ms") as run:` hurts the stack under load; the invariants hold at its end."""
+    yield partial(scenario.under_load, chaos.stack, seed=SEED, report=_rows.append)
+    processes.start_all(chaos.layout)  # whatever a test that failed has left behind
+
+
+def pytest_report_header() -> str:
+    """Says how to repeat the run."""
+    return f"SEED={SEED}"
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """One table of all that was done and found, also into the file that REPORT names."""
+    if not _rows:
+        return
+    lines = table.render(_rows)
+    terminalreporter.section(f"faults, SEED={SEED}")
+    for line in lines:
+        terminalreporter.line(line)
+    if file := os.environ.get("REPORT"):
+        table.write(Path(file), lines, seed=SEED)

@@ -8,13 +8,16 @@ from django.conf import settings
 from requests.adapters import HTTPAdapter
 
 from auth_ms.sign_in import issuing
-from chassis import logs, tracing
+from chassis import breaker, logs, tracing
+from chassis.breaker import Breaker
 from chassis.errors import InvalidInput, Problem, ServiceUnavailable
 from chassis.tokens import ADMIN_SCOPE
 
 CONNECT_SECONDS = 0.5
 READ_SECONDS = 2.0
 POOL_SIZE = 32
+# So that logins, which wait for users-ms, do not take every thread while it is slow.
+_breaker = Breaker("users-ms", slow_calls=5, slow_seconds=1.0, open_seconds=2.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,13 +134,14 @@ def _call(method: str, path: str, **options: Any) -> requests.Response:
     then one new connection is tried. A timeout is not tried again, so that the caller has its answer in time.
     """
     try:
-        try:
-            return _send(method, path, options)
-        except (requests.ConnectTimeout, requests.ReadTimeout):
-            raise
-        except requests.ConnectionError:
-            return _send(method, path, options)
-    except requests.RequestException as error:
+        with _breaker.call():
+            try:
+                return _send(method, path, options)
+            except (requests.ConnectTimeout, requests.ReadTimeout):
+                raise
+            except requests.ConnectionError:
+                return _send(method, path, options)
+    except (requests.RequestException, breaker.Open) as error:
         raise _unavailable() from error
 
 

@@ -1,0 +1,99 @@
+"""Clocks differ and jump: tokens are good until their end, a small skew refuses nobody. Run by `make chaos`."""
+
+import time
+from contextlib import contextmanager
+
+import pytest
+import requests
+
+from chassis.tests.waiting import eventually
+from local import packages
+from tests.chaos.processes import replaced
+
+SKEW = 3  # seconds; chassis.tokens allows 5
+LIFE = 300
+
+
+@pytest.fixture
+def clock_of(chaos, tmp_path):
+    """`with clock_of("users-ms") as set_clock:` runs the program by its own clock; `set_clock(-3)` puts it back."""
+    library = packages.faketime()
+    if library is None:
+        pytest.skip("libfaketime is not installed, and only root may install it")
+
+    @contextmanager
+    def run(program):
+        file = tmp_path / "clock"
+
+        def set_clock(seconds):
+            part = file.with_suffix(".part")
+            part.write_text(f"{seconds:+d}\n")
+            part.rename(file)
+
+        set_clock(0)
+        variables = {
+            "LD_PRELOAD": str(library),
+            "FAKETIME_TIMESTAMP_FILE": str(file),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "DONT_FAKE_MONOTONIC": "1",
+            "NO_FAKE_STAT": "1",
+        }
+        with replaced(chaos.layout, program, variables):
+            yield set_clock
+
+    return run
+
+
+def token_of(chaos, user):
+    return {"Authorization": f"Bearer {chaos.stack.log_in(user).json()['access_token']}"}
+
+
+def profile(chaos, token):
+    return requests.get(f"{chaos.stack.users}/users-ms/users/me", headers=token, timeout=10).status_code
+
+
+def test_the_clock_of_users_ms_jumps(chaos, clock_of, under_load):
+    user = chaos.users[0]
+    with clock_of("users-ms") as set_clock, under_load("clock of users-ms jumps") as run:
+        for skew in (0, SKEW, -SKEW):
+            set_clock(skew)
+            token = token_of(chaos, user)  # of this very second
+            assert profile(chaos, token) == 200, skew
+        set_clock(LIFE + 10)
+        assert profile(chaos, token) == 401, "a token was accepted after its end"
+        set_clock(0)
+        assert profile(chaos, token) == 200, "a clock that was put right again refuses a good token"
+        set_clock(-3600)
+        assert profile(chaos, token) == 401, "a token from the future was accepted"
+        assert chaos.stack.log_in(user).status_code == 503  # users-ms refuses the token of auth-ms as well
+        set_clock(0)
+        run.recovers()
+
+
+def test_the_clock_of_auth_ms_jumps(chaos, clock_of, under_load):
+    """What it signs by a wrong clock is refused by the others; what it signed before stays good for them."""
+    user = chaos.users[0]
+    with clock_of("auth-ms") as set_clock, under_load("clock of auth-ms jumps") as run:
+        token = token_of(chaos, user)
+        for seconds in (SKEW, -SKEW):
+            set_clock(seconds)
+            assert profile(chaos, token_of(chaos, user)) == 200, seconds
+        for seconds in (3600, -3600):
+            set_clock(seconds)
+            assert chaos.stack.log_in(user).status_code == 503  # its token for users-ms is refused
+            assert profile(chaos, token) == 200
+        set_clock(0)
+        eventually(lambda: chaos.stack.log_in(user).status_code == 200)
+        run.recovers()
+
+
+def test_a_token_ends_when_it_says(chaos, clock_of):
+    """To the second, with the leeway of chassis.tokens: good 4 s after its end, refused 7 s after it."""
+    user = chaos.users[0]
+    with clock_of("users-ms") as set_clock:
+        assert profile(chaos, token_of(chaos, user)) == 200  # the keys are known from here on
+        began, token = time.time(), token_of(chaos, user)
+        for late, status in ((4, 200), (7, 401)):
+            set_clock(round(LIFE + late - (time.time() - began)))
+            assert profile(chaos, token) == status, late
