@@ -15,6 +15,7 @@ ENVIRONMENTS = {
     "dev": ROOT / ".venv",
     "kubernetes": ROOT / ".venv-kubernetes",
     "experiments": ROOT / ".venv-experiments",
+    "docs": ROOT / ".venv-docs",
 }
 
 

@@ -1,0 +1,5 @@
+"""x"""
+
+
+def make(name, *, outbox):
+    """x"""
