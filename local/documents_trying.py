@@ -1,8 +1,8 @@
 """`make docs-test`: types what README.md and the guides say, in a copy of the tree, and compares what comes out.
 
-Blocks of `sh` run in the order of a document, in one shell; a block of `diff` is applied to the copy. A block without a
-language, or of `text`, is what the commands above it print: ids, times, tokens and numbers are wildcards in it, and a
-line `...` stands for any lines. A comment before a block changes that: `<!-- not run: why -->`, or
+Blocks of `sh` run in the order of a document, in one shell; a block of `diff` is applied to the copy. A block without
+a language, or of `json`, is what the commands above it print: ids, times, tokens and numbers are wildcards in it, and
+`...` is anything, as a line any lines. A comment before a block changes that: `<!-- not run: why -->`, or
 `<!-- asked again until it is so -->` for what happens a moment later.
 """
 
@@ -51,7 +51,7 @@ def steps_of(document: Document) -> list[Step]:
             continue
         if block.language in ("sh", "diff"):
             steps.append(Step(block))
-        elif block.language in ("", "text") and steps and steps[-1].shown is None:
+        elif block.language in ("", "json") and steps and steps[-1].shown is None:
             steps[-1].shown = block.text
     return steps
 
@@ -117,7 +117,8 @@ class Shell:
         self.tree = tree
         self._moved = {str(ports.DEFAULTS[name]): str(number) for name, number in numbers.items()}
         self._script, self._output = (tree.parent / name for name in ("commands.sh", "output"))
-        self._environment = os.environ | {name: str(number) for name, number in numbers.items()} | {"UP": "local"}
+        usual = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+        self._environment = usual | {name: str(number) for name, number in numbers.items()} | {"UP": "local"}
 
     def __enter__(self) -> "Shell":
         self._bash = subprocess.Popen(
@@ -186,7 +187,7 @@ def _outcome(step: Step, shell: Shell) -> str | None:
 
 
 def has_shape(printed: str, shown: str) -> bool:
-    """True when both have the same lines but for wildcards; `...` in `shown` stands for any lines."""
+    """True when both have the same lines but for wildcards."""
     lines = [_shape(line) for line in _plain(printed).strip().splitlines()]
     wanted = [line if line == "..." else _shape(line) for line in shown.strip().splitlines()]
     return _match(lines, wanted)
@@ -197,7 +198,13 @@ def _match(lines: list[Any], wanted: list[Any]) -> bool:
         return not lines
     if wanted[0] == "...":
         return any(_match(lines[start:], wanted[1:]) for start in range(len(lines) + 1))
-    return bool(lines) and lines[0] == wanted[0] and _match(lines[1:], wanted[1:])
+    return bool(lines) and _is_like(lines[0], wanted[0]) and _match(lines[1:], wanted[1:])
+
+
+def _is_like(line: Any, wanted: Any) -> bool:
+    if not (isinstance(line, str) and isinstance(wanted, str)):
+        return bool(line == wanted)
+    return bool(re.fullmatch(".*".join(map(re.escape, wanted.split("..."))), line))
 
 
 def _plain(text: str) -> str:
