@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from local import ports, testing
+from local import copies, ports, testing
 from local.bootstrap import ROOT
 from local.documents import Block, Document, every_document
 
@@ -72,8 +72,8 @@ def run(names: list[str]) -> NoReturn:
                     passed, failed = passed + (not problem), failed + bool(problem)
                     if problem:
                         print(f"{name}:{step.block.line}: {problem}", flush=True)
-            _git(tree, "reset", "--quiet", "--hard")
-            _git(tree, "clean", "--quiet", "-d", "--force")
+            copies.git(tree, "reset", "--quiet", "--hard")
+            copies.git(tree, "clean", "--quiet", "-d", "--force")
     print(f"\n{passed} passed, {failed} failed")
     sys.exit(1 if failed or not passed else 0)
 
@@ -82,18 +82,7 @@ def run(names: list[str]) -> NoReturn:
 def _copy(tree: Path) -> Iterator[tuple[Path, dict[str, int]]]:
     """What git knows or would add, in a repository of its own, with its stack on free ports; gone afterwards."""
     _forget(tree)
-    listed = _git(ROOT, "ls-files", "--cached", "--others", "--exclude-standard").splitlines()
-    for name in listed:
-        if (ROOT / name).exists():
-            (tree / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, tree / name)
-    for environment in ROOT.glob(".venv*"):  # its packages are the same
-        (tree / environment.name).symlink_to(environment)
-    _git(tree, "init", "--quiet")
-    (tree / ".git/info/exclude").write_text(".venv*\n")
-    _git(tree, "add", "--all")
-    who = ("-c", "user.name=Tessera", "-c", "user.email=tessera@example.org")
-    _git(tree, *who, "commit", "--quiet", "--message=The tree")
+    copies.copy_tree(tree)
     try:
         yield tree, ports.free()
     finally:
@@ -104,10 +93,6 @@ def _forget(tree: Path) -> None:
     if (tree / "Makefile").exists():
         subprocess.run(["make", "--silent", "clean"], cwd=tree, env=os.environ | {"UP": "local"}, capture_output=True)
     shutil.rmtree(tree, ignore_errors=True)
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True).stdout
 
 
 class Shell:

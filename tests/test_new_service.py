@@ -1,0 +1,59 @@
+"""`make new-service` in a copy of the tree: what it writes passes every check at once, and runs beside the others."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import requests
+
+from local import copies
+
+
+@pytest.fixture
+def tree(tmp_path):
+    tmp_path.chmod(0o700)
+    copies.copy_tree(tmp_path / "tree")
+    yield tmp_path / "tree"
+    run(tmp_path / "tree", "local", "clean", check=False)
+
+
+def run(tree, *module, check=True):
+    """Runs a Python module in the copy; with `check`, what it printed is shown when it fails."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("DJANGO")}
+    done = subprocess.run(
+        [sys.executable, "-m", *module],
+        cwd=tree,
+        env=environment | {"UP": "local", "PYTHONPATH": ""},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0 or not check, done.stdout + done.stderr
+    return done
+
+
+@pytest.mark.parametrize("options", [[], ["--outbox"]], ids=["without an outbox", "with an outbox"])
+def test_a_new_service_passes_every_check_at_once_and_answers_beside_the_others(tree, options):
+    run(tree, "local", "new-service", "billing", *options)
+
+    run(tree, "ruff", "check", ".")
+    run(tree, "ruff", "format", "--check", ".")
+    run(tree, "local", "generate", "--check")
+    run(tree, "local", "check-documents")
+    assert " 0 failed" in run(tree, "local", "test", "--service=billing").stdout
+    run(tree, "local", "up", "--free-ports")
+    gateway = f"http://127.0.0.1:{json.loads((tree / '.local' / 'ports.json').read_text())['GATEWAY_PORT']}/billing-ms"
+    assert requests.get(f"{gateway}/healthcheck", timeout=5).json() == {"status": "alive"}
+    assert requests.get(f"{gateway}/items", timeout=5).status_code == 401
+    assert requests.get(f"{gateway}/metrics", timeout=5).status_code == 404
+    assert ("billing-outbox-relay" in run(tree, "local", "status").stdout) == bool(options)
+
+
+@pytest.mark.parametrize("name", ["Billing", "bill-ing", "../billing", "users", "json", "x"])
+def test_a_name_that_cannot_be_a_services_is_refused_and_nothing_is_written(tree, name):
+    done = run(tree, "local", "new-service", name, check=False)
+
+    assert done.returncode != 0
+    assert copies.git(tree, "status", "--porcelain") == ""
