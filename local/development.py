@@ -1,5 +1,6 @@
 """`make dev`: the stack of local processes in the foreground; whose code changes is started anew."""
 
+import contextlib
 import signal
 import threading
 import time
@@ -24,16 +25,21 @@ def run(directory: Path) -> None:
     try:
         if seed.PASSWORD_NAME not in secret_values.read(stack.secrets_file(directory)):
             seed.run(layout, testing.addresses(layout))
+        else:
+            print(f"\nSign in as {seed.ADMIN}, an admin; the password is {seed.PASSWORD_NAME} in .env")
         ports.print_addresses(layout.ports)
         print("\nThese are the logs. Change the code: its processes start anew. Ctrl-C stops everything.\n", flush=True)
         reader = log_lines.follow([_log(layout, program) for program in stack.every_program(layout)], lines=0)
         threading.Thread(target=log_lines.print_until_it_ends, args=[reader], daemon=True).start()
         folders = [ROOT / folder for folder in _FOLDERS]
-        for changes in watchfiles.watch(*folders, watch_filter=_Code(), raise_interrupt=True):
-            apply(layout, {Path(name).relative_to(ROOT) for _, name in changes})
+        with contextlib.suppress(KeyboardInterrupt):
+            for changes in watchfiles.watch(*folders, watch_filter=_Code(), raise_interrupt=True):
+                apply(layout, {Path(name).relative_to(ROOT) for _, name in changes})
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C would leave processes behind
         print("\nStopping everything; the data is kept ...", flush=True)
+        if Supervisor(layout).runs():
+            _stop(layout, programs.applications(layout))
         stack.down(directory)
         if reader:
             reader.terminate()
@@ -43,6 +49,10 @@ class _Code(watchfiles.DefaultFilter):
     """What a running process has read; not tests, and not the console's files, which are read for each request."""
 
     ignore_dirs = (*watchfiles.DefaultFilter.ignore_dirs, "tests", "console", "docs")
+
+    def __call__(self, change: watchfiles.Change, path: str) -> bool:
+        known = Path(path).suffix in (".py", ".html", ".txt") or Path(path).name == "Caddyfile"
+        return known and super().__call__(change, path)
 
 
 def _log(layout: Layout, program: Program) -> Path:
@@ -56,8 +66,7 @@ def apply(layout: Layout, changed: set[Path]) -> None:
         return
     started = time.monotonic()
     print(f"\n{', '.join(sorted(map(str, changed))[:3])} changed: {', '.join(p.name for p in touched)}", flush=True)
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda program: Supervisor(layout).stop(program.name), touched))
+    _stop(layout, touched)
     for service in SERVICES:
         if any("migrations" in path.parts and path.parts[0] in (service, "chassis") for path in changed):
             _migrate(layout, service)
@@ -68,6 +77,12 @@ def apply(layout: Layout, changed: set[Path]) -> None:
     silent = _silent(layout, touched)
     seconds = time.monotonic() - started
     print(f"{', '.join(silent)} does not answer: see above\n" if silent else f"all answer after {seconds:.1f} s\n")
+
+
+def _stop(layout: Layout, chosen: list[Program]) -> None:
+    """All at once, because each finishes what it holds."""
+    with ThreadPoolExecutor(len(chosen)) as pool:
+        list(pool.map(lambda program: Supervisor(layout).stop(program.name), chosen))
 
 
 def touched_programs(layout: Layout, changed: set[Path]) -> list[Program]:

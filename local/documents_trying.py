@@ -72,6 +72,7 @@ def run(names: list[str]) -> NoReturn:
                     passed, failed = passed + (not problem), failed + bool(problem)
                     if problem:
                         print(f"{name}:{step.block.line}: {problem}", flush=True)
+            _clean(tree)
             copies.git(tree, "reset", "--quiet", "--hard")
             copies.git(tree, "clean", "--quiet", "-d", "--force")
     print(f"\n{passed} passed, {failed} failed")
@@ -89,9 +90,15 @@ def _copy(tree: Path) -> Iterator[tuple[Path, dict[str, int]]]:
         _forget(tree)
 
 
+def _clean(tree: Path) -> None:
+    """Each document begins with nothing running and no data."""
+    command = ["make", "--silent", "--no-print-directory", "clean"]
+    subprocess.run(command, cwd=tree, env=os.environ | {"UP": "local"}, capture_output=True)
+
+
 def _forget(tree: Path) -> None:
     if (tree / "Makefile").exists():
-        subprocess.run(["make", "--silent", "clean"], cwd=tree, env=os.environ | {"UP": "local"}, capture_output=True)
+        _clean(tree)
     shutil.rmtree(tree, ignore_errors=True)
 
 
@@ -202,8 +209,8 @@ def _shape(line: str) -> Any:
     try:
         value = json.loads(line)
     except ValueError:
-        return _with_wildcards(line.strip())
-    return _shape_of_value(value)
+        value = None
+    return _shape_of_value(value) if isinstance(value, dict | list) else _with_wildcards(line.strip())
 
 
 def _shape_of_value(value: Any) -> Any:
@@ -213,7 +220,7 @@ def _shape_of_value(value: Any) -> Any:
         return [_shape_of_value(member) for member in value]
     if isinstance(value, str):
         return _with_wildcards(value)
-    return value if isinstance(value, bool) or value is None else "N"
+    return value if isinstance(value, bool) or value is None else int
 
 
 def _with_wildcards(text: str) -> str:

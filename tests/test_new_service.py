@@ -1,37 +1,14 @@
 """`make new-service` in a copy of the tree: what it writes passes every check at once, and runs beside the others."""
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 import requests
 
 from local import copies
+from tests.copied_tree import run, tree
 
-
-@pytest.fixture
-def tree(tmp_path):
-    tmp_path.chmod(0o700)
-    copies.copy_tree(tmp_path / "tree")
-    yield tmp_path / "tree"
-    run(tmp_path / "tree", "local", "clean", check=False)
-
-
-def run(tree, *module, check=True):
-    """Runs a Python module in the copy; with `check`, what it printed is shown when it fails."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("DJANGO")}
-    done = subprocess.run(
-        [sys.executable, "-m", *module],
-        cwd=tree,
-        env=environment | {"UP": "local", "PYTHONPATH": ""},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0 or not check, done.stdout + done.stderr
-    return done
+__all__ = ["tree"]
 
 
 @pytest.mark.parametrize("options", [[], ["--outbox"]], ids=["without an outbox", "with an outbox"])
