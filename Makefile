@@ -126,6 +126,8 @@ lint: venv kubernetes-lint ## check style, types, migrations, kustomize/ and tha
 	@.venv/bin/mypy
 	@$(local) generate --check
 	@$(local) check-documents
+	@.venv/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@.venv/bin/check-jsonschema --quiet --builtin-schema vendor.renovate renovate.json
 
 kubernetes-lint: ## build every overlay and combination of components and check it (kubernetes-validate, checkov)
 	@$(PYTHON) local/bootstrap.py kubernetes
