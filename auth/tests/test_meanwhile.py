@@ -27,8 +27,8 @@ from auth_ms.sign_in.models import (
     RecoveryCode,
     Session,
 )
-from auth_ms.sign_in.services import passkeys, recovery, second_factors, sessions
 from auth_ms.sign_in.services import login as log_ins
+from auth_ms.sign_in.services import passkeys, recovery, second_factors, sessions
 from chassis import sealing
 
 pytestmark = pytest.mark.django_db
