@@ -21,6 +21,7 @@ PASSWORD_NAME = "DEMO_PASSWORD"  # noqa: S105 - the name of a line in .env
 DOMAIN = "demo.example"
 ADMIN = f"admin@{DOMAIN}"
 MAIL_SECONDS = 30
+PATIENCE_SECONDS = 60  # with a machine that has other work
 _AGENTS = [
     "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 Version/18.5 Mobile Safari/604.1",
@@ -38,9 +39,14 @@ class Api:
     password: str
 
     def call(self, method: str, path: str, body: Any = None, *, token: str = "", agent: str = "make seed") -> Any:
-        """The answer's status and JSON. Raises HTTPError for 5xx."""
+        """The answer's status and JSON, once the service has time for it. Raises HTTPError for other 5xx."""
         headers = {"User-Agent": agent} | ({"Authorization": f"Bearer {token}"} if token else {})
-        answer = requests.request(method, f"{self.gateway}{path}", json=body, headers=headers, timeout=30)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            answer = requests.request(method, f"{self.gateway}{path}", json=body, headers=headers, timeout=30)
+            if answer.status_code != 503 or time.monotonic() > deadline:
+                break
+            time.sleep(min(float(answer.headers.get("Retry-After", 1)), 5))
         if answer.status_code >= 500:
             answer.raise_for_status()
         return answer.status_code, answer.json() if answer.content else None
