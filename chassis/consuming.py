@@ -13,7 +13,7 @@ from typing import Any
 
 from celery import Celery, signals
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, close_old_connections, connection
 from django.utils import timezone
 from django.utils.module_loading import import_string
 from kombu import Exchange, Queue
@@ -105,12 +105,20 @@ def consumer_application(name: str, *, broker_url: str, queues: list[EventQueue]
         task_serializer="json",
         enable_utc=True,
         timezone="UTC",
+        # Celery closes the connection to the database after every task, unless there is a number of tasks to keep it
+        # for; here it is kept, and looked at before each task as before each request of a web process.
+        CELERY_DB_REUSE_MAX=2**31,
     )
+    signals.task_prerun.connect(_look_at_connections)
     # Whoever listens to this signal keeps Celery from replacing the logging that Django's settings describe.
     signals.setup_logging.connect(_keep_logging_as_configured)
     signals.worker_init.connect(lambda **_: beat_heart(heartbeat_file), weak=False)
     signals.worker_init.connect(lambda **_: _show_metrics(), weak=False)
     return application
+
+
+def _look_at_connections(**_: Any) -> None:
+    close_old_connections()
 
 
 def _show_metrics() -> None:

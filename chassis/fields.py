@@ -1,6 +1,7 @@
-"""Serializer fields that take JSON by its word: `7` is no string, `"yes"` no boolean."""
+"""Serializer fields that take JSON by its word: `7` is no string, `"yes"` no boolean; and serializers for answers."""
 
-from typing import Any
+from functools import cache
+from typing import Any, Self
 
 from rest_framework import serializers
 
@@ -40,3 +41,18 @@ class Boolean(serializers.BooleanField):
         if not isinstance(data, bool):
             self.fail("invalid", input=data)
         return data
+
+
+class Output(serializers.ModelSerializer):
+    """A model as it is answered. Its fields are made once in a process, and not once for every request."""
+
+    @classmethod
+    def of(cls, row: Any) -> dict[str, Any]:
+        """What is answered of `row`."""
+        shown: dict[str, Any] = cls._shared().to_representation(row)
+        return shown
+
+    @classmethod
+    @cache
+    def _shared(cls) -> Self:
+        return cls()

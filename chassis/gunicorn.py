@@ -6,13 +6,23 @@ Threads, because a request spends its time in PostgreSQL, in another service or 
 import os
 from typing import Any
 
+from chassis import processors
 from chassis.settings import MEMORY, REQUIRED, Environment  # noqa: F401 - with it, the documentation knows what has no default
 
 environment = Environment(os.environ.get("SERVICE", "web"))
 bind = environment.text("BIND", "where a web process listens", default="0.0.0.0:4000")
-workers = environment.integer("WEB_PROCESSES", "web processes, which share one port", default=1, minimum=1)
-threads = environment.integer("WEB_THREADS", "requests that a web process handles at once", default=8, minimum=2)
-worker_class = "gthread"
+workers = (
+    environment.integer("WEB_PROCESSES", "web processes, which share one port; 0: one for each processor", default=0)
+    or processors.count()
+)
+threads = environment.integer("WEB_THREADS", "requests that a web process handles at once", default=8, minimum=4)
+WAITING = environment.integer(
+    "WEB_WAITING",
+    "requests that may wait for a thread of a web process; more are refused with 503",
+    default=64,
+    minimum=1,
+)
+worker_class = "chassis.gunicorn_worker.Worker"
 preload_app = True  # a wrong configuration stops the start, and the processes share the memory of what they import
 keepalive = 75
 timeout = 30

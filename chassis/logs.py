@@ -3,6 +3,8 @@
 import contextvars
 import json
 import logging
+import os
+import random
 import re
 import sys
 from datetime import UTC, datetime
@@ -28,6 +30,11 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
 def well_formed_id(value: Any) -> str | None:
     """`value` when it may stand in logs as a request's id: 8 to 64 letters, digits, dots, hyphens or underscores."""
     return value if isinstance(value, str) and _WELL_FORMED_ID.fullmatch(value) else None
+
+
+def new_id() -> str:
+    """An id for a request, and no secret: made without a call of the system, which costs more than it seems to."""
+    return f"{random.getrandbits(128):032x}"
 
 
 def coloured(line: str, level: str) -> str:
@@ -72,6 +79,25 @@ class TextFormatter(logging.Formatter):
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
+class StandardError(logging.Handler):
+    """Writes each line at once and by itself, so that no thread waits for another one's: logging.StreamHandler holds a
+    lock while it writes, and a thread that has it may first have to wait for the interpreter."""
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        passes = bool(self.filter(record))
+        if passes:
+            self.emit(record)
+        return passes
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = f"{self.format(record)}\n".encode(errors="backslashreplace")
+            while line:
+                line = line[os.write(sys.stderr.fileno(), line) :]
+        except Exception:  # as logging's own handlers: what cannot be logged stops nobody
+            self.handleError(record)
+
+
 class WithTraceback(logging.Filter):
     """Passes records of exceptions."""
 
@@ -87,7 +113,7 @@ def configuration(*, level: str, style: str, service: str) -> dict[str, Any]:
         "disable_existing_loggers": False,
         "filters": {"with_traceback": {"()": WithTraceback}},
         "formatters": {"line": {"()": formatter, "service": service}},
-        "handlers": {"standard": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "handlers": {"standard": {"class": "chassis.logs.StandardError", "formatter": "line"}},
         "root": {"handlers": ["standard"], "level": level},
         "loggers": {
             "django": {"handlers": [], "propagate": True},

@@ -40,6 +40,7 @@ request_seconds = Histogram(
 requests_in_progress = Gauge(
     "http_requests_in_progress", "requests being handled now", registry=OWN, multiprocess_mode="livesum"
 )
+requests_refused = Counter("http_requests_refused", "requests refused for too many that wait", registry=OWN)
 bcrypt_seconds = Histogram(
     "bcrypt_seconds",
     "hashing and comparing passwords",

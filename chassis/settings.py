@@ -107,7 +107,7 @@ class Environment:
             return default
         self._check_scheme(name, value, meaning, ["postgres", "postgresql"])
         try:
-            return dict(self._environ.db_url(name))
+            return dict(self._environ.db_url(name)) | {"ENGINE": "chassis.postgresql"}
         except (ValueError, environ.ImproperlyConfigured):
             return self._refuse(name, "is no database URL like postgres://user:password@host:5432/name", meaning)
 

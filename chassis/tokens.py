@@ -4,7 +4,7 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Protocol
 
 import jwt
@@ -25,6 +25,7 @@ ADMIN_SCOPE = "admin"
 RESERVED_SCOPES = frozenset({SERVICE_SCOPE, ADMIN_SCOPE})
 CLOCK_SKEW_SECONDS = 5
 MAXIMUM_TOKEN_LENGTH = 4096
+REMEMBERED_TOKENS = 1000  # by a process
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,23 +122,38 @@ def verify(token: str, *, keys: KeySource, audiences: list[str]) -> Principal:
     if len(token) > MAXIMUM_TOKEN_LENGTH:
         raise AuthenticationFailed("The access token is too long.")
     try:
-        header = jwt.get_unverified_header(token)
-        if header.get("alg") != ALGORITHM or not isinstance(header.get("kid"), str):
-            raise AuthenticationFailed("The access token is not signed as this service expects.")
-        claims = jwt.decode(
-            token,
-            keys.key(header["kid"]),
-            algorithms=[ALGORITHM],
-            audience=audiences,
-            issuer=settings.TOKEN_ISSUER,
-            leeway=CLOCK_SKEW_SECONDS,
-            options={"require": ["iss", "sub", "aud", "exp", "iat", "jti"]},
-        )
-        return _principal(claims)
+        principal, expires_at = _verified(token, keys.key(_key_id(token)), tuple(audiences))
     except jwt.ExpiredSignatureError as error:
         raise AuthenticationFailed("The access token has expired.") from error
     except (jwt.PyJWTError, UnknownKey, ValueError, KeyError) as error:
         raise AuthenticationFailed("The access token is not valid.") from error
+    if time.time() >= expires_at + CLOCK_SKEW_SECONDS:
+        raise AuthenticationFailed("The access token has expired.")
+    return principal
+
+
+@lru_cache(maxsize=REMEMBERED_TOKENS)
+def _key_id(token: str) -> str:
+    header = jwt.get_unverified_header(token)
+    if header.get("alg") != ALGORITHM or not isinstance(header.get("kid"), str):
+        raise AuthenticationFailed("The access token is not signed as this service expects.")
+    return str(header["kid"])
+
+
+@lru_cache(maxsize=REMEMBERED_TOKENS)
+def _verified(token: str, key: jwt.PyJWK, audiences: tuple[str, ...]) -> tuple[Principal, float]:
+    """Who the bearer is, and until when, in Unix time. Remembered for the very key that has verified it, because a
+    signature costs more than all else that a small request does; what was refused is not remembered."""
+    claims = jwt.decode(
+        token,
+        key,
+        algorithms=[ALGORITHM],
+        audience=audiences,
+        issuer=settings.TOKEN_ISSUER,
+        leeway=CLOCK_SKEW_SECONDS,
+        options={"require": ["iss", "sub", "aud", "exp", "iat", "jti"]},
+    )
+    return _principal(claims), float(claims["exp"])
 
 
 def _principal(claims: dict[str, Any]) -> Principal:

@@ -7,7 +7,6 @@ where OTEL_EXPORTER_OTLP_ENDPOINT is set; else OpenTelemetry is not even importe
 import contextvars
 import os
 import re
-import secrets
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -64,7 +63,7 @@ def _id_alone(
     name: str, kind: str, parent: str | None, attributes: dict[str, Any]
 ) -> Iterator[tuple[_Unrecorded, str]]:
     """Where nothing is exported: the trace goes on, or begins."""
-    yield _Unrecorded(), parent or f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"
+    yield _Unrecorded(), parent or f"00-{logs.new_id()}-{logs.new_id()[:16]}-00"
 
 
 def _open_telemetry() -> Any:

@@ -3,7 +3,6 @@
 import json
 import logging
 import time
-import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -31,7 +30,7 @@ class RequestMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         started = time.perf_counter()
-        identifier = logs.well_formed_id(request.headers.get("X-Request-ID")) or uuid.uuid4().hex
+        identifier = logs.well_formed_id(request.headers.get("X-Request-ID")) or logs.new_id()
         reset = logs.request_id.set(identifier)
         metrics.requests_in_progress.inc()
         try:
@@ -50,6 +49,8 @@ class RequestMiddleware:
         else:
             response = self.get_response(request)
         response["X-Request-ID"] = identifier
+        if not response.streaming and response.content:
+            response.setdefault("Content-Length", str(len(response.content)))  # else it is sent in three chunks
         seconds = time.perf_counter() - started
         _count(request, response.status_code, seconds)
         logger.info(

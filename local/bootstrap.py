@@ -17,6 +17,7 @@ ENVIRONMENTS = {
     "kubernetes": ROOT / ".venv-kubernetes",
     "experiments": ROOT / ".venv-experiments",
     "docs": ROOT / ".venv-docs",
+    "bench": ROOT / ".venv-bench",
 }
 
 

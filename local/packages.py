@@ -51,6 +51,11 @@ def ensure_browser() -> None:
     install({"chromium": shutil.which("chromium", path=_search_path())})
 
 
+def ensure_load_generator() -> None:
+    """Returns when wrk is there, for `make bench`. Exits as `install` does."""
+    install({"wrk": shutil.which("wrk", path=_search_path())})
+
+
 def ensure_promtool() -> None:
     """Tries to have promtool and prometheus, for the tests of alerts and dashboards; these say why they skip."""
     if shutil.which("promtool") is None and os.geteuid() == 0 and shutil.which("apt-get"):

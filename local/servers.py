@@ -15,6 +15,8 @@ from local import packages, programs
 from local.bootstrap import ROOT
 from local.programs import Layout
 
+MAKES_DATABASES = {"test", "bench"}  # folders of stacks whose owners of databases make more of them
+
 
 def initialise_database(layout: Layout, service: str, *, say: Callable[[str], None]) -> None:
     """Makes a PostgreSQL cluster for a service where there is none. Exits when that fails."""
@@ -66,7 +68,7 @@ def ensure_role(layout: Layout, service: str) -> None:
     connection = connect_as_superuser(layout, layout.ports[f"{service.upper()}_DB_PORT"])
     connection.autocommit = True
     role = sql.Identifier(service)
-    rights = sql.SQL("CREATEROLE CREATEDB" if layout.directory.name == "test" else "CREATEROLE NOCREATEDB")
+    rights = sql.SQL("CREATEROLE CREATEDB" if layout.directory.name in MAKES_DATABASES else "CREATEROLE NOCREATEDB")
     password = sql.Literal(layout.secrets[f"{service.upper()}_DB_PASSWORD"])
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [service])

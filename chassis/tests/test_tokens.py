@@ -1,5 +1,6 @@
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import jwt
@@ -23,6 +24,35 @@ def test_a_good_token_tells_who_calls():
 
     assert (principal.user_id, principal.is_admin, principal.session_id) == (7, True, 1)
     assert principal.may_act_for(8)
+
+
+class OneKey:
+    """A source that gives the same key each time, as a service's does; and what it was asked for."""
+
+    def __init__(self):
+        self.known = KEYS.key(KEYS.kid)
+
+    def key(self, kid):
+        if self.known is None:
+            raise tokens.UnknownKey(kid)
+        return self.known
+
+
+def test_a_token_that_was_verified_before_is_refused_once_it_has_expired_or_its_key_is_gone(monkeypatch):
+    source, now = OneKey(), time.time()
+    lasting, token = (KEYS.person_token(user_id=7, exp=int(now) + seconds) for seconds in (600, 60))
+    assert tokens.verify(token, keys=source, audiences=["tessera"]) == verify(token)
+
+    with monkeypatch.context() as later:
+        later.setattr(tokens.time, "time", lambda: now + 60 + tokens.CLOCK_SKEW_SECONDS + 1)
+        with pytest.raises(AuthenticationFailed, match="expired"):
+            tokens.verify(token, keys=source, audiences=["tessera"])
+    with pytest.raises(AuthenticationFailed):
+        tokens.verify(token, keys=source, audiences=["users-ms"])
+    assert tokens.verify(lasting, keys=source, audiences=["tessera"]).user_id == 7
+    source.known = None
+    with pytest.raises(AuthenticationFailed):
+        tokens.verify(lasting, keys=source, audiences=["tessera"])
 
 
 def test_a_person_may_act_for_itself_alone():

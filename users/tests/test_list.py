@@ -75,6 +75,13 @@ def test_a_parameter_that_is_not_valid_is_named(admin, parameter, value):
     assert list(answer.json()["errors"]) == [parameter]
 
 
+def test_reading_one_user_takes_one_query(admin, django_assert_num_queries):
+    user = a_user()
+
+    with django_assert_num_queries(1):
+        admin.get(f"/users-ms/users/{user.id}")
+
+
 def test_a_list_takes_one_query(admin, django_assert_num_queries):
     for number in range(3):
         a_user(email=f"u{number}@example.org")

@@ -174,4 +174,5 @@ class AuditEvent(models.Model):
         indexes = [
             models.Index(fields=["user_id", "id"], name="audit_event_of_user"),
             models.Index(fields=["event", "id"], name="audit_event_event"),
+            models.Index(fields=["outcome", "id"], name="audit_event_failure", condition=models.Q(outcome="failure")),
         ]

@@ -6,14 +6,17 @@ import bcrypt
 from django.conf import settings
 from django.contrib.auth import hashers
 
-from chassis import metrics
+from chassis import metrics, turns
 
 _hasher = hashers.BCryptSHA256PasswordHasher()
 
 
 def matches(*, password: str, password_hash: str | None) -> bool:
-    """True when `password` belongs to `password_hash`; without a hash, False after the same work."""
-    with metrics.bcrypt_seconds.labels("compare").time():
+    """True when `password` belongs to `password_hash`; without a hash, False after the same work.
+
+    Raises ServiceUnavailable when too many passwords are being compared.
+    """
+    with turns.passwords.turn(), metrics.bcrypt_seconds.labels("compare").time():
         return _matches(password, password_hash)
 
 

@@ -4,6 +4,7 @@ import base64
 import contextlib
 import hmac
 import json
+import math
 import smtplib
 import time
 from typing import Any, Protocol
@@ -15,6 +16,8 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 
 from notification_ms.deliveries.failures import PermanentFailure, TransientFailure
 from notification_ms.deliveries.notices import Notice
+
+ASK_AFTER_SECONDS = 1.0  # no mail server closes a connection that was used so shortly ago
 
 
 class Medium(Protocol):
@@ -36,6 +39,7 @@ class Email:
 
     def __init__(self) -> None:
         self._connection: Any = None
+        self._used_at = -math.inf
 
     def recipient(self, notice: Notice) -> str:
         return notice.email
@@ -66,6 +70,7 @@ class Email:
         """The connection of the last mail when the server still answers on it, else a new one."""
         if self._connection is not None and not self._is_alive():
             self._close_connection()
+        self._used_at = time.monotonic()
         if self._connection is None:
             connection = get_connection()
             connection.open()
@@ -73,6 +78,8 @@ class Email:
         return self._connection
 
     def _is_alive(self) -> bool:
+        if time.monotonic() - self._used_at < ASK_AFTER_SECONDS:
+            return True
         try:
             code, _ = self._connection.connection.noop()
         except (AttributeError, smtplib.SMTPException, OSError):

@@ -2,10 +2,12 @@
 
 import uuid
 from datetime import datetime
+from typing import Any
 
 from django.db import models
-from django.db.models import F
 from django.db.models.functions import Now
+
+from chassis.events import CloudEvent
 
 MESSAGE_ID_DOMAIN = "tessera.invalid"
 
@@ -36,6 +38,10 @@ class Delivery(models.Model):
         indexes = [
             models.Index(fields=["user_id", "id"], name="delivery_of_user"),
             models.Index(fields=["created_at"], name="delivery_created"),
+            models.Index(fields=["event", "id"], name="delivery_event"),
+            models.Index(fields=["medium", "id"], name="delivery_medium"),
+            # Nearly all are sent, so those are found without.
+            models.Index(fields=["status", "id"], name="delivery_status", condition=~models.Q(status="sent")),
         ]
 
     @property
@@ -48,10 +54,17 @@ class Delivery(models.Model):
         """The same for every attempt, so that a mail server or reader can drop a repeat."""
         return f"<{uuid.UUID(str(self.event_id)).hex}.{self.medium}@{MESSAGE_ID_DOMAIN}>"
 
-    def count_attempt(self) -> None:
-        """Note that an attempt begins."""
-        Delivery.objects.filter(pk=self.pk).update(attempts=F("attempts") + 1)
-        self.attempts += 1
+    @classmethod
+    def begin(cls, *, event: CloudEvent, medium: str, user_id: int, recipient: str, attempts: int) -> "Delivery":
+        """Note that an attempt begins, or with `attempts=0` that none is made; one that has finished stays as it is.
+
+        The one statement does not wait for the disk: what a crash of the database loses of it, the message, which is
+        not acknowledged yet, brings again.
+        """
+        values: dict[str, Any] = {"event_id": str(event.id), "event": event.type, "medium": medium}
+        values |= {"user_id": user_id, "recipient": recipient, "attempts": attempts}
+        [delivery] = cls.objects.raw(_BEGIN, values)
+        return delivery
 
     def finish(self, *, status: str, error: str = "", at: datetime | None = None) -> None:
         """Note how it ended, or why it did not yet."""
@@ -76,3 +89,14 @@ class Preference(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["user_id", "event", "medium"], name="preference_unique")]
+
+
+_BEGIN = """
+    SET LOCAL synchronous_commit TO off;
+    INSERT INTO deliveries_delivery AS stored
+                (event_id, event, medium, user_id, recipient, status, attempts, last_error, created_at)
+    VALUES (%(event_id)s, %(event)s, %(medium)s, %(user_id)s, %(recipient)s, 'pending', %(attempts)s, '', now())
+    ON CONFLICT (event_id, medium) DO UPDATE
+        SET attempts = stored.attempts + CASE WHEN stored.status IN ('sent', 'skipped') THEN 0 ELSE %(attempts)s END
+    RETURNING *
+"""

@@ -30,18 +30,14 @@ def notify(*, event: CloudEvent, medium: Medium) -> Delivery:
     notice = notices.notice_of(event)
     is_erased = ErasedUser.objects.filter(user_id=notice.user_id).exists()
     recipient = "" if is_erased else medium.recipient(notice)
-    delivery, _ = Delivery.objects.get_or_create(
-        event_id=event.id,
-        medium=medium.name,
-        defaults={"event": event.type, "user_id": notice.user_id, "recipient": recipient},
-    )
+    reason = _reason_to_skip(notice, recipient, medium=medium, at=timezone.now())
+    person = {"user_id": notice.user_id, "recipient": recipient}
+    delivery = Delivery.begin(event=event, medium=medium.name, attempts=0 if reason else 1, **person)
     if delivery.is_finished:
         return delivery
-    reason = _reason_to_skip(notice, recipient, medium=medium, at=timezone.now())
     if reason:
         delivery.finish(status=Delivery.Status.SKIPPED, error=reason)
         return delivery
-    delivery.count_attempt()
     if delivery.attempts > settings.DELIVERY_ATTEMPTS:  # those before ended with the worker that made them
         delivery.finish(status=Delivery.Status.FAILED, error="every attempt ended without an answer")
         raise PermanentFailure(f"given up after {delivery.attempts - 1} attempts without an answer")

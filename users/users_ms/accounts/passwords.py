@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.contrib.auth import hashers
 
-from chassis import metrics
+from chassis import metrics, turns
 
 
 class Hasher(hashers.BCryptSHA256PasswordHasher):
@@ -15,6 +15,9 @@ class Hasher(hashers.BCryptSHA256PasswordHasher):
 
 
 def hash_password(password: str) -> str:
-    """The hash to store; takes about a quarter of a second at cost 12, on purpose."""
-    with metrics.bcrypt_seconds.labels("hash").time():
+    """The hash to store; takes about a quarter of a second at cost 12, on purpose.
+
+    Raises ServiceUnavailable when too many passwords are being hashed.
+    """
+    with turns.passwords.turn(), metrics.bcrypt_seconds.labels("hash").time():
         return hashers.make_password(password)

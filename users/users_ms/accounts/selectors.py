@@ -6,11 +6,10 @@ from users_ms.accounts.services import UserNotFound
 
 def get_user(*, email: str | None = None, user_id: int | None = None) -> User:
     """The user of that email, without regard to case, or of that id. Raises UserNotFound."""
-    users = User.objects.filter(id=user_id) if email is None else User.objects.with_email(email)
-    user = users.first()
-    if user is None:
-        raise UserNotFound
-    return user
+    try:
+        return User.objects.get(id=user_id) if email is None else User.objects.with_email(email).get()
+    except User.DoesNotExist as error:
+        raise UserNotFound from error
 
 
 def find_users(*, email: str = "", name: str = "", surname: str = "", search: str = "") -> UserQuerySet:

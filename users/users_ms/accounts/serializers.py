@@ -180,7 +180,7 @@ class CredentialsQuery(serializers.Serializer):
         return attrs
 
 
-class UserOutput(serializers.ModelSerializer):
+class UserOutput(fields.Output):
     """A user as others may see it: everything but the password hash."""
 
     class Meta:
@@ -204,7 +204,7 @@ class UserOutput(serializers.ModelSerializer):
         read_only_fields = fields
 
 
-class CredentialsOutput(serializers.ModelSerializer):
+class CredentialsOutput(fields.Output):
     """What auth-ms needs to sign a user in. The only thing that has the password hash."""
 
     class Meta:

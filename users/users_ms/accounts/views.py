@@ -64,12 +64,12 @@ class UserCollection(APIView):
         given.is_valid(raise_exception=True)
         pages = self.pagination_class()
         rows = pages.paginate_queryset(selectors.find_users(**given.validated_data), request)
-        return pages.get_paginated_response(serializers.UserOutput(rows, many=True).data)
+        return pages.get_paginated_response([serializers.UserOutput.of(row) for row in rows])
 
 
 def _representation(user: User, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     tag = {"ETag": versions.entity_tag(user), "Cache-Control": "private, no-cache"}
-    return Response(serializers.UserOutput(user).data, status=status, headers=tag | (headers or {}))
+    return Response(serializers.UserOutput.of(user), status=status, headers=tag | (headers or {}))
 
 
 def _is_privileged(request: Request) -> bool:
@@ -184,7 +184,7 @@ class InternalCredentials(InternalView):
         given = serializers.CredentialsQuery(data=request.query_params.dict())
         given.is_valid(raise_exception=True)
         user = selectors.get_user(**given.validated_data)
-        return Response(serializers.CredentialsOutput(user).data, headers={"Cache-Control": "no-store"})
+        return Response(serializers.CredentialsOutput.of(user), headers={"Cache-Control": "no-store"})
 
 
 class InternalPassword(InternalView):

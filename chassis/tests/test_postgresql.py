@@ -1,0 +1,45 @@
+import psycopg2
+import pytest
+from django.db import OperationalError, close_old_connections, connection
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def server_process() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return cursor.fetchone()[0]
+
+
+def end_session(pid: int) -> None:
+    """As a restart of the server does to every session."""
+    other = psycopg2.connect(**connection.get_connection_params())
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+    other.close()
+
+
+def test_a_connection_that_the_server_has_ended_is_replaced_before_the_next_request():
+    before = server_process()
+    end_session(before)
+
+    close_old_connections()  # as Django does when a request begins
+
+    assert server_process() != before
+
+
+def test_a_connection_that_is_kept_costs_no_question_to_the_server(django_assert_num_queries):
+    before = server_process()
+
+    close_old_connections()
+
+    with django_assert_num_queries(1):
+        assert server_process() == before
+
+
+def test_without_that_look_the_request_would_fail():
+    end_session(server_process())
+
+    with pytest.raises(OperationalError):
+        server_process()
+    connection.close()

@@ -1,0 +1,92 @@
+"""How fast one worker process empties a full queue: Tessera's mails, and a Celery task that does nothing."""
+
+import os
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from kombu import Connection, Producer
+
+from chassis import consuming, messages
+from local import programs, stack
+from local.programs import Layout, Program
+
+MAILS, NOTHING = "login_email_notification", "bench_empty"
+EXCHANGES = {MAILS: "user_login_event", NOTHING: "bench_event"}
+SECONDS = 300
+
+
+def rate(layout: Layout, queue: str, events: int) -> float:
+    """Events in a second, from the first that one worker has taken to the last that it has acknowledged."""
+    stack.stop(layout, "notification-email-worker")
+    try:
+        with Connection(layout.broker_url) as connection:
+            channel = connection.channel()
+            if queue == NOTHING:
+                consuming.EventQueue.named(queue, event_type=EXCHANGES[queue], queue_type="classic")(channel).declare()
+            channel.queue_purge(queue)
+            _fill(channel, queue, events)
+            with _worker(layout, queue):
+                return _measure(channel, queue, events)
+    finally:
+        stack.start(layout, "notification-email-worker")
+
+
+def _fill(channel: Any, queue: str, events: int) -> None:
+    producer = Producer(channel, auto_declare=False)
+    for _ in range(events):
+        event = _event(EXCHANGES[queue])
+        messages.publish(producer, event=event, exchange="", routing_key=queue)
+
+
+def _event(kind: str) -> dict[str, Any]:
+    person = {"user_id": 1, "name": "Ada", "email": f"bench.{uuid.uuid4().hex}@example.org"}
+    return {
+        "specversion": "1.0",
+        "id": str(uuid.uuid4()),
+        "source": "/bench",
+        "type": kind,
+        "time": datetime.now(UTC).isoformat(),
+        "subject": "users/1",
+        "data": person | {"user_agent": "bench", "logged_in_at": datetime.now(UTC).isoformat()},
+    }
+
+
+@contextmanager
+def _worker(layout: Layout, queue: str) -> Iterator[None]:
+    program = _program(layout, queue)
+    with (layout.directory / "logs" / "bench-worker.log").open("w") as log:
+        process = subprocess.Popen(
+            program.command, cwd=program.directory, env=os.environ | program.environment, stdout=log, stderr=log
+        )
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+
+
+def _program(layout: Layout, queue: str) -> Program:
+    mail = programs.worker(layout, "notification", "bench-worker", {"NOTIFICATION_MEDIUM": "email"})
+    if queue == MAILS:
+        return mail
+    command = ["loadtest.bench.empty" if part == "notification_ms" else part for part in mail.command]
+    return Program(name=mail.name, command=command, environment=mail.environment)
+
+
+def _measure(channel: Any, queue: str, events: int) -> float:
+    started = left = None
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
+        left, now = channel.queue_declare(queue, passive=True).message_count, time.monotonic()
+        if left == 0:
+            began, first = started or (now, events)
+            return float(first / (now - began))
+        if started is None and left < events - 10:
+            started = now, left
+        time.sleep(0.02)
+    raise TimeoutError(f"{left} of {events} events are still in {queue} after {SECONDS} s")

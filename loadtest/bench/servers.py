@@ -1,0 +1,116 @@
+"""Web processes beside those of the stack: users-ms and the stock service, on databases of the bench's."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import psycopg2
+import requests
+
+from chassis.processors import count
+from local import ports, programs
+from local.bootstrap import ROOT
+from local.programs import Layout
+
+READY_SECONDS = 30
+
+
+@contextmanager
+def gunicorn(command: list[str], *, environment: dict[str, str], ready: str, log: str) -> Iterator[int]:
+    """A server while the block runs; gives the id of its first process. Raises TimeoutError with where its log is."""
+    with open(log, "w") as output:  # noqa: PTH123
+        server = subprocess.Popen(command, cwd=ROOT, env=os.environ | environment, stdout=output, stderr=output)
+    try:
+        deadline = time.monotonic() + READY_SECONDS
+        while not _answers(ready):
+            if time.monotonic() > deadline or server.poll() is not None:
+                raise TimeoutError(f"{ready} does not answer; the log: {log}")
+            time.sleep(0.05)
+        yield server.pid
+    finally:
+        server.terminate()
+        server.wait(timeout=40)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=2).status_code < 500
+    except requests.RequestException:
+        return False
+
+
+@contextmanager
+def users(layout: Layout, database: str, variables: dict[str, str] | None = None) -> Iterator[str]:
+    """users-ms on `database`; gives its address."""
+    port = ports.free()["USERS_PORT"]
+    program = programs.web(replace(layout, ports=layout.ports | {"USERS_PORT": port}), "users")
+    environment = program.environment | {"DATABASE_URL": database} | (variables or {})
+    environment |= {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "users")])}
+    log = str(layout.directory / "logs" / "bench-users-ms.log")
+    with gunicorn(program.command, environment=environment, ready=str(program.url), log=log):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def stock(layout: Layout, database: str, variables: dict[str, str] | None = None) -> Iterator[str]:
+    """The stock service on `database`, under gunicorn with as many processes and threads; gives its address."""
+    port = ports.free()["USERS_PORT"]
+    environment = _stock_environment(layout, database) | (variables or {})
+    processes, threads = environment.get("WEB_PROCESSES", str(count())), environment.get("WEB_THREADS", "8")
+    options = ["--workers", processes, "--threads", threads, "--keep-alive", "75", "--bind", f"127.0.0.1:{port}"]
+    command = [sys.executable, "-m", "gunicorn", "--no-control-socket", *options, "loadtest.bench.stock.wsgi"]
+    log = str(layout.directory / "logs" / "bench-stock.log")
+    with gunicorn(command, environment=environment, ready=f"http://127.0.0.1:{port}/users/", log=log):
+        yield f"http://127.0.0.1:{port}"
+
+
+def _stock_environment(layout: Layout, database: str) -> dict[str, str]:
+    return {
+        "DJANGO_SETTINGS_MODULE": "loadtest.bench.stock.settings",
+        "SECRET_KEY": layout.secrets["USERS_SECRET_KEY"],
+        "DATABASE_URL": database,
+        "PYTHONPATH": str(ROOT),
+    }
+
+
+def prepare_stock(layout: Layout, owner_url: str) -> None:
+    """The stock service's tables beside Tessera's, with the same users."""
+    environment = os.environ | _stock_environment(layout, owner_url)
+    migrate = [sys.executable, "-m", "django", "migrate", "--run-syncdb", "--verbosity", "0"]
+    subprocess.run(migrate, cwd=ROOT, env=environment, check=True)
+    connection = psycopg2.connect(owner_url)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute(_SAME_USERS)
+        cursor.execute("SELECT setval(pg_get_serial_sequence('stock_user', 'id'), max(id)) FROM stock_user")
+        cursor.execute("VACUUM (ANALYZE) stock_user")
+    connection.close()
+
+
+def stock_token(layout: Layout, database: str, user_id: int) -> str:
+    """An access token of Simple JWT's, good for the length of the bench."""
+    code = (
+        "import django; django.setup()\n"
+        "from datetime import timedelta\n"
+        "from rest_framework_simplejwt.tokens import AccessToken\n"
+        f"token = AccessToken(); token['user_id'] = '{user_id}'; token.set_exp(lifetime=timedelta(hours=3))\n"
+        "print(token)"
+    )
+    environment = os.environ | _stock_environment(layout, database)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()
+
+
+_SAME_USERS = """
+    INSERT INTO stock_user (id, password, is_superuser, name, surname, email, email_verified, phone, locale, time_zone,
+                            attributes, is_active, scopes, created_at, updated_at)
+    SELECT id, password_hash, is_admin, name, surname, email, email_verified, phone, locale, time_zone,
+           attributes, is_active, scopes, created_at, updated_at
+    FROM accounts_user
+"""

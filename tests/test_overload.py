@@ -1,0 +1,108 @@
+"""More requests than a process can answer: the rest is refused at once, and whoever looks after it is answered."""
+
+import os
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import requests
+
+from chassis.tests.waiting import eventually
+from local import ports, programs, stack
+from tests.conftest import PASSWORD
+
+
+@contextmanager
+def a_small_process(directory: str, **variables: str) -> Iterator[str]:
+    """One more process of users-ms, with four threads; gives its address."""
+    layout = stack.running(Path(directory))
+    if layout is None:
+        pytest.skip("one more web process is started as a local process, and this stack has none")
+    own = replace(layout, ports=layout.ports | {"USERS_PORT": ports.free()["USERS_PORT"]})
+    program = programs.web(own, "users")
+    environment = os.environ | program.environment | {"WEB_PROCESSES": "1", "WEB_THREADS": "4"} | variables
+    with (layout.directory / "logs" / "small-users-ms.log").open("w") as log:
+        process = subprocess.Popen(program.command, cwd=program.directory, env=environment, stdout=log, stderr=log)
+    try:
+        eventually(lambda: answers(str(program.url)), seconds=60)
+        yield own.url("USERS_PORT")
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+
+
+def answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=2).ok
+    except requests.RequestException:
+        return False
+
+
+def all_at_once(send, number):
+    """Yields the requests while they are under way, then their answers."""
+    with ThreadPoolExecutor(number) as pool:
+        pending = [pool.submit(send, each) for each in range(number)]
+        yield pending
+        yield [future.result() for future in pending]
+
+
+def refused(given):
+    """Those that were refused, each as a problem that says when to come again."""
+    found = [answer for answer in given if answer.status_code == 503]
+    for answer in found:
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert int(answer.headers["Retry-After"]) >= 1
+        assert answer.json()["status"] == 503
+        assert answer.json()["request_id"] == answer.headers["X-Request-ID"]
+    return found
+
+
+def test_what_would_wait_too_long_is_refused_at_once_and_probes_are_answered(stack):
+    with a_small_process(stack.directory, WEB_WAITING="4") as users:
+        slow = f"{users}/users-ms/load-test?n=27"
+        burst = all_at_once(lambda _: requests.get(slow, timeout=60), 40)
+        pending = next(burst)
+        eventually(lambda: any(future.done() and future.result().status_code == 503 for future in pending), seconds=30)
+        unfinished = sum(not future.done() for future in pending)
+        probe = requests.get(f"{users}/users-ms/healthcheck", timeout=60)
+        given = next(burst)
+
+        statuses = Counter(answer.status_code for answer in given)
+        assert unfinished > 0
+        assert probe.status_code == 200
+        assert set(statuses) == {200, 503}
+        assert refused(given)[0].json()["instance"] == "/users-ms/load-test"
+        assert requests.get(slow, timeout=60).status_code == 200  # the trouble ends with its cause
+        metrics = requests.get(f"{users}/users-ms/metrics", timeout=10).text
+        assert f"http_requests_refused_total {float(statuses[503])}" in metrics
+
+
+def test_passwords_leave_threads_for_what_is_small_and_no_refused_sign_up_exists(stack):
+    with a_small_process(stack.directory, BCRYPT_COST="13") as users:
+        run = f"{time.time_ns():x}"
+
+        def sign_up(number):
+            account = {"name": "Ada", "surname": "Lovelace", "email": f"{run}.{number}@example.org"}
+            return requests.post(f"{users}/users-ms/users", json=account | {"password": PASSWORD}, timeout=120)
+
+        burst = all_at_once(sign_up, 16)
+        pending = next(burst)
+        eventually(lambda: any(future.done() and future.result().status_code == 503 for future in pending), seconds=60)
+        assert not all(future.done() for future in pending)
+        assert requests.get(f"{users}/users-ms/healthcheck", timeout=60).status_code == 200
+        given = next(burst)
+
+    created = [answer for answer in given if answer.status_code == 201]
+    assert created
+    assert len(created) + len(refused(given)) == len(given)
+    accepted = [stack.log_in(answer.json()["email"]).status_code for answer in created]
+    assert set(accepted) == {200}
+    for number, answer in enumerate(given):
+        if answer.status_code == 503:
+            assert stack.log_in(f"{run}.{number}@example.org").status_code == 401
