@@ -5,7 +5,7 @@ revision = REVISION=$$(git rev-parse HEAD) SOURCE=$$(git remote get-url origin 2
 canary-% blue-green-%: S ?= users-ms
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up down clean status logs demo admin manage images push backup restore deploy test compose-test cluster-test chaos brokers load bench experiments fuzz lint format generate requirements dashboards audit soak \
+.PHONY: help venv up down clean status logs demo admin manage images push backup restore deploy test compose-test cluster-test chaos brokers load bench experiments fuzz lint format generate requirements dashboards audit soak dev seed shell cover docs-test docs new-service \
 	minikube cluster-secrets kubernetes-lint canary-start canary-status canary-promote canary-abort \
 	blue-green-start blue-green-status blue-green-promote blue-green-finish blue-green-abort
 
@@ -30,6 +30,12 @@ status: venv ## show what runs
 logs: venv ## follow the logs (P=users-ms for one program)
 	@$(local) logs $(P)
 
+dev: venv ## everything as local processes in the foreground, started anew when code changes, with demo data; Ctrl-C ends it
+	@$(local) dev
+
+seed: venv ## add people in many languages, sessions and mails to the running stack (again: what is missing)
+	@$(local) seed
+
 demo: venv ## a tour of the running stack: sign up, log in, read the mail
 	@$(local) demo
 
@@ -39,6 +45,10 @@ admin: venv ## make EMAIL an admin, EMAIL=you@example.org (password by prompt, A
 
 manage: venv ## run a command of a service's manage.py: make manage S=auth C="rotate_signing_key"
 	@$(local) manage $(S) $(C)
+
+shell: venv ## a Python shell with the models of a service: make shell S=users
+	@test -n "$(S)" || { echo "Say whose: make shell S=users"; exit 2; }
+	@$(local) manage $(S) shell
 
 images: ## build the images of this version for this machine's processor (VERSION=0.1.0)
 	@PLATFORMS= VERSION=$(or $(VERSION),0.1.0) $(revision) docker buildx bake --file docker-bake.hcl --load
@@ -76,8 +86,14 @@ blue-green-start: venv ## a second set of pods with another version, without req
 blue-green-status blue-green-promote blue-green-finish blue-green-abort: venv # look, switch, keep it, switch back
 	@$(local) blue-green $(@:blue-green-%=%) $(S)
 
-test: venv ## run all tests on a stack of their own (ARGS="-k login" goes to pytest)
-	@$(local) test -- $(ARGS)
+test: venv ## run all tests on a stack of their own; S=users: only its own tests (ARGS="-k login" goes to pytest)
+	@$(local) test $(if $(S),--service=$(S)) -- $(ARGS)
+
+cover: venv ## which lines and branches of chassis and the services their own tests run
+	@$(local) cover -- $(ARGS)
+
+docs-test: venv ## type what README.md and the guides say, in a copy, and compare what comes out (D=README.md for one)
+	@$(local) docs-test $(D)
 
 compose-test: venv ## run the tests across services on containers of their own, and tests of the containers (exits with 2 without an engine)
 	@$(local) compose-test -- $(ARGS)
@@ -122,6 +138,9 @@ lint: venv kubernetes-lint ## check style, types, secrets, settings, migrations,
 	@.venv/bin/bandit --quiet --recursive --severity-level medium --configfile pyproject.toml chassis users auth notification local
 	@git ls-files -z | xargs -0 .venv/bin/detect-secrets-hook --baseline .secrets.baseline
 	@$(local) generate --check
+	@$(local) check-documents
+	@.venv/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@.venv/bin/check-jsonschema --quiet --builtin-schema vendor.renovate renovate.json
 
 audit: venv ## ask PyPI whether a locked package has a known weakness; needs the network, so no part of lint
 	@for name in users auth notification; do \
@@ -139,7 +158,15 @@ format: venv ## rewrite the code in the project's style
 generate: venv ## write docs/openapi and docs/configuration.md anew from the code
 	@$(local) generate
 
+docs: ## build the documentation's site into site/ (needs npm, for the script that draws diagrams)
+	@$(PYTHON) local/bootstrap.py docs
+	@.venv-docs/bin/python -m local.site
+
+new-service: venv ## another service from the template: make new-service NAME=billing [OUTBOX=yes, to publish events]
+	@test -n "$(NAME)" || { echo "Say which: make new-service NAME=billing"; exit 2; }
+	@$(local) new-service $(NAME) $(if $(OUTBOX),--outbox)
+
 requirements: venv ## lock the newest packages that requirements/*.in allow
-	@cd requirements && for name in users auth notification dev loadtest experiments kubernetes; do \
+	@cd requirements && for name in users auth notification dev loadtest experiments kubernetes docs; do \
 		../.venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 $$name.in -o $$name.txt || exit 1; \
 	done

@@ -62,7 +62,7 @@ class EventQueue(Queue):
             channel.exchange_declare(name, "fanout", durable=True, auto_delete=False)
             channel.queue_declare(name, durable=True, auto_delete=False, arguments=arguments)
             channel.queue_bind(name, name)
-        return str(super().declare(nowait, channel))
+        return str(super().declare(nowait, channel))  # type: ignore[no-untyped-call]
 
 
 def dead_letter_queue(queue: str) -> str:

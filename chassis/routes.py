@@ -33,8 +33,8 @@ class Status(serializers.Serializer):
 
 
 class OpenToAll(APIView):
-    authentication_classes: list = []
-    permission_classes: list = []
+    authentication_classes: list[Any] = []
+    permission_classes: list[Any] = []
 
 
 class Healthcheck(OpenToAll):

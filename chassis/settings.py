@@ -49,25 +49,26 @@ class Environment:
 
     def text(self, name: str, meaning: str, default: Any = REQUIRED) -> str:
         """A string with white space at its ends removed."""
-        return self._read("text", name, meaning, default, lambda: self._environ.str(name).strip())
+        value: str = self._read("text", name, meaning, default, lambda: self._environ.str(name).strip())
+        return value
 
     def secret(self, name: str, meaning: str, minimum_length: int = 32) -> str:
         """A secret: it has no default, and a short one is refused."""
-        value = self._read("secret", name, meaning, REQUIRED, lambda: self._environ.str(name).strip())
+        value: str = self._read("secret", name, meaning, REQUIRED, lambda: self._environ.str(name).strip())
         if len(value) < minimum_length:
             self._refuse(name, f"needs at least {minimum_length} characters, it has {len(value)}", meaning)
         return value
 
     def integer(self, name: str, meaning: str, default: Any = REQUIRED, minimum: int = 0, maximum: int = 2**31) -> int:
         """A whole number from `minimum` to `maximum`."""
-        value = self._read("integer", name, meaning, default, lambda: int(self._environ.str(name)))
+        value: int = self._read("integer", name, meaning, default, lambda: int(self._environ.str(name)))
         if not minimum <= value <= maximum:
             self._refuse(name, f"must lie between {minimum} and {maximum}, it is {value}", meaning)
         return value
 
     def number(self, name: str, meaning: str, default: Any = REQUIRED) -> float:
         """A number that is not negative."""
-        value = self._read("number", name, meaning, default, lambda: float(self._environ.str(name)))
+        value: float = self._read("number", name, meaning, default, lambda: float(self._environ.str(name)))
         if not 0 <= value < float("inf"):
             self._refuse(name, f"must not be negative or infinite, it is {value}", meaning)
         return value
@@ -79,7 +80,8 @@ class Environment:
             words = {"true": True, "false": False}
             return words[self._environ.str(name).strip().lower()]
 
-        return self._read("true or false", name, meaning, default, read)
+        value: bool = self._read("true or false", name, meaning, default, read)
+        return value
 
     def choice(self, name: str, meaning: str, choices: list[str], default: Any = REQUIRED) -> str:
         """One of `choices`."""
@@ -184,26 +186,11 @@ def shared_settings(
         "LOG_LEVEL", "how much is logged", ["DEBUG", "INFO", "WARNING", "ERROR"], default="INFO"
     )
     log_format = environment.choice("LOG_FORMAT", "json, or text for people", ["json", "text"], default="json")
-    databases = {
-        "default": _connection(
-            environment.database(
-                "DATABASE_URL",
-                "this service's own PostgreSQL, postgres://user:password@host/name, as the service's role; over TLS"
-                " with ?sslmode=verify-full&sslrootcert=/path/to/ca.pem",
-            ),
-            prefix,
-            timeout_seconds=10,
-        )
-    }
+    databases = _databases(environment)
     absent = environment.words(
         "ABSENT_QUEUES",
         "queues whose workers this installation does not run, with commas between; relays wait for all others",
     )
-    owner = environment.database(
-        "DATABASE_OWNER_URL", "the same as the role that owns it; for `manage.py prepare_database` alone", default=""
-    )
-    if owner:
-        databases[OWNER_DATABASE] = _connection(owner, f"{prefix} owner", timeout_seconds=600)
     return {
         "SECRET_KEY": environment.secret("SECRET_KEY", "Django's key for signing; random, at least 32 characters"),
         "SERVICE": prefix,
@@ -279,34 +266,59 @@ def shared_settings(
             "security.W004",  # HSTS, and
             "security.W008",  # the redirect to HTTPS: TLS ends at the gateway, which does both
         ],
-        "REST_FRAMEWORK": {
-            "DEFAULT_AUTHENTICATION_CLASSES": ["chassis.tokens.BearerAuthentication"],
-            "DEFAULT_PERMISSION_CLASSES": ["chassis.tokens.IsPerson"],
-            "DEFAULT_PARSER_CLASSES": ["chassis.web.StrictJSONParser"],
-            "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-            "DEFAULT_CONTENT_NEGOTIATION_CLASS": "chassis.web.AlwaysJSON",
-            "DEFAULT_PAGINATION_CLASS": "chassis.pagination.KeysetPagination",
-            "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-            "EXCEPTION_HANDLER": "chassis.errors.answer_problem",
-            "UNAUTHENTICATED_USER": None,
-            "UNAUTHENTICATED_TOKEN": None,
-        },
+        "REST_FRAMEWORK": _rest_framework(),
         "OPENAPI_LINKS": {},
-        "SPECTACULAR_SETTINGS": {
-            "POSTPROCESSING_HOOKS": [
-                "drf_spectacular.hooks.postprocess_schema_enums",
-                "chassis.openapi.complete",
-            ],
-            "TITLE": prefix,
-            "VERSION": "0.1.0",
-            "OAS_VERSION": "3.1.0",
-            "SERVE_INCLUDE_SCHEMA": False,
-            "SERVE_AUTHENTICATION": [],
-            "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
-            "SWAGGER_UI_DIST": "SIDECAR",
-            "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-            "COMPONENT_SPLIT_REQUEST": True,
-            "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
-        },
+        "SPECTACULAR_SETTINGS": _spectacular(prefix),
         "LOGGING": logs.configuration(level=log_level, style=log_format, service=prefix),
+    }
+
+
+def _databases(environment: Environment) -> dict[str, Any]:
+    """The service's own database, and as its owner where a migration says so."""
+    prefix = environment.service
+    default = environment.database(
+        "DATABASE_URL",
+        "this service's own PostgreSQL, postgres://user:password@host/name, as the service's role; over TLS"
+        " with ?sslmode=verify-full&sslrootcert=/path/to/ca.pem",
+    )
+    databases = {"default": _connection(default, prefix, timeout_seconds=10)}
+    owner = environment.database(
+        "DATABASE_OWNER_URL", "the same as the role that owns it; for `manage.py prepare_database` alone", default=""
+    )
+    if owner:
+        databases[OWNER_DATABASE] = _connection(owner, f"{prefix} owner", timeout_seconds=600)
+    return databases
+
+
+def _rest_framework() -> dict[str, Any]:
+    return {
+        "DEFAULT_AUTHENTICATION_CLASSES": ["chassis.tokens.BearerAuthentication"],
+        "DEFAULT_PERMISSION_CLASSES": ["chassis.tokens.IsPerson"],
+        "DEFAULT_PARSER_CLASSES": ["chassis.web.StrictJSONParser"],
+        "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+        "DEFAULT_CONTENT_NEGOTIATION_CLASS": "chassis.web.AlwaysJSON",
+        "DEFAULT_PAGINATION_CLASS": "chassis.pagination.KeysetPagination",
+        "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+        "EXCEPTION_HANDLER": "chassis.errors.answer_problem",
+        "UNAUTHENTICATED_USER": None,
+        "UNAUTHENTICATED_TOKEN": None,
+    }
+
+
+def _spectacular(prefix: str) -> dict[str, Any]:
+    return {
+        "POSTPROCESSING_HOOKS": [
+            "drf_spectacular.hooks.postprocess_schema_enums",
+            "chassis.openapi.complete",
+        ],
+        "TITLE": prefix,
+        "VERSION": "0.1.0",
+        "OAS_VERSION": "3.1.0",
+        "SERVE_INCLUDE_SCHEMA": False,
+        "SERVE_AUTHENTICATION": [],
+        "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+        "SWAGGER_UI_DIST": "SIDECAR",
+        "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+        "COMPONENT_SPLIT_REQUEST": True,
+        "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     }

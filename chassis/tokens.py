@@ -56,7 +56,7 @@ class Principal:
 
     def has_just_signed_in(self, *, at: datetime) -> bool:
         """True within PRIVILEGED_SESSION_SECONDS of the login, for what a stolen token must not do."""
-        return at.timestamp() - (self.authenticated_at or 0) <= settings.PRIVILEGED_SESSION_SECONDS
+        return bool(at.timestamp() - (self.authenticated_at or 0) <= settings.PRIVILEGED_SESSION_SECONDS)
 
 
 class SignInAgain(Problem):

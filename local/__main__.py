@@ -1,30 +1,35 @@
 """`python -m local COMMAND`: what the Makefile calls."""
 
 import argparse
-import contextlib
 import os
-import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from chassis import logs
 from local import (
     backups,
     brokers,
     cluster_testing,
     compose,
     compose_testing,
+    coverage,
     demo,
+    development,
+    documents,
+    documents_trying,
     fuzzing,
     generated,
     kubernetes,
+    log_lines,
+    new_service,
     packages,
     ports,
     releases,
+    seed,
     soak,
     stack,
     testing,
@@ -66,6 +71,14 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(run=run)
         return command
 
+    _add_stack(add)
+    _add_tests(add)
+    _add_clusters(add)
+    _add_development(add)
+    return parser
+
+
+def _add_stack(add: Callable[..., argparse.ArgumentParser]) -> None:
     add("up", _up, "start everything").add_argument("--free-ports", action="store_true")
     add("down", _down, "stop everything, keep the data")
     add("clean", _clean, "stop everything, forget the data")
@@ -83,16 +96,27 @@ def _parser() -> argparse.ArgumentParser:
     add("restore", _restore, "the three databases, from such a file").add_argument("file")
     add("deploy", _deploy, "replace the services of Compose one by one")
     add("demo", _demo, "a tour of the running stack")
-    add("test", _test, "all tests, on a stack of their own").add_argument("pytest", nargs="*")
+
+
+def _add_tests(add: Callable[..., argparse.ArgumentParser]) -> None:
+    test = add("test", _test, "all tests, on a stack of their own")
+    test.add_argument("--service", choices=["chassis", *SERVICES], help="only its own tests")
     compose_test = add(
         "compose-test", _compose_test, "the tests across services, on a stack of containers of their own"
     )
-    compose_test.add_argument("pytest", nargs="*")
     cluster_test = add("cluster-test", _cluster_test, "the tests across services, on the current Kubernetes cluster")
-    cluster_test.add_argument("pytest", nargs="*")
-    add("chaos", _chaos, "kill things under load").add_argument("pytest", nargs="*")
+    chaos = add("chaos", _chaos, "kill things under load")
+    brokers = add("brokers", _brokers, "the tests of events on other versions of RabbitMQ")
+    cover = add("cover", lambda _, given: coverage.run(given.pytest), "which lines and branches the tests run")
+    for command in (test, compose_test, cluster_test, chaos, brokers, cover):
+        command.add_argument("pytest", nargs="*")
     add("soak", _soak, "load held for long, and more than can be held").add_argument("--time", default="15m")
-    add("brokers", _brokers, "the tests of events on other versions of RabbitMQ").add_argument("pytest", nargs="*")
+    add("fuzz", _fuzz, "schemathesis against every service").add_argument("--cases", type=int, default=fuzzing.CASES)
+    docs_test = add("docs-test", lambda _, given: documents_trying.run(given.documents), "type what the documents say")
+    docs_test.add_argument("documents", nargs="*")
+
+
+def _add_clusters(add: Callable[..., argparse.ArgumentParser]) -> None:
     add("cluster-secrets", _cluster_secrets, "the secrets of the minikube overlay")
     add("minikube", _minikube, "everything on the current cluster")
     for way in releases.WAYS:
@@ -102,11 +126,25 @@ def _parser() -> argparse.ArgumentParser:
         release.add_argument("service", choices=list(SERVICES.values()))
         release.add_argument("--version")
         release.add_argument("--weight", type=int, default=releases.WEIGHT)
-    add("fuzz", _fuzz, "schemathesis against every service").add_argument("--cases", type=int, default=fuzzing.CASES)
-    add("generate", _generate, "write the documents that are made from the code").add_argument(
-        "--check", action="store_true"
+
+
+def _add_development(add: Callable[..., argparse.ArgumentParser]) -> None:
+    add(
+        "dev",
+        lambda directory, _: development.run(directory),
+        "everything in the foreground, started anew when code changes",
     )
-    return parser
+    add("seed", _seed, "people for the stack that runs")
+    generate = add("generate", _generate, "write the documents that are made from the code")
+    generate.add_argument("--check", action="store_true")
+    add("check-documents", lambda *_: documents.check(), "whether all that the documents name is there")
+    service = add(
+        "new-service",
+        lambda _, given: new_service.make(given.name, outbox=given.outbox),
+        "another service, from the template",
+    )
+    service.add_argument("name")
+    service.add_argument("--outbox", action="store_true", help="it publishes events")
 
 
 def _up(directory: Path, arguments: argparse.Namespace) -> None:
@@ -159,21 +197,10 @@ def _logs(directory: Path, arguments: argparse.Namespace) -> None:
     files = sorted((directory / "logs").glob(f"{arguments.program or '*'}.log"))
     if not files:
         sys.exit(START_AGAIN)
-    how = ["--lines=20", "-F"] if arguments.follow else ["--lines=+1", "--quiet"]
-    command = ["tail", *how, *map(str, files)]
-    if not sys.stdout.isatty():
-        os.execvp("tail", command)
-    _show_coloured(command)
-
-
-def _show_coloured(command: list[str]) -> None:
-    """What a command prints, each line in the colour of its level, until it ends or is interrupted."""
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, errors="replace") as process:
-        with contextlib.suppress(KeyboardInterrupt):
-            for line in process.stdout or ():
-                level = re.match(r"[0-9:.]{12} ([A-Z]+) ", line)
-                print(logs.coloured(line.rstrip("\n"), level[1] if level else "INFO"), flush=True)
-        process.terminate()
+    if arguments.follow:
+        log_lines.show(files, lines=20)
+    else:
+        os.execvp("tail", ["tail", "--lines=+1", "--quiet", *map(str, files)])
 
 
 def _running(directory: Path, arguments: argparse.Namespace) -> Layout | Project | Cluster:
@@ -243,7 +270,16 @@ def _demo(directory: Path, arguments: argparse.Namespace) -> None:
     demo.run(testing.addresses(runs) if isinstance(runs, Layout) else runs.addresses())
 
 
+def _seed(directory: Path, arguments: argparse.Namespace) -> None:
+    runs = _running(directory, arguments)
+    if isinstance(runs, Cluster):
+        sys.exit("The people are for local processes and Compose; on a cluster nothing was added.")
+    seed.run(runs, testing.addresses(runs) if isinstance(runs, Layout) else runs.addresses())
+
+
 def _test(directory: Path, arguments: argparse.Namespace) -> None:
+    if arguments.service:
+        sys.exit(testing.run_one(ROOT / ".local" / "test", arguments.service, arguments.pytest))
     sys.exit(testing.run(ROOT / ".local" / "test", testing.every_test, arguments.pytest))
 
 

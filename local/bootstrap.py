@@ -3,6 +3,7 @@ before anything is there."""
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import venv
@@ -15,6 +16,7 @@ ENVIRONMENTS = {
     "dev": ROOT / ".venv",
     "kubernetes": ROOT / ".venv-kubernetes",
     "experiments": ROOT / ".venv-experiments",
+    "docs": ROOT / ".venv-docs",
     "bench": ROOT / ".venv-bench",
 }
 
@@ -33,13 +35,38 @@ def make(environment: Path, requirements: Path) -> None:
     wanted = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()
     if stamp.exists() and stamp.read_text() == wanted:
         return
-    print(f"Installing the Python packages into {environment.name} (about a minute) ...", flush=True)
+    print(f"Installing the Python packages into {environment.name} (seconds to a minute) ...", flush=True)
     venv.create(environment, with_pip=True, clear=True)
-    pip = [str(environment / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-    done = subprocess.run([*pip, "--require-hashes", "--requirement", str(requirements)], cwd=ROOT, env=os.environ)
-    if done.returncode:
+    python = str(environment / "bin" / "python")
+    pip = [
+        python,
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "install",
+        "--quiet",
+        "--require-hashes",
+        "--requirement",
+    ]
+    if not _install_with_uv(environment, requirements, pip) and _run([*pip, str(requirements)]):
         sys.exit("The Python packages could not be installed; what pip said stands above. Try the same command again.")
     stamp.write_text(wanted)
+
+
+def _install_with_uv(environment: Path, requirements: Path, pip: list[str]) -> bool:
+    """True when uv could: it takes a tenth of pip's time. pip is there for machines whose mirror only pip knows."""
+    locked = (ROOT / "requirements" / "dev.txt").read_text()
+    found = re.search(r"^uv==.*?(?=^\S)", locked, re.MULTILINE | re.DOTALL)
+    if found is None:
+        return False
+    only_uv = environment / "uv.txt"
+    only_uv.write_text(found[0])
+    uv = [str(environment / "bin" / "uv"), "pip", "install", "--quiet", "--python", str(environment / "bin" / "python")]
+    return not _run([*pip, str(only_uv)]) and not _run([*uv, "--require-hashes", "--requirement", str(requirements)])
+
+
+def _run(command: list[str]) -> int:
+    return subprocess.run(command, cwd=ROOT, env=os.environ | {"UV_PYTHON_DOWNLOADS": "never"}).returncode
 
 
 if __name__ == "__main__":

@@ -225,9 +225,8 @@ class Project:
     def addresses(self) -> dict[str, str]:
         """Where the demo and the tests find what listens on the host."""
         numbers = self._ports()
-        names = {"USERS": "USERS_PORT", "AUTH": "AUTH_PORT", "NOTIFICATION": "NOTIFICATION_PORT"}
-        names |= {"GATEWAY": "GATEWAY_PORT", "MAIL": "MAIL_PORT"}
-        urls = {f"{name}_URL": f"http://127.0.0.1:{numbers[port]}" for name, port in names.items()}
+        names = [*(service.upper() for service in SERVICES), "GATEWAY", "MAIL"]
+        urls = {f"{name}_URL": f"http://127.0.0.1:{numbers[f'{name}_PORT']}" for name in names}
         password = secret_values.read(self.environment)["RABBITMQ_PASSWORD"]
         return urls | {"BROKER_URL": f"amqp://tessera:{password}@127.0.0.1:{numbers['RABBITMQ_PORT']}/%2F"}
 

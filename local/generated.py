@@ -1,4 +1,4 @@
-"""What is made from something else: docs/openapi/<service>.yaml, docs/configuration.md, Kubernetes' alerts."""
+"""What is made from something else: OpenAPI documents, docs/configuration.md, decisions' list, Kubernetes' alerts."""
 
 import json
 import subprocess
@@ -37,6 +37,7 @@ def run(*, check: bool) -> None:
     documents = {f"docs/openapi/{prefix}.yaml": _openapi(service) for service, prefix in SERVICES.items()}
     documents["docs/configuration.md"] = _configuration()
     documents["kustomize/components/monitoring/prometheus-rule.yaml"] = _prometheus_rule()
+    documents["docs/decisions/README.md"] = _decisions()
     for service in SERVICES if check else ():
         _python(service, "manage.py", "makemigrations", "--check", "--dry-run")
         _python(service, "manage.py", "check", "--deploy", "--fail-level", "WARNING")
@@ -83,6 +84,22 @@ def _configuration() -> str:
             "",
         ]
     )
+
+
+def _decisions() -> str:
+    """The list of all decisions, by their first lines."""
+    rows = []
+    for path in sorted((ROOT / "docs" / "decisions").glob("2*.md")):
+        title = path.read_text().partition("\n")[0].removeprefix("# ")
+        rows.append(f"| {path.name[:4]}-{path.name[4:6]}-{path.name[6:8]} | [{title}]({path.name}) |\n")
+    return f"""# Decisions
+
+Choices that may surprise, each with its context, options, outcome and consequences. A new one is a file
+`<yyyymmdd>-<title>.md` here; `make generate` lists it below. One that no longer holds says which replaced it.
+
+| | |
+|---|---|
+{"".join(rows)}"""
 
 
 def _prometheus_rule() -> str:

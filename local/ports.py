@@ -6,10 +6,9 @@ import socket
 import sys
 from pathlib import Path
 
-DEFAULTS = {
-    "USERS_PORT": 4000,
-    "AUTH_PORT": 4001,
-    "NOTIFICATION_PORT": 4002,
+from local import services
+
+DEFAULTS = services.ports() | {
     "GATEWAY_PORT": 8080,
     "RABBITMQ_PORT": 5672,
     "RABBITMQ_MANAGEMENT_PORT": 15672,
@@ -18,12 +17,7 @@ DEFAULTS = {
     "EPMD_PORT": 24369,
     "SMTP_PORT": 1025,
     "MAIL_PORT": 8025,
-    "USERS_DB_PORT": 24000,
-    "AUTH_DB_PORT": 24001,
-    "NOTIFICATION_DB_PORT": 24002,
     "SUPERVISOR_PORT": 24003,
-    "USERS_RELAY_METRICS_PORT": 24010,
-    "AUTH_RELAY_METRICS_PORT": 24011,
     "AUTH_WORKER_METRICS_PORT": 24012,
     "EMAIL_WORKER_METRICS_PORT": 24013,
     "SMS_WORKER_METRICS_PORT": 24014,
@@ -94,9 +88,7 @@ def print_addresses(numbers: dict[str, int]) -> None:
     rows = [
         ("gateway (all public routes)", urls["GATEWAY_PORT"]),
         ("Swagger UI of all services", f"{urls['GATEWAY_PORT']}/docs"),
-        ("users-ms", f"{urls['USERS_PORT']}/users-ms/docs"),
-        ("auth-ms", f"{urls['AUTH_PORT']}/auth-ms/docs"),
-        ("notification-ms", f"{urls['NOTIFICATION_PORT']}/notification-ms/docs"),
+        *((prefix, f"{urls[f'{name.upper()}_PORT']}/{prefix}/docs") for name, prefix in services.SERVICES.items()),
         ("mail that was sent", urls["MAIL_PORT"]),
         (
             "RabbitMQ management",

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from local import packages
 from local.bootstrap import ROOT
+from local.services import RELAYS, SERVICES
 
-SERVICES = {"users": "users-ms", "auth": "auth-ms", "notification": "notification-ms"}
 NODE_HOST = "localhost"
 
 
@@ -156,7 +156,7 @@ def service_environment(layout: Layout, service: str) -> dict[str, str]:
     }
     jwks_url = f"{layout.url('AUTH_PORT')}/auth-ms/.well-known/jwks.json"
     smtp_port = layout.ports["SMTP_PORT"]
-    own = {
+    own = {  # another service needs only to know where auth-ms publishes its keys
         "users": {"JWKS_URL": jwks_url, "LOAD_TEST_ENABLED": "true"},
         "auth": {
             "USERS_URL": layout.url("USERS_PORT"),
@@ -172,7 +172,7 @@ def service_environment(layout: Layout, service: str) -> dict[str, str]:
             **console_links(f"http://localhost:{layout.ports['GATEWAY_PORT']}"),
         },
     }
-    return common | own[service] | layout.variables
+    return common | own.get(service, {"JWKS_URL": jwks_url}) | layout.variables
 
 
 def console_links(console: str) -> dict[str, str]:
@@ -211,8 +211,7 @@ def worker(layout: Layout, service: str, name: str, variables: dict[str, str]) -
 
 
 METRICS_PORTS = {
-    "users-outbox-relay": "USERS_RELAY_METRICS_PORT",
-    "auth-outbox-relay": "AUTH_RELAY_METRICS_PORT",
+    **{f"{service}-outbox-relay": port for service, port in RELAYS.items()},
     "auth-event-worker": "AUTH_WORKER_METRICS_PORT",
     "notification-email-worker": "EMAIL_WORKER_METRICS_PORT",
     "notification-sms-worker": "SMS_WORKER_METRICS_PORT",
@@ -237,9 +236,7 @@ def gateway(layout: Layout) -> Program:
         "GATEWAY_BIND": "127.0.0.1",
         "SITE_ADDRESS": f"http://:{ports['GATEWAY_PORT']}",
         "GATEWAY_ROOT": str(ROOT / "gateway"),
-        "USERS_UPSTREAM": f"127.0.0.1 {ports['USERS_PORT']}",
-        "AUTH_UPSTREAM": f"127.0.0.1 {ports['AUTH_PORT']}",
-        "NOTIFICATION_UPSTREAM": f"127.0.0.1 {ports['NOTIFICATION_PORT']}",
+        **{f"{name.upper()}_UPSTREAM": f"127.0.0.1 {ports[f'{name.upper()}_PORT']}" for name in SERVICES},
     }
     configuration = ["--config", str(ROOT / "gateway" / "Caddyfile"), "--adapter", "caddyfile"]
     return Program(
@@ -269,8 +266,7 @@ def applications(layout: Layout) -> list[Program]:
     """The processes of the services, and the gateway in front of them."""
     return [
         *(web(layout, service) for service in SERVICES),
-        relay(layout, "users"),
-        relay(layout, "auth"),
+        *(relay(layout, service) for service in RELAYS),
         worker(layout, "auth", "auth-event-worker", {}),
         worker(layout, "notification", "notification-email-worker", {"NOTIFICATION_MEDIUM": "email"}),
         worker(layout, "notification", "notification-sms-worker", {"NOTIFICATION_MEDIUM": "sms"}),

@@ -4,17 +4,11 @@ import os
 import secrets
 from pathlib import Path
 
+from local import services
+
 NAMES = [
-    "USERS_SECRET_KEY",
-    "AUTH_SECRET_KEY",
-    "NOTIFICATION_SECRET_KEY",
+    *services.secret_names(),
     "SIGNING_KEY_ENCRYPTION_KEY",
-    "USERS_DB_PASSWORD",
-    "AUTH_DB_PASSWORD",
-    "NOTIFICATION_DB_PASSWORD",
-    "USERS_SERVICE_DB_PASSWORD",
-    "AUTH_SERVICE_DB_PASSWORD",
-    "NOTIFICATION_SERVICE_DB_PASSWORD",
     "RABBITMQ_PASSWORD",
     "POSTGRES_SUPERUSER_PASSWORD",
     "SUPERVISOR_PASSWORD",

@@ -5,25 +5,21 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any
 
 import kombu
 import psycopg2
 import requests
 from amqp.exceptions import AMQPError
-from psycopg2 import sql
 
-from local import packages, ports, programs, secret_values
+from local import packages, ports, programs, secret_values, servers
 from local.bootstrap import ROOT
 from local.programs import SERVICES, Layout, Program
 from local.supervisor import Supervisor, configuration, end_leftovers
 
 READY_SECONDS = 90
-MAKES_DATABASES = {"test", "bench"}  # folders of stacks whose owners of databases make more of them
 _started = time.monotonic()
 
 
@@ -68,11 +64,27 @@ def up(directory: Path, *, free_ports: bool = False, variables: dict[str, str] |
     ports.refuse_taken(chosen)
     layout = Layout(directory, chosen, secret_values.ensure(secrets_file(directory)), variables or {})
     try:
-        _prepare(layout)
+        _prepare(layout, SERVICES)
         Supervisor(layout).launch(_configuration(layout))
         _start_all(layout)
     except BaseException:
         print("Stopping what was started ...", flush=True)
+        down(directory)
+        raise
+    return layout
+
+
+def up_servers(directory: Path, service: str, *, names: Collection[str], variables: dict[str, str]) -> Layout:
+    """Starts a new stack of those servers alone, on free ports, for the tests of one service."""
+    packages.ensure()
+    layout = Layout(directory, ports.free(), secret_values.ensure(secrets_file(directory)), variables)
+    try:
+        _prepare(layout, [service])
+        chosen = [program for program in programs.infrastructure(layout) if program.name in names]
+        Supervisor(layout).launch(configuration(layout, chosen, "servers alone"))
+        _start_servers(layout, chosen)
+        servers.ensure_role(layout, service)
+    except BaseException:
         down(directory)
         raise
     return layout
@@ -142,58 +154,15 @@ def _is_current(layout: Layout) -> bool:
     return same_ports and Supervisor(layout).configuration_file.read_text() == _configuration(layout)
 
 
-def _prepare(layout: Layout) -> None:
+def _prepare(layout: Layout, services: Collection[str]) -> None:
     for folder in ("logs", "run", "mail", "gateway", "rabbitmq"):
         (layout.directory / folder).mkdir(parents=True, exist_ok=True)
     for heartbeat in (layout.directory / "run").glob("*.heartbeat"):
         heartbeat.unlink()
-    for service in SERVICES:
-        _initialise_database(layout, service)
-    _configure_broker(layout)
+    for service in services:
+        servers.initialise_database(layout, service, say=say)
+    servers.configure_broker(layout)
     ports.remember(layout.directory, layout.ports)
-
-
-def _initialise_database(layout: Layout, service: str) -> None:
-    data = layout.directory / f"{service}-db"
-    if (data / "PG_VERSION").exists():
-        return
-    say(f"{service}-db: making a private PostgreSQL cluster")
-    shutil.rmtree(data, ignore_errors=True)
-    data.mkdir(mode=0o700)
-    if os.geteuid() == 0:
-        shutil.chown(data, "postgres", "postgres")
-    with tempfile.NamedTemporaryFile("w", dir=layout.directory) as password_file:
-        password_file.write(layout.secrets["POSTGRES_SUPERUSER_PASSWORD"] + "\n")
-        password_file.flush()
-        if os.geteuid() == 0:
-            shutil.chown(password_file.name, "postgres")
-        command = [*programs.as_postgres(layout.directory), f"{packages.postgresql_binaries()}/initdb"]
-        command += [f"--pgdata={data}", "--username=postgres", "--auth=scram-sha-256"]
-        command += [f"--pwfile={password_file.name}", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
-        done = subprocess.run(command, capture_output=True, text=True, cwd="/")
-    if done.returncode:
-        shutil.rmtree(data, ignore_errors=True)
-        sys.exit(f"{done.stdout}{done.stderr}\n{service}-db could not be made.")
-
-
-def _configure_broker(layout: Layout) -> None:
-    home, numbers = layout.directory / "rabbitmq", layout.ports
-    lines = [
-        f"listeners.tcp.local = 127.0.0.1:{numbers['RABBITMQ_PORT']}",
-        "management.tcp.ip = 127.0.0.1",
-        f"management.tcp.port = {numbers['RABBITMQ_MANAGEMENT_PORT']}",
-        "prometheus.tcp.ip = 127.0.0.1",
-        f"prometheus.tcp.port = {numbers['RABBITMQ_PROMETHEUS_PORT']}",
-        "default_user = tessera",
-        f"default_pass = {layout.secrets['RABBITMQ_PASSWORD']}",
-        "disk_free_limit.absolute = 50MB",
-        "log.console.level = warning",
-        (ROOT / "broker" / "rabbitmq.conf").read_text(),
-    ]
-    file = home / "rabbitmq.conf"
-    file.touch(mode=0o600)
-    file.write_text("\n".join(lines) + "\n")
-    (home / "enabled_plugins").write_text("[rabbitmq_management,rabbitmq_prometheus].\n")
 
 
 def _start_all(layout: Layout) -> None:
@@ -203,16 +172,10 @@ def _start_all(layout: Layout) -> None:
     if running >= {program.name for program in [*infrastructure, *applications]}:
         say("everything runs already")
         return
-    for program in infrastructure:
-        supervisor.start(program.name)
-        if program.name == "epmd":
-            _wait(layout, program)
-    for program in infrastructure:
-        _wait(layout, program)
-        say(f"{program.name}: answers")
+    _start_servers(layout, infrastructure)
     for service in SERVICES:
-        _ensure_role(layout, service)
-        _migrate(layout, service)
+        servers.ensure_role(layout, service)
+        migrate(layout, service)
         say(f"{service}-db: migrated")
     for program in applications:
         supervisor.start(program.name)
@@ -221,22 +184,15 @@ def _start_all(layout: Layout) -> None:
         say(f"{program.name}: answers")
 
 
-def _ensure_role(layout: Layout, service: str) -> None:
-    """The owner of the service's database, who makes the role of its processes; in stacks of tests also databases."""
-    connection = _connect_as_superuser(layout, layout.ports[f"{service.upper()}_DB_PORT"])
-    connection.autocommit = True
-    role = sql.Identifier(service)
-    rights = sql.SQL("CREATEROLE CREATEDB" if layout.directory.name in MAKES_DATABASES else "CREATEROLE NOCREATEDB")
-    password = sql.Literal(layout.secrets[f"{service.upper()}_DB_PASSWORD"])
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [service])
-        if cursor.fetchone() is None:
-            cursor.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(role, password))
-        cursor.execute(sql.SQL("ALTER ROLE {} {}").format(role, rights))
-        cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [service])
-        if cursor.fetchone() is None:
-            cursor.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(role, role))
-    connection.close()
+def _start_servers(layout: Layout, chosen: list[Program]) -> None:
+    """Starts servers, and returns when all of them answer."""
+    for program in chosen:
+        Supervisor(layout).start(program.name)
+        if program.name == "epmd":
+            _wait(layout, program)
+    for program in chosen:
+        _wait(layout, program)
+        say(f"{program.name}: answers")
 
 
 def manage(
@@ -248,7 +204,8 @@ def manage(
     return subprocess.run(command, cwd=ROOT / service, env=environment, text=True, **options)  # type: ignore[call-overload, no-any-return]
 
 
-def _migrate(layout: Layout, service: str) -> None:
+def migrate(layout: Layout, service: str) -> None:
+    """Brings the tables of a service up to date, as their owner. Raises RuntimeError."""
     owner = {"DATABASE_OWNER_URL": layout.database_owner_url(service)}
     done = manage(layout, service, "prepare_database", variables=owner, capture_output=True)
     if done.returncode:
@@ -258,7 +215,7 @@ def _migrate(layout: Layout, service: str) -> None:
 def _wait(layout: Layout, program: Program) -> None:
     """Returns when the program answers. Raises TimeoutError with the end of its log when it does not."""
     deadline = time.monotonic() + READY_SECONDS
-    while not _answers(layout, program):
+    while not answers(layout, program):
         if time.monotonic() > deadline:
             log = layout.directory / "logs" / f"{program.name}.log"
             tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:]) if log.exists() else ""
@@ -266,7 +223,8 @@ def _wait(layout: Layout, program: Program) -> None:
         time.sleep(0.1)
 
 
-def _answers(layout: Layout, program: Program) -> bool:
+def answers(layout: Layout, program: Program) -> bool:
+    """True when the program does what it is there for."""
     if program.url:
         return _does(lambda: requests.get(str(program.url), timeout=2).raise_for_status())
     if program.heartbeat:
@@ -274,14 +232,8 @@ def _answers(layout: Layout, program: Program) -> bool:
     if program.name == "rabbitmq":
         return _does(lambda: kombu.Connection(layout.broker_url, connect_timeout=2).connect().close())
     if program.name.endswith("-db"):
-        return _does(lambda: _connect_as_superuser(layout, program.port).close())
+        return _does(lambda: servers.connect_as_superuser(layout, program.port).close())
     return program.port is None or ports.is_taken(program.port)
-
-
-def _connect_as_superuser(layout: Layout, port: int | None) -> Any:
-    password = layout.secrets["POSTGRES_SUPERUSER_PASSWORD"]
-    address = {"host": "127.0.0.1", "port": port, "connect_timeout": 2}
-    return psycopg2.connect(user="postgres", dbname="postgres", password=password, **address)
 
 
 def _does(attempt: Callable[[], object]) -> bool:

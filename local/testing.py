@@ -16,14 +16,9 @@ from local import packages, programs, stack
 from local.bootstrap import ROOT
 from local.programs import SERVICES, Layout
 
-FOLDERS = {
-    "test",
-    "compose-test",
-    "cluster-test",
-    "experiments",
-    "bench",
-    "soak",
-}  # below .local, for stacks of their own
+# Below .local, for stacks of their own.
+FOLDERS = {"test", "compose-test", "cluster-test", "docs-test", "experiments", "bench", "soak"}
+OF_THE_TREE = ("test_development.py", "test_documents.py", "test_new_service.py")  # these need no stack that runs
 NO_TESTS = 5  # pytest's exit status when it found none, as with a narrow -k
 # The cheapest bcrypt, because the tests are about what happens and not about how long it takes; and no limits for the
 # one address that all of them come from.
@@ -60,6 +55,11 @@ class Outcome:
         print(f"{self.passed} passed, {self.failed} failed{skipped}")
         return 0 if self.good else 1
 
+    def join(self, other: "Outcome") -> None:
+        """Adds what became of other tests."""
+        self.passed, self.failed = self.passed + other.passed, self.failed + other.failed
+        self.skipped, self.broken = self.skipped + other.skipped, self.broken or other.broken
+
     def add(self, report: Path) -> None:
         """Adds what the JUnit report says."""
         for suite in ElementTree.parse(report).getroot().iter("testsuite"):  # noqa: S314  # nosec B314 - written by our pytest
@@ -73,9 +73,7 @@ class Outcome:
 def addresses(layout: Layout) -> dict[str, str]:
     """What the tests across services and the demo know of a stack."""
     return {
-        "USERS_URL": layout.url("USERS_PORT"),
-        "AUTH_URL": layout.url("AUTH_PORT"),
-        "NOTIFICATION_URL": layout.url("NOTIFICATION_PORT"),
+        **{f"{service.upper()}_URL": layout.url(f"{service.upper()}_PORT") for service in SERVICES},
         "GATEWAY_URL": layout.url("GATEWAY_PORT"),
         "MAIL_URL": layout.url("MAIL_PORT"),
         "BROKER_URL": layout.broker_url,
@@ -116,6 +114,25 @@ def run(
     return outcome.report()
 
 
+def run_one(directory: Path, service: str, pytest_arguments: list[str]) -> int:
+    """Runs the own tests of a service, or of `chassis`, on no more servers than they need; returns the exit status."""
+    with alone(directory), servers_for(directory, service) as layout:
+        outcome = run_all(directory, [own_tests(layout, service)], pytest_arguments)
+    return outcome.report()
+
+
+@contextmanager
+def servers_for(directory: Path, service: str, *, variables: dict[str, str] | None = None) -> Iterator[Layout]:
+    """Its PostgreSQL and, for the chassis, the broker; gone afterwards."""
+    owner = "users" if service == "chassis" else service  # of the database
+    names = {f"{owner}-db"} | ({"epmd", "rabbitmq"} if service == "chassis" else set())
+    stack.clean(directory, keep={"lock"})
+    try:
+        yield stack.up_servers(directory, owner, names=names, variables=VARIABLES | (variables or {}))
+    finally:
+        stack.clean(directory, keep={"lock"})
+
+
 @contextmanager
 def alone(directory: Path) -> Iterator[None]:
     """Exits when another run of the tests uses the folder."""
@@ -130,7 +147,7 @@ def alone(directory: Path) -> Iterator[None]:
 
 def every_test(layout: Layout) -> list[Suite]:
     """What `make test` runs."""
-    services = [(f"{service}/tests", _as_owner(layout, service), []) for service in SERVICES]
+    services = [own_tests(layout, service) for service in SERVICES]
     chassis, outside = of_events(layout)
     plans = ("loadtest/tests", _as_owner(layout, "users") | _outside(layout) | _paths("users"), [])
     quick_faults = ("tests/chaos", _outside(layout), ["-m", "quick"])
@@ -142,11 +159,18 @@ def _paths(service: str) -> dict[str, str]:
     return {"PYTHONPATH": f"{ROOT}:{ROOT / service}"}
 
 
+def own_tests(layout: Layout, service: str) -> Suite:
+    """The tests of a service, or of `chassis`, beside its code."""
+    if service == "chassis":
+        chassis = {"DJANGO_SETTINGS_MODULE": "chassis.tests.settings", "PYTHONPATH": str(ROOT)}
+        return "chassis/tests", _as_owner(layout, "users") | chassis, []
+    return f"{service}/tests", _as_owner(layout, service), []
+
+
 def of_events(layout: Layout) -> list[Suite]:
     """What `make brokers` runs: all that meets the broker."""
-    chassis = {"DJANGO_SETTINGS_MODULE": "chassis.tests.settings", "PYTHONPATH": str(ROOT)}
     return [
-        ("chassis/tests", _as_owner(layout, "users") | chassis, []),
+        own_tests(layout, "chassis"),
         ("tests", _outside(layout), ignoring("chaos", "compose", "cluster")),
     ]
 
@@ -170,13 +194,14 @@ def _outside(layout: Layout) -> dict[str, str]:
     return addresses(layout) | {"PYTHONPATH": str(ROOT)}
 
 
-def run_all(directory: Path, suites: list[Suite], pytest_arguments: list[str]) -> Outcome:
-    """Runs one suite after the other; their JUnit reports are written to `directory`."""
+def run_all(directory: Path, suites: list[Suite], pytest_arguments: list[str], *, measure: bool = False) -> Outcome:
+    """Runs one suite after the other, with coverage to `measure`; JUnit reports are written to `directory`."""
+    measuring = ["coverage", "run", "-m"] if measure else []
     outcome = Outcome()
     for folder, variables, arguments in suites:
         print(f"\n{folder}", flush=True)
         report = directory / f"{folder.replace('/', '-')}.xml"
-        pytest = [sys.executable, "-m", "pytest", folder, "--quiet", f"--junitxml={report}"]
+        pytest = [sys.executable, "-m", *measuring, "pytest", folder, "--quiet", f"--junitxml={report}"]
         pytest += [*arguments, *pytest_arguments]
         if folder.startswith(("tests", "experiments", "loadtest")):
             pytest += ["-p", "no:django"]

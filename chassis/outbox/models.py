@@ -39,4 +39,4 @@ class OutboxMessage(models.Model):
         if not self.sealed_data:
             return dict(self.body)
         opened = sealing.unseal(bytes(self.sealed_data), secret=settings.SECRET_KEY, called="SECRET_KEY")
-        return self.body | {"data": self.body["data"] | json.loads(opened)}
+        return dict(self.body) | {"data": self.body["data"] | json.loads(opened)}

@@ -17,12 +17,12 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from local import kustomize
+from local import kustomize, services
 from local.bootstrap import ROOT
 
 FOLDER = ROOT / "kustomize"
 KUBERNETES = "1.34"
-SERVICES = ["users-ms", "auth-ms", "notification-ms"]
+SERVICES = list(services.SERVICES.values())
 SECRET_KEYS = ["SECRET_KEY", "DATABASE_URL", "DATABASE_OWNER_URL", "POSTGRES_PASSWORD"]
 # What operators bring. Their schemas are not Kubernetes' own; the cluster that has the operator checks them.
 FOREIGN = {
@@ -35,7 +35,12 @@ FOREIGN = {
 }
 ALONE = ["hpa", "keda", "pdb", "topology-spread", "network-policies", "node-ports", "mail-catcher", "load-test"]
 ALONE += ["external-secrets", "gateway-api", "zalando-postgres", "cloud-managed-postgres", "monitoring"]
-RELEASES = [f"{way}/{service}" for way in ("canary", "blue-green") for service in SERVICES]
+RELEASES = [
+    f"{way}/{service}"
+    for way in ("canary", "blue-green")
+    for service in SERVICES
+    if (FOLDER / "components" / way / service).exists()
+]
 COMBINATIONS: dict[str, list[str]] = {
     "overlays/minikube": [],
     "overlays/cloud": [],
@@ -60,7 +65,7 @@ def secrets() -> Iterator[None]:
     folder = FOLDER / "overlays" / "minikube" / "secrets"
     made = []
     folder.mkdir(mode=0o700, exist_ok=True)
-    for service, part in itertools.product(("users", "auth", "notification"), ("ms", "db")):
+    for service, part in itertools.product(services.SERVICES, ("ms", "db")):
         file = folder / f"{service}-{part}.env"
         if not file.exists():
             file.write_text("".join(f"{key}=only-for-building\n" for key in SECRET_KEYS))

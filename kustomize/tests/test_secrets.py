@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from local import kubernetes, secret_values
+from local import kubernetes, secret_values, services
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_they_are_made_once_for_their_owner_alone(folder: Path) -> None:
     kubernetes.make_secrets()
 
     assert contents(folder) == first
-    assert len(first) == 6
+    assert len(first) == 2 * len(services.SERVICES)
     assert {file.stat().st_mode & 0o777 for file in folder.glob("*.env")} == {0o600}
     assert first["users-db"]["POSTGRES_PASSWORD"] in first["users-db"]["DATABASE_OWNER_URL"]
     assert first["users-db"]["POSTGRES_PASSWORD"] not in first["users-ms"]["DATABASE_URL"]

@@ -80,7 +80,7 @@ def test_an_address_is_verified_when_the_user_still_has_it(auth_ms):
     assert (user.email_verified, user.version) == (True, 2)
 
 
-@pytest.mark.parametrize("user_id", ["0", "9223372036854775808", "abc"])
+@pytest.mark.parametrize("user_id", ["0", "4711", "9223372036854775808", "abc"])
 def test_nobody_is_not_found(auth_ms, user_id):
     put = auth_ms.put(password_path(user_id), **as_json({"password": NEW}))
     post = auth_ms.post(f"/users-ms/internal/users/{user_id}/email-verified", **as_json({"email": "ada@example.org"}))

@@ -107,3 +107,13 @@ def test_requests_with_one_key_at_the_same_time_open_one_account():
     assert [answer.status_code for answer in answers] == [201] * 8
     assert len({answer.content for answer in answers}) == 1
     assert User.objects.count() == OutboxMessage.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_a_key_whose_user_was_opened_and_deleted_meanwhile_opens_nobody(client, monkeypatch):
+    def be_too_late(**_):
+        raise services._KeyUsedMeanwhile
+
+    monkeypatch.setattr(services, "create_user", be_too_late)
+
+    assert post(client).status_code == 422

@@ -104,17 +104,7 @@ def create_user(*, password: str, is_admin: bool = False, key: SignUp | None = N
         user = User.objects.create(password_hash=password_hash, is_admin=is_admin, **fields)
         if key is not None:
             key.remember(user)
-        outbox.record(
-            events.NewUser(
-                user_id=user.id,
-                name=user.name,
-                surname=user.surname,
-                email=user.email,
-                phone=user.phone,
-                locale=user.locale,
-                time_zone=user.time_zone,
-            )
-        )
+        outbox.record(events.NewUser.of(user, surname=user.surname))
     return user
 
 

@@ -1,0 +1,174 @@
+"""What happens between two steps: the person is gone, users-ms is away, another request was faster."""
+
+import secrets
+from datetime import timedelta
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.utils import timezone
+
+from auth.tests.authenticator import Authenticator
+from auth.tests.builders import PASSWORD, as_json, bearer, login
+from auth.tests.test_passkeys import add
+from auth.tests.test_recovery import forgot, mailed_token, reset
+from auth.tests.test_second_factors import begin, confirm, first_step, second_step
+from auth_ms.sign_in import keys, lockout
+from auth_ms.sign_in.models import (
+    TOTP,
+    AuditEvent,
+    LoginFailures,
+    OneTimeToken,
+    Passkey,
+    PasskeyChallenge,
+    PendingLogin,
+    RecoveryCode,
+    Session,
+)
+from auth_ms.sign_in.services import login as log_ins
+from auth_ms.sign_in.services import passkeys, recovery, second_factors, sessions
+from chassis import sealing
+
+pytestmark = pytest.mark.django_db
+VERIFICATION = "email_verification_requested_event"
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("mfa/totp", None),
+        ("passkeys/options", None),
+        ("email/verification", None),
+        ("password/change", {"current_password": PASSWORD, "new_password": "a longer staple of horses"}),
+    ],
+)
+def test_a_token_outlives_its_person_and_finds_nobody(ada_client, users_service, path, body):
+    users_service.users.clear()
+
+    answer = ada_client.post(f"/auth-ms/auth/{path}", **(as_json(body) if body else {}))
+
+    assert answer.status_code == 404
+    assert not TOTP.objects.exists()
+
+
+@pytest.mark.parametrize("become", [{"is_active": False}, {"id": 8}])
+def test_a_mailed_token_is_of_no_use_to_who_is_gone_or_switched_off(client, ada, become):
+    forgot(client)
+    token = mailed_token()
+    ada.update(become)
+
+    answer = reset(client, token)
+
+    assert answer.status_code == 400
+    assert set(answer.json()["errors"]) == {"token"}
+
+
+def test_an_address_is_verified_once_users_ms_is_back(client, ada, ada_client, users_service):
+    ada["email_verified"] = False
+    ada_client.post("/auth-ms/auth/email/verification")
+    body = as_json({"token": mailed_token(VERIFICATION)})
+
+    users_service.status = 500
+    assert client.post("/auth-ms/auth/email/verify", **body).status_code == 503
+    users_service.status = 200
+    assert client.post("/auth-ms/auth/email/verify", **body).status_code == 204
+    assert ada["email_verified"]
+
+
+def test_an_address_of_somebody_who_is_gone_is_not_verified(client, ada, ada_client, users_service):
+    ada["email_verified"] = False
+    ada_client.post("/auth-ms/auth/email/verification")
+    users_service.users.clear()
+
+    answer = client.post("/auth-ms/auth/email/verify", **as_json({"token": mailed_token(VERIFICATION)}))
+
+    assert answer.status_code == 400
+    assert OneTimeToken.objects.get().used_at is not None
+
+
+def test_of_two_right_codes_at_the_same_time_one_opens_a_session(client, ada_client, monkeypatch):
+    app = begin(ada_client)
+    confirm(ada_client, app.now())
+    TOTP.objects.update(last_step=0)
+    pending = first_step(client)
+    accept = second_factors.accept
+
+    def accept_while_another_request_completes(**given):
+        PendingLogin.objects.all().delete()
+        return accept(**given)
+
+    monkeypatch.setattr(second_factors, "accept", accept_while_another_request_completes)
+
+    assert second_step(client, pending["mfa_token"], app.now()).status_code == 401
+    assert Session.objects.count() == 1  # the one that enrolled
+
+
+def test_a_session_that_is_ended_while_it_is_refreshed_gives_no_tokens(client, sign_in, monkeypatch):
+    pair = sign_in()
+    find = sessions.users_client.find_credentials
+
+    def find_while_the_session_is_ended(**given):
+        Session.objects.update(revoked_at=timezone.now())
+        return find(**given)
+
+    monkeypatch.setattr(sessions.users_client, "find_credentials", find_while_the_session_is_ended)
+
+    answer = client.post("/auth-ms/auth/refresh", **as_json({"refresh_token": pair["refresh_token"]}))
+
+    assert answer.status_code == 401
+
+
+def test_ending_a_session_twice_is_written_down_once(client, sign_in):
+    pair = sign_in()
+    session = Session.objects.get()
+    client.post("/auth-ms/auth/logout", headers=bearer(pair))
+    written = AuditEvent.objects.count()
+
+    sessions.end_session(session, event="logout", client=None, at=timezone.now())
+
+    assert AuditEvent.objects.count() == written
+
+
+def test_recovery_codes_stay_while_another_factor_does(ada_client):
+    confirm(ada_client, begin(ada_client).now())
+    passkey = add(ada_client, Authenticator()).json()["passkey"]
+
+    assert ada_client.delete(f"/auth-ms/auth/passkeys/{passkey['id']}").status_code == 204
+
+    assert RecoveryCode.objects.count() == 10
+
+
+def test_an_account_has_only_so_many_passkeys(ada_client):
+    Passkey.objects.bulk_create(
+        Passkey(user_id=7, credential_id=secrets.token_bytes(16), public_key=b"", sign_count=0, name="one of many")
+        for _ in range(passkeys.MAXIMUM_PASSKEYS)
+    )
+
+    assert add(ada_client, Authenticator()).status_code == 409
+
+
+def test_what_was_never_completed_is_forgotten(client, ada, ada_client):
+    confirm(ada_client, begin(ada_client).now())
+    first_step(client)
+    forgot(client)
+    client.post("/auth-ms/auth/login/passkey/options", **as_json({}))
+    client.post("/auth-ms/auth/login", **login(password="wrong"))
+    kept = {PendingLogin: log_ins, OneTimeToken: recovery, PasskeyChallenge: passkeys, LoginFailures: lockout}
+
+    for model, module in kept.items():
+        module.prune(at=timezone.now())
+        assert model.objects.exists()
+        module.prune(at=timezone.now() + timedelta(days=30))
+        assert not model.objects.exists()
+
+
+def test_a_stored_key_of_another_kind_does_not_sign():
+    private_key = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    sealed = sealing.seal(private_key, secret=settings.SIGNING_KEY_ENCRYPTION_KEY)
+
+    with pytest.raises(ImproperlyConfigured):
+        keys._pair("another", sealed)

@@ -1,0 +1,88 @@
+"""The private PostgreSQL clusters and RabbitMQ node of a stack of local processes, before and while they run."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from typing import Any
+
+import psycopg2
+from psycopg2 import sql
+
+from local import packages, programs
+from local.bootstrap import ROOT
+from local.programs import Layout
+
+MAKES_DATABASES = {"test", "bench"}  # folders of stacks whose owners of databases make more of them
+
+
+def initialise_database(layout: Layout, service: str, *, say: Callable[[str], None]) -> None:
+    """Makes a PostgreSQL cluster for a service where there is none. Exits when that fails."""
+    data = layout.directory / f"{service}-db"
+    if (data / "PG_VERSION").exists():
+        return
+    say(f"{service}-db: making a private PostgreSQL cluster")
+    shutil.rmtree(data, ignore_errors=True)
+    data.mkdir(mode=0o700)
+    if os.geteuid() == 0:
+        shutil.chown(data, "postgres", "postgres")
+    with tempfile.NamedTemporaryFile("w", dir=layout.directory) as password_file:
+        password_file.write(layout.secrets["POSTGRES_SUPERUSER_PASSWORD"] + "\n")
+        password_file.flush()
+        if os.geteuid() == 0:
+            shutil.chown(password_file.name, "postgres")
+        command = [*programs.as_postgres(layout.directory), f"{packages.postgresql_binaries()}/initdb"]
+        command += [f"--pgdata={data}", "--username=postgres", "--auth=scram-sha-256"]
+        command += [f"--pwfile={password_file.name}", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
+        done = subprocess.run(command, capture_output=True, text=True, cwd="/")
+    if done.returncode:
+        shutil.rmtree(data, ignore_errors=True)
+        sys.exit(f"{done.stdout}{done.stderr}\n{service}-db could not be made.")
+
+
+def configure_broker(layout: Layout) -> None:
+    """Writes what the RabbitMQ node reads when it starts."""
+    home, numbers = layout.directory / "rabbitmq", layout.ports
+    lines = [
+        f"listeners.tcp.local = 127.0.0.1:{numbers['RABBITMQ_PORT']}",
+        "management.tcp.ip = 127.0.0.1",
+        f"management.tcp.port = {numbers['RABBITMQ_MANAGEMENT_PORT']}",
+        "prometheus.tcp.ip = 127.0.0.1",
+        f"prometheus.tcp.port = {numbers['RABBITMQ_PROMETHEUS_PORT']}",
+        "default_user = tessera",
+        f"default_pass = {layout.secrets['RABBITMQ_PASSWORD']}",
+        "disk_free_limit.absolute = 50MB",
+        "log.console.level = warning",
+        (ROOT / "broker" / "rabbitmq.conf").read_text(),
+    ]
+    file = home / "rabbitmq.conf"
+    file.touch(mode=0o600)
+    file.write_text("\n".join(lines) + "\n")
+    (home / "enabled_plugins").write_text("[rabbitmq_management,rabbitmq_prometheus].\n")
+
+
+def ensure_role(layout: Layout, service: str) -> None:
+    """The owner of the service's database, who makes the role of its processes; in a test stack also databases."""
+    connection = connect_as_superuser(layout, layout.ports[f"{service.upper()}_DB_PORT"])
+    connection.autocommit = True
+    role = sql.Identifier(service)
+    rights = sql.SQL("CREATEROLE CREATEDB" if layout.directory.name in MAKES_DATABASES else "CREATEROLE NOCREATEDB")
+    password = sql.Literal(layout.secrets[f"{service.upper()}_DB_PASSWORD"])
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [service])
+        if cursor.fetchone() is None:
+            cursor.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(role, password))
+        cursor.execute(sql.SQL("ALTER ROLE {} {}").format(role, rights))
+        cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [service])
+        if cursor.fetchone() is None:
+            cursor.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(role, role))
+    connection.close()
+
+
+def connect_as_superuser(layout: Layout, port: int | None) -> Any:
+    """To the cluster that listens on `port`. Raises OperationalError."""
+    password = layout.secrets["POSTGRES_SUPERUSER_PASSWORD"]
+    address = {"host": "127.0.0.1", "port": port, "connect_timeout": 2}
+    return psycopg2.connect(user="postgres", dbname="postgres", password=password, **address)

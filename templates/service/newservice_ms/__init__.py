@@ -1,0 +1,1 @@
+"""newservice-ms."""

@@ -1,0 +1,29 @@
+"""What changes items."""
+
+from django.db import transaction
+
+from chassis import db
+from chassis.errors import Problem
+from newservice_ms.items.models import Item
+
+
+class ItemNotFound(Problem):
+    status = 404
+    title = "Item not found"
+
+
+class NameTaken(Problem):
+    status = 409
+    title = "Name already in use"
+    detail = "You have another item of this name."
+
+
+def add_item(*, user_id: int, name: str) -> Item:
+    """Store a new item of a user. Raises NameTaken."""
+    with db.constraint("item_name_unique", NameTaken), transaction.atomic():
+        return Item.objects.create(user_id=user_id, name=name)
+
+
+def remove_item(*, item: Item) -> None:
+    """Forget an item."""
+    item.delete()

@@ -1,0 +1,22 @@
+"""Every variable that newservice-ms reads, with its default and meaning."""
+
+from chassis.settings import Environment, shared_settings
+
+environment = Environment("newservice-ms")
+
+globals().update(
+    shared_settings(
+        environment,
+        import_root="newservice_ms",
+        applications=[
+            "chassis.outbox",  # if outbox
+            "newservice_ms.items",
+        ],
+        awaited_queues={},  # if outbox
+    )
+)
+
+KEY_SOURCE = "chassis.tokens.PublishedKeys"
+JWKS_URL = environment.url("JWKS_URL", "where auth-ms publishes its keys", schemes=["http", "https"])
+COLLECTORS: list[str] = []  # if no outbox
+PRUNERS: list[str] = []  # if no outbox

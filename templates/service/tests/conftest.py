@@ -1,0 +1,10 @@
+"""Fixtures of newservice-ms's tests."""
+
+from chassis.tests.callers import caller, keys_of_the_tests
+from chassis.tests.contract import events_follow_the_contract  # if outbox
+
+__all__ = [
+    "caller",
+    "events_follow_the_contract",  # if outbox
+    "keys_of_the_tests",
+]

@@ -1,0 +1,52 @@
+"""`make dev`: people are there, changed code runs, and Ctrl-C leaves nothing behind. `make seed` adds nobody twice."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import requests
+
+from chassis.tests.waiting import eventually
+from local import ports
+from tests.copied_tree import ENVIRONMENT, run, tree
+from tests.test_local_stack import processes_of
+
+__all__ = ["tree"]
+
+
+def test_make_dev_has_people_runs_changed_code_and_leaves_nothing_behind(tree):
+    numbers = ports.free()
+    moved = {name: str(number) for name, number in numbers.items()}
+    gateway, mail = (f"http://127.0.0.1:{numbers[name]}" for name in ("GATEWAY_PORT", "MAIL_PORT"))
+    command = [sys.executable, "-m", "local", "dev"]
+    with (tree.parent / "output").open("w") as output:
+        development = subprocess.Popen(command, cwd=tree, env=ENVIRONMENT | moved, stdout=output, stderr=output)
+    printed = tree.parent / "output"
+
+    eventually(lambda: "These are the logs" in printed.read_text(), seconds=180)
+    assert "36 people added, 0 were there" in printed.read_text()
+    assert "0 people added, 36 were there" in run(tree, "local", "seed").stdout
+    people = requests.get(f"{mail}/api/v1/search", {"query": 'to:"sakura.tanaka@demo.example"'}, timeout=5).json()
+    assert "Welcome, さくら" in {message["Subject"] for message in people["messages"]}
+
+    change(tree / "chassis" / "errors.py", "There is nothing at this path.", "Here is nothing.")
+    eventually(lambda: answered(f"{gateway}/users-ms/nothing") == "Here is nothing.", seconds=60)
+    eventually(lambda: answered(f"{gateway}/auth-ms/nothing") == "Here is nothing.", seconds=60)
+
+    development.send_signal(signal.SIGINT)
+    assert development.wait(timeout=120) == 0
+    assert processes_of(tree / ".local") == []
+
+
+def change(file: Path, before: str, after: str) -> None:
+    text = file.read_text()
+    assert before in text
+    file.write_text(text.replace(before, after))
+
+
+def answered(url: str) -> str:
+    try:
+        return str(requests.get(url, timeout=5).json()["detail"])
+    except (requests.RequestException, KeyError):
+        return ""

@@ -1,0 +1,74 @@
+"""The checks of the documents find what is wrong: these would pass nothing off as true."""
+
+import pytest
+
+from local.documents import Document
+from local.documents_trying import has_shape, steps_of
+from tests.copied_tree import run, tree
+
+__all__ = ["tree"]
+
+SAME = [
+    ("   POST http://127.0.0.1:8080/a -> 201", "   POST http://127.0.0.1:8080/a -> 201"),
+    ("  19.5 s  users-db: answers", "   0.3 s  users-db: answers"),
+    ('{"id": 4, "created_at": "2026-11-24T05:13:18.386325Z"}', '{"created_at":"2025-01-01T00:00:00Z","id":31}'),
+    ("31 passed, 0 failed", "1 passed, 0 failed"),
+    ("a\nb\nc", "a\n...\nc"),
+    ("the password: x7-kq_mVw9Lr4TzBn (kept)", "the password: ... (kept)"),
+    ("\033[33ma warning\033[0m", "a warning"),
+]
+OTHER = [
+    ("   POST http://127.0.0.1:8080/a -> 500", "   POST http://127.0.0.1:8080/a -> 201"),
+    ("405", "200"),
+    ('{"id": 4, "surname": "King"}', '{"id": 4, "surname": "Lovelace"}'),
+    ('{"id": 4, "more": 1}', '{"id": 4}'),
+    ('{"id": "4"}', '{"id": 4}'),
+    ("31 passed, 2 failed", "31 passed, 0 failed"),
+    ("a\nb", "a"),
+    ("a", "a\nb"),
+    ("a\nb", "...\nc"),
+]
+
+
+@pytest.mark.parametrize(("printed", "shown"), SAME)
+def test_an_output_of_the_same_shape(printed, shown):
+    assert has_shape(printed, shown)
+
+
+@pytest.mark.parametrize(("printed", "shown"), OTHER)
+def test_an_output_of_another_shape(printed, shown):
+    assert not has_shape(printed, shown)
+
+
+def test_the_steps_of_a_document_are_its_commands_with_what_they_show(tmp_path):
+    file = tmp_path / "page.md"
+    file.write_text(
+        "# Page\n\n```sh\nmake up\n```\n\nText.\n\n```\nTessera runs\n```\n\n"
+        "<!-- not run: it takes long -->\n```sh\nmake test\n```\n\n```sh\nmake down\n```\n"
+    )
+
+    steps = steps_of(Document.read(file))
+
+    assert [(step.block.text, step.shown) for step in steps] == [
+        ("make up\n", "Tessera runs\n"),
+        ("make down\n", None),
+    ]
+
+
+def test_what_a_document_names_and_is_not_there_is_said(tree):
+    wrong = {
+        "[a](docs/none.md)": "docs/none.md leads nowhere",
+        "![a](docs/none.png)": "docs/none.png leads nowhere",
+        "[a](docs/architecture.md#nothing)": "docs/architecture.md#nothing: no such heading",
+        "`make nothing`": "make nothing: no such command",
+        "```sh\nmake nothing-else\n```": "make nothing-else: no such command",
+        "`local/nothing.py`": "`local/nothing.py`: no such file",
+        "`chassis/<name>.pyx`": "`chassis/<name>.pyx`: no such file",
+    }
+    right = "[a](docs/architecture.md#events) `make up` `chassis/outbox/` `<name>.md` `backups/` `/users-ms/users`"
+    (tree / "README.md").write_text("\n\n".join([right, *wrong]))
+
+    done = run(tree, "local", "check-documents", check=False)
+
+    assert done.returncode != 0
+    assert sorted(line.partition(": ")[2] for line in done.stderr.splitlines()) == sorted(wrong.values())

@@ -1,0 +1,36 @@
+"""`make new-service` in a copy of the tree: what it writes passes every check at once, and runs beside the others."""
+
+import json
+
+import pytest
+import requests
+
+from local import copies
+from tests.copied_tree import run, tree
+
+__all__ = ["tree"]
+
+
+@pytest.mark.parametrize("options", [[], ["--outbox"]], ids=["without an outbox", "with an outbox"])
+def test_a_new_service_passes_every_check_at_once_and_answers_beside_the_others(tree, options):
+    run(tree, "local", "new-service", "billing", *options)
+
+    run(tree, "ruff", "check", ".")
+    run(tree, "ruff", "format", "--check", ".")
+    run(tree, "local", "generate", "--check")
+    run(tree, "local", "check-documents")
+    assert " 0 failed" in run(tree, "local", "test", "--service=billing").stdout
+    run(tree, "local", "up", "--free-ports")
+    gateway = f"http://127.0.0.1:{json.loads((tree / '.local' / 'ports.json').read_text())['GATEWAY_PORT']}/billing-ms"
+    assert requests.get(f"{gateway}/healthcheck", timeout=5).json() == {"status": "alive"}
+    assert requests.get(f"{gateway}/items", timeout=5).status_code == 401
+    assert requests.get(f"{gateway}/metrics", timeout=5).status_code == 404
+    assert ("billing-outbox-relay" in run(tree, "local", "status").stdout) == bool(options)
+
+
+@pytest.mark.parametrize("name", ["Billing", "bill-ing", "../billing", "users", "json", "x"])
+def test_a_name_that_cannot_be_a_services_is_refused_and_nothing_is_written(tree, name):
+    done = run(tree, "local", "new-service", name, check=False)
+
+    assert done.returncode != 0
+    assert copies.git(tree, "status", "--porcelain") == ""
