@@ -17,21 +17,31 @@ class Turns:
         self._running = threading.Semaphore(running)
         self._places = threading.Semaphore(running + waiting)
 
+    def check(self) -> None:
+        """Raises ServiceUnavailable when there is no place, for who has other work to do before its turn."""
+        if self._places._value == 0:
+            raise self._refusal()
+
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Within it, a processor is ours. Raises ServiceUnavailable at once when too many wait already."""
         if not self._places.acquire(blocking=False):
-            raise ServiceUnavailable("Too many passwords are being checked; try again soon.", retry_after_seconds=1)
+            raise self._refusal()
         try:
             with self._running:
                 yield
         finally:
             self._places.release()
 
+    @staticmethod
+    def _refusal() -> ServiceUnavailable:
+        return ServiceUnavailable("Too many passwords are being checked; try again soon.", retry_after_seconds=1)
+
 
 def _of_this_process() -> Turns:
-    running = -(-processors.count() // gunicorn.workers)
-    return Turns(running=running, waiting=max(1, gunicorn.threads - THREADS_FOR_OTHERS - running))
+    # Each process may use all processors: the kernel shares new connections out unevenly.
+    running = min(processors.count(), gunicorn.threads - THREADS_FOR_OTHERS)
+    return Turns(running=running, waiting=gunicorn.threads - THREADS_FOR_OTHERS - running)
 
 
 # Hashing and comparing passwords. More at once than there are processors would make each slower and none sooner; and

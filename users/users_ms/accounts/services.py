@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.crypto import constant_time_compare, salted_hmac
 
-from chassis import db, tokens
+from chassis import db, tokens, turns
 from chassis.clients import Client
 from chassis.errors import Problem
 from chassis.outbox import services as outbox
@@ -59,8 +59,9 @@ class EmailChangedMeanwhile(Problem):
 def sign_up(*, client: Client, idempotency_key: str | None, **fields: Any) -> User:
     """Store a new user once, however often the same key comes with the same `fields`; return it as it was at first.
 
-    Raises TooManyRequests, EmailTaken and KeyUsedForAnotherBody. Follows draft-ietf-httpapi-idempotency-key-header.
+    Raises TooManyRequests, EmailTaken, KeyUsedForAnotherBody and ServiceUnavailable. Follows draft-ietf-httpapi-idempotency-key-header.
     """
+    turns.passwords.check()
     limit = rate_limits.Limit(name="sign_up", times=settings.SIGN_UPS_PER_HOUR, seconds=3600)
     rate_limits.take(limit, key=client.network)
     if idempotency_key is None:

@@ -13,6 +13,7 @@ from auth_ms.sign_in.models import PendingLogin
 from auth_ms.sign_in.services import passkeys, second_factors, sessions
 from auth_ms.sign_in.services.sessions import TokenPair
 from auth_ms.sign_in.users_client import Credentials
+from chassis import turns
 from chassis.clients import Client
 from chassis.errors import Problem, ServiceUnavailable
 from chassis.rate_limits import services as rate_limits
@@ -45,8 +46,9 @@ class SecondFactorRequired:
 def log_in(*, username: str, password: str, client: Client, at: datetime) -> TokenPair | SecondFactorRequired:
     """Sign a user in and announce it, or ask for the second factor of a user who has one.
 
-    Raises WrongCredentials, TooManyFailures, and ServiceUnavailable when users-ms does not answer.
+    Raises WrongCredentials, TooManyFailures, and ServiceUnavailable when users-ms does not answer or too many sign in.
     """
+    turns.passwords.check()
     try:
         lockout.check(username=username, client=client, at=at)
     except lockout.TooManyFailures:
