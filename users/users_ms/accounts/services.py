@@ -59,7 +59,8 @@ class EmailChangedMeanwhile(Problem):
 def sign_up(*, client: Client, idempotency_key: str | None, **fields: Any) -> User:
     """Store a new user once, however often the same key comes with the same `fields`; return it as it was at first.
 
-    Raises TooManyRequests, EmailTaken, KeyUsedForAnotherBody and ServiceUnavailable. Follows draft-ietf-httpapi-idempotency-key-header.
+    Raises TooManyRequests, EmailTaken, KeyUsedForAnotherBody and ServiceUnavailable.
+    Follows draft-ietf-httpapi-idempotency-key-header.
     """
     turns.passwords.check()
     limit = rate_limits.Limit(name="sign_up", times=settings.SIGN_UPS_PER_HOUR, seconds=3600)
