@@ -5,7 +5,7 @@ revision = REVISION=$$(git rev-parse HEAD) SOURCE=$$(git remote get-url origin 2
 canary-% blue-green-%: S ?= users-ms
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up down clean status logs dev seed shell demo admin manage images push backup restore deploy test cover docs-test compose-test cluster-test chaos brokers load bench experiments fuzz lint format generate docs new-service requirements \
+.PHONY: help venv up down clean status logs dev seed shell demo admin manage images push backup restore deploy test cover docs-test compose-test cluster-test chaos brokers load bench experiments fuzz lint format generate docs new-service requirements dashboards \
 	minikube cluster-secrets kubernetes-lint canary-start canary-status canary-promote canary-abort \
 	blue-green-start blue-green-status blue-green-promote blue-green-finish blue-green-abort
 
@@ -116,6 +116,10 @@ load: ## people on the stack that runs, bounded: LOAD=constant|steps|spike|soak 
 bench: ## measure how fast it is, as ratios, and write them into docs/performance.md: all, or B="logins reads"
 	@$(PYTHON) local/bootstrap.py bench
 	@.venv-bench/bin/python -m loadtest.bench $(B)
+
+dashboards: ## draw the dashboards' panels from a running Prometheus: PROMETHEUS=http://127.0.0.1:9090 MINUTES=15 TO=docs/images
+	@$(PYTHON) local/bootstrap.py experiments
+	@.venv-experiments/bin/python observability/draw.py "$(or $(PROMETHEUS),http://127.0.0.1:9090)" $(or $(MINUTES),15) "$(or $(TO),docs/images)"
 
 experiments: venv ## measure, draw and report into docs/experiments/: all, or E=queue-sharing (DRAW=1: only draw anew)
 	@$(PYTHON) local/bootstrap.py experiments

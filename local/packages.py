@@ -56,10 +56,11 @@ def ensure_load_generator() -> None:
     install({"wrk": shutil.which("wrk", path=_search_path())})
 
 
-def ensure_promtool() -> None:
-    """Tries to have promtool and prometheus, for the tests of alerts and dashboards; these say why they skip."""
-    if shutil.which("promtool") is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        install({"prometheus": None})
+def ensure_prometheus() -> None:
+    """Tries to have Prometheus and PostgreSQL's exporter, for the tests of alerts and dashboards; these say why they
+    skip."""
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        install({name: shutil.which(name) for name in ("prometheus", "prometheus-postgres-exporter")})
 
 
 def install(found: dict[str, Any]) -> None:

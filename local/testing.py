@@ -98,7 +98,7 @@ def run(
 ) -> int:
     """Runs suites on a stack of their own and returns the exit status; prints `N passed, N failed` last."""
     packages.ensure_browser()
-    packages.ensure_promtool()
+    packages.ensure_prometheus()
     with alone(directory):
         stack.clean(directory, keep={"lock"})
         print("Starting a stack for the tests, on free ports below .local/test/", flush=True)
@@ -149,7 +149,12 @@ def every_test(layout: Layout) -> list[Suite]:
     """What `make test` runs."""
     services = [own_tests(layout, service) for service in SERVICES]
     chassis, outside = of_events(layout)
-    return [chassis, *services, outside, ("experiments/tests", {"PYTHONPATH": str(ROOT)}, [])]
+    plans = ("loadtest/tests", _as_owner(layout, "users") | _outside(layout) | _paths("users"), [])
+    return [chassis, *services, outside, plans, ("experiments/tests", {"PYTHONPATH": str(ROOT)}, [])]
+
+
+def _paths(service: str) -> dict[str, str]:
+    return {"PYTHONPATH": f"{ROOT}:{ROOT / service}"}
 
 
 def own_tests(layout: Layout, service: str) -> Suite:
@@ -196,7 +201,7 @@ def run_all(directory: Path, suites: list[Suite], pytest_arguments: list[str], *
         report = directory / f"{folder.replace('/', '-')}.xml"
         pytest = [sys.executable, "-m", *measuring, "pytest", folder, "--quiet", f"--junitxml={report}"]
         pytest += [*arguments, *pytest_arguments]
-        if folder.startswith(("tests", "experiments")):
+        if folder.startswith(("tests", "experiments", "loadtest")):
             pytest += ["-p", "no:django"]
         status = subprocess.run(pytest, cwd=ROOT, env=os.environ | variables).returncode
         outcome.broken = outcome.broken or status not in (0, NO_TESTS)

@@ -318,6 +318,15 @@ def test_an_admin_sends_a_dead_letter_again_and_reads_the_audit_log(stack, page,
 
     follow(page, "Audit log")
     expect(page.get_by_role("cell", name="Sign-in").first).to_be_visible()
+    stack.log_in(user["email"], "not the password")
+    page.get_by_label("Number of the user").fill(str(user["id"]))
+    page.get_by_label("Outcome").select_option("failure")
+    page.get_by_role("button", name="Filter").click()
+    expect(page.get_by_role("row")).to_have_count(2)  # with the headings
+    expect(page.get_by_role("cell", name="failure")).to_be_visible()
+    page.get_by_label("Event").select_option("Old token used again")
+    page.get_by_role("button", name="Filter").click()
+    expect(page.get_by_text("Nothing here.")).to_be_visible()
 
 
 def test_admin_pages_are_for_admins(stack, page):

@@ -1,10 +1,13 @@
-"""Each page of the console in light, dark and on a phone: nothing sticks out, all has its label; and its files."""
+"""Each page of the console in light and dark, on a desk and on a phone: nothing sticks out, all has its label and its
+contrast, by axe-core's rules and ours; and its files."""
 
 import re
 from pathlib import Path
 
+import pyotp
 import pytest
 import requests
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from chassis.tests.waiting import eventually
@@ -17,10 +20,12 @@ LOOKS = {
     "light": {"color_scheme": "light"},
     "dark": {"color_scheme": "dark", "locale": "it-IT"},
     "phone": {"color_scheme": "light", "is_mobile": True, "has_touch": True},
+    "phone-dark": {"color_scheme": "dark", "locale": "it-IT", "is_mobile": True, "has_touch": True},
 }
 OPEN = ["sign-in", "sign-up", "password/forgot", f"password/reset/{'x' * 43}", f"verify/{'x' * 43}"]
 OWN = ["profile", "security", "sessions", "notifications", "preferences", "users", "dead-letters", "audit-log"]
-# What a person who sees nothing has to go by; each answers with what is wrong.
+AXE = Axe()
+# What axe-core does not look at: exactly one main heading, one name for each control, nothing wider than the window.
 RULES = """() => {
   const wrong = [];
   const named = (element) => element.labels?.length || element.getAttribute("aria-label") || element.textContent.trim();
@@ -34,6 +39,11 @@ RULES = """() => {
   wrong.push(...ids.filter((id, index) => ids.indexOf(id) !== index).map((id) => `twice: ${id}`));
   const width = document.documentElement.scrollWidth;
   if (width > document.documentElement.clientWidth) wrong.push(`${width} pixels wide`);
+  for (const box of document.querySelectorAll("dialog, .card")) {
+    const edge = box.getBoundingClientRect().right;
+    const out = [...box.querySelectorAll("*")].find((each) => each.getBoundingClientRect().right > edge);
+    if (out || box.scrollWidth > box.clientWidth) wrong.push(`sticks out: ${(out || box).outerHTML}`);
+  }
   return wrong;
 }"""
 
@@ -55,6 +65,18 @@ def person(stack, admins_email):
     return admins_email
 
 
+@pytest.fixture(scope="module")
+def careful(stack):
+    """The address of somebody with a second factor."""
+    user = stack.sign_up()
+    headers = {"Authorization": f"Bearer {stack.log_in(user['email']).json()['access_token']}"}
+    url = f"{stack.auth}/auth-ms/auth/mfa/totp"
+    secret = requests.post(url, headers=headers, timeout=10).json()["secret"]
+    body = {"code": pyotp.TOTP(secret).now()}
+    requests.post(f"{url}/confirm", json=body, headers=headers, timeout=10).raise_for_status()
+    return user["email"]
+
+
 def _show(page: Page, stack, path: str) -> None:
     url = f"{stack.gateway}/#/{path}"
     if page.url != url:  # what is shown until then has a heading too
@@ -69,20 +91,36 @@ def _show(page: Page, stack, path: str) -> None:
 def _check_and_keep(page: Page, stack, look: str, path: str) -> None:
     name = path.split("/x")[0].replace("/", "-")
     assert page.evaluate(RULES) == [], path
+    violations = AXE.run(page).response["violations"]
+    assert [(each["id"], each["nodes"][0]["html"], each["nodes"][0]["failureSummary"]) for each in violations] == [], (
+        path
+    )
     keep(page, stack, f"console-{name}-{look}", full_page=True)
 
 
+def _sign_in(page: Page, stack, email: str, password: str = PASSWORD) -> None:
+    _show(page, stack, "sign-in")
+    page.locator("#field-username").fill(email)
+    page.locator("#field-password").fill(password)
+    page.locator("form button").first.click()
+
+
 @pytest.mark.parametrize("look", list(LOOKS))
-def test_every_page_is_in_order_in_every_look(stack, browser: Browser, person, look):
-    size = (360, 740) if look == "phone" else (1280, 800)
-    with page_of(browser, size=size, **LOOKS[look]) as page:
+def test_every_page_is_in_order_in_every_look(stack, browser: Browser, person, careful, look):
+    size = (360, 740) if "phone" in look else (1280, 800)
+    with page_of(browser, size=size, refusals=(401,), **LOOKS[look]) as page:
         for path in OPEN:
             _show(page, stack, path)
             _check_and_keep(page, stack, look, path)
-        _show(page, stack, "sign-in")
-        page.locator("#field-username").fill(person)
-        page.locator("#field-password").fill(PASSWORD)
-        page.locator("form button").first.click()
+        _sign_in(page, stack, careful, "not the password")
+        expect(page.get_by_role("alert")).to_be_visible()
+        _check_and_keep(page, stack, look, "refused")
+        _sign_in(page, stack, careful)
+        expect(page.locator("#field-totp")).to_be_focused()
+        page.locator("summary").click()
+        _check_and_keep(page, stack, look, "second-step")
+        _show(page, stack, "sign-up")
+        _sign_in(page, stack, person)
         expect(page.locator("header nav")).to_be_visible()
         expect(page.locator("#status")).to_be_empty()  # it goes by itself, and hides nothing in the pictures
         for path in OWN:
@@ -92,10 +130,65 @@ def test_every_page_is_in_order_in_every_look(stack, browser: Browser, person, l
         page.locator("td a").first.click()
         expect(page.locator("#field-scopes")).to_be_visible()
         _check_and_keep(page, stack, look, "user")
+        page.locator("button.danger").click()
+        expect(page.get_by_role("dialog")).to_be_visible()
+        _check_and_keep(page, stack, look, "question")
+        page.keyboard.press("Escape")
         _show(page, stack, "security")
         page.locator("section").nth(1).get_by_role("button").click()
         expect(page.locator("svg.qr")).to_be_visible()
         _check_and_keep(page, stack, look, "second-factor")
+
+
+# The controls that can be used, in the order of the page; what has the focus, and whether that can be seen.
+CONTROLS = """() => [...document.querySelectorAll("a[href], button, input, select, summary")]
+  .filter((each) => !each.disabled && each.checkVisibility()).map((each) => each.outerHTML)"""
+FOCUSED = """() => {
+  const each = document.activeElement, style = getComputedStyle(each);
+  return [each.outerHTML, style.outlineStyle === "solid" && parseFloat(style.outlineWidth) >= 3];
+}"""
+
+
+def test_the_keyboard_reaches_every_control_in_order_and_shows_where_it_is(stack, browser: Browser, person):
+    with page_of(browser, size=(1280, 800)) as page:
+        for path in (*OPEN, "", *OWN):
+            if path:
+                _show(page, stack, path)
+            else:
+                _sign_in(page, stack, person)
+                expect(page.locator("header nav")).to_be_visible()
+                continue
+            page.evaluate(
+                "document.body.tabIndex = -1; document.body.focus(); document.body.removeAttribute('tabindex')"
+            )
+            controls, reached = page.evaluate(CONTROLS), []
+            for _ in controls:
+                page.keyboard.press("Tab")
+                html, visible = page.evaluate(FOCUSED)
+                assert visible, html
+                reached.append(html)
+            assert reached == controls, path
+
+
+def test_the_focus_comes_back_from_a_question_and_goes_to_what_was_turned_to(stack, browser: Browser, person):
+    with page_of(browser) as page:
+        _sign_in(page, stack, person)
+        expect(page.locator("header nav")).to_be_visible()
+        delete = page.get_by_role("button", name="Delete account")
+        delete.press("Enter")
+        expect(page.get_by_role("button", name="Cancel")).to_be_focused()
+        page.keyboard.press("Escape")
+        expect(delete).to_be_focused()
+
+        page.get_by_label("Surname").press("Enter")  # saves
+        expect(page.get_by_role("status")).to_have_text("Saved.")
+        expect(page.get_by_label("Surname")).to_be_focused()
+
+        for _ in range(21):
+            stack.sign_up()
+        _show(page, stack, "users")
+        page.get_by_role("button", name="Next").press("Enter")
+        expect(page.get_by_role("table")).to_be_focused()
 
 
 def _texts(language: str) -> dict[str, str]:

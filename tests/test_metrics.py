@@ -1,7 +1,10 @@
 """What Prometheus reads: every request and event is counted once, whichever process had it, and nobody is named."""
 
 import json
+import os
 import re
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,9 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from chassis.tests.waiting import eventually
+from local import ports, programs
+from local import stack as local_stack
+from local.programs import Layout
 from tests.conftest import PASSWORD
 
 WORKERS = {
@@ -130,6 +136,55 @@ def test_events_that_tell_nobody_are_counted(stack, read):
         return value(read("auth-event-worker"), "events_handled_total", event="new_user_event", outcome="handled")
 
     eventually(lambda: after() > before)
+
+
+@pytest.fixture
+def several(stack):
+    """users-ms with three processes on a port of its own, beside the stack's: its address and its process."""
+    directory = Path(stack.directory)
+    layout = local_stack.existing(directory) if (directory / "ports.json").exists() else None
+    if layout is None:
+        pytest.skip("only local processes can be started with other variables from here")
+    address = f"127.0.0.1:{ports.free()['USERS_PORT']}"
+    other = Layout(directory, layout.ports, layout.secrets, {"WEB_PROCESSES": "3"})
+    program = programs.web(other, "users")
+    environment = {"PATH": os.environ["PATH"], **program.environment, "BIND": address}
+    process = subprocess.Popen(program.command, cwd=program.directory, env=environment, stderr=subprocess.DEVNULL)
+    url = f"http://{address}/users-ms"
+    try:
+        eventually(lambda: answers(f"{url}/healthcheck"))
+        yield url, process
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def answers(url):
+    try:
+        return requests.get(url, timeout=2).ok
+    except requests.RequestException:
+        return False
+
+
+def test_several_web_processes_are_added_up_and_one_that_dies_is_not_forgotten(several):
+    url, process = several
+    asked = 60
+
+    def counted():
+        text = requests.get(f"{url}/metrics", timeout=10).text
+        [family] = [each for each in text_string_to_metric_families(text) if each.name == "http_requests"]
+        return sum(sample.value for sample in family.samples if sample.labels["route"] == "users-ms/users/me")
+
+    for _ in range(asked):
+        requests.get(f"{url}/users/me", timeout=5)  # 401, each over a connection of its own
+    assert {counted() for _ in range(10)} == {asked}  # whichever process is asked
+
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    workers = children.read_text().split()
+    assert len(workers) == 3
+    os.kill(int(workers[0]), signal.SIGKILL)
+    eventually(lambda: len(now := children.read_text().split()) == 3 and workers[0] not in now)
+    assert {counted() for _ in range(10)} == {asked}
 
 
 def test_a_restarted_process_begins_at_nought(stack, read):

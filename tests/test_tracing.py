@@ -18,6 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from chassis.tests.waiting import eventually
 from local import programs
 from local import stack as local_stack
+from local.bootstrap import ROOT
 from local.programs import Layout
 from tests.conftest import PASSWORD
 
@@ -68,10 +69,11 @@ def traced(stack):
     variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url, "OTEL_BSP_SCHEDULE_DELAY": "200", "BCRYPT_COST": "4"}
     other = Layout(directory, layout.ports, layout.secrets, variables)
     known = {program.name: program for program in programs.applications(other)}
-    for name in PROGRAMS:
-        stack.stop(name)
-    processes = [start(known[name], directory) for name in PROGRAMS]
+    processes = []
     try:
+        for name in PROGRAMS:
+            stack.stop(name)
+        processes += [start(known[name], directory) for name in PROGRAMS]
         eventually(lambda: all(answers(known[name].url) for name in PROGRAMS if known[name].url))
         yield receiver
     finally:
@@ -101,7 +103,7 @@ def test_a_login_is_one_trace_through_five_hops(stack, traced):
     trace_id = secrets.token_hex(16)
     body = {"username": user["email"], "password": PASSWORD}
     headers = {"traceparent": f"00-{trace_id}-{secrets.token_hex(8)}-01"}
-    requests.post(f"{stack.auth}/auth-ms/auth/login", json=body, headers=headers, timeout=10).raise_for_status()
+    requests.post(f"{stack.gateway}/auth-ms/auth/login", json=body, headers=headers, timeout=10).raise_for_status()
 
     def complete():
         found = {span.name: (service, span) for service, span in traced.of(trace_id)}
@@ -110,35 +112,50 @@ def test_a_login_is_one_trace_through_five_hops(stack, traced):
     eventually(complete, seconds=30)
     eventually(lambda: "publish user_login_event" in {span.name for _, span in traced.of(trace_id)})
     spans = {span.span_id: (service, span) for service, span in traced.of(trace_id)}
-    chain = []
-    link = next(pair for pair in spans.values() if pair[1].name == "send email")
-    while link:
-        chain.append((link[0], link[1].name))
-        link = spans.get(link[1].parent_span_id)
-    assert chain == [
-        ("notification-ms", "send email"),
-        ("notification-ms", "process user_login_event"),
-        ("auth-ms", "publish user_login_event"),
-        ("auth-ms", "record user_login_event"),
-        ("auth-ms", "POST auth-ms/auth/login"),
-    ]
-    names = {(service, span.name) for service, span in spans.values()}
-    assert ("auth-ms", "GET users-ms") in names
-    assert ("users-ms", "GET users-ms/internal/credentials") in names
-    assert {("users-ms", "SELECT"), ("auth-ms", "INSERT"), ("notification-ms", "UPDATE")} <= names
+
+    def to_the_top(service, name):
+        """The ways up from each span of that name."""
+        ways = []
+        for link in [pair for pair in spans.values() if (pair[0], pair[1].name) == (service, name)]:
+            way = []
+            while link:
+                way.append((link[0], link[1].name))
+                link = spans.get(link[1].parent_span_id)
+            ways.append(way)
+        return ways
+
+    login = ("auth-ms", "POST auth-ms/auth/login")
+    record = ("auth-ms", "record user_login_event")
+    process = ("notification-ms", "process user_login_event")
+    mail = [("notification-ms", "send email"), process, ("auth-ms", "publish user_login_event"), record, login]
+    assert to_the_top("notification-ms", "send email") == [mail]
+    call = [("users-ms", "GET users-ms/internal/credentials"), ("auth-ms", "GET users-ms"), login]
+    assert to_the_top("users-ms", "GET users-ms/internal/credentials") == [call]
+    # SQL: of the call, of the outbox and of the delivery.
+    assert [("users-ms", "SELECT"), *call] in to_the_top("users-ms", "SELECT")
+    assert [("auth-ms", "INSERT"), record, login] in to_the_top("auth-ms", "INSERT")
+    assert [("notification-ms", "UPDATE"), *mail[1:]] in to_the_top("notification-ms", "UPDATE")
     text = " ".join(str(span) for _, span in spans.values())
     assert user["email"] not in text and PASSWORD not in text
 
 
-def test_without_an_endpoint_open_telemetry_is_not_even_imported():
-    code = "import sys; from chassis import tracing; print([m for m in sys.modules if m.startswith('opentelemetry')])"
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
+@pytest.mark.parametrize("program", ["users_ms.wsgi", "auth_ms.wsgi", "notification_ms.celery"])
+def test_without_an_endpoint_open_telemetry_is_not_even_imported(stack, program):
+    service = program.partition("_")[0]
+    layout = local_stack.existing(Path(stack.directory))
+    if layout is None:
+        pytest.skip("only local processes have their variables here")
+    imported = "[name for name in sys.modules if name.startswith('opentelemetry')]"
+    code = f"import sys, {program}; print({imported}, 'django' in sys.modules)"
+    environment = programs.service_environment(layout, service) | {"NOTIFICATION_MEDIUM": "email"}
+    environment = {name: value for name, value in environment.items() if not name.startswith("OTEL_")}
+    run = [sys.executable, "-c", code]
+    done = subprocess.run(run, env=environment, cwd=ROOT / service, capture_output=True, text=True, check=True)
+    assert done.stdout == "[] True\n"
 
 
 def lines(stack, identifier):
-    return {name: [line for line in stack.log(name).splitlines() if identifier in line] for name in PATH}
+    return {name: [line for line in stack.log(name).splitlines() if identifier in line] for name in [*PATH, "gateway"]}
 
 
 def test_one_grep_shows_a_login_from_the_click_to_the_mail(stack):
@@ -149,7 +166,7 @@ def test_one_grep_shows_a_login_from_the_click_to_the_mail(stack):
     requests.post(f"{stack.gateway}/auth-ms/auth/login", json=body, headers=headers, timeout=10).raise_for_status()
     eventually(lambda: stack.mails(user["email"], "New sign-in"))
 
-    eventually(lambda: all(lines(stack, request_id)[name] for name in PROGRAMS))
+    eventually(lambda: all(lines(stack, request_id)[name] for name in ["gateway", *PROGRAMS]))
     found = lines(stack, trace_id)
     assert all(found[name] for name in PROGRAMS)
     assert any("event published" in line for line in found["auth-outbox-relay"])

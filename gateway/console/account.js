@@ -57,7 +57,7 @@ export async function profile({ go, changed, ended }) {
   }, { kind: "danger" });
   return [
     ...(user.email_verified ? [] : [unverified()]),
-    card(t("profile.data"), edit, ...suggestions()),
+    card(t("profile.data"), ...suggestions(), edit),
     card(t("profile.delete"), h("p", {}, t("profile.delete.explained")), remove),
   ];
 }

@@ -1,9 +1,9 @@
 // For admins: users, dead letters, the audit log.
 import { call } from "./api.js";
 import { differences, profileFields, suggestions } from "./account.js";
-import { action, announce, badge, card, confirm, field, form, h, time } from "./dom.js";
+import { action, announce, badge, card, choice, confirm, field, form, h, time } from "./dom.js";
 import { list } from "./paging.js";
-import { named, t } from "./texts.js";
+import { namesOf, named, t } from "./texts.js";
 
 export function users() {
   const columns = [
@@ -65,7 +65,7 @@ export async function user({ go, changed }, id) {
     h("dt", {}, t("users.since")), h("dd", {}, time(known.created_at)));
   return [
     h("p", {}, h("a", { href: "#/users" }, t("user.back"))),
-    card(`${known.name} ${known.surname}`, facts, edit, ...suggestions()),
+    card(`${known.name} ${known.surname}`, facts, ...suggestions(), edit),
     card(t("user.delete"), h("p", {}, t("user.delete.explained")), remove),
   ];
 }
@@ -96,7 +96,7 @@ export function deadLetters({ go }) {
 export function auditLog() {
   const columns = [
     { label: t("audit.at"), cell: (row) => time(row.at) },
-    { label: t("audit.event"), cell: (row) => named("audit", row.event) },
+    { label: t("audit.event"), cell: (row) => named("audit-event", row.event) },
     { label: t("audit.outcome"), cell: (row) => badge(named("outcome", row.outcome), row.outcome === "success" ? "good" : "bad") },
     { label: t("audit.who"), cell: (row) => who(row) },
     { label: t("sessions.address"), cell: (row) => row.address || "–" },
@@ -104,10 +104,15 @@ export function auditLog() {
   ];
   const rows = list("/auth-ms/auth/audit-log?limit=20", t("audit.caption"), columns);
   const id = field("user_id", t("audit.user"), { inputmode: "numeric", pattern: "[0-9]*" });
-  const find = form([id], {
+  const any = ["", t("audit.any")];
+  const event = choice("event", t("audit.event"), [any, ...namesOf("audit-event")]);
+  const outcome = choice("outcome", t("audit.outcome"), [any, ...namesOf("outcome")]);
+  const find = form([id, event, outcome], {
     button: t("audit.filter"),
-    submit: ({ user_id }) =>
-      rows.show(`/auth-ms/auth/audit-log?limit=20${user_id.trim() ? `&user_id=${encodeURIComponent(user_id.trim())}` : ""}`),
+    submit: (values) => {
+      const given = Object.entries(values).map(([name, value]) => [name, value.trim()]).filter(([, value]) => value);
+      return rows.show(`/auth-ms/auth/audit-log?${new URLSearchParams([["limit", 20], ...given])}`);
+    },
   });
   return [card(null, find, rows.node)];
 }

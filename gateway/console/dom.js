@@ -79,22 +79,38 @@ export function field(name, label, { id = `field-${name}`, hint, value = "", typ
   return { name, node, input, show, read: () => (checkbox ? input.checked : input.value) };
 }
 
+/** Whether a button works; `working` begins or ends it. One that were disabled meanwhile would lose the focus. */
+function busy(button, working) {
+  if (working === true) button.setAttribute("aria-disabled", "true");
+  if (working === false) button.removeAttribute("aria-disabled");
+  return button.hasAttribute("aria-disabled");
+}
+
+/** A list to choose one of `options`, pairs of value and text, with its label; a field of a form. */
+export function choice(name, label, options) {
+  const id = `field-${name}`;
+  const input = h("select", { id, name }, options.map(([value, text]) => h("option", { value }, text)));
+  const node = h("div", { class: "field" }, h("label", { for: id }, label), input);
+  return { name, node, input, show: () => {}, read: () => input.value };
+}
+
 /** A form of `fields`; `submit(values)` may throw a Problem, whose errors are shown at their fields. */
 export function form(fields, { button, submit, kind = "", more = [] }) {
   const place = h("div", {});
   const send = h("button", { class: kind }, button);
   async function onsubmit(event) {
     event.preventDefault();
+    if (busy(send)) return;
     place.replaceChildren();
     for (const each of fields) each.show(each.input.required && !each.read() ? t("error.required") : "");
     if (focusFirstError(fields)) return;
-    send.disabled = true;
+    busy(send, true);
     try {
       await submit(Object.fromEntries(fields.map((each) => [each.name, each.read()])));
     } catch (problem) {
       showProblem(problem, fields, place);
     } finally {
-      send.disabled = false;
+      busy(send, false);
     }
   }
   const nodes = fields.map((each) => each.node);
@@ -136,13 +152,14 @@ export function table(caption, columns, rows) {
 export function action(label, act, { kind = "plain", name = label } = {}) {
   const button = h("button", { type: "button", class: kind, "aria-label": name === label ? null : name, onclick }, label);
   async function onclick() {
-    button.disabled = true;
+    if (busy(button)) return;
+    busy(button, true);
     try {
       await act();
     } catch (problem) {
       button.closest("section, main").prepend(failure(problem));
     } finally {
-      button.disabled = false;
+      busy(button, false);
     }
   }
   return button;

@@ -17,7 +17,10 @@ export function list(path, caption, columns) {
       const buttons = h("div", { class: "actions" }, turn(t("table.previous"), value.previous), turn(t("table.next"), value.next));
       const several = value.next || value.previous;
       place.replaceChildren(table(caption, columns, value.results), ...(several ? [buttons] : []));
-      if (moved) place.closest("section, main")?.querySelector("h1, h2")?.scrollIntoView();
+      if (moved) {
+        place.firstElementChild.tabIndex = -1; // the button that was pressed is gone
+        place.firstElementChild.focus();
+      }
     } catch (problem) {
       place.replaceChildren(failure(problem));
     } finally {

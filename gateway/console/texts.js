@@ -28,6 +28,12 @@ export function named(kind, name) {
   return LANGUAGES[language][`${kind}.${name}`] ?? name;
 }
 
+/** The texts of everything of a kind: pairs of name and text. */
+export function namesOf(kind) {
+  const texts = Object.entries(LANGUAGES[language]).filter(([key]) => key.startsWith(`${kind}.`));
+  return texts.map(([key, text]) => [key.slice(kind.length + 1), text]);
+}
+
 /** What a service says is wrong: translated where that is known, else in English as it came. */
 export function said(message) {
   return (language === "it" && serverTexts[message]) || message;

@@ -19,9 +19,9 @@ from loadtest.bench.wrk import Answers, Requests
 from local import stack
 from local.supervisor import Supervisor
 
-ROUNDS = 5
-SECONDS = 6.0
-LOGIN_SECONDS = 12.0
+ROUNDS = 3
+SECONDS = 5.0
+LOGIN_SECONDS = 15.0
 SURNAME = "Surname7"
 
 

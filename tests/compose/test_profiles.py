@@ -1,9 +1,13 @@
-"""What starts only on demand: load, and Prometheus."""
+"""What starts only on demand: load, Prometheus and exporters, Grafana."""
 
+import subprocess
+
+import pytest
 import requests
 
 from chassis.tests.waiting import eventually
 from tests.compose.conftest import docker
+from tests.prometheus import asker
 
 
 def test_the_load_test_runs_for_its_time_and_says_whether_it_passed(containers):
@@ -21,21 +25,61 @@ def test_the_load_test_runs_for_its_time_and_says_whether_it_passed(containers):
     assert "passed" in report
 
 
-def test_prometheus_reads_every_service_and_the_broker(containers):
-    done = containers.project.run(
-        "--profile", "observability", "up", "--detach", "--wait", "--no-recreate", "prometheus", capture_output=True
-    )
+def start(containers, *services):
+    """Starts services of the profile; skips where the registry that has an image is not to be reached."""
+    images = containers.project.run("--profile", "observability", "config", "--images", *services, capture_output=True)
+    for image in set(images.stdout.split()):
+        there = [["docker", "image", "inspect", image], ["docker", "pull", "--quiet", image]]
+        if all(subprocess.run(command, capture_output=True).returncode for command in there):
+            pytest.skip(f"the image {image} is neither here nor to be pulled")
+    options = ["--profile", "observability", "up", "--detach", "--wait", "--no-recreate", "--no-deps"]
+    done = containers.project.run(*options, *services, capture_output=True)
     assert done.returncode == 0, done.stderr
-    url = f"http://127.0.0.1:{containers.port('prometheus', 9090)}/api/v1"
 
-    def up():
-        found = requests.get(f"{url}/query", {"query": "up"}, timeout=5).json()["data"]["result"]
-        return {(each["metric"]["job"], each["metric"]["service"]): each["value"][1] for each in found}
+
+def test_prometheus_reads_every_service_and_the_broker(containers):
+    start(containers, "prometheus")
+    up, ask = asked(containers)
 
     services = ["users-ms", "auth-ms", "notification-ms"]
     jobs = [(job, service) for job in ("tessera", "background") for service in services]
     expected = dict.fromkeys([*jobs, ("rabbitmq", "rabbitmq"), ("rabbitmq-node", "rabbitmq")], "1")
-    eventually(lambda: up() == expected, seconds=60)
-    queues = requests.get(f"{url}/query", {"query": "rabbitmq_detailed_queue_messages"}, timeout=5).json()
-    names = {each["metric"]["queue"] for each in queues["data"]["result"]}
+    eventually(lambda: expected.items() <= up().items(), seconds=60)
+    names = {each["metric"]["queue"] for each in ask("rabbitmq_detailed_queue_messages")}
     assert "login_email_notification" in names
+
+
+def test_the_exporters_see_each_database(containers):
+    start(containers, "prometheus", "users-db-exporter", "auth-db-exporter", "notification-db-exporter")
+    up, ask = asked(containers)
+
+    services = ["users-ms", "auth-ms", "notification-ms"]
+    eventually(lambda: dict.fromkeys([("postgresql", service) for service in services], "1").items() <= up().items())
+    for query in (
+        "pg_up == 1",
+        "pg_stat_activity_count > 0",
+        "pg_settings_max_connections",
+        "pg_stat_database_xact_commit",
+    ):
+        eventually(lambda query=query: {each["metric"]["service"] for each in ask(query)} == set(services))
+
+
+def test_grafana_has_the_dashboards(containers):
+    start(containers, "grafana")
+    url = f"http://127.0.0.1:{containers.port('grafana', 3000)}/api/search?type=dash-db"
+
+    def titles():
+        return {each["title"] for each in requests.get(url, timeout=5).json()}
+
+    eventually(lambda: titles() == {"Tessera: services", "Tessera: events", "Tessera: orchestration"})
+
+
+def asked(containers):
+    """Which targets answer, by job and service; and what Prometheus answers to a query."""
+    url = f"http://127.0.0.1:{containers.port('prometheus', 9090)}"
+    ask = asker(url)
+
+    def up():
+        return {(each["metric"]["job"], each["metric"]["service"]): each["value"][1] for each in ask("up")}
+
+    return up, ask

@@ -4,7 +4,6 @@ import base64
 import contextlib
 import hmac
 import json
-import math
 import smtplib
 import time
 from typing import Any, Protocol
@@ -14,10 +13,9 @@ import requests
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 
+from chassis import sockets
 from notification_ms.deliveries.failures import PermanentFailure, TransientFailure
 from notification_ms.deliveries.notices import Notice
-
-ASK_AFTER_SECONDS = 1.0  # no mail server closes a connection that was used so shortly ago
 
 
 class Medium(Protocol):
@@ -39,7 +37,6 @@ class Email:
 
     def __init__(self) -> None:
         self._connection: Any = None
-        self._used_at = -math.inf
 
     def recipient(self, notice: Notice) -> str:
         return notice.email
@@ -70,7 +67,6 @@ class Email:
         """The connection of the last mail when the server still answers on it, else a new one."""
         if self._connection is not None and not self._is_alive():
             self._close_connection()
-        self._used_at = time.monotonic()
         if self._connection is None:
             connection = get_connection()
             connection.open()
@@ -78,13 +74,8 @@ class Email:
         return self._connection
 
     def _is_alive(self) -> bool:
-        if time.monotonic() - self._used_at < ASK_AFTER_SECONDS:
-            return True
-        try:
-            code, _ = self._connection.connection.noop()
-        except (AttributeError, smtplib.SMTPException, OSError):
-            return False
-        return bool(code == 250)
+        socket = self._connection.connection and self._connection.connection.sock
+        return socket is not None and sockets.is_quiet(socket.fileno())
 
     def _close_connection(self) -> None:
         connection, self._connection = self._connection, None

@@ -1,0 +1,43 @@
+"""Every filter of the audit log goes by an index, whatever of it there is much or little of."""
+
+import pytest
+from django.db import connection
+
+from auth_ms.sign_in.models import AuditEvent
+
+pytestmark = pytest.mark.django_db
+
+FILL = """
+    INSERT INTO sign_in_auditevent (at, event, outcome, user_id, username, user_agent, request_id, details)
+    SELECT now(), CASE number % 2 WHEN 0 THEN 'login' ELSE 'token_refresh' END,
+           CASE WHEN number % 10000 = 0 THEN 'failure' ELSE 'success' END, number % 5000, '', '', '', '{}'
+    FROM generate_series(1, 50000) AS number
+"""
+CHOSEN = [
+    {},
+    {"user_id": 7},
+    *({"event": event} for event in ("login", "signing_key_rotated")),
+    *({"outcome": outcome} for outcome in AuditEvent.Outcome.values),
+    {"event": "login", "outcome": "failure"},
+    {"user_id": 7, "event": "login", "outcome": "success"},
+]
+
+
+@pytest.fixture(scope="module")
+def many(django_db_setup, django_db_blocker):
+    """50,000 events, which leave with the tests of this file."""
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(FILL)
+        cursor.execute("ANALYZE sign_in_auditevent")
+        yield
+        cursor.execute("TRUNCATE sign_in_auditevent")
+        cursor.execute("ANALYZE sign_in_auditevent")
+
+
+@pytest.mark.parametrize("chosen", CHOSEN, ids=str)
+def test_no_filter_reads_the_whole_log(many, chosen):
+    plan = AuditEvent.objects.filter(**chosen).order_by("-id")[:51].explain()
+
+    assert "Seq Scan" not in plan, plan
+    if chosen == {"outcome": "failure"}:  # what is rare is not looked for among all
+        assert "audit_event_failure" in plan, plan

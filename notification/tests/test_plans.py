@@ -1,0 +1,56 @@
+"""Every filter of the list goes by an index, whatever of it there is much or little of."""
+
+import pytest
+from django.db import connection
+
+from chassis.tokens import ADMIN_SCOPE, Principal
+from notification_ms import topology
+from notification_ms.deliveries.models import Delivery
+from notification_ms.deliveries.selectors import notifications_for
+
+pytestmark = pytest.mark.django_db
+
+FILL = """
+    INSERT INTO deliveries_delivery (event_id, event, medium, user_id, recipient, status, attempts, last_error, sent_at)
+    SELECT gen_random_uuid(), CASE number % 2 WHEN 0 THEN 'user_login_event' ELSE 'new_user_event' END,
+           CASE number % 3 WHEN 0 THEN 'sms' ELSE 'email' END, number % 5000, 'x@example.org',
+           CASE WHEN number % 10000 = 0 THEN 'failed' ELSE 'sent' END, 1, '', now()
+    FROM generate_series(1, 50000) AS number
+"""
+EVENTS = ["user_login_event", "password_reset_requested_event"]
+CHOSEN = [
+    {},
+    {"user_id": 7},
+    *({"event": event} for event in EVENTS),
+    *({"medium": medium} for medium in topology.MEDIA),
+    *({"status": status} for status in Delivery.Status.values),
+    {"event": EVENTS[0], "medium": "sms", "status": "failed"},
+    {"user_id": 7, "event": EVENTS[0]},
+]
+
+
+@pytest.fixture(scope="module")
+def many(django_db_setup, django_db_blocker):
+    """50,000 deliveries, which leave with the tests of this file."""
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(FILL)
+        cursor.execute("ANALYZE deliveries_delivery")
+        yield
+        cursor.execute("TRUNCATE deliveries_delivery")
+        cursor.execute("ANALYZE deliveries_delivery")
+
+
+def caller_is(person: str) -> Principal:
+    scopes = frozenset({ADMIN_SCOPE} if person == "admin" else set())
+    return Principal(subject="7", user_id=7, session_id=1, scopes=scopes, authenticated_at=0)
+
+
+@pytest.mark.parametrize("person", ["admin", "user"])
+@pytest.mark.parametrize("chosen", CHOSEN, ids=str)
+def test_no_filter_reads_the_whole_table(many, chosen, person):
+    plan = notifications_for(caller_is(person), **chosen).order_by("-id")[:51].explain()
+
+    assert "Seq Scan" not in plan, plan
+    rare = chosen.get("status") in ("failed", "pending", "skipped") or chosen.get("medium") == "webhook"
+    if rare and person == "admin" and len(chosen) == 1:  # what is rare is not looked for among all
+        assert "pkey" not in plan, plan
