@@ -42,7 +42,7 @@ def _body(message: Message) -> Any:
     return strict_json.loads(body.encode() if isinstance(body, str) else bytes(body))
 
 
-class EventConsumer(Consumer):
+class EventConsumer(Consumer):  # type: ignore[misc]
     """Celery's consumer, which gives to the dead letters what `check` refuses, before Celery looks at it.
 
     By itself Celery acknowledges, and so loses, what it cannot decode, ends on a header that it does not expect, and

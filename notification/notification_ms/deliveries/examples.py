@@ -45,8 +45,8 @@ REDELIVERY = OpenApiExample(
     "one of them",
     value={
         "queue": "login_email_notification",
-        "ids": ["5f0c6d1c2a2b4e0f8f1f0f3c5d6e7a8b"],
-    },  # pragma: allowlist secret
+        "ids": ["5f0c6d1c2a2b4e0f8f1f0f3c5d6e7a8b"],  # pragma: allowlist secret
+    },
     request_only=True,
 )
 REDELIVERED = OpenApiExample("sent again", value={"redelivered": 1}, response_only=True, status_codes=["200"])
