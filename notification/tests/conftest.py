@@ -1,5 +1,6 @@
 """Fixtures of notification-ms's tests: callers, and a mail server."""
 
+import logging
 import socket
 from collections.abc import Iterator
 from email import message_from_bytes, policy
@@ -12,6 +13,9 @@ from aiosmtpd.controller import Controller
 from chassis.tests.callers import caller, keys_of_the_tests
 
 __all__ = ["caller", "keys_of_the_tests", "mail_server"]
+
+
+logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd tells of every connection
 
 
 class MailServer:

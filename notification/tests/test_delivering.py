@@ -393,13 +393,14 @@ def test_a_message_that_kills_its_worker_each_time_is_given_up(mail_server, sett
 
 
 def test_a_delivery_that_another_worker_finished_meanwhile_is_not_made_again(mail_server, monkeypatch):
-    count_attempt = Delivery.count_attempt
+    begin = Delivery.begin
 
-    def count_while_another_finishes(delivery):
-        count_attempt(delivery)
+    def begin_while_another_finishes(**facts):
+        delivery = begin(**facts)
         Delivery.objects.update(status=Delivery.Status.SENT, sent_at=timezone.now())
+        return delivery
 
-    monkeypatch.setattr(Delivery, "count_attempt", count_while_another_finishes)
+    monkeypatch.setattr(Delivery, "begin", begin_while_another_finishes)
 
     assert services.notify(event=login_event(), medium=Email()).status == "sent"
     assert mail_server.mails == []
