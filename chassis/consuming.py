@@ -133,11 +133,22 @@ def _keep_logging_as_configured(**_: Any) -> None:
 
 
 def retry_later(application: Celery, *, queue: str, event: dict[str, Any], seconds: float) -> None:
-    """Gives `event`, confirmed, to a retry queue; the broker gives it back to `queue` after about `seconds`."""
+    """Gives `event`, confirmed, to a retry queue; the broker gives it back to `queue` after about `seconds`.
+
+    The connection that is kept for this may have gone with a broker that is back by now, so it is made anew if need be.
+    """
     level = next((level for level in RETRY_SECONDS if level >= seconds), RETRY_SECONDS[-1])
     with application.producer_pool.acquire(block=True, timeout=5) as producer:
         exchange = _retry_queue(level)
-        messages.publish(producer, event=event, exchange=exchange, routing_key=queue, expiration=min(seconds, level))
+        messages.publish(
+            producer,
+            event=event,
+            exchange=exchange,
+            routing_key=queue,
+            expiration=min(seconds, level),
+            retry=True,
+            retry_policy={"max_retries": 3, "interval_start": 0, "interval_step": 0.5},
+        )
 
 
 def beat_heart(path: str) -> None:

@@ -22,7 +22,7 @@ def check(message: Message, *, tasks: Collection[str]) -> None:
     if message.content_type != "application/json" or str(message.content_encoding).lower() != "utf-8":
         raise InvalidEvent("the content is not application/json in utf-8")
     task = message.headers.get("task")
-    if not isinstance(task, str) or task not in tasks:
+    if not isinstance(task, str) or task not in tasks or task.startswith("celery."):  # which Celery brings along
         raise InvalidEvent("the task is none that this worker knows")
     if logs.well_formed_id(message.headers.get("id")) is None:
         raise InvalidEvent("the id of the task is none")

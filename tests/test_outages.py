@@ -93,3 +93,28 @@ def test_a_mail_that_is_refused_for_now_is_tried_again_and_holds_nobody_up(stack
     eventually(lambda: stack.mails(other["email"], "Welcome"))
     eventually(lambda: stack.mails(user["email"], "New sign-in"))
     assert len(stack.mails(user["email"], "New sign-in")) == 1
+
+
+def test_a_retry_after_the_broker_was_restarted_is_no_dead_letter(stack, stopped):
+    """The worker keeps the connection that it gives retries back through; the broker has closed it meanwhile."""
+    user = stack.sign_up()
+    eventually(lambda: stack.mails(user["email"], "Welcome"))
+
+    def refuse_once(logins):
+        with stack.mail_refused(451):
+            token = stack.log_in(user["email"]).json()["access_token"]
+            url = f"{stack.notification}/notification-ms/notifications?event=user_login_event&medium=email"
+
+            def refused():
+                rows = requests.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=5).json()["results"]
+                return len(rows) == logins and rows[0]["attempts"] >= 1 and "451" in rows[0]["last_error"]
+
+            eventually(refused)
+
+    refuse_once(1)
+    eventually(lambda: len(stack.mails(user["email"], "New sign-in")) == 1)
+    stopped("rabbitmq")
+    stack.start("rabbitmq")
+    refuse_once(2)
+
+    eventually(lambda: len(stack.mails(user["email"], "New sign-in")) == 2)
