@@ -13,6 +13,7 @@ import requests
 from django.contrib.auth.hashers import BCryptSHA256PasswordHasher
 
 from loadtest.bench import data, servers
+from loadtest.bench.wrk import Requests
 from local import ports, stack
 from local.bootstrap import ROOT
 from local.programs import Layout
@@ -97,6 +98,18 @@ def log_in(layout: Layout, email: str) -> dict[str, str]:
     answer.raise_for_status()
     tokens: dict[str, str] = answer.json()
     return tokens
+
+
+def sign_ins(bench: Bench, *, clients: int) -> Requests:
+    """So many people who sign in at auth-ms, each again as soon as it is answered."""
+    return Requests(
+        url=bench.layout.url("AUTH_PORT"),
+        path="/auth-ms/auth/login",
+        method="POST",
+        body=f'{{"username": "bench.#@example.org", "password": "{data.PASSWORD}"}}',
+        high=ACCOUNTS,
+        clients=clients,
+    )
 
 
 def restart(bench: Bench) -> float:

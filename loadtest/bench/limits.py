@@ -8,24 +8,16 @@ from pathlib import Path
 
 import requests
 
-from loadtest.bench import bench_stack, data, wrk
+from loadtest.bench import bench_stack, wrk
 from loadtest.bench.bench_stack import Bench
 from loadtest.bench.rows import Row
-from loadtest.bench.wrk import Requests
 from local import stack
 from local.supervisor import Supervisor
 
 
 def overload(bench: Bench) -> Iterator[Row]:
     """Healthchecks while four times as many people sign in as there are threads, and what these are told."""
-    clients = Requests(
-        url=bench.layout.url("AUTH_PORT"),
-        path="/auth-ms/auth/login",
-        method="POST",
-        body=f'{{"username": "bench.#@example.org", "password": "{data.PASSWORD}"}}',
-        high=bench_stack.ACCOUNTS,
-        clients=64,
-    )
+    clients = bench_stack.sign_ins(bench, clients=64)
     under_load = wrk.start(clients, seconds=30)
     seconds = _healthchecks(f"{bench.layout.url('AUTH_PORT')}/auth-ms/healthcheck", until=time.monotonic() + 28)
     answers = wrk.result(under_load)

@@ -41,14 +41,7 @@ def _rates(answers: Sequence[Answers]) -> str:
 
 def logins(bench: Bench) -> Iterator[Row]:
     """Logins in a second at auth-ms, against as many bare comparisons as the same processors make."""
-    clients = Requests(
-        url=bench.layout.url("AUTH_PORT"),
-        path="/auth-ms/auth/login",
-        method="POST",
-        body=f'{{"username": "bench.#@example.org", "password": "{data.PASSWORD}"}}',
-        high=bench_stack.ACCOUNTS,
-        clients=8,
-    )
+    clients = bench_stack.sign_ins(bench, clients=8)
     bare, ours = [], []
     wrk.send(clients, seconds=2)
     for _ in range(ROUNDS):
