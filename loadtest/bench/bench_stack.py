@@ -41,7 +41,7 @@ class Bench:
 
 def owner_of(layout: Layout, rows: int) -> str:
     """The URL of the database with so many users, as its owner."""
-    return layout.database_owner_url("users").rsplit("/", 1)[0] + f"/bench_{rows}"
+    return data.of(layout.database_owner_url("users"), f"bench_{rows}")
 
 
 @contextmanager

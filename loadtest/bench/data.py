@@ -48,15 +48,15 @@ def _lines(count: int, password_hash: str) -> Iterator[str]:
 def load(layout: Layout, *, rows: int, password_hash: str) -> str:
     """The URL of a database of users-ms with so many users, as the service's role; made when it is not there yet."""
     name = f"bench_{rows}"
-    url = _of(layout.database_url("users"), name)
+    url = of(layout.database_url("users"), name)
     if exists(layout, rows):
         return url
     stack.say(f"{rows:,} users: loading them by COPY, once")
     owner, unfinished = layout.database_owner_url("users"), f"{name}_loading"
-    loading = _of(owner, unfinished)
+    loading = of(owner, unfinished)
     _execute(owner, sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(unfinished)))
     _execute(owner, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(unfinished)))
-    variables = {"DATABASE_URL": _of(url, unfinished), "DATABASE_OWNER_URL": loading}
+    variables = {"DATABASE_URL": of(url, unfinished), "DATABASE_OWNER_URL": loading}
     done = stack.manage(layout, "users", "prepare_database", variables=variables, capture_output=True)
     if done.returncode:
         raise RuntimeError(done.stderr)
@@ -66,7 +66,8 @@ def load(layout: Layout, *, rows: int, password_hash: str) -> str:
     return url
 
 
-def _of(url: str, database: str) -> str:
+def of(url: str, database: str) -> str:
+    """The URL of another database on the same server, as the same role."""
     return f"{url.rpartition('/')[0]}/{database}"
 
 

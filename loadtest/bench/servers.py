@@ -20,8 +20,8 @@ READY_SECONDS = 30
 
 
 @contextmanager
-def gunicorn(command: list[str], *, environment: dict[str, str], ready: str, log: str) -> Iterator[int]:
-    """A server while the block runs; gives the id of its first process. Raises TimeoutError with where its log is."""
+def gunicorn(command: list[str], *, environment: dict[str, str], ready: str, log: str) -> Iterator[None]:
+    """A server while the block runs. Raises TimeoutError with where its log is."""
     with open(log, "w") as output:  # noqa: PTH123
         server = subprocess.Popen(command, cwd=ROOT, env=os.environ | environment, stdout=output, stderr=output)
     try:
@@ -30,7 +30,7 @@ def gunicorn(command: list[str], *, environment: dict[str, str], ready: str, log
             if time.monotonic() > deadline or server.poll() is not None:
                 raise TimeoutError(f"{ready} does not answer; the log: {log}")
             time.sleep(0.05)
-        yield server.pid
+        yield
     finally:
         server.terminate()
         server.wait(timeout=40)
