@@ -67,8 +67,8 @@ class People:
         if len(self.accounts) < count:
             raise RuntimeError(f"only {len(self.accounts)} of {count} people could sign up")
 
-    async def closed_loop(self, people: int, seconds: float) -> float:
-        """Each sends as soon as it was answered; returns the good answers a second."""
+    async def closed_loop(self, people: int, seconds: float) -> tuple[float, float]:
+        """Each sends as soon as it was answered; returns the good answers a second, and the share of those not good."""
         began, before = time.monotonic(), len(self.answers)
 
         async def use() -> None:
@@ -76,7 +76,9 @@ class People:
                 await self._something()
 
         await asyncio.gather(*(use() for _ in range(people)))
-        return sum(answer.is_good for answer in self.answers[before:]) / (time.monotonic() - began)
+        given = self.answers[before:]
+        good = sum(answer.is_good for answer in given)
+        return good / (time.monotonic() - began), 1 - good / len(given)
 
     async def open_loop(self, rate: float, seconds: float) -> None:
         """`rate` of them begin a second, whatever became of those before; those under way are left to `leave`."""
