@@ -101,8 +101,8 @@ compose-test: venv ## run the tests across services on containers of their own, 
 cluster-test: venv ## run the tests across services and tests of orchestration on the current cluster (CLUSTER_TEST_CONTEXTS=name allows it)
 	@$(local) cluster-test -- $(ARGS)
 
-chaos: venv ## hurt every part under load, compare what clients were told with what is there (SEED=7, ARGS="-k broker", REPORT=docs/chaos.md)
-	@SEED="$(SEED)" REPORT="$(REPORT)" $(local) chaos -- $(ARGS)
+chaos: venv ## hurt every part under load, compare what clients were told with what is there (SEED=7, ARGS="-k broker", REPORT=docs/chaos.md, ON=compose|cluster)
+	@SEED="$(SEED)" REPORT="$(REPORT)" $(local) chaos --on $(or $(ON),local) -- $(ARGS)
 
 soak: venv ## hold 70 % of what this machine can do for TIME=15m, then three times more than it can do (REPORT=docs/soak.md)
 	@REPORT="$(REPORT)" $(local) soak --time $(or $(TIME),15m)

@@ -157,7 +157,7 @@ class Environment:
 def _connection(database: dict[str, Any], name: str, *, timeout_seconds: int) -> dict[str, Any]:
     """`database` with what every connection has; what its URL asks for, such as sslmode, stays."""
     options = f"-c statement_timeout={timeout_seconds * 1000}"
-    own = {"connect_timeout": 2, "application_name": name, "options": options}
+    own = {"connect_timeout": 2, "application_name": name, "options": options, "answer_seconds": timeout_seconds + 1}
     kept = {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
     return database | kept | {"OPTIONS": database.get("OPTIONS", {}) | own}
 

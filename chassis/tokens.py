@@ -95,11 +95,15 @@ class PublishedKeys:
 
     def key(self, kid: str) -> jwt.PyJWK:
         """The key called `kid`. Raises UnknownKey, or ServiceUnavailable when no keys could be had yet."""
-        now = time.monotonic()
-        if kid not in self._keys or now - self._fetched_at > self.MAXIMUM_AGE_SECONDS:
-            with self._lock:  # one thread asks, the others wait for its answer
-                if now > self._asked_at and now - self._asked_at > self.MINIMUM_INTERVAL_SECONDS:
+        now, is_unknown = time.monotonic(), kid not in self._keys
+        is_old = now - self._fetched_at > self.MAXIMUM_AGE_SECONDS
+        # One thread asks; the others wait for its answer only when they do not know the key.
+        if (is_unknown or is_old) and self._lock.acquire(blocking=is_unknown):
+            try:
+                if now - self._asked_at > self.MINIMUM_INTERVAL_SECONDS:
                     self._fetch()
+            finally:
+                self._lock.release()
         if kid in self._keys:
             return self._keys[kid]
         if not self._keys:

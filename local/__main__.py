@@ -106,6 +106,7 @@ def _add_tests(add: Callable[..., argparse.ArgumentParser]) -> None:
     )
     cluster_test = add("cluster-test", _cluster_test, "the tests across services, on the current Kubernetes cluster")
     chaos = add("chaos", _chaos, "kill things under load")
+    chaos.add_argument("--on", choices=CHAOS, default="local", help="what the stack is made of")
     brokers = add("brokers", _brokers, "the tests of events on other versions of RabbitMQ")
     cover = add("cover", lambda _, given: coverage.run(given.pytest), "which lines and branches the tests run")
     for command in (test, compose_test, cluster_test, chaos, brokers, cover):
@@ -292,8 +293,19 @@ def _cluster_test(directory: Path, arguments: argparse.Namespace) -> None:
 
 
 def _chaos(directory: Path, arguments: argparse.Namespace) -> None:
+    sys.exit(CHAOS[arguments.on](arguments.pytest))
+
+
+def _chaos_of_processes(pytest_arguments: list[str]) -> int:
     packages.ensure_faketime()
-    sys.exit(testing.run(ROOT / ".local" / "test", testing.chaos, arguments.pytest))
+    return testing.run(ROOT / ".local" / "test", testing.chaos, pytest_arguments)
+
+
+CHAOS = {
+    "local": _chaos_of_processes,
+    "compose": lambda given: compose_testing.run(ROOT / ".local" / "compose-test", given, faults=True),
+    "cluster": lambda given: cluster_testing.run(ROOT / ".local" / "cluster-test", given, faults=True),
+}
 
 
 def _soak(directory: Path, arguments: argparse.Namespace) -> None:

@@ -24,8 +24,9 @@ NEXT_VERSION = "0.1.1-test"  # the same code under another label: an image that 
 LOADERS = {"minikube": "minikube image load", "kind-": "kind load docker-image", "k3d-": "k3d image import"}
 
 
-def run(directory: Path, pytest_arguments: list[str]) -> int:
-    """Runs the suites and returns the exit status; prints `N passed, N failed` last. The stack goes on running."""
+def run(directory: Path, pytest_arguments: list[str], *, faults: bool = False) -> int:
+    """Runs the suites, or those of `make chaos`, and returns the exit status; prints `N passed, N failed` last. The
+    stack goes on running."""
     context = kubernetes.check_context("CLUSTER_TEST_CONTEXTS")
     packages.ensure_browser()
     with testing.alone(directory):
@@ -39,6 +40,8 @@ def run(directory: Path, pytest_arguments: list[str]) -> int:
                 ("tests", addresses, testing.ignoring(*NOT_OF_CLUSTERS)),
                 ("tests/cluster", addresses, ["-s"]),
             ]
+            if faults:
+                suites = [testing.faults(addresses, "cluster")]
             outcome = testing.run_all(directory, suites, pytest_arguments)
         finally:
             kubernetes.apply(kubernetes.OVERLAY)  # without the tests' settings

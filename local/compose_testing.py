@@ -17,10 +17,11 @@ NOT_OF_CONTAINERS = ("chaos", "cluster", "compose", "test_local_stack.py", *test
 MORE_PORTS = ("LOADTEST_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT")  # of what starts on demand
 
 
-def run(directory: Path, pytest_arguments: list[str]) -> int:
-    """Runs the suites and returns the exit status, which is 2 without an engine; prints `N passed, N failed` last."""
+def run(directory: Path, pytest_arguments: list[str], *, faults: bool = False) -> int:
+    """Runs the suites, or those of `make chaos`, and returns the exit status, which is 2 without an engine; prints
+    `N passed, N failed` last."""
     if not compose.engine_answers():
-        print("make compose-test needs a Docker engine with Compose v2; none answers. Nothing was tested.", flush=True)
+        print("This needs a Docker engine with Compose v2; none answers. Nothing was tested.", flush=True)
         return 2
     packages.ensure_browser()
     project = Project(directory)
@@ -29,10 +30,13 @@ def run(directory: Path, pytest_arguments: list[str]) -> int:
         _configure(project)
         try:
             project.up()
+            addresses = _addresses(project)
             suites = [
-                ("tests", _addresses(project), testing.ignoring(*NOT_OF_CONTAINERS)),
-                ("tests/compose", _addresses(project), ["-s"]),
+                ("tests", addresses, testing.ignoring(*NOT_OF_CONTAINERS)),
+                ("tests/compose", addresses, ["-s"]),
             ]
+            if faults:
+                suites = [testing.faults(addresses, "compose")]
             outcome = testing.run_all(directory, suites, pytest_arguments)
             if not outcome.good:
                 _keep_logs(project)

@@ -190,6 +190,11 @@ def chaos(layout: Layout) -> list[Suite]:
     return [("tests/chaos", _outside(layout), ["-s"])]
 
 
+def faults(addresses: dict[str, str], where: str) -> Suite:
+    """What `make chaos` runs on containers or pods: the faults that can be done there too."""
+    return "tests/chaos/test_processes.py", addresses | {"FAULTS_ON": where}, ["-s"]
+
+
 def _outside(layout: Layout) -> dict[str, str]:
     return addresses(layout) | {"PYTHONPATH": str(ROOT)}
 

@@ -1,3 +1,6 @@
+import os
+import signal
+
 import psycopg2
 import pytest
 from django.db import OperationalError, close_old_connections, connection
@@ -43,3 +46,20 @@ def test_without_that_look_the_request_would_fail():
     with pytest.raises(OperationalError):
         server_process()
     connection.close()
+
+
+def test_a_server_that_hangs_is_not_waited_for_without_end():
+    """The process of this session stops, as when a disk hangs; `statement_timeout` is its own, and so of no use."""
+    pid = server_process()
+    connection.connection.answer_seconds = 0.3
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(OperationalError, match="did not answer within"):
+            server_process()
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+    close_old_connections()
+
+    assert server_process() != pid
+    assert connection.connection.answer_seconds == 11

@@ -11,6 +11,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from chassis import tokens
 from chassis.errors import ServiceUnavailable
 from chassis.tests.signing import SigningKeys
+from chassis.tests.waiting import eventually
 
 KEYS = SigningKeys()
 
@@ -128,9 +129,12 @@ def publisher():
 
     class Handler(BaseHTTPRequestHandler):
         asked = 0
+        goes_on = threading.Event()
+        goes_on.set()
 
         def do_GET(self):
             Handler.asked += 1
+            Handler.goes_on.wait()
             self.send_response(200)
             self.end_headers()
             self.wfile.write(json.dumps({"keys": [KEYS.members]}).encode())
@@ -141,6 +145,7 @@ def publisher():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server, Handler
+    Handler.goes_on.set()
     server.shutdown()
     server.server_close()
 
@@ -157,6 +162,23 @@ def test_published_keys_are_fetched_once_and_outlive_an_outage(publisher):
 
     assert keys.key(KEYS.kid).key_id == KEYS.kid
     assert handler.asked == 1
+
+
+def test_known_keys_are_used_while_auth_ms_hangs(publisher):
+    server, handler = publisher
+    keys = tokens.PublishedKeys(f"http://127.0.0.1:{server.server_port}/jwks.json")
+    keys.key(KEYS.kid)
+    keys._fetched_at = keys._asked_at = -float("inf")  # as if they had been fetched long ago
+    handler.goes_on.clear()
+    asking = threading.Thread(target=keys.key, args=(KEYS.kid,))
+    asking.start()
+    eventually(lambda: handler.asked == 2)
+
+    assert keys.key(KEYS.kid).key_id == KEYS.kid
+    assert asking.is_alive(), "it has waited for the one that asks"
+
+    handler.goes_on.set()
+    asking.join()
 
 
 def test_forged_key_names_do_not_flood_auth_ms(publisher):

@@ -23,6 +23,7 @@ from chassis.tests.waiting import eventually
 from local import stack as local_stack
 from local import testing
 from local.programs import Layout, Program
+from tests.chaos import parts as parts_of_stacks
 from tests.chaos import processes, scenario, table
 from tests.conftest import Stack, stack, stopped
 from tests.workers import workers
@@ -201,11 +202,19 @@ def delivered(chaos: Chaos) -> Callable[[], tuple[int, int]]:
     return wait
 
 
+@pytest.fixture(scope="session")
+def parts(stack: Stack) -> parts_of_stacks.Parts:
+    """What can be hurt, wherever the stack runs."""
+    return parts_of_stacks.of(stack)
+
+
 @pytest.fixture
-def under_load(chaos: Chaos) -> Iterator[Callable[..., AbstractContextManager[scenario.Scenario]]]:
+def under_load(
+    stack: Stack, parts: parts_of_stacks.Parts
+) -> Iterator[Callable[..., AbstractContextManager[scenario.Scenario]]]:
     """`with under_load("kill -9 users-ms") as run:` hurts the stack under load; the invariants hold at its end."""
-    yield partial(scenario.under_load, chaos.stack, seed=SEED, report=_rows.append)
-    processes.start_all(chaos.layout)  # whatever a test that failed has left behind
+    yield partial(scenario.under_load, stack, seed=SEED, report=_rows.append)
+    parts.start_all()  # whatever a test that failed has left behind
 
 
 def pytest_report_header() -> str:

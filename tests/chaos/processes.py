@@ -122,11 +122,6 @@ def start_all(layout: Layout) -> None:
             local_stack.start(layout, process["name"])
 
 
-def start_without_waiting(layout: Layout, program: str) -> None:
-    """As after a power cut, when nothing waits for anything."""
-    Supervisor(layout).start(program)
-
-
 def pause(seconds: float) -> None:
     """Lets the load go on for a while: the time of a fault, not a wait for something to happen."""
     time.sleep(seconds)

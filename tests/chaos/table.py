@@ -1,5 +1,6 @@
 """The table that ends `make chaos`."""
 
+import os
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
@@ -15,9 +16,18 @@ HEADER = [
     "duplicates",
     "works again after",
 ]
-INTRODUCTION = """# Under fault
+# By where the stack runs: what it is made of, and the other pages.
+PAGES = {
+    "": (
+        "local processes",
+        "[Containers](chaos-compose.md) and [pods](chaos-cluster.md) meet a part of the same faults.",
+    ),
+    "compose": ("containers (Compose)", "[Local processes](chaos.md) meet more of them."),
+    "cluster": ("pods (Kubernetes)", "[Local processes](chaos.md) meet more of them."),
+}
+INTRODUCTION = """# Under fault: {what}
 
-What `make chaos` has done to a stack of local processes, and what it found; the table is that of one run.
+What `make chaos` has done to a stack of {what}, and what it found; the table is that of one run. {others}
 
 - **load**: clients at the gateway who sign up, sign in and mistake the password, as long as fault and recovery take.
 - **failed**: no answer, or one that says that a part is away. **Failed, yet done**: of these, what is in the database
@@ -56,6 +66,9 @@ def render(rows: list[Row]) -> list[str]:
 
 def write(file: Path, lines: list[str], *, seed: int) -> None:
     """The table with its machine and date, for docs/chaos.md."""
-    facts = machine.facts(f"make chaos SEED={seed}")
-    where = [f"| {name} | {value} |" for name, value in facts.items()]
-    file.write_text("\n".join([INTRODUCTION, *lines, "", "| | |", "|---|---|", *where, ""]))
+    where = os.environ.get("FAULTS_ON", "")
+    facts = machine.facts(f"make chaos SEED={seed}" + (f" ON={where}" if where else ""))
+    rows = [f"| {name} | {value} |" for name, value in facts.items()]
+    what, others = PAGES[where]
+    introduction = INTRODUCTION.format(what=what, others=others)
+    file.write_text("\n".join([introduction, *lines, "", "| | |", "|---|---|", *rows, ""]))

@@ -5,6 +5,7 @@ events still, for OUTBOX_RETENTION_DAYS, and `manage.py republish_events` publis
 """
 
 import shutil
+import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def test_what_the_broker_had_confirmed_and_lost_is_published_again(chaos, under_
         stop_workers(chaos)
         since = datetime.now(UTC).isoformat()
         chaos.stack.stop("rabbitmq")
-        shutil.copytree(data, copy)
+        subprocess.run(["cp", "-a", str(data), str(copy)], check=True)  # with its owner
         chaos.stack.start("rabbitmq")
         forgot = {"email": run.clients.sign_up().mark}
         requests.post(f"{chaos.stack.auth}/auth-ms/auth/password/forgot", json=forgot, timeout=10).raise_for_status()

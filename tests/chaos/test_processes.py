@@ -1,9 +1,11 @@
-"""Every kind of process is killed and paused, and all are restarted: nothing is lost. Run by `make chaos`."""
+"""Every kind of process is killed and paused, and all are restarted: nothing is lost. Run by `make chaos`.
+
+On local processes, on containers (ON=compose) and on pods (ON=cluster).
+"""
 
 import pytest
 
-from tests.chaos import processes
-from tests.chaos.processes import PROGRAMS, pause, paused
+from tests.chaos.processes import PROGRAMS, pause
 
 KILLS = 2
 STOPPED_SECONDS = 4.0
@@ -17,45 +19,37 @@ def each_program(quick):
 
 
 @pytest.mark.parametrize("program", each_program(QUICK))
-def test_a_process_is_killed(chaos, under_load, program):
+def test_a_process_is_killed(parts, under_load, program):
     with under_load(f"kill -9 {program}", duplicates_allowed=WINDOWS.get(program, 0)) as run:
         for _ in range(KILLS):
-            chaos.kill(program)
+            parts.kill(program)
             run.recovers()
             pause(run.chance.uniform(0, 1))
 
 
 @pytest.mark.parametrize("program", each_program({"auth-ms"}))
-def test_a_process_is_stopped_and_goes_on(chaos, under_load, program):
+def test_a_process_is_stopped_and_goes_on(parts, under_load, program):
     with under_load(f"SIGSTOP {program}, {STOPPED_SECONDS:.0f} s") as run:
-        with paused(chaos.layout, program):
+        with parts.paused(program):
             pause(STOPPED_SECONDS)
         run.recovers()
 
 
-def test_everything_is_killed_in_random_order(chaos, under_load):
+def test_everything_is_killed_in_random_order(parts, under_load):
     with under_load("kill -9 everything, random order", duplicates_allowed=2) as run:
         order = run.chance.sample(PROGRAMS, len(PROGRAMS))
         print(f"\n{', '.join(order)}")
         for program in order:
-            chaos.kill(program)
+            parts.kill(program)
             pause(run.chance.uniform(0, 1.5))
         run.recovers()
 
 
-def test_everything_is_restarted_in_random_order(chaos, under_load):
+def test_everything_is_restarted_in_random_order(stack, parts, under_load):
     with under_load("stop and start of everything, random order") as run:
         for program in run.chance.sample(PROGRAMS, len(PROGRAMS)):
-            chaos.stack.stop(program)
+            stack.stop(program)
         for program in (order := run.chance.sample(PROGRAMS, len(PROGRAMS))):
-            processes.start_without_waiting(chaos.layout, program)
+            parts.start(program)
         print(f"\nstarted: {', '.join(order)}")
-        run.recovers()
-
-
-def test_two_relays_share_an_outbox_and_one_is_killed(chaos, under_load):
-    beside = processes.replaced(chaos.layout, "auth-outbox-relay", {}, beside=True)
-    with beside, under_load("two relays at once, one killed") as run:
-        pause(2)
-        chaos.kill("auth-outbox-relay")
         run.recovers()

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from chassis.tests.waiting import eventually
+from tests.chaos.processes import pause, replaced
 
 LOGINS = 50
 
@@ -57,3 +58,11 @@ def test_a_worker_killed_between_the_servers_answer_and_its_record_repeats_that_
     print(f"\nworker killed before it recorded a mail: {recorded} logins, {told} told, {len(repeated)} mail repeated")
     assert recorded == told == LOGINS
     assert repeated == [2]  # under the same Message-ID, by which readers know it as one
+
+
+def test_two_relays_share_an_outbox_and_one_is_killed(chaos, under_load):
+    beside = replaced(chaos.layout, "auth-outbox-relay", {}, beside=True)
+    with beside, under_load("two relays at once, one killed") as run:
+        pause(2)
+        chaos.kill("auth-outbox-relay")
+        run.recovers()
