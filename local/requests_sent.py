@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 import random
 import secrets
 import time
@@ -9,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
+import aiohttp
 
 PASSWORD = "a horse that carries load"  # noqa: S105 - of accounts that exist for the load alone
 TIMEOUT_SECONDS = 10.0
@@ -55,8 +56,9 @@ class People:
         self.accounts: list[Account] = []
         self._chance = random.Random(seed)  # noqa: S311 - load, not a secret
         self._numbers = itertools.count()
-        limits = httpx.Limits(max_connections=MOST_AT_ONCE, max_keepalive_connections=64)
-        self._client = httpx.AsyncClient(base_url=gateway, limits=limits, timeout=TIMEOUT_SECONDS, trust_env=False)
+        connections = aiohttp.TCPConnector(limit=MOST_AT_ONCE, keepalive_timeout=15)
+        patience = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
+        self._client = aiohttp.ClientSession(gateway, connector=connections, timeout=patience)
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def arrive(self, count: int) -> None:
@@ -105,7 +107,7 @@ class People:
     async def close(self) -> None:
         """Hangs up, and closes the connections."""
         await self.leave()
-        await self._client.aclose()
+        await self._client.close()
 
     async def _something(self) -> None:
         account = self._chance.choice(self.accounts)
@@ -124,8 +126,8 @@ class People:
         email = f"soak.{secrets.token_hex(8)}@example.org"
         body = {"name": "Load", "surname": "Tester", "email": email, "password": PASSWORD}
         made = await self._send("sign_up", "POST", "/users-ms/users", json=body)
-        if made is not None and made.status_code == 201 and len(self.accounts) < 40:
-            self.accounts.append(Account(email, made.json()["id"]))
+        if made and len(self.accounts) < 40:
+            self.accounts.append(Account(email, made["id"]))
 
     async def log_in(self, account: Account | None) -> str | None:
         """Bcrypt, a session and a mail; returns the refresh token."""
@@ -140,10 +142,9 @@ class People:
             url, body = "/auth-ms/auth/refresh", {"refresh_token": token}
             self._keep(account, await self._send("refresh", "POST", url, json=body))
 
-    def _keep(self, account: Account, answer: httpx.Response | None) -> str | None:
-        if answer is None or answer.status_code != 200:
+    def _keep(self, account: Account, tokens: dict[str, Any] | None) -> str | None:
+        if not tokens:
             return None
-        tokens = answer.json()
         account.headers = {"Authorization": f"Bearer {tokens['access_token']}"}
         return str(tokens["refresh_token"])
 
@@ -157,16 +158,19 @@ class People:
 
     async def _send(
         self, kind: str, method: str, path: str, account: Account | None = None, **options: Any
-    ) -> httpx.Response | None:
-        began, answer, status = time.monotonic(), None, 0
+    ) -> dict[str, Any] | None:
+        """What a good answer holds."""
+        began, content, status = time.monotonic(), None, 0
+        headers = account.headers if account else None
         try:
-            answer = await self._client.request(method, path, headers=account.headers if account else None, **options)
-            status = answer.status_code
-        except httpx.HTTPError:
+            async with self._client.request(method, path, headers=headers, **options) as answer:
+                body, status = await answer.read(), answer.status
+                content = json.loads(body) if answer.ok and body else None
+        except (aiohttp.ClientError, TimeoutError):
             pass
         finally:
             self.answers.append(Answer(began, kind, status, time.monotonic() - began))
-        return answer
+        return content
 
 
 NOTIFICATIONS = "/notification-ms/notifications?limit=10"

@@ -201,18 +201,22 @@ class Measured:
         return min(int((at - self.began) / self.seconds * parts), parts - 1)
 
     def _latency(self) -> tuple[list[str], bool]:
-        rows: list[list[object]] = []
+        rows: list[list[Any]] = []
         for number in range(INTERVALS):
             part = [each for each in self.held if self._part(each.at, INTERVALS) == number]
-            failed = sum(not each.is_good for each in part)
-            rows.append([number + 1, len(part), failed, *_quantiles(each.seconds for each in part if each.is_good)])
+            refused = sum(each.is_refusal for each in part)
+            failed = sum(not each.is_good and not each.is_refusal for each in part)
+            rows.append(
+                [number + 1, len(part), refused, failed, *_quantiles(each.seconds for each in part if each.is_good)]
+            )
         thirds = [[each.seconds for each in self.held if self._part(each.at, 3) == third] for third in (1, 2)]
         middle, last = (percentile(third, 0.95) for third in thirds)
-        flat = last <= LATENCY_GROWTH * middle and not any(row[2] for row in rows)
+        refused, failed = (sum(row[column] for row in rows) for column in (2, 3))
+        flat = last <= LATENCY_GROWTH * middle and not failed and refused <= REFUSED_SHARE * len(self.held)
         verdict = (
             f"Latency: 95th percentile {1000 * middle:.0f} ms in the middle third, {1000 * last:.0f} ms in the last"
         )
-        lines = table(["interval", "requests", "failed", "p50 ms", "p95 ms", "p99 ms", "max ms"], rows)
+        lines = table(["interval", "requests", "refused", "failed", "p50 ms", "p95 ms", "p99 ms", "max ms"], rows)
         return [*lines, "", f"{verdict}: {_said(flat)}."], flat
 
     def _memory(self) -> tuple[list[str], bool]:
@@ -246,12 +250,15 @@ class Measured:
             ["neither", len(rest), *_quantiles(each.seconds for each in rest)],
             ["healthchecks", len(health), *_quantiles(health)],
         ]
-        holds = percentile(health, 0.99) < 1 and self.recovered <= RECOVERY_SECONDS and bool(refused)
+        intended = OVERLOAD * self.saturation * OVERLOAD_SECONDS
+        was_overload = len(self.overloaded) >= 0.9 * intended
+        holds = percentile(health, 0.99) < 1 and self.recovered <= RECOVERY_SECONDS and bool(refused) and was_overload
         statuses = Counter(each.status for each in rest)
         lines = table(["answers", "number", "p50 ms", "p95 ms", "p99 ms", "max ms"], rows)
         return [
             *lines,
             "",
+            f"{len(self.overloaded)} of {intended:.0f} requests could be sent beside what they were sent to.",
             f"Neither good nor refused, by status (0: none within 10 s): {dict(statuses)}.",
             f"Healthchecks that took a second or more: {slow} of {len(health)}. "
             f"After the load's end sign-in and profile were as fast as before within {self.recovered:.1f} s: "

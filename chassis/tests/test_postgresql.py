@@ -1,5 +1,6 @@
 import os
 import signal
+import threading
 
 import psycopg2
 import pytest
@@ -52,11 +53,14 @@ def test_a_server_that_hangs_is_not_waited_for_without_end():
     """The process of this session stops, as when a disk hangs; `statement_timeout` is its own, and so of no use."""
     pid = server_process()
     connection.connection.answer_seconds = 0.3
+    goes_on = threading.Timer(5, os.kill, (pid, signal.SIGCONT))
+    goes_on.start()
     os.kill(pid, signal.SIGSTOP)
     try:
         with pytest.raises(OperationalError, match="did not answer within"):
             server_process()
     finally:
+        goes_on.cancel()
         os.kill(pid, signal.SIGCONT)
 
     close_old_connections()
