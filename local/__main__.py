@@ -26,7 +26,6 @@ from local import (
     kubernetes,
     log_lines,
     new_service,
-    packages,
     ports,
     releases,
     seed,
@@ -296,13 +295,8 @@ def _chaos(directory: Path, arguments: argparse.Namespace) -> None:
     sys.exit(CHAOS[arguments.on](arguments.pytest))
 
 
-def _chaos_of_processes(pytest_arguments: list[str]) -> int:
-    packages.ensure_faketime()
-    return testing.run(ROOT / ".local" / "test", testing.chaos, pytest_arguments)
-
-
 CHAOS = {
-    "local": _chaos_of_processes,
+    "local": lambda given: testing.run(ROOT / ".local" / "test", testing.chaos, given),
     "compose": lambda given: compose_testing.run(ROOT / ".local" / "compose-test", given, faults=True),
     "cluster": lambda given: cluster_testing.run(ROOT / ".local" / "cluster-test", given, faults=True),
 }

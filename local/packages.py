@@ -63,17 +63,6 @@ def ensure_prometheus() -> None:
         install({name: shutil.which(name) for name in ("prometheus", "prometheus-postgres-exporter")})
 
 
-def faketime() -> Path | None:
-    """The library that shifts the clock of one process (https://github.com/wolfcw/libfaketime)."""
-    return next(iter(Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), None)
-
-
-def ensure_faketime() -> None:
-    """Tries to have it, for the tests of clocks that jump; these say why they skip."""
-    if os.geteuid() == 0 and shutil.which("apt-get"):
-        install({"libfaketime": faketime()})
-
-
 def install(found: dict[str, Any]) -> None:
     """Installs the packages that were not `found`, as root. Exits with the exact command when that cannot be done."""
     missing = [package for package, path in found.items() if path is None]

@@ -6,10 +6,18 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
 CHUNK = 65536
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends RST and forgets what was not sent
+
+
+@dataclass
+class Asked:
+    """What has passed on a connection."""
+
+    of_cut_after: int = 0
 
 
 class Proxy:
@@ -17,7 +25,7 @@ class Proxy:
 
     def __init__(self, port: int) -> None:
         self.delay = 0.0  # seconds that each piece is held, in each direction
-        self.cut_after: bytes | None = None  # a piece with these bytes is passed on, and its answer never comes
+        self.cut_after: list[bytes] = []  # when these have passed on a connection, in this order, no answer comes
         self.cuts = 0
         self._target = port
         self._open: set[socket.socket] = set()
@@ -65,35 +73,39 @@ class Proxy:
                 continue
             server.settimeout(None)
             self._open |= {client, server}
-            last = threading.Event()  # the next answer is the one that gets lost
-            for passing in ((client, server, self._asks, last), (server, client, self._answers, last)):
+            asked = Asked()
+            for passing in ((client, server, self._asks, asked), (server, client, self._answers, asked)):
                 threading.Thread(target=self._pass_on, args=passing, daemon=True).start()
 
     def _pass_on(
         self,
         source: socket.socket,
         target: socket.socket,
-        passes: Callable[[bytes, threading.Event], bool],
-        last: threading.Event,
+        passes: "Callable[[bytes, Asked], bool]",
+        asked: "Asked",
     ) -> None:
         with suppress(OSError):
             while piece := source.recv(CHUNK):
                 time.sleep(self.delay)
                 self._passing.wait()
-                if not passes(piece, last):
+                if not passes(piece, asked):
                     break
                 target.sendall(piece)
         self._reset(source)
         self._reset(target)
 
-    def _asks(self, piece: bytes, last: threading.Event) -> bool:
-        if self.cut_after and self.cut_after in piece:
-            last.set()
+    def _asks(self, piece: bytes, asked: "Asked") -> bool:
+        for text in self.cut_after[asked.of_cut_after :]:
+            if text not in piece:
+                break
+            asked.of_cut_after += 1
         return True
 
-    def _answers(self, piece: bytes, last: threading.Event) -> bool:
-        self.cuts += last.is_set()
-        return not last.is_set()
+    def _answers(self, piece: bytes, asked: "Asked") -> bool:
+        if not self.cut_after or asked.of_cut_after < len(self.cut_after):
+            return True
+        self.cuts += 1
+        return False
 
     def _reset(self, each: socket.socket) -> None:
         self._open.discard(each)

@@ -49,8 +49,8 @@ def test_what_the_broker_had_confirmed_and_lost_is_published_again(chaos, under_
     data = Path(chaos.stack.directory) / "rabbitmq" / "data"
     copy = data.with_name("data.copy")
     with under_load(f"rabbitmq loses {lost}", lost_allowed=1) as run:
-        stop_workers(chaos)
         since = datetime.now(UTC).isoformat()
+        stop_workers(chaos)
         chaos.stack.stop("rabbitmq")
         subprocess.run(["cp", "-a", str(data), str(copy)], check=True)  # with its owner
         chaos.stack.start("rabbitmq")

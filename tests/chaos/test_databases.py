@@ -22,13 +22,15 @@ CRASHES = 2
 DISK_MIB = 24  # what the full disk still has when the fault begins
 
 
+TABLES = {"users": "accounts_user", "auth": "sign_in_session"}  # of what the clients make
+
+
 @pytest.mark.parametrize("service", ["users", "auth"])
 def test_postgresql_is_killed_while_transactions_commit(chaos, under_load, service):
     """Held in the commit itself, by a constraint that is checked at its end; none of them is there afterwards."""
-    table = {"users": "accounts_user", "auth": "sign_in_session"}[service]
     with under_load(f"kill -9 {service}-db in the middle of commits") as run:
         for _ in range(CRASHES):
-            with chaos.held_in_commit(service, table):
+            with chaos.held_in_commit(service, TABLES[service]):
                 eventually(lambda: chaos.waiting_in_commit(service))
                 chaos.kill(f"{service}-db")
             run.recovers()
@@ -41,10 +43,10 @@ def test_the_answer_to_a_commit_is_lost(chaos, under_load, service):
     proxy = Proxy(chaos.layout.ports[f"{service.upper()}_DB_PORT"])
     url = {"DATABASE_URL": proxy.url(chaos.layout.database_url(service))}
     with replaced(chaos.layout, f"{service}-ms", url), under_load(f"answers of {service}-db to COMMIT lost") as run:
-        proxy.cut_after = b"COMMIT"
+        proxy.cut_after = [f'INSERT INTO "{TABLES[service]}"'.encode(), b"COMMIT"]
         eventually(lambda: proxy.cuts >= 5)
         pause(1)
-        proxy.cut_after = None
+        proxy.cut_after = []
         run.recovers()
         unknown = [each for each in run.clients.ledger if each.is_unknown and each.kind == "sign_up"]
         again = [run.clients.repeat(replace(attempt)) for attempt in unknown]
