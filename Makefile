@@ -128,8 +128,8 @@ experiments: venv ## measure, draw and report into docs/experiments/: all, or E=
 	@$(PYTHON) local/bootstrap.py experiments
 	@.venv/bin/python -m experiments $(E) $(if $(DRAW),--draw)
 
-fuzz: venv ## thousands of generated requests (CASES=2000 a service) and 10,000 malformed messages, on a stack of its own
-	@$(local) fuzz --cases $(or $(CASES),2000)
+fuzz: venv ## thousands of generated requests (CASES=2000 a service) and 10,000 malformed messages (SEED=7, REPORT=docs/fuzz.md)
+	@SEED="$(SEED)" REPORT="$(REPORT)" $(local) fuzz --cases $(or $(CASES),2000)
 
 lint: venv kubernetes-lint ## check style, types, secrets, settings, migrations, kustomize/ and that documents are current
 	@.venv/bin/ruff check .

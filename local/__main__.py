@@ -322,7 +322,11 @@ def _release(directory: Path, arguments: argparse.Namespace) -> None:
 
 
 def _fuzz(directory: Path, arguments: argparse.Namespace) -> None:
-    sys.exit(fuzzing.run(ROOT / ".local" / "fuzz", cases=arguments.cases))
+    try:
+        fuzzing.seed()
+    except ValueError as error:
+        sys.exit(f"SEED is a number: {error}")
+    sys.exit(fuzzing.run(ROOT / ".local" / "fuzz", cases=arguments.cases, report=os.environ.get("REPORT") or None))
 
 
 def _generate(directory: Path, arguments: argparse.Namespace) -> None:

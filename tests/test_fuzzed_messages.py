@@ -14,12 +14,14 @@ import requests
 from kombu import Connection
 
 from chassis.tests.waiting import eventually
+from experiments.core import table
+from local import fuzzing
 from local import stack as local_stack
 from local.supervisor import Supervisor
 from tests import malformed_messages as messages
 
 NUMBER = int(os.environ.get("FUZZED_MESSAGES", "600"))
-SEED = int(os.environ.get("FUZZ_SEED", "20261125"))
+SEED = fuzzing.seed()
 GOOD_EVERY = 10  # of so many, one is good
 WORKERS = ["notification-email-worker", "notification-sms-worker", "auth-event-worker"]
 TOLD = [name for name in messages.QUEUES if name.endswith("notification") or name == "new_user_email_verification"]
@@ -100,15 +102,18 @@ def dead_letters(channel):
 
 
 def report(published, found, missing):
+    """Prints a table, and writes it to the file that FUZZED_TABLE names, if any."""
     sent = collections.Counter(message.kind for message in published)
     dead = collections.Counter()
     for (_, kind), number in found.items():
         dead[kind] += number
-    print(f"\n{'malformed messages, seed ' + str(SEED):36}{'sent':>8}{'dead letters':>14}")
-    for kind in messages.KINDS:
-        print(f"{kind:36}{sent[kind]:>8}{dead[kind]:>14}")
-    print(f"{'all':36}{sum(sent.values()) - sent['good']:>8}{sum(dead.values()):>14}")
-    print(f"good messages between them: {sent['good']}, delivered: {sent['good'] - len(missing)}")
+    rows = [[kind, sent[kind], dead[kind], "-"] for kind in messages.KINDS]
+    rows.append(["all malformed", sum(sent.values()) - sent["good"], sum(dead.values()) - dead["good"], "-"])
+    rows.append(["good ones between them", sent["good"], dead["good"], len(missing)])
+    lines = table(["messages", "sent", "dead-lettered", "lost"], rows)
+    print("\n".join(["", f"SEED={SEED}", *lines]))
+    if file := os.environ.get("FUZZED_TABLE"):
+        Path(file).write_text("\n".join(lines) + "\n")
 
 
 def test_malformed_messages_stop_no_worker_and_lose_no_good_one(stack, channel):
