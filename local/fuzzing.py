@@ -103,7 +103,9 @@ def _fuzz(layout: Layout, service: str, cases: int) -> Result:
     url = f"{layout.url(f'{service.upper()}_PORT')}/{SERVICES[service]}/openapi.json"
     document = requests.get(url, timeout=10).json()
     examples = max(1, cases // sum(len(path) for path in document["paths"].values()))  # for each operation
-    result = send(url, examples=examples, folder=layout.directory, variables=testing.addresses(layout))
+    folder = layout.directory / f"schemathesis-{service}"
+    folder.mkdir()
+    result = send(url, examples=examples, folder=folder, variables=testing.addresses(layout))
     print(result.said, flush=True)
     return result
 

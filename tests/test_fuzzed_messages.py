@@ -3,10 +3,12 @@
 `make fuzz` sends 10,000 of them, `make test` some hundreds.
 """
 
+import bz2
 import collections
 import os
 import random
 import re
+import zlib
 from pathlib import Path
 
 import pytest
@@ -146,3 +148,35 @@ def test_malformed_messages_stop_no_worker_and_lose_no_good_one(stack, channel):
             -5000:
         ]
         assert messages.DOMAIN not in log
+
+
+BOMB_MIB = 256
+COMPRESSIONS = {"gzip": zlib.compress, "application/x-gzip": zlib.compress, "bzip2": bz2.compress}
+
+
+def peaks(stack):
+    """By process of the workers, the most memory that it has ever held, in MiB."""
+    parents, children = processes(stack)
+    ids = [*map(str, parents.values()), *" ".join(children).split()]
+    found = {pid: re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text()) for pid in ids}
+    return {pid: int(peak[1]) / 1024 for pid, peak in found.items()}
+
+
+def test_a_compressed_message_is_never_unpacked(stack, channel):
+    if processes(stack) is None:
+        pytest.skip("the memory of workers is looked at on this host, and this stack's are elsewhere")
+    before = peaks(stack)
+    queues = ("login_email_notification", "login_sms_notification", "user_deleted_session_revocation")
+    chance = random.Random(SEED)
+    for name, compress in COMPRESSIONS.items():
+        bomb = compress(bytes(BOMB_MIB << 20))
+        for queue in queues:
+            message = messages.good(queue, chance)
+            message.body, message.headers["compression"], message.kind = bomb, name, "bomb"
+            publish(channel, message)
+
+    eventually(lambda: all(counts(channel, ".dead")[queue] == len(COMPRESSIONS) for queue in queues))
+
+    after = peaks(stack)
+    assert before.keys() == after.keys()
+    assert all(after[pid] < before[pid] + BOMB_MIB / 4 for pid in before), (before, after)
