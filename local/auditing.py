@@ -1,7 +1,7 @@
 """`make audit`, also in `make lint`: has a package that the services' images hold a known weakness?
 
-PyPI says so for a version (https://docs.pypi.org/api/json/#known-vulnerabilities), as `pip-audit -s pypi` asks it. A mirror
-that has no document for each version has one for the project, which speaks of the newest version alone.
+PyPI says so for a version (https://docs.pypi.org/api/json/#known-vulnerabilities), as `pip-audit -s pypi` asks it. A
+mirror that has no document for each version has one for the project, which speaks of the newest version alone.
 """
 
 import re
