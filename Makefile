@@ -128,8 +128,8 @@ experiments: venv ## measure, draw and report into docs/experiments/: all, or E=
 	@$(PYTHON) local/bootstrap.py experiments
 	@.venv/bin/python -m experiments $(E) $(if $(DRAW),--draw)
 
-fuzz: venv ## thousands of generated requests (CASES=2000 a service) and 10,000 malformed messages, on a stack of its own
-	@$(local) fuzz --cases $(or $(CASES),2000)
+fuzz: venv ## thousands of generated requests (CASES=2000 a service) and 10,000 malformed messages (SEED=7, REPORT=docs/fuzz.md)
+	@SEED="$(SEED)" REPORT="$(REPORT)" $(local) fuzz --cases $(or $(CASES),2000)
 
 lint: venv kubernetes-lint ## check style, types, secrets, settings, migrations, kustomize/ and that documents are current
 	@.venv/bin/ruff check .
@@ -139,13 +139,12 @@ lint: venv kubernetes-lint ## check style, types, secrets, settings, migrations,
 	@git ls-files -z | xargs -0 .venv/bin/detect-secrets-hook --baseline .secrets.baseline
 	@$(local) generate --check
 	@$(local) check-documents
+	@$(local) audit --lint
 	@.venv/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@.venv/bin/check-jsonschema --quiet --builtin-schema vendor.renovate renovate.json
 
-audit: venv ## ask PyPI whether a locked package has a known weakness; needs the network, so no part of lint
-	@for name in users auth notification; do \
-		.venv/bin/uv tool run pip-audit --strict -r requirements/$$name.txt -s pypi --no-deps --disable-pip || exit 1; \
-	done
+audit: venv ## ask PyPI whether a package of the services has a known weakness
+	@$(local) audit
 
 kubernetes-lint: ## build every overlay and combination of components and check it (kubernetes-validate, checkov)
 	@$(PYTHON) local/bootstrap.py kubernetes

@@ -7,7 +7,7 @@ from typing import Any
 from celery.worker.consumer import Consumer
 from kombu.message import Message
 
-from chassis import logs, strict_json
+from chassis import certificates, logs, strict_json
 from chassis.events import InvalidEvent
 
 MAXIMUM_BYTES = 256 * 1024
@@ -61,6 +61,21 @@ class EventConsumer(Consumer):  # type: ignore[misc]
             return handle(message)
 
         return check_and_handle
+
+    def ensure_connected(self, conn: Any) -> Any:
+        """Celery's own, which says of a refused certificate what OpenSSL does, and not what to look at."""
+        ensure = conn.ensure_connection
+
+        def ensure_connection(errback: Callable[[Exception, float], Any], *arguments: Any, **named: Any) -> Any:
+            def explain(error: Exception, interval: float) -> None:
+                if reason := certificates.refusal(error):
+                    logger.error("the broker is not trusted", extra={"reason": reason})
+                errback(error, interval)
+
+            return ensure(explain, *arguments, **named)
+
+        conn.ensure_connection = ensure_connection
+        return super().ensure_connected(conn)
 
     def on_decode_error(self, message: Message, exc: Exception) -> None:
         """Called by Celery and kombu for a message that cannot be decoded."""

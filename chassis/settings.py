@@ -298,7 +298,7 @@ def _rest_framework() -> dict[str, Any]:
         "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
         "DEFAULT_CONTENT_NEGOTIATION_CLASS": "chassis.web.AlwaysJSON",
         "DEFAULT_PAGINATION_CLASS": "chassis.pagination.KeysetPagination",
-        "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+        "DEFAULT_SCHEMA_CLASS": "chassis.schema.Schema",
         "EXCEPTION_HANDLER": "chassis.errors.answer_problem",
         "UNAUTHENTICATED_USER": None,
         "UNAUTHENTICATED_TOKEN": None,

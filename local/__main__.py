@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from local import (
+    auditing,
     backups,
     brokers,
     cluster_testing,
@@ -138,6 +139,8 @@ def _add_development(add: Callable[..., argparse.ArgumentParser]) -> None:
     generate = add("generate", _generate, "write the documents that are made from the code")
     generate.add_argument("--check", action="store_true")
     add("check-documents", lambda *_: documents.check(), "whether all that the documents name is there")
+    audit = add("audit", lambda _, given: sys.exit(auditing.run(in_lint=given.lint)), "known weaknesses of packages")
+    audit.add_argument("--lint", action="store_true", help="without an index it is no failure")
     service = add(
         "new-service",
         lambda _, given: new_service.make(given.name, outbox=given.outbox),
@@ -328,7 +331,11 @@ def _release(directory: Path, arguments: argparse.Namespace) -> None:
 
 
 def _fuzz(directory: Path, arguments: argparse.Namespace) -> None:
-    sys.exit(fuzzing.run(ROOT / ".local" / "fuzz", cases=arguments.cases))
+    try:
+        fuzzing.seed()
+    except ValueError as error:
+        sys.exit(f"SEED is a number: {error}")
+    sys.exit(fuzzing.run(ROOT / ".local" / "fuzz", cases=arguments.cases, report=os.environ.get("REPORT") or None))
 
 
 def _generate(directory: Path, arguments: argparse.Namespace) -> None:

@@ -1,93 +1,169 @@
 """`make fuzz`: requests (schemathesis on all three documents) and messages, on a stack that is gone afterwards."""
 
+import json
 import os
-import re
 import subprocess
 import sys
+import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import requests
 
+from experiments import machine
+from experiments.core import table
 from local import stack, testing
 from local.bootstrap import ROOT
 from local.programs import SERVICES, Layout
 
 CASES = 2000  # of each service, unless the caller says otherwise
 MESSAGES = 10_000
-SEED = 20261125  # the same cases each time
+SEED = 20261125
+EVERY_PHASE = ("examples", "coverage", "fuzzing", "stateful")
 # Every request comes from one address, and some of them end the session that they were sent in.
 VARIABLES = testing.VARIABLES | {"LOGIN_FAILURES_OF_AN_ACCOUNT": "1000000", "ACCESS_TOKEN_SECONDS": "3600"}
+INTRODUCTION = """# Fuzzed
+
+What `make fuzz` has sent to a stack of local processes, and what became of it; the tables are those of one run.
+
+- **Requests** are made by [schemathesis](https://schemathesis.readthedocs.io) from the services' own OpenAPI
+  documents: what they allow, what they do not, and sequences along their links; by an admin, by auth-ms for the
+  internal routes, and by nobody. **Accepted** are those that fit the document and were answered with 2xx. A **failure**
+  is a case whose answer is a 5xx, has a status, header or body that the document does not have, lets in what it should
+  not, or does not come. One check is left out, that whatever fits the document is accepted: a password that is common
+  fits it, too.
+- **Messages** are published to the workers' queues past their exchanges, with good ones between them. Each malformed
+  one has to be in the dead letters afterwards, each good one told once, and no worker may have ended, or logged what
+  was in them.
+"""
 
 
-def run(directory: Path, *, cases: int) -> int:
-    """Fuzzes every service with at least `cases` requests. Returns the exit status."""
-    directory.mkdir(parents=True, exist_ok=True)
-    stack.clean(directory)
-    results, messages = {}, 1
-    try:
-        layout = stack.up(directory, free_ports=True, variables=VARIABLES)
-        for service in SERVICES:
-            print(f"\n{SERVICES[service]}", flush=True)
-            results[service] = _fuzz(layout, service, cases)
-        messages = _fuzz_messages(layout)
-    finally:
-        stack.down(directory)
-    stack.clean(directory)
-    failed = [service for service, result in results.items() if result.status or result.made < cases]
-    print(f"{'requests, seed ' + str(SEED):26}{'operations':>12}{'cases':>8}{'failures':>10}{'of them 5xx':>13}")
-    for service, result in results.items():
-        print(f"{SERVICES[service]:26}{result.operations:>12}{result.made:>8}{result.failures:>10}{result.errors:>13}")
-    print("Every answer was documented, and none was a 5xx." if not failed else f"Look into: {', '.join(failed)}")
-    print("Messages: see the table above." if messages == 0 else "Messages: FAILED, see above.")
-    return 1 if failed or messages else 0
+def seed() -> int:
+    """That of the environment, as in `make fuzz SEED=7`. Raises ValueError for no number."""
+    return int(os.environ.get("SEED") or SEED)
 
 
-def _fuzz_messages(layout: Layout) -> int:
-    """The exit status of the test that sends malformed messages; it prints a table."""
-    command = [sys.executable, "-m", "pytest", "tests/test_fuzzed_messages.py", "--quiet", "-s", "-p", "no:django"]
-    variables = {"FUZZED_MESSAGES": str(MESSAGES), "FUZZ_SEED": str(SEED), "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, cwd=ROOT, env=os.environ | testing.addresses(layout) | variables).returncode
+def run(directory: Path, *, cases: int, report: str | None) -> int:
+    """Sends every service at least `cases` requests, and the workers messages. Returns the exit status."""
+    with testing.alone(directory):
+        stack.clean(directory, keep={"lock"})
+        try:
+            layout = stack.up(directory, free_ports=True, variables=VARIABLES)
+            results = {}
+            for service in SERVICES:
+                print(f"\n{SERVICES[service]}", flush=True)
+                results[service] = _fuzz(layout, service, cases)
+            messages_are_good, messages = _fuzz_messages(layout)
+        finally:
+            stack.down(directory)
+    failed = [name for name, result in results.items() if not result.passed or result.cases < cases]
+    failed += [] if messages_are_good else ["messages"]
+    verdict = "Look into: " + ", ".join(failed) if failed else "Every answer was documented, and none was a 5xx."
+    lines = [*_rows(results), "", verdict, "", *messages]
+    print("\n".join(["", f"SEED={seed()}", "", *lines]))
+    if report:
+        facts = machine.facts(f"make fuzz SEED={seed()} CASES={cases}")
+        where = table(["", ""], [[name, value] for name, value in facts.items()])
+        Path(report).write_text("\n".join([INTRODUCTION, *lines, "", *where, ""]))
+    if failed:
+        print(f"The logs of the stack are kept in {(directory / 'logs').relative_to(ROOT)}/")
+    else:
+        stack.clean(directory, keep={"lock"})
+    return 1 if failed else 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What schemathesis found in a service."""
+    """What schemathesis found in a service, by the report that it writes for programs."""
 
-    status: int
     operations: int
-    made: int
-    failures: int
-    errors: int  # failures that were answers with 5xx
+    cases: int
+    failures: int  # cases of which at least one check failed
+    server_errors: int  # different answers with 5xx
+    errors: int  # what schemathesis could not do
+    accepted: int  # cases that fit the document and were answered with 2xx
+    only_refused: list[str]  # operations that answered 401 or 403 each time, so that nothing behind was seen
+    seconds: float
+    passed: bool
+    said: str  # for people
+
+
+def _rows(results: dict[str, Result]) -> list[str]:
+    header = ["requests", "operations", "cases", "accepted", "failures", "5xx", "seconds"]
+    rows: list[list[object]] = []
+    for name, each in results.items():
+        counts = (each.operations, each.cases, each.accepted, each.failures, each.server_errors)
+        rows.append([SERVICES[name], *counts, f"{each.seconds:.0f}"])
+    return table(header, rows)
 
 
 def _fuzz(layout: Layout, service: str, cases: int) -> Result:
-    """What schemathesis says of at least `cases` requests.
+    url = f"{layout.url(f'{service.upper()}_PORT')}/{SERVICES[service]}/openapi.json"
+    document = requests.get(url, timeout=10).json()
+    examples = max(1, cases // sum(len(path) for path in document["paths"].values()))  # for each operation
+    folder = layout.directory / f"schemathesis-{service}"
+    folder.mkdir()
+    result = send(url, examples=examples, folder=folder, variables=testing.addresses(layout))
+    print(result.said, flush=True)
+    return result
 
-    Every check but one: what a schema allows may still be refused, as a password that is common.
+
+def send(
+    url: str,
+    *,
+    examples: int,
+    folder: Path,
+    variables: dict[str, str],
+    phases: Collection[str] = EVERY_PHASE,
+    hooks: str = "local.fuzzing_hooks",
+) -> Result:
+    """What schemathesis says of requests made from the document at `url`.
+
+    `examples` bounds those that are made at random, of each operation.
+    Raises RuntimeError when it ends without its report.
     """
-    prefix, url = SERVICES[service], layout.url(f"{service.upper()}_PORT")
-    document = requests.get(f"{url}/{prefix}/openapi.json", timeout=10).json()
-    examples = 2 * cases // sum(len(path) for path in document["paths"].values())  # for each operation
-    command = [sys.executable, "-m", "schemathesis.cli", "run", f"{url}/{prefix}/openapi.json", "--no-color"]
-    command += [
-        f"--max-examples={examples}",
-        f"--seed={SEED}",
-        "--checks=all",
-        "--exclude-checks=positive_data_acceptance",
-        "--continue-on-failure",
-        "--request-timeout=20",
-    ]
-    command += ["--suppress-health-check=all", "--warnings=off"]
-    environment = os.environ | testing.addresses(layout) | {"SCHEMATHESIS_HOOKS": "local.fuzzing_hooks"}
-    environment |= {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE)
-    print(done.stdout, flush=True)
-    found = re.search(r"(\d+) generated", done.stdout)
-    return Result(
-        status=done.returncode,
-        operations=sum(len(path) for path in document["paths"].values()),
-        made=int(found[1]) if found else 0,
-        failures=len(re.findall(r"^- ", done.stdout, re.MULTILINE)),
-        errors=len(re.findall(r"^- Server error", done.stdout, re.MULTILINE)),
+    report = folder / "schemathesis.json"
+    report.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "schemathesis.cli", "run", url, "--no-color", f"--seed={seed()}"]
+    command += [f"--phases={','.join(phases)}", f"--max-examples={examples}", "--generation-database=none"]
+    # What a schema allows may still be refused, as a password that is common.
+    command += ["--checks=all", "--exclude-checks=positive_data_acceptance", "--continue-on-failure"]
+    command += ["--request-timeout=20", "--suppress-health-check=all", "--warnings=off"]
+    command += ["--report=json", f"--report-json-path={report}"]
+    environment = os.environ | variables | {"SCHEMATHESIS_HOOKS": hooks, "PYTHONPATH": str(ROOT)}
+    began = time.monotonic()
+    done = subprocess.run(
+        command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
+    if not report.exists():
+        raise RuntimeError(f"{done.stdout}\nschemathesis ended with {done.returncode} and wrote no report.")
+    found = json.loads(report.read_text())
+    return _result(found, seconds=time.monotonic() - began, passed=done.returncode == 0, said=done.stdout)
+
+
+def _result(found: dict[str, Any], *, seconds: float, passed: bool, said: str) -> Result:
+    operations = found["operations"] or {"total": 0, "tested": 0}
+    rates = [rate for phases in found["valid_rates"].values() for rate in phases.values()]
+    return Result(
+        operations=operations["tested"],
+        cases=found["test_cases"]["generated"],
+        failures=found["test_cases"]["with_failures"],
+        server_errors=sum(group["count"] for group in found["failures"] if group["type"] == "ServerError"),
+        errors=sum(group["count"] for group in found["errors"]),
+        accepted=sum(rate["accepted"] for rate in rates),
+        only_refused=found["warnings"]["missing_auth"],
+        seconds=seconds,
+        passed=passed and found["complete"] and 0 < operations["total"] == operations["tested"],
+        said=said,
+    )
+
+
+def _fuzz_messages(layout: Layout) -> tuple[bool, list[str]]:
+    """Whether the test that sends malformed messages has passed, and the lines of its table."""
+    lines = layout.directory / "messages.md"
+    command = [sys.executable, "-m", "pytest", "tests/test_fuzzed_messages.py", "--quiet", "-p", "no:django"]
+    variables = {"FUZZED_MESSAGES": str(MESSAGES), "FUZZED_TABLE": str(lines), "PYTHONPATH": str(ROOT)}
+    status = subprocess.run(command, cwd=ROOT, env=os.environ | testing.addresses(layout) | variables).returncode
+    return status == 0, lines.read_text().splitlines() if lines.exists() else ["No message was counted."]

@@ -123,6 +123,7 @@ def broker(layout: Layout) -> list[Program]:
         Program(
             name="rabbitmq",
             command=[str(packages.rabbitmq_server())],
+            directory=home,  # where it leaves a dump when it cannot start
             environment=environment,
             port=ports["RABBITMQ_PORT"],
         ),

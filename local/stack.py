@@ -14,6 +14,7 @@ import psycopg2
 import requests
 from amqp.exceptions import AMQPError
 
+from chassis import broker
 from local import packages, ports, programs, secret_values, servers
 from local.bootstrap import ROOT
 from local.programs import SERVICES, Layout, Program
@@ -230,7 +231,8 @@ def answers(layout: Layout, program: Program) -> bool:
     if program.heartbeat:
         return program.heartbeat.exists()
     if program.name == "rabbitmq":
-        return _does(lambda: kombu.Connection(layout.broker_url, connect_timeout=2).connect().close())
+        options = {"connect_timeout": 2, "ssl": broker.tls(layout.broker_url)}
+        return _does(lambda: kombu.Connection(layout.broker_url, **options).connect().close())
     if program.name.endswith("-db"):
         return _does(lambda: servers.connect_as_superuser(layout, program.port).close())
     return program.port is None or ports.is_taken(program.port)

@@ -3,10 +3,12 @@
 `make fuzz` sends 10,000 of them, `make test` some hundreds.
 """
 
+import bz2
 import collections
 import os
 import random
 import re
+import zlib
 from pathlib import Path
 
 import pytest
@@ -14,12 +16,14 @@ import requests
 from kombu import Connection
 
 from chassis.tests.waiting import eventually
+from experiments.core import table
+from local import fuzzing
 from local import stack as local_stack
 from local.supervisor import Supervisor
 from tests import malformed_messages as messages
 
 NUMBER = int(os.environ.get("FUZZED_MESSAGES", "600"))
-SEED = int(os.environ.get("FUZZ_SEED", "20261125"))
+SEED = fuzzing.seed()
 GOOD_EVERY = 10  # of so many, one is good
 WORKERS = ["notification-email-worker", "notification-sms-worker", "auth-event-worker"]
 TOLD = [name for name in messages.QUEUES if name.endswith("notification") or name == "new_user_email_verification"]
@@ -100,15 +104,18 @@ def dead_letters(channel):
 
 
 def report(published, found, missing):
+    """Prints a table, and writes it to the file that FUZZED_TABLE names, if any."""
     sent = collections.Counter(message.kind for message in published)
     dead = collections.Counter()
     for (_, kind), number in found.items():
         dead[kind] += number
-    print(f"\n{'malformed messages, seed ' + str(SEED):36}{'sent':>8}{'dead letters':>14}")
-    for kind in messages.KINDS:
-        print(f"{kind:36}{sent[kind]:>8}{dead[kind]:>14}")
-    print(f"{'all':36}{sum(sent.values()) - sent['good']:>8}{sum(dead.values()):>14}")
-    print(f"good messages between them: {sent['good']}, delivered: {sent['good'] - len(missing)}")
+    rows = [[kind, sent[kind], dead[kind], "-"] for kind in messages.KINDS]
+    rows.append(["all malformed", sum(sent.values()) - sent["good"], sum(dead.values()) - dead["good"], "-"])
+    rows.append(["good ones between them", sent["good"], dead["good"], len(missing)])
+    lines = table(["messages", "sent", "dead-lettered", "lost"], rows)
+    print("\n".join(["", f"SEED={SEED}", *lines]))
+    if file := os.environ.get("FUZZED_TABLE"):
+        Path(file).write_text("\n".join(lines) + "\n")
 
 
 def test_malformed_messages_stop_no_worker_and_lose_no_good_one(stack, channel):
@@ -141,3 +148,35 @@ def test_malformed_messages_stop_no_worker_and_lose_no_good_one(stack, channel):
             -5000:
         ]
         assert messages.DOMAIN not in log
+
+
+BOMB_MIB = 256
+COMPRESSIONS = {"gzip": zlib.compress, "application/x-gzip": zlib.compress, "bzip2": bz2.compress}
+
+
+def peaks(stack):
+    """By process of the workers, the most memory that it has ever held, in MiB."""
+    parents, children = processes(stack)
+    ids = [*map(str, parents.values()), *" ".join(children).split()]
+    found = {pid: re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text()) for pid in ids}
+    return {pid: int(peak[1]) / 1024 for pid, peak in found.items()}
+
+
+def test_a_compressed_message_is_never_unpacked(stack, channel):
+    if processes(stack) is None:
+        pytest.skip("the memory of workers is looked at on this host, and this stack's are elsewhere")
+    before = peaks(stack)
+    queues = ("login_email_notification", "login_sms_notification", "user_deleted_session_revocation")
+    chance = random.Random(SEED)
+    for name, compress in COMPRESSIONS.items():
+        bomb = compress(bytes(BOMB_MIB << 20))
+        for queue in queues:
+            message = messages.good(queue, chance)
+            message.body, message.headers["compression"], message.kind = bomb, name, "bomb"
+            publish(channel, message)
+
+    eventually(lambda: all(counts(channel, ".dead")[queue] == len(COMPRESSIONS) for queue in queues))
+
+    after = peaks(stack)
+    assert before.keys() == after.keys()
+    assert all(after[pid] < before[pid] + BOMB_MIB / 4 for pid in before), (before, after)

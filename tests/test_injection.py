@@ -4,7 +4,7 @@ import http.client
 import json
 import re
 import secrets
-from urllib.parse import urlsplit
+from urllib.parse import quote, quote_plus, urlsplit
 
 import pytest
 import requests
@@ -19,6 +19,11 @@ PAYLOADS = [
     "{0.__class__}", "../../etc/passwd", "__class__", "id__gt", "9" * 400, "-1", "1e999", "NaN", "null", "true", "[]",
     "\u202e", "\ud7ff", "🎉" * 50, "x" * 4000, "<script>alert(1)</script>", "*)(uid=*))(|(uid=*", "sleep(5)",
 ]  # fmt: skip
+# What PostgreSQL, its driver or Python would say.
+OF_THE_INSIDE = re.compile(
+    r"\b(SELECT|INSERT|UPDATE|DELETE|WHERE|UNION|ERROR|DETAIL|HINT|SQLSTATE|LINE \d)\b|psycopg|Traceback|syntax error"
+    r"|invalid input|relation \"|pg_|django|accounts_user|sign_in_|deliveries_|/site-packages/"
+)
 NAMES = ["{{7*7}}<b>x</b>", "{% include 'x' %}", "${7*7}", "%(x)s", '"><script>alert(1)</script>', "{name.__class__}"]
 
 
@@ -32,6 +37,15 @@ def filters(stack):
             for parameter in methods.get("get", {}).get("parameters", []):
                 found += [(service, path, parameter["name"])] if parameter["in"] == "query" else []
     return found
+
+
+def without(payload, body):
+    """What an answer says of its own: a refused value and the links to other pages have the payload again."""
+    safe = payload.encode(errors="replace").decode()
+    in_json = (json.dumps(payload)[1:-1], json.dumps(payload, ensure_ascii=False)[1:-1])
+    for written in (*in_json, quote_plus(safe), quote(safe)):
+        body = body.replace(written, "")
+    return body
 
 
 def test_the_filters_are_found(filters):
@@ -54,8 +68,7 @@ def test_no_filter_lets_out_more_or_fails(stack, filters, admin, payload):
             assert answer.status_code in (200, 400, 401, 403, 404), (path, name, answer.status_code)
             assert "X-Injected" not in answer.headers
             assert answer.elapsed.total_seconds() < 5, (path, name)
-            body = answer.text
-            assert not re.search(r"psycopg|Traceback|syntax error|/site-packages/", body), (path, name, body)
+            assert not OF_THE_INSIDE.search(without(payload, answer.text)), (path, name, answer.text)
             if answer.status_code == 200 and headers is own and path == "/notification-ms/notifications":
                 assert {each["user_id"] for each in answer.json()["results"]} <= {user["id"]}
             if answer.status_code == 200 and path == "/users-ms/users" and name in ("email", "name", "surname"):

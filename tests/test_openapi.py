@@ -51,3 +51,11 @@ def test_every_body_may_be_too_long_or_no_json(document):
     for operation in operations(document):
         if "requestBody" in operation:
             assert {"400", "413", "415"} <= set(operation["responses"]), operation["operationId"]
+
+
+def test_every_list_says_how_it_is_paged(document):
+    lists = [operation for operation in operations(document) if "/Paginated" in str(operation["responses"].get("200"))]
+    assert lists
+    for operation in lists:
+        names = {parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "query"}
+        assert {"limit", "cursor"} <= names, operation["operationId"]

@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from kombu.exceptions import KombuError
 
-from chassis import metrics, tracing
+from chassis import certificates, metrics, tracing
 from chassis.outbox.models import OutboxMessage
 from chassis.outbox.publisher import NotConfirmed, Publisher
 from chassis.outbox.services import CHANNEL
@@ -66,9 +66,10 @@ class Relay:
             except (AMQPError, KombuError, NotConfirmed, OperationalError, InterfaceError, OSError) as error:
                 failures += 1
                 pause = min(MAXIMUM_BACKOFF_SECONDS, 0.25 * 2**failures) * random.uniform(0.5, 1)  # noqa: S311
+                reason = certificates.refusal(error) or type(error).__name__
                 logger.warning(
                     "the broker or the database does not answer",
-                    extra={"reason": type(error).__name__, "retry_in_seconds": round(pause, 1)},
+                    extra={"reason": reason, "retry_in_seconds": round(pause, 1)},
                 )
                 connection.close()
                 self._stopping.wait(pause)

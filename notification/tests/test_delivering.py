@@ -160,6 +160,20 @@ def test_an_answer_5yz_is_permanent_and_its_reason_is_kept(mail_server):
     assert "550" in delivery.last_error
 
 
+@pytest.mark.parametrize(
+    "email", ["ada@example.org\r\nBcc: eve@a.example", "ada@example.org, eve@a.example", "ada"]
+)
+def test_an_address_that_is_none_is_permanent_and_no_part_of_it_is_said(mail_server, email):
+    mail_server.replies = ["501 bad address"]  # where Django lets it pass
+
+    with pytest.raises(PermanentFailure) as caught:
+        services.notify(event=login_event(email=email), medium=Email())
+
+    assert "ada" not in str(caught.value)
+    assert "ada" not in Delivery.objects.get().last_error
+    assert not mail_server.mails
+
+
 def test_a_mail_server_that_is_away_is_transient(mail_server):
     mail_server.stop()
 

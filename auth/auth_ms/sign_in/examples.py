@@ -98,7 +98,7 @@ FACTORS = _answer("second factors", {"totp": True, "passkeys": 0, "recovery_code
 ENROLMENT = _answer(
     "a secret",
     {
-        "secret": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
+        "secret": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",  # pragma: allowlist secret
         "uri": "otpauth://totp/Tessera:ada%40example.org?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Tessera",
     },
     "201",

@@ -61,7 +61,8 @@ class Email:
             self._close_connection()
             raise TransientFailure(f"{type(error).__name__}: {error}") from error
         except ValueError as error:  # a header that Django refuses, such as a recipient with a line break
-            raise PermanentFailure(str(error)) from error
+            reason = f"a header, such as the address, is not well formed ({type(error).__name__})"
+            raise PermanentFailure(reason) from None  # the error has parts of the address in its text
 
     def _open_connection(self) -> Any:
         """The connection of the last mail when the server still answers on it, else a new one."""

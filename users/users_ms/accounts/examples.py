@@ -29,7 +29,7 @@ CREDENTIALS = OpenApiExample(
     value={"id": 1}
     | _ADA
     | {
-        "password_hash": "bcrypt_sha256$$2b$12$...",
+        "password_hash": "bcrypt_sha256$$2b$12$...",  # pragma: allowlist secret
         "phone": "+390612345678",
         "locale": "it",
         "time_zone": "Europe/Rome",

@@ -1,0 +1,27 @@
+"""Saying which setting is at fault when the certificate of a server is refused."""
+
+import ssl
+from collections.abc import Iterator
+
+from psycopg2 import OperationalError
+
+_BROKER = "the broker's certificate is refused: BROKER_URL names its host, SSL_CERT_FILE its CA"
+_DATABASE = (
+    "the database's certificate is refused: DATABASE_URL or DATABASE_OWNER_URL names its host, sslrootcert its CA"
+)
+
+
+def refusal(error: BaseException) -> str | None:
+    """What to say of `error`, of a connection to broker or database, when it is about a certificate; else None."""
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"{_BROKER} ({cause.verify_message})"
+        if isinstance(cause, OperationalError) and "certificate" in str(cause):  # libpq has no code for it
+            return f"{_DATABASE} ({str(cause).strip().splitlines()[-1]})"
+    return None
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -1,0 +1,88 @@
+"""Requests that schemathesis makes from the OpenAPI documents, the same each time; `make fuzz` sends many more."""
+
+import json
+import os
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from local import fuzzing
+
+EXAMPLES = 3
+PHASES = ("examples", "coverage", "fuzzing")
+
+
+@pytest.mark.parametrize("service", ["users", "auth", "notification"])
+def test_every_answer_is_documented_and_none_is_an_error(stack, service, tmp_path):
+    url = f"{getattr(stack, service)}/{service}-ms/openapi.json"
+
+    result = fuzzing.send(url, examples=EXAMPLES, folder=tmp_path, variables=dict(os.environ), phases=PHASES)
+
+    assert result.passed, result.said
+    assert result.failures == result.server_errors == result.errors == 0
+    assert result.only_refused == []
+    assert result.cases > 10 * result.operations
+    assert result.accepted > result.operations
+
+
+PATHS = {"/good": 200, "/broken": 500, "/undocumented": 418, "/other": 200}
+
+
+class Promising(BaseHTTPRequestHandler):
+    """Promises of every path that it answers 200 with a number, and keeps that for the first."""
+
+    def do_GET(self):
+        path = self.path.partition("?")[0]
+        if path == "/openapi.json":
+            self.answer(200, document())
+        else:
+            self.answer(PATHS.get(path, 404), "no number" if path == "/other" else 7)
+
+    def answer(self, status, value):
+        body = json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+def document():
+    answer = {"description": "a number", "content": {"application/json": {"schema": {"type": "integer"}}}}
+    operation = {"responses": {"200": answer}, "parameters": []}
+    paths = {path: {"get": operation | {"operationId": path[1:]}} for path in PATHS}
+    return {"openapi": "3.1.0", "info": {"title": "promises", "version": "1"}, "paths": paths}
+
+
+@contextmanager
+def promising():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Promising)
+    threading.Thread(target=server.serve_forever).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/openapi.json"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_what_is_counted_is_what_the_server_did(tmp_path):
+    with promising() as url:
+        result = fuzzing.send(url, examples=1, folder=tmp_path, variables={}, phases=["fuzzing"], hooks="")
+
+    assert not result.passed
+    assert (result.operations, result.failures, result.server_errors) == (4, 3, 1), result.said
+
+
+def test_a_server_that_is_away_is_no_success(tmp_path):
+    with promising() as url:
+        pass
+    try:
+        result = fuzzing.send(url, examples=1, folder=tmp_path, variables={}, phases=["fuzzing"], hooks="")
+    except RuntimeError:
+        return
+    assert not result.passed

@@ -1,0 +1,195 @@
+"""A sign-up and its mail over TLS alone: PostgreSQL with verify-full, RabbitMQ with amqps, and a CA of this test's own.
+
+Only what that needs is started: users-ms with its relay, a worker, two databases, the broker, and where mails go.
+"""
+
+import re
+import shutil
+import subprocess
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg2
+import pytest
+import requests
+from cryptography import x509
+
+from chassis.tests.authority import Authority
+from chassis.tests.waiting import eventually
+from local import ports, programs, secret_values, servers
+from local import stack as stacks
+from local.programs import Layout
+from local.supervisor import Supervisor, configuration
+
+SERVICES = ("users", "notification")
+
+
+class Secured(Layout):
+    """A stack whose servers are spoken to over TLS; `localhost` is what their certificate is for."""
+
+    def _database_url(self, service, role, password):
+        url = super()._database_url(service, role, password).replace("127.0.0.1", "localhost")
+        return f"{url}?sslmode=verify-full&sslrootcert={self.directory / 'one' / 'ca.pem'}"
+
+    @property
+    def broker_url(self):
+        port = self.ports["RABBITMQ_TLS_PORT"]
+        return (
+            super()
+            .broker_url.replace("amqp://", "amqps://")
+            .replace(f"127.0.0.1:{self.ports['RABBITMQ_PORT']}", f"localhost:{port}")
+        )
+
+
+@pytest.fixture(scope="module")
+def layout(stack, tmp_path_factory):
+    if stacks.running(Path(stack.directory)) is None:
+        pytest.skip("the servers of this test are local processes, and this stack has none")
+    directory = tmp_path_factory.mktemp("tls")
+    for name in ("one", "other"):
+        (directory / name).mkdir()
+    authority = Authority(directory / "one")
+    Authority(directory / "other")
+    certificate = authority.certificate(x509.DNSName("localhost"))
+    secrets = secret_values.ensure(directory / ".env")
+    numbers = ports.free("RABBITMQ_TLS_PORT")
+    variables = {"SSL_CERT_FILE": str(authority.file), "ABSENT_QUEUES": "new_user_email_verification"}  # of auth-ms
+    layout = Secured(directory, numbers, secrets, variables)
+    try:
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("SSL_CERT_FILE", str(authority.file))  # for what looks whether the broker answers
+            start(layout, certificate)
+        yield layout
+    finally:
+        stacks.down(directory)
+        shutil.rmtree(directory)
+
+
+def start(layout, certificate):
+    stacks._prepare(layout, SERVICES)
+    for service in SERVICES:
+        secure_database(layout.directory / f"{service}-db", certificate)
+    secure_broker(layout, certificate)
+    databases = [programs.database(layout, service) for service in SERVICES]
+    infrastructure = [*databases, *programs.broker(layout), programs.mail_catcher(layout)]
+    email = {"NOTIFICATION_MEDIUM": "email"}
+    applications = [
+        programs.web(layout, "users"),
+        programs.relay(layout, "users"),
+        programs.worker(layout, "notification", "notification-email-worker", email),
+    ]
+    Supervisor(layout).launch(configuration(layout, [*infrastructure, *applications], "TLS"))
+    stacks._start_servers(layout, infrastructure)
+    for service in SERVICES:
+        servers.ensure_role(layout, service)
+        stacks.migrate(layout, service)
+    for program in applications:
+        Supervisor(layout).start(program.name)
+    for program in applications:
+        stacks._wait(layout, program)
+
+
+def secure_database(folder, certificate):
+    """Nobody gets in without TLS."""
+    own = Path(shutil.copy(certificate, folder / "server.pem"))
+    own.chmod(0o600)
+    shutil.chown(own, folder.owner(), folder.group())
+    with (folder / "postgresql.conf").open("a") as settings:
+        settings.write("ssl = on\nssl_cert_file = 'server.pem'\nssl_key_file = 'server.pem'\n")
+    rules = folder / "pg_hba.conf"
+    rules.write_text(re.sub(r"^host\b", "hostssl", rules.read_text(), flags=re.MULTILINE))
+
+
+def secure_broker(layout, certificate):
+    """It listens with TLS alone."""
+    file = layout.directory / "rabbitmq" / "rabbitmq.conf"
+    lines = [line for line in file.read_text().splitlines() if not line.startswith("listeners.tcp")]
+    lines += [
+        "listeners.tcp = none",
+        f"listeners.ssl.local = 127.0.0.1:{layout.ports['RABBITMQ_TLS_PORT']}",
+        f"ssl_options.cacertfile = {layout.directory / 'one' / 'ca.pem'}",
+        f"ssl_options.certfile = {certificate}",
+        f"ssl_options.keyfile = {certificate}",
+    ]
+    file.write_text("\n".join(lines) + "\n")
+
+
+def sign_up(layout):
+    email = f"tls.{time.time_ns()}@example.org"
+    body = {"name": "Ada", "surname": "Lovelace", "email": email, "password": "correct horse battery"}
+    return email, requests.post(f"{layout.url('USERS_PORT')}/users-ms/users", json=body, timeout=10)
+
+
+def test_a_sign_up_becomes_a_mail_over_tls_alone(layout):
+    email, answer = sign_up(layout)
+    assert answer.status_code == 201, answer.text
+
+    def mails():
+        query = {"query": f"to:{email}"}
+        return requests.get(f"{layout.url('MAIL_PORT')}/api/v1/search", query, timeout=5).json()["messages"]
+
+    assert "Welcome" in eventually(mails)[0]["Subject"]
+    connection = psycopg2.connect(layout.database_url("users"))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*), count(*) FILTER (WHERE ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)"
+            " WHERE usename = 'users_service'"
+        )
+        every, over_tls = cursor.fetchone()
+    connection.close()
+    assert every == over_tls >= 3  # the web process, the relay, and this
+
+
+def test_without_tls_nobody_is_let_in(layout):
+    plain = layout.database_url("users").partition("?")[0]
+
+    with pytest.raises(psycopg2.OperationalError, match="no encryption"):
+        psycopg2.connect(f"{plain}?sslmode=disable")
+    assert not ports.is_taken(layout.ports["RABBITMQ_PORT"])
+
+
+@contextmanager
+def said_by(program, variables):
+    """What `program` logs while it runs a second time, with other variables; a function that reads it."""
+    own = program.environment | variables | {"HEARTBEAT_FILE": "/dev/null", "METRICS_BIND": ""}
+    log = Path(variables["LOG"])
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            program.command, cwd=program.directory, env=own, stdout=output, stderr=subprocess.STDOUT
+        )
+    try:
+        yield log.read_text
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+@pytest.mark.parametrize(
+    ("kind", "setting"), [("relay", "SSL_CERT_FILE"), ("relay", "DATABASE_URL"), ("worker", "SSL_CERT_FILE")]
+)
+def test_a_process_with_another_ca_says_which_setting_is_wrong(layout, tmp_path, kind, setting):
+    email = {"NOTIFICATION_MEDIUM": "email"}
+    relay, worker = programs.relay(layout, "users"), programs.worker(layout, "notification", "w", email)
+    program = relay if kind == "relay" else worker
+    other = str(layout.directory / "other" / "ca.pem")
+    right = program.environment[setting]
+    wrong = other if setting == "SSL_CERT_FILE" else right.replace(str(layout.directory / "one" / "ca.pem"), other)
+    assert wrong != right
+
+    with said_by(program, {setting: wrong, "LOG": str(tmp_path / "log")}) as said:
+        eventually(lambda: setting in said())
+        assert "certificate is refused" in said()
+        assert "connected to the broker" not in said() and " ready." not in said()
+        assert layout.secrets["RABBITMQ_PASSWORD"] not in said()
+
+
+def test_a_migration_with_another_ca_says_which_setting_is_wrong(layout):
+    owner = layout.database_owner_url("users").replace("/one/ca.pem", "/other/ca.pem")
+
+    done = stacks.manage(
+        layout, "users", "prepare_database", variables={"DATABASE_OWNER_URL": owner}, capture_output=True
+    )
+
+    assert done.returncode != 0
+    assert "certificate is refused" in done.stderr and "DATABASE_OWNER_URL" in done.stderr
