@@ -123,6 +123,7 @@ def broker(layout: Layout) -> list[Program]:
         Program(
             name="rabbitmq",
             command=[str(packages.rabbitmq_server())],
+            directory=home,  # where it dumps its core when it crashes
             environment=environment,
             port=ports["RABBITMQ_PORT"],
         ),
