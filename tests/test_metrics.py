@@ -94,6 +94,19 @@ def test_no_label_has_an_id_a_name_or_what_a_caller_made_up(stack, read):
     assert not any(route.endswith(f"/{user['id']}") for route in routes)
 
 
+def test_every_metric_is_explained(stack, read):
+    stack.log_in(stack.sign_up()["email"])  # so that what is counted by label is there
+    manual = Path(__file__).parents[1].joinpath("docs", "operations.md").read_text()
+    shown = {name for program in ("users-ms", "auth-ms", "notification-ms") for name, _ in read(program)}
+
+    ours = {
+        re.sub(r"_(bucket|sum|count|created)$", "", name) for name in shown if not re.match("python_|process_", name)
+    }
+
+    assert len(ours) > 10
+    assert [name for name in sorted(ours) if f"`{name}`" not in manual] == []
+
+
 def test_a_login_is_followed_from_the_outbox_to_the_mail(stack, read):
     user = stack.sign_up()
     relay, worker = read("auth-outbox-relay"), read("notification-email-worker")
