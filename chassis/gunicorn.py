@@ -7,7 +7,8 @@ import os
 from typing import Any
 
 from chassis import processors
-from chassis.settings import MEMORY, REQUIRED, Environment  # noqa: F401 - with it, the documentation knows what has no default
+from chassis.environment import REQUIRED, Environment  # noqa: F401 - with it, the documentation knows what has no default
+from chassis.settings import MEMORY
 
 environment = Environment(os.environ.get("SERVICE", "web"))
 bind = environment.text("BIND", "where a web process listens", default="0.0.0.0:4000")

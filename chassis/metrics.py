@@ -8,7 +8,8 @@ https://prometheus.github.io/client_python/multiprocess/. Counters are therefore
 import os
 from pathlib import Path
 
-from chassis.settings import MEMORY, Environment
+from chassis.environment import Environment
+from chassis.settings import MEMORY
 
 environment = Environment(os.environ.get("SERVICE", "a relay or worker"))
 BIND = environment.text(

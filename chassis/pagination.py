@@ -42,7 +42,7 @@ class KeysetPagination(BasePagination):
         self.rows = rows
         return rows
 
-    def get_paginated_response(self, data: list[Any]) -> Response:
+    def get_paginated_response(self, data: Any) -> Response:
         following = self._link(f"after-{self.rows[-1].pk}") if self.has_next else None
         preceding = self._link(f"before-{self.rows[0].pk}") if self.has_previous else None
         return Response({"next": following, "previous": preceding, "results": data})

@@ -16,7 +16,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
 from chassis import logs
-from chassis.settings import Environment
+from chassis.environment import Environment
 
 environment = Environment(os.environ.get("SERVICE", "a relay or worker"))
 ENDPOINT = environment.text(

@@ -126,6 +126,6 @@ def _copy_kustomize_base(template: Template) -> None:
 
 def _lock(name: str) -> None:
     """The versions that users-ms has, with hashes."""
-    command = [ROOT / ".venv" / "bin" / "uv", "pip", "compile", "--quiet", "--universal", "--generate-hashes"]
+    command = [f"{ROOT}/.venv/bin/uv", "pip", "compile", "--quiet", "--universal", "--generate-hashes"]
     command += ["--python-version", "3.11", "--constraint", "users.txt", f"{name}.in", "-o", f"{name}.txt"]
     subprocess.run(command, cwd=ROOT / "requirements", check=True)

@@ -19,7 +19,7 @@ from local.bootstrap import ROOT
 MERMAID = "11.17.2"
 INTEGRITY = (  # of the package in the registry
     # pragma: allowlist nextline secret
-    "sha512-V6K3C8EBdEsPFZXSKMJe6ppQOENxuHARr9GvHX4hh47lAbhMRD9qf4oEK7LoaRQxULMA80/qt5gHO73aCleBBg=="
+    "sha512-V6K3C8EBdEsPFZXSKMJe6ppQOENxuHARr9GvHX4hh47lAbhMRD9qf4oEK7LoaRQxULMa80/qt5gHO73aCleBBg=="
 )
 SCRIPT = ROOT / ".local" / "site" / f"mermaid-{MERMAID}.min.js"
 _LINK = re.compile(r"(?<=\]\()([^)#\s:]+)(?=(#[^)\s]*)?\))")

@@ -112,7 +112,7 @@ def start(layout: Layout, program_name: str) -> None:
     """Starts one program, and returns when it answers."""
     program = _program(layout, program_name)
     Supervisor(layout).start(program_name)
-    _wait(layout, program)
+    wait(layout, program)
 
 
 def stop(layout: Layout, program_name: str) -> None:
@@ -181,7 +181,7 @@ def _start_all(layout: Layout) -> None:
     for program in applications:
         supervisor.start(program.name)
     for program in applications:
-        _wait(layout, program)
+        wait(layout, program)
         say(f"{program.name}: answers")
 
 
@@ -190,9 +190,9 @@ def _start_servers(layout: Layout, chosen: list[Program]) -> None:
     for program in chosen:
         Supervisor(layout).start(program.name)
         if program.name == "epmd":
-            _wait(layout, program)
+            wait(layout, program)
     for program in chosen:
-        _wait(layout, program)
+        wait(layout, program)
         say(f"{program.name}: answers")
 
 
@@ -213,14 +213,28 @@ def migrate(layout: Layout, service: str) -> None:
         raise RuntimeError(f"{done.stdout}{done.stderr}\nThe migrations of {service}-ms failed.")
 
 
-def _wait(layout: Layout, program: Program) -> None:
-    """Returns when the program answers. Raises TimeoutError with the end of its log when it does not."""
-    deadline = time.monotonic() + READY_SECONDS
-    while not answers(layout, program):
-        if time.monotonic() > deadline:
-            log = layout.directory / "logs" / f"{program.name}.log"
+def log_file(layout: Layout, program: Program) -> Path:
+    """What the program has written, since the stack was made."""
+    return layout.directory / "logs" / f"{program.name}.log"
+
+
+def wait(
+    layout: Layout,
+    program: Program,
+    *,
+    ready: Callable[[], bool] | None = None,
+    ended: Callable[[], bool] = lambda: False,
+) -> None:
+    """Returns when the program answers, or is `ready`.
+
+    Raises TimeoutError with the end of its log when it does not within READY_SECONDS, or has `ended` before.
+    """
+    began = time.monotonic()
+    while not (ready() if ready else answers(layout, program)):
+        if (seconds := time.monotonic() - began) > READY_SECONDS or ended():
+            log = log_file(layout, program)
             tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:]) if log.exists() else ""
-            raise TimeoutError(f"{tail}\n{program.name} does not answer after {READY_SECONDS} s; its log: {log}")
+            raise TimeoutError(f"{tail}\n{program.name} does not answer after {seconds:.0f} s; its log: {log}")
         time.sleep(0.1)
 
 

@@ -148,11 +148,11 @@ def alone(directory: Path) -> Iterator[None]:
 
 def every_test(layout: Layout) -> list[Suite]:
     """What `make test` runs."""
-    services = [own_tests(layout, service) for service in SERVICES]
+    services: list[Suite] = [own_tests(layout, service) for service in SERVICES]
     chassis, outside = of_events(layout)
-    plans = ("loadtest/tests", _as_owner(layout, "users") | _outside(layout) | _paths("users"), [])
+    plans: Suite = ("loadtest/tests", _as_owner(layout, "users") | _outside(layout) | _paths("users"), [])
     quick_faults = ("tests/chaos", _outside(layout), ["-m", "quick"])
-    figures = ("experiments/tests", {"PYTHONPATH": str(ROOT)}, [])
+    figures: Suite = ("experiments/tests", {"PYTHONPATH": str(ROOT)}, [])
     return [chassis, *services, outside, plans, quick_faults, figures]
 
 

@@ -4,6 +4,7 @@ and for who has no Grafana at hand.
     make dashboards PROMETHEUS=http://127.0.0.1:9090 MINUTES=15 TO=docs/images
 """
 
+import itertools
 import json
 import math
 import re
@@ -17,11 +18,12 @@ import requests
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, DateFormatter
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, FuncFormatter, MaxNLocator
 
 FOLDER = Path(__file__).parent / "dashboards"
 STEP_SECONDS = 5
-MOST_LABELS = 12
+MOST_LABELS = 11  # and how many more there are, in three columns below the lines
 UNITS = {  # Grafana's names of units
     "s": FuncFormatter(lambda value, _: f"{value:g} s"),
     "bytes": EngFormatter("B"),
@@ -34,14 +36,18 @@ UNITS = {  # Grafana's names of units
 
 def main(prometheus: str, minutes: float, folder: Path) -> None:
     """Writes `dashboard-<name>.png` into `folder`, of the last `minutes`."""
-    mpl.rcParams.update({"font.size": 7, "axes.titlesize": 8})
+    colours = mpl.cycler(color=mpl.colormaps["tab20"].colors[::2] + mpl.colormaps["tab20"].colors[1::2])
+    mpl.rcParams.update({"font.size": 8, "axes.titlesize": 10, "axes.prop_cycle": colours})
     end = datetime.now(UTC)
     for file in sorted(FOLDER.glob("*.json")):
         panels = json.loads(file.read_text())["panels"]
-        figure = Figure(figsize=(11, 2.1 * math.ceil(len(panels) / 2)), layout="constrained")
-        for place, panel in zip(figure.subplots(math.ceil(len(panels) / 2), 2).flat, panels, strict=False):
-            draw(place, panel, lambda query: ask(prometheus, query, end - timedelta(minutes=minutes), end))
-        figure.savefig(folder / f"dashboard-{file.stem}.png", dpi=80)
+        figure = Figure(figsize=(13, 3.1 * math.ceil(len(panels) / 2)), layout="constrained")
+        for place, panel in itertools.zip_longest(figure.subplots(math.ceil(len(panels) / 2), 2).flat, panels):
+            if panel is None:
+                place.set_axis_off()
+            else:
+                draw(place, panel, lambda query: ask(prometheus, query, end - timedelta(minutes=minutes), end))
+        figure.savefig(folder / f"dashboard-{file.stem}.png", dpi=100)
 
 
 def ask(prometheus: str, query: str, start: datetime, end: datetime) -> list[dict[str, Any]]:
@@ -56,10 +62,10 @@ def ask(prometheus: str, query: str, start: datetime, end: datetime) -> list[dic
 def draw(place: Axes, panel: dict[str, Any], series_of: Any) -> None:
     """One panel: its lines, named and scaled as Grafana does."""
     settings = panel["fieldConfig"]["defaults"]
-    for target in panel["targets"]:
-        for series in series_of(target["expr"]):
-            times, values = with_gaps(series["values"])
-            place.plot(times, values, lw=1, marker=".", ms=1, label=name(target, series["metric"]))
+    found = [(target, series) for target in panel["targets"] for series in series_of(target["expr"])]
+    lines = [(name(target, series["metric"]), *with_gaps(series["values"])) for target, series in found]
+    for label, times, values in sorted(lines, key=lambda line: -highest_of(line[2])):
+        place.plot(times, values, lw=1.2, marker=".", ms=1.5, label=label)
     place.set_title(panel["title"], loc="left")
     highest = max(place.get_ylim()[1] * 1.05, 1 if settings["unit"] == "short" else 0)
     place.set_ylim(bottom=settings["min"], top=settings.get("max", highest))
@@ -69,7 +75,16 @@ def draw(place: Axes, panel: dict[str, Any], series_of: Any) -> None:
     place.xaxis.set_major_formatter(DateFormatter("%H:%M"))
     place.grid(alpha=0.3)
     handles, labels = place.get_legend_handles_labels()
-    place.legend(handles[:MOST_LABELS], labels[:MOST_LABELS], fontsize=5, loc="upper left", bbox_to_anchor=(1, 1))
+    if (more := len(labels) - MOST_LABELS) > 1:
+        handles = [*handles[:MOST_LABELS], Line2D([], [], alpha=0)]
+        labels = [*labels[:MOST_LABELS], f"and {more} more"]
+    below = {"loc": "upper left", "bbox_to_anchor": (-0.02, -0.1), "frameon": False, "columnspacing": 1.0}
+    place.legend(handles, labels, fontsize=7, ncols=3, handlelength=1.2, **below)
+
+
+def highest_of(values: list[float]) -> float:
+    """The highest number among them; what is highest is named first."""
+    return max((value for value in values if not math.isnan(value)), default=-math.inf)
 
 
 def with_gaps(samples: list[tuple[float, str]]) -> tuple[list[datetime], list[float]]:

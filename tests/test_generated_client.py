@@ -60,94 +60,107 @@ def clients(stack, tmp_path_factory):
     sys.path.remove(str(folder))
 
 
-def mailed_token(stack, email, subject):
-    mail = eventually(lambda: stack.mails(email, subject))[0]
-    return stack.mailed_token(mail)
+class Person:
+    """Somebody new, who does everything with the generated clients; each method is a chapter of the account's life."""
+
+    def __init__(self, stack, clients):
+        self.stack = stack
+        self.users, self.auth, self.notification = clients["users"], clients["auth"], clients["notification"]
+        self.email = f"client.{secrets.token_hex(8)}@example.org"
+
+    def log_in(self, password=PASSWORD):
+        body = self.auth.model("LoginInputRequest", username=self.email, password=password)
+        return self.auth.call("sign_in", "login", body=body).parsed
+
+    def mailed_token(self, subject):
+        return self.stack.mailed_token(eventually(lambda: self.stack.mails(self.email, subject))[0])
+
+    def signs_up_twice_with_one_key_and_has_one_account(self):
+        fields = {"name": "Ada", "surname": "Lovelace", "email": self.email, "password": PASSWORD}
+        body = self.users.model("UserInputRequest", **fields)
+        key = secrets.token_hex(8)
+        created = self.users.call("users", "create_user", body=body, idempotency_key=key)
+        repeated = self.users.call("users", "create_user", body=body, idempotency_key=key)
+        assert (created.status_code, repeated.parsed.id) == (201, created.parsed.id)
+        refused = self.users.call("users", "create_user", body=body)
+        assert (refused.status_code, refused.parsed.title) == (409, "Email already in use")
+        self.id = created.parsed.id
+
+    def verifies_the_address(self):
+        body = self.auth.model("EmailVerificationInputRequest", token=self.mailed_token("Confirm your email"))
+        assert self.auth.call("account", "verify_email", body=body).status_code == 204
+
+    def changes_the_profile_under_its_version(self):
+        token = self.log_in().access_token
+        profile = self.users.call("users", "get_current_user", token=token)
+        assert (profile.parsed.id, profile.parsed.email_verified) == (self.id, True)
+        change = {"token": token, "body": self.users.model("PatchedUserChangeByAdminRequest", surname="King")}
+        changed = self.users.call("users", "update_user", self.id, **change, if_match=profile.headers["ETag"])
+        stale = self.users.call("users", "update_user", self.id, **change, if_match='"0"')
+        assert (changed.parsed.surname, stale.status_code) == ("King", 412)
+        assert self.auth.call("sessions", "logout", token=token).status_code == 204
+
+    def refreshes_the_tokens_of_the_one_session(self):
+        body = self.auth.model("RefreshInputRequest", refresh_token=self.log_in().refresh_token)
+        token = self.auth.call("sign_in", "refresh", body=body).parsed.access_token
+        [session] = self.auth.call("sessions", "list_sessions", token=token).parsed.results
+        assert session.current is True
+
+    def turns_a_second_factor_on_uses_it_and_turns_it_off(self):
+        token = self.log_in().access_token
+        secret = self.auth.call("second_factor", "begin_totp", token=token).parsed.secret
+        code = self.auth.model("CodeInputRequest", code=pyotp.TOTP(secret).now())
+        codes = self.auth.call("second_factor", "confirm_totp", token=token, body=code).parsed.recovery_codes
+        pending = self.log_in()
+        assert pending.mfa_required is True
+        given = {"mfa_token": pending.mfa_token, "method": "recovery_code", "code": codes[0]}
+        factor = self.auth.model("SecondFactorInputRequest", **given)
+        token = self.auth.call("sign_in", "complete_login", body=factor).parsed.access_token
+        assert self.auth.call("second_factor", "disable_totp", token=token).status_code == 204
+
+    def changes_the_password_and_resets_it_by_mail(self):
+        token = self.log_in().access_token
+        change = self.auth.model("PasswordChangeInputRequest", current_password=PASSWORD, new_password=NEW)
+        assert self.auth.call("account", "change_password", token=token, body=change).status_code == 204
+        forgot = self.auth.model("ForgottenPasswordInputRequest", email=self.email)
+        assert self.auth.call("account", "forgot_password", body=forgot).status_code == 202
+        given = {"token": self.mailed_token("Set a new password"), "new_password": PASSWORD}
+        reset = self.auth.model("PasswordResetInputRequest", **given)
+        assert self.auth.call("account", "reset_password", body=reset).status_code == 204
+        assert self.auth.call("sessions", "list_sessions", token=token).status_code == 401
+
+    def reads_everything_that_was_told(self):
+        token = self.log_in().access_token
+
+        def told():
+            rows = self.notification.call("notifications", "list_notifications", token=token).parsed.results
+            return {row.event for row in rows}
+
+        everything = {
+            "new_user_event",
+            "user_login_event",
+            "email_verification_requested_event",
+            "password_changed_event",
+            "password_reset_requested_event",
+        }
+        eventually(lambda: told() == everything)
+
+    def deletes_the_account(self):
+        token = self.log_in().access_token
+        assert self.users.call("users", "delete_user", self.id, token=token).status_code == 204
+        assert self.log_in().status == 401
 
 
 def test_a_whole_account_life(stack, clients):
-    users, auth, notification = clients["users"], clients["auth"], clients["notification"]
-    email = f"client.{secrets.token_hex(8)}@example.org"
-
-    def log_in(password):
-        body = auth.model("LoginInputRequest", username=email, password=password)
-        return auth.call("sign_in", "login", body=body).parsed
-
-    # Signing up, twice with one key: one account.
-    body = users.model("UserInputRequest", name="Ada", surname="Lovelace", email=email, password=PASSWORD)
-    key = secrets.token_hex(8)
-    created = users.call("users", "create_user", body=body, idempotency_key=key)
-    repeated = users.call("users", "create_user", body=body, idempotency_key=key)
-    assert (created.status_code, repeated.parsed.id) == (201, created.parsed.id)
-    refused = users.call("users", "create_user", body=body)
-    assert (refused.status_code, refused.parsed.title) == (409, "Email already in use")
-    user_id = created.parsed.id
-
-    # The address is verified with the mail.
-    verification = auth.model("EmailVerificationInputRequest", token=mailed_token(stack, email, "Confirm your email"))
-    assert auth.call("account", "verify_email", body=verification).status_code == 204
-
-    # Signing in, reading and changing the profile under its version.
-    tokens = log_in(PASSWORD)
-    profile = users.call("users", "get_current_user", token=tokens.access_token)
-    assert (profile.parsed.id, profile.parsed.email_verified) == (user_id, True)
-    change = users.model("PatchedUserChangeByAdminRequest", surname="King")
-    tag = profile.headers["ETag"]
-    changed = users.call("users", "update_user", user_id, token=tokens.access_token, body=change, if_match=tag)
-    stale = users.call("users", "update_user", user_id, token=tokens.access_token, body=change, if_match='"0"')
-    assert (changed.parsed.surname, stale.status_code) == ("King", 412)
-
-    # Refreshing, and what the session list says.
-    refreshed = auth.call(
-        "sign_in", "refresh", body=auth.model("RefreshInputRequest", refresh_token=tokens.refresh_token)
-    )
-    access_token = refreshed.parsed.access_token
-    [session] = auth.call("sessions", "list_sessions", token=access_token).parsed.results
-    assert session.current is True
-
-    # A second factor.
-    secret = auth.call("second_factor", "begin_totp", token=access_token).parsed.secret
-    code = auth.model("CodeInputRequest", code=pyotp.TOTP(secret).now())
-    codes = auth.call("second_factor", "confirm_totp", token=access_token, body=code).parsed.recovery_codes
-    pending = log_in(PASSWORD)
-    assert pending.mfa_required is True
-    factor = auth.model("SecondFactorInputRequest", mfa_token=pending.mfa_token, method="recovery_code", code=codes[0])
-    access_token = auth.call("sign_in", "complete_login", body=factor).parsed.access_token
-    assert auth.call("second_factor", "disable_totp", token=access_token).status_code == 204
-
-    # A new password, by change and by mail.
-    change = auth.model("PasswordChangeInputRequest", current_password=PASSWORD, new_password=NEW)
-    assert auth.call("account", "change_password", token=access_token, body=change).status_code == 204
-    forgot = auth.model("ForgottenPasswordInputRequest", email=email)
-    assert auth.call("account", "forgot_password", body=forgot).status_code == 202
-    token = mailed_token(stack, email, "Set a new password")
-    reset = auth.model("PasswordResetInputRequest", token=token, new_password=PASSWORD)
-    assert auth.call("account", "reset_password", body=reset).status_code == 204
-    assert auth.call("sessions", "list_sessions", token=access_token).status_code == 401
-
-    # What the user was told.
-    access_token = log_in(PASSWORD).access_token
-
-    def told():
-        rows = notification.call("notifications", "list_notifications", token=access_token).parsed.results
-        return {row.event for row in rows}
-
-    everything = {
-        "new_user_event",
-        "user_login_event",
-        "email_verification_requested_event",
-        "password_changed_event",
-        "password_reset_requested_event",
-    }
-    eventually(lambda: told() == everything)
-
-    # And the end.
-    ended = auth.call("sessions", "logout", token=access_token)
-    assert ended.status_code == 204, ended.content
-    access_token = log_in(PASSWORD).access_token
-    assert users.call("users", "delete_user", user_id, token=access_token).status_code == 204
-    gone = log_in(PASSWORD)
-    assert gone.status == 401
+    person = Person(stack, clients)
+    person.signs_up_twice_with_one_key_and_has_one_account()
+    person.verifies_the_address()
+    person.changes_the_profile_under_its_version()
+    person.refreshes_the_tokens_of_the_one_session()
+    person.turns_a_second_factor_on_uses_it_and_turns_it_off()
+    person.changes_the_password_and_resets_it_by_mail()
+    person.reads_everything_that_was_told()
+    person.deletes_the_account()
 
 
 def test_the_committed_documents_are_what_the_services_publish(stack):

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,10 +11,8 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from chassis.tests.waiting import eventually
-from local import ports, programs
-from local import stack as local_stack
-from local.programs import Layout
 from tests.conftest import PASSWORD
+from tests.local_processes import another_users_ms
 
 WORKERS = {
     "users-outbox-relay": "USERS_RELAY_METRICS_PORT",
@@ -97,6 +94,19 @@ def test_no_label_has_an_id_a_name_or_what_a_caller_made_up(stack, read):
     assert not any(route.endswith(f"/{user['id']}") for route in routes)
 
 
+def test_every_metric_is_explained(stack, read):
+    stack.log_in(stack.sign_up()["email"])  # so that what is counted by label is there
+    manual = Path(__file__).parents[1].joinpath("docs", "operations.md").read_text()
+    shown = {name for program in ("users-ms", "auth-ms", "notification-ms") for name, _ in read(program)}
+
+    ours = {
+        re.sub(r"_(bucket|sum|count|created)$", "", name) for name in shown if not re.match("python_|process_", name)
+    }
+
+    assert len(ours) > 10
+    assert [name for name in sorted(ours) if f"`{name}`" not in manual] == []
+
+
 def test_a_login_is_followed_from_the_outbox_to_the_mail(stack, read):
     user = stack.sign_up()
     relay, worker = read("auth-outbox-relay"), read("notification-email-worker")
@@ -139,47 +149,26 @@ def test_events_that_tell_nobody_are_counted(stack, read):
 
 
 @pytest.fixture
-def several(stack):
-    """users-ms with three processes on a port of its own, beside the stack's: its address and its process."""
-    directory = Path(stack.directory)
-    layout = local_stack.existing(directory) if (directory / "ports.json").exists() else None
-    if layout is None:
-        pytest.skip("only local processes can be started with other variables from here")
-    address = f"127.0.0.1:{ports.free()['USERS_PORT']}"
-    other = Layout(directory, layout.ports, layout.secrets, {"WEB_PROCESSES": "3"})
-    program = programs.web(other, "users")
-    environment = {"PATH": os.environ["PATH"], **program.environment, "BIND": address}
-    process = subprocess.Popen(program.command, cwd=program.directory, env=environment, stderr=subprocess.DEVNULL)
-    url = f"http://{address}/users-ms"
-    try:
-        eventually(lambda: answers(f"{url}/healthcheck"))
-        yield url, process
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
+def three_processes(stack):
+    """users-ms with three processes beside the stack's: its address, and the process that looks after the three."""
+    with another_users_ms(stack.directory, WEB_PROCESSES="3") as started:
+        yield started
 
 
-def answers(url):
-    try:
-        return requests.get(url, timeout=2).ok
-    except requests.RequestException:
-        return False
-
-
-def test_several_web_processes_are_added_up_and_one_that_dies_is_not_forgotten(several):
-    url, process = several
+def test_several_web_processes_are_added_up_and_one_that_dies_is_not_forgotten(three_processes):
+    url, pid = three_processes
     asked = 60
 
     def counted():
-        text = requests.get(f"{url}/metrics", timeout=10).text
+        text = requests.get(f"{url}/users-ms/metrics", timeout=10).text
         [family] = [each for each in text_string_to_metric_families(text) if each.name == "http_requests"]
         return sum(sample.value for sample in family.samples if sample.labels["route"] == "users-ms/users/me")
 
     for _ in range(asked):
-        requests.get(f"{url}/users/me", timeout=5)  # 401, each over a connection of its own
+        requests.get(f"{url}/users-ms/users/me", timeout=5)  # 401, each over a connection of its own
     assert {counted() for _ in range(10)} == {asked}  # whichever process is asked
 
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    children = Path(f"/proc/{pid}/task/{pid}/children")
     workers = children.read_text().split()
     assert len(workers) == 3
     os.kill(int(workers[0]), signal.SIGKILL)

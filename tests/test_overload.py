@@ -1,47 +1,19 @@
 """More requests than a process can answer: the rest is refused at once, and whoever looks after it is answered."""
 
-import os
-import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import replace
-from pathlib import Path
 
-import pytest
 import requests
 
 from chassis.tests.waiting import eventually
-from local import ports, programs, stack
 from tests.conftest import PASSWORD
+from tests.local_processes import another_users_ms
 
 
-@contextmanager
-def a_small_process(directory: str, **variables: str) -> Iterator[str]:
-    """One more process of users-ms, with four threads; gives its address."""
-    layout = stack.running(Path(directory))
-    if layout is None:
-        pytest.skip("one more web process is started as a local process, and this stack has none")
-    own = replace(layout, ports=layout.ports | {"USERS_PORT": ports.free()["USERS_PORT"]})
-    program = programs.web(own, "users")
-    environment = os.environ | program.environment | {"WEB_PROCESSES": "1", "WEB_THREADS": "4"} | variables
-    with (layout.directory / "logs" / "small-users-ms.log").open("w") as log:
-        process = subprocess.Popen(program.command, cwd=program.directory, env=environment, stdout=log, stderr=log)
-    try:
-        eventually(lambda: answers(str(program.url)), seconds=60)
-        yield own.url("USERS_PORT")
-    finally:
-        process.terminate()
-        process.wait(timeout=60)
-
-
-def answers(url: str) -> bool:
-    try:
-        return requests.get(url, timeout=2).ok
-    except requests.RequestException:
-        return False
+def a_small_process(stack, **variables):
+    """One more process of users-ms, with four threads; gives its address and process id."""
+    return another_users_ms(stack.directory, WEB_PROCESSES="1", WEB_THREADS="4", **variables)
 
 
 def all_at_once(send, number):
@@ -64,7 +36,7 @@ def refused(given):
 
 
 def test_what_would_wait_too_long_is_refused_at_once_and_probes_are_answered(stack):
-    with a_small_process(stack.directory, WEB_WAITING="4") as users:
+    with a_small_process(stack, WEB_WAITING="4") as (users, _):
         slow = f"{users}/users-ms/load-test?n=27"
         burst = all_at_once(lambda _: requests.get(slow, timeout=60), 40)
         pending = next(burst)
@@ -84,7 +56,7 @@ def test_what_would_wait_too_long_is_refused_at_once_and_probes_are_answered(sta
 
 
 def test_passwords_leave_threads_for_what_is_small_and_no_refused_sign_up_exists(stack):
-    with a_small_process(stack.directory, BCRYPT_COST="13") as users:
+    with a_small_process(stack, BCRYPT_COST="13") as (users, _):
         run = f"{time.time_ns():x}"
 
         def sign_up(number):

@@ -1,14 +1,14 @@
 """One trace, and one request id, from the click to the mail; and nothing personal on the way."""
 
 import gzip
-import os
 import re
 import secrets
 import subprocess
 import sys
 import threading
+from contextlib import ExitStack
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pyotp
 import pytest
@@ -17,10 +17,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from chassis.tests.waiting import eventually
 from local import programs
-from local import stack as local_stack
+from local.beside import beside
 from local.bootstrap import ROOT
-from local.programs import Layout
 from tests.conftest import PASSWORD
+from tests.local_processes import layout_of
 
 NEW = "a longer staple of horses"
 PROGRAMS = ["users-ms", "auth-ms", "auth-outbox-relay", "notification-email-worker"]
@@ -60,42 +60,21 @@ class Receiver:
 
 @pytest.fixture
 def traced(stack):
-    """The local stack's processes with an exporter, besides the running ones' databases and broker."""
-    directory = Path(stack.directory)
-    layout = local_stack.existing(directory) if (directory / "ports.json").exists() else None
-    if layout is None:
-        pytest.skip("only local processes can be started with other variables from here")
+    """The programs of a login, run with an exporter instead of as they are."""
+    layout = layout_of(stack.directory)
     receiver = Receiver()
     variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url, "OTEL_BSP_SCHEDULE_DELAY": "200", "BCRYPT_COST": "4"}
-    other = Layout(directory, layout.ports, layout.secrets, variables)
-    known = {program.name: program for program in programs.applications(other)}
-    processes = []
+    known = {program.name: program for program in programs.applications(replace(layout, variables=variables))}
     try:
         for name in PROGRAMS:
             stack.stop(name)
-        processes += [start(known[name], directory) for name in PROGRAMS]
-        eventually(lambda: all(answers(known[name].url) for name in PROGRAMS if known[name].url))
-        yield receiver
+        with ExitStack() as running:
+            for name in PROGRAMS:
+                running.enter_context(beside(layout, replace(known[name], name=f"traced-{name}")))
+            yield receiver
     finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.wait(timeout=30)
         for name in PROGRAMS:
             stack.start(name)
-
-
-def start(program, directory):
-    log = (directory / "logs" / f"traced-{program.name}.log").open("w")
-    environment = {"PATH": os.environ["PATH"], **program.environment}
-    return subprocess.Popen(program.command, cwd=program.directory, env=environment, stdout=log, stderr=log)
-
-
-def answers(url):
-    try:
-        return requests.get(url, timeout=2).ok
-    except requests.RequestException:
-        return False
 
 
 def test_a_login_is_one_trace_through_five_hops(stack, traced):
@@ -142,9 +121,7 @@ def test_a_login_is_one_trace_through_five_hops(stack, traced):
 @pytest.mark.parametrize("program", ["users_ms.wsgi", "auth_ms.wsgi", "notification_ms.celery"])
 def test_without_an_endpoint_open_telemetry_is_not_even_imported(stack, program):
     service = program.partition("_")[0]
-    layout = local_stack.existing(Path(stack.directory))
-    if layout is None:
-        pytest.skip("only local processes have their variables here")
+    layout = layout_of(stack.directory)
     imported = "[name for name in sys.modules if name.startswith('opentelemetry')]"
     code = f"import sys, {program}; print({imported}, 'django' in sys.modules)"
     environment = programs.service_environment(layout, service) | {"NOTIFICATION_MEDIUM": "email"}

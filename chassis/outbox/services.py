@@ -18,11 +18,10 @@ CHANNEL = "outbox"
 class Event(Protocol):
     """A frozen dataclass that a service publishes: its fields are the event's data.
 
-    The values of `secret_fields` are stored encrypted, and only until they are published.
+    The values of its `secret_fields`, when it names any, are stored encrypted, and only until they are published.
     """
 
     type: ClassVar[str]
-    secret_fields: ClassVar[tuple[str, ...]] = ()
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @property

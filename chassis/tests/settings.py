@@ -1,6 +1,7 @@
 """A service of the tests' own, to run what the chassis gives to every service."""
 
-from chassis.settings import Environment, shared_settings
+from chassis.environment import Environment
+from chassis.settings import shared_settings
 
 globals().update(
     shared_settings(

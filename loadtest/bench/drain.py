@@ -1,11 +1,7 @@
 """How fast one worker process empties a full queue: Tessera's mails, and a Celery task that does nothing."""
 
-import os
-import subprocess
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +9,7 @@ from kombu import Connection, Producer
 
 from chassis import consuming, messages
 from local import programs, stack
+from local.beside import beside
 from local.programs import Layout, Program
 
 MAILS, NOTHING = "login_email_notification", "bench_empty"
@@ -30,7 +27,7 @@ def rate(layout: Layout, queue: str, events: int) -> float:
                 consuming.EventQueue.named(queue, event_type=EXCHANGES[queue], queue_type="classic")(channel).declare()
             channel.queue_purge(queue)
             _fill(channel, queue, events)
-            with _worker(layout, queue):
+            with beside(layout, _program(layout, queue), ready=lambda: True):  # it is measured from its first event
                 return _measure(channel, queue, events)
     finally:
         stack.start(layout, "notification-email-worker")
@@ -54,20 +51,6 @@ def _event(kind: str) -> dict[str, Any]:
         "subject": "users/1",
         "data": person | {"user_agent": "bench", "logged_in_at": datetime.now(UTC).isoformat()},
     }
-
-
-@contextmanager
-def _worker(layout: Layout, queue: str) -> Iterator[None]:
-    program = _program(layout, queue)
-    with (layout.directory / "logs" / "bench-worker.log").open("w") as log:
-        process = subprocess.Popen(
-            program.command, cwd=program.directory, env=os.environ | program.environment, stdout=log, stderr=log
-        )
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(timeout=60)
 
 
 def _program(layout: Layout, queue: str) -> Program:

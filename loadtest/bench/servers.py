@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,59 +12,43 @@ import requests
 
 from chassis.processors import count
 from local import ports, programs
+from local.beside import beside
 from local.bootstrap import ROOT
-from local.programs import Layout
-
-READY_SECONDS = 30
-
-
-@contextmanager
-def gunicorn(command: list[str], *, environment: dict[str, str], ready: str, log: str) -> Iterator[None]:
-    """A server while the block runs. Raises TimeoutError with where its log is."""
-    with open(log, "w") as output:  # noqa: PTH123
-        server = subprocess.Popen(command, cwd=ROOT, env=os.environ | environment, stdout=output, stderr=output)
-    try:
-        deadline = time.monotonic() + READY_SECONDS
-        while not _answers(ready):
-            if time.monotonic() > deadline or server.poll() is not None:
-                raise TimeoutError(f"{ready} does not answer; the log: {log}")
-            time.sleep(0.05)
-        yield
-    finally:
-        server.terminate()
-        server.wait(timeout=40)
-
-
-def _answers(url: str) -> bool:
-    try:
-        return requests.get(url, timeout=2).status_code < 500
-    except requests.RequestException:
-        return False
+from local.programs import Layout, Program
 
 
 @contextmanager
 def users(layout: Layout, database: str, variables: dict[str, str] | None = None) -> Iterator[str]:
     """users-ms on `database`; gives its address."""
-    port = ports.free()["USERS_PORT"]
-    program = programs.web(replace(layout, ports=layout.ports | {"USERS_PORT": port}), "users")
+    own = replace(layout, ports=layout.ports | {"USERS_PORT": ports.free()["USERS_PORT"]})
+    program = programs.web(own, "users")
     environment = program.environment | {"DATABASE_URL": database} | (variables or {})
-    environment |= {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "users")])}
-    log = str(layout.directory / "logs" / "bench-users-ms.log")
-    with gunicorn(program.command, environment=environment, ready=str(program.url), log=log):
-        yield f"http://127.0.0.1:{port}"
+    with beside(own, replace(program, name="bench-users-ms", environment=environment)):
+        yield own.url("USERS_PORT")
 
 
 @contextmanager
 def stock(layout: Layout, database: str, variables: dict[str, str] | None = None) -> Iterator[str]:
     """The stock service on `database`, under gunicorn with as many processes and threads; gives its address."""
-    port = ports.free()["USERS_PORT"]
+    url = f"http://127.0.0.1:{(port := ports.free()['USERS_PORT'])}"
     environment = _stock_environment(layout, database) | (variables or {})
     processes, threads = environment.get("WEB_PROCESSES", str(count())), environment.get("WEB_THREADS", "8")
     options = ["--workers", processes, "--threads", threads, "--keep-alive", "75", "--bind", f"127.0.0.1:{port}"]
     command = [sys.executable, "-m", "gunicorn", "--no-control-socket", *options, "loadtest.bench.stock.wsgi"]
-    log = str(layout.directory / "logs" / "bench-stock.log")
-    with gunicorn(command, environment=environment, ready=f"http://127.0.0.1:{port}/users/", log=log):
-        yield f"http://127.0.0.1:{port}"
+    with beside(
+        layout,
+        Program(name="bench-stock", command=command, environment=environment),
+        ready=lambda: _answers(f"{url}/users/"),
+    ):
+        yield url
+
+
+def _answers(url: str) -> bool:
+    """True when it does, if only to ask for a token."""
+    try:
+        return requests.get(url, timeout=2).status_code < 500
+    except requests.RequestException:
+        return False
 
 
 def _stock_environment(layout: Layout, database: str) -> dict[str, str]:

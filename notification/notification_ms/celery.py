@@ -7,7 +7,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "notification_ms.settings")
 from django.conf import settings
 
 from chassis import consuming
-from chassis.settings import ConfigurationError
+from chassis.environment import ConfigurationError
 from notification_ms import topology
 from notification_ms.settings import environment
 

@@ -7,6 +7,8 @@ from chassis import events
 from chassis.events import CloudEvent
 from notification_ms.deliveries.models import Delivery
 
+MAILED_TOKENS = ["password_reset_requested_event", "email_verification_requested_event"]
+
 
 def login_event(**changes: Any) -> CloudEvent:
     """Ada signed in; `changes` replace members of the event's data."""

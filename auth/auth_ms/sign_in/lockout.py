@@ -83,7 +83,7 @@ def _key(kind: str, text: str) -> bytes:
 def _count(rule: _Rule, *, at: datetime) -> bool:
     """Add a failure to those that are not forgiven yet, and lock when there are too many. True when it was locked."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_ADD, {"key": rule.key, "at": at, "forgiven_each": rule.forgiven_each})
+        cursor.execute(_ADD, {"key": rule.key, "at": at, "forgiven_each": rule.forgiven_each})  # type: ignore[dict-item]  # psycopg2 takes it
         failures, locked_until = cursor.fetchone()
         excess = round(failures) - rule.allowed
         if excess >= 0:

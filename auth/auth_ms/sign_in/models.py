@@ -32,6 +32,7 @@ class RefreshToken(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="refresh_tokens")
+    session_id: int
     token_hash = models.BinaryField(max_length=32)
     created_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField()

@@ -29,7 +29,7 @@ def _matches(password: str, password_hash: str | None) -> bool:
 
 def is_outdated(password_hash: str) -> bool:
     """True when the hash was made at a lower cost than today's."""
-    return cost_of(password_hash) < settings.BCRYPT_COST
+    return bool(cost_of(password_hash) < settings.BCRYPT_COST)
 
 
 def cost_of(password_hash: str) -> int:
@@ -48,4 +48,4 @@ def _make_up_for(password: str, cost: int) -> None:
 
 @cache
 def _dummy_hash(cost: int) -> str:
-    return str(_hasher.encode("nobody has this password", bcrypt.gensalt(cost)))
+    return str(_hasher.encode("nobody has this password", bcrypt.gensalt(cost).decode()))

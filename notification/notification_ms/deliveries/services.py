@@ -31,8 +31,10 @@ def notify(*, event: CloudEvent, medium: Medium) -> Delivery:
     is_erased = ErasedUser.objects.filter(user_id=notice.user_id).exists()
     recipient = "" if is_erased else medium.recipient(notice)
     reason = _reason_to_skip(notice, recipient, medium=medium, at=timezone.now())
-    person = {"user_id": notice.user_id, "recipient": recipient}
-    delivery = Delivery.begin(event=event, medium=medium.name, attempts=0 if reason else 1, **person)
+    attempts = 0 if reason else 1
+    delivery = Delivery.begin(
+        event=event, medium=medium.name, attempts=attempts, user_id=notice.user_id, recipient=recipient
+    )
     if delivery.is_finished:
         return delivery
     if reason:
@@ -159,5 +161,5 @@ def prune(*, at: datetime) -> None:
 
 def backoff_seconds(*, attempts: int) -> float:
     """How long to wait after so many attempts: doubling up to five minutes, with jitter so that a crowd spreads out."""
-    longest = min(MAXIMUM_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(attempts, 20))
+    longest: float = min(MAXIMUM_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(attempts, 20))
     return longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing

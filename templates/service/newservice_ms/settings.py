@@ -1,6 +1,7 @@
 """Every variable that newservice-ms reads, with its default and meaning."""
 
-from chassis.settings import Environment, shared_settings
+from chassis.environment import Environment
+from chassis.settings import shared_settings
 
 environment = Environment("newservice-ms")
 

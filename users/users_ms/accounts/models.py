@@ -54,7 +54,7 @@ class User(models.Model):
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(auto_now=True)
 
-    objects = UserQuerySet.as_manager()
+    objects: UserQuerySet = UserQuerySet.as_manager()  # type: ignore[assignment]  # it has the same methods
 
     class Meta:
         # text_pattern_ops: one index serves equality and prefixes, whatever the database's collation is.

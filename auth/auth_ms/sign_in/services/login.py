@@ -3,7 +3,7 @@
 import contextlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 from django.db.models import F
 from rest_framework.exceptions import ValidationError
@@ -68,7 +68,7 @@ def log_in(*, username: str, password: str, client: Client, at: datetime) -> Tok
     return sessions.open_session(user=user, methods=["pwd"], client=client, at=at)
 
 
-def _refuse(username: str, user: Credentials | None, *, client: Client, at: datetime) -> None:
+def _refuse(username: str, user: Credentials | None, *, client: Client, at: datetime) -> NoReturn:
     """Raises WrongCredentials or TooManyFailures, after the same work for every reason."""
     user_id = user.id if user else None
     audit.record(audit.Event.LOGIN, client=client, at=at, succeeded=False, username=username, user_id=user_id)

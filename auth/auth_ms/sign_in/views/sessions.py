@@ -102,7 +102,7 @@ class Introspection(APIView):
 
     @extend_schema(
         operation_id="introspect",
-        auth=[{"accessToken": []}],
+        auth=[{"accessToken": []}],  # type: ignore[list-item]  # a scheme with its scopes, as in OpenAPI
         request=serializers.IntrospectionInput,
         responses={200: serializers.IntrospectionOutput, **problems(400, 401, 403, 413, 415)},
         examples=[examples.INTROSPECTION, examples.INTROSPECTION_FORM, examples.INTROSPECTED],

@@ -1,0 +1,32 @@
+"""Fixtures of the tests of kustomize/."""
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+
+from kustomize.tests.building import COMBINATIONS, FOLDER
+from local import services
+
+SECRET_KEYS = ["SECRET_KEY", "DATABASE_URL", "DATABASE_OWNER_URL", "POSTGRES_PASSWORD"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def secrets() -> Iterator[None]:
+    """The minikube overlay's env files, where `make cluster-secrets` has not made them."""
+    folder = FOLDER / "overlays" / "minikube" / "secrets"
+    made = []
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for service, part in itertools.product(services.SERVICES, ("ms", "db")):
+        file = folder / f"{service}-{part}.env"
+        if not file.exists():
+            file.write_text("".join(f"{key}=only-for-building\n" for key in SECRET_KEYS))
+            made.append(file)
+    yield
+    for file in made:
+        file.unlink()
+
+
+@pytest.fixture(params=list(COMBINATIONS))
+def combination(request: pytest.FixtureRequest) -> str:
+    return str(request.param)

@@ -1,0 +1,76 @@
+"""What only admins see in the account console."""
+
+import secrets
+
+from playwright.sync_api import expect
+
+from chassis.tests.waiting import eventually
+from tests.chromium import browser, page
+from tests.console import follow, heading, newest_mail, sign_in
+
+__all__ = ["browser", "page"]
+
+
+def test_an_admin_finds_a_user_and_gives_it_rights(stack, page, admins_email):
+    surname = f"Zz{secrets.token_hex(6)}"
+    for number in range(22):
+        stack.sign_up(name=f"N{number}", surname=surname)
+    sign_in(page, stack, admins_email)
+    heading(page, "Profile")
+    follow(page, "Users")
+    page.get_by_label("Search").fill(surname.lower())
+    page.get_by_role("button", name="Search").click()
+    expect(page.get_by_role("link", name=f"N0 {surname}")).to_be_visible()
+    expect(page.get_by_role("row")).to_have_count(21)
+    page.get_by_role("button", name="Next").click()
+    expect(page.get_by_role("row")).to_have_count(3)
+    page.get_by_role("link", name=f"N21 {surname}").click()
+    heading(page, "User")
+
+    page.get_by_label("Scopes").fill("orders:read")
+    page.get_by_role("button", name="Save").click()
+
+    expect(page.get_by_role("status")).to_have_text("Saved.")
+    page.reload()
+    expect(page.get_by_label("Scopes")).to_have_value("orders:read")
+
+
+def test_an_admin_sends_a_dead_letter_again_and_reads_the_audit_log(stack, page, admins_email):
+    with stack.mail_refused(550):
+        user = stack.sign_up()
+        sign_in(page, stack, admins_email)
+        heading(page, "Profile")
+        button = page.get_by_role("button", name=f"Send again: new_user_email_notification, {user['id']}")
+
+        def dead():
+            follow(page, "Users")
+            follow(page, "Dead letters")
+            expect(page.locator("[aria-busy]")).to_have_count(0)
+            return button.count()
+
+        eventually(dead)
+    button.click()
+    expect(page.get_by_role("status")).to_have_text("Sent again: 1.")
+    newest_mail(stack, user["email"], "Welcome, Ada")
+
+    follow(page, "Audit log")
+    expect(page.get_by_role("cell", name="Sign-in").first).to_be_visible()
+    stack.log_in(user["email"], "not the password")
+    page.get_by_label("Number of the user").fill(str(user["id"]))
+    page.get_by_label("Outcome").select_option("failure")
+    page.get_by_role("button", name="Filter").click()
+    expect(page.get_by_role("row")).to_have_count(2)  # with the headings
+    expect(page.get_by_role("cell", name="failure")).to_be_visible()
+    page.get_by_label("Event").select_option("Old token used again")
+    page.get_by_role("button", name="Filter").click()
+    expect(page.get_by_text("Nothing here.")).to_be_visible()
+
+
+def test_admin_pages_are_for_admins(stack, page):
+    sign_in(page, stack, stack.sign_up()["email"])
+    heading(page, "Profile")
+
+    page.goto(f"{stack.gateway}/#/audit-log")
+
+    heading(page, "Profile")
+    expect(page.get_by_role("link", name="Audit log")).to_have_count(0)

@@ -1,0 +1,156 @@
+"""Passwords, second factors, passkeys and sessions in the account console."""
+
+import re
+import time
+from urllib.parse import urlsplit
+
+import pyotp
+import pytest
+import requests
+from playwright.sync_api import expect
+
+from chassis.tests.waiting import eventually
+from tests.chromium import browser, page, page_of
+from tests.conftest import PASSWORD
+from tests.console import follow, heading, newest_mail, sign_in, sign_out
+
+__all__ = ["browser", "page"]
+NEW = "a longer staple of horses"
+
+
+def test_scripts_never_have_the_refresh_token_and_a_reload_keeps_the_session(stack, page):
+    user = stack.sign_up()
+    bodies = []
+    page.on("response", lambda answer: bodies.append(answer) if "/auth-ms/auth/" in answer.url else None)
+    sign_in(page, stack, user["email"])
+    heading(page, "Profile")
+
+    [cookie] = page.context.cookies(f"{stack.gateway}/auth-ms/auth/refresh")
+    assert (cookie["httpOnly"], cookie["sameSite"], cookie["path"]) == (True, "Strict", "/auth-ms/auth/refresh")
+    assert page.evaluate("document.cookie") == ""
+    assert page.evaluate("Object.keys({...localStorage, ...sessionStorage}).sort()") == ["tessera.signed-in"]
+    assert [answer.json()["refresh_token"] for answer in bodies] == [""]
+    page.reload()
+    heading(page, "Profile")
+    [successor] = page.context.cookies(f"{stack.gateway}/auth-ms/auth/refresh")
+    assert successor["value"] != cookie["value"]
+
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("status")).to_have_text("You are signed out.")
+    assert page.context.cookies(f"{stack.gateway}/auth-ms/auth/refresh") == []
+
+
+def test_a_forgotten_password_is_set_with_the_mailed_link(stack, page):
+    user = stack.sign_up()
+    page.goto(f"{stack.gateway}/#/sign-in")
+    page.get_by_role("link", name="Forgot your password?").click()
+    page.get_by_label("Email").fill(user["email"])
+    page.get_by_role("button", name="Send the link").click()
+    expect(page.get_by_text("a mail is on its way")).to_be_visible()
+
+    page.goto(stack.mailed_page(newest_mail(stack, user["email"], "Set a new password")))
+    page.get_by_label("New password").fill(NEW)
+    page.get_by_role("button", name="Set password").click()
+    expect(page.get_by_role("status")).to_contain_text("Your password is set.")
+
+    sign_in(page, stack, user["email"], NEW)
+    heading(page, "Profile")
+
+
+def test_a_weak_password_is_explained_at_its_field(stack, browser):
+    user = stack.sign_up()
+    with page_of(browser, refusals=(400,)) as page:
+        sign_in(page, stack, user["email"])
+        heading(page, "Profile")
+        follow(page, "Security")
+        page.get_by_label("Current password").fill(PASSWORD)
+        page.get_by_label("New password").fill("password")
+        page.get_by_role("button", name="Change password").click()
+        weak = page.get_by_label("New password")
+        expect(weak).to_be_focused()
+        expect(weak).to_have_attribute("aria-invalid", "true")
+        expect(page.locator("#field-new_password-error")).to_contain_text("too common")
+
+        weak.fill(NEW)
+        page.get_by_role("button", name="Change password").click()
+        expect(page.get_by_role("status")).to_have_text("Your password is changed.")
+        assert stack.log_in(user["email"], NEW).status_code == 200
+
+
+def test_a_second_factor_is_set_up_and_asked_for(stack, page):
+    user = stack.sign_up()
+    sign_in(page, stack, user["email"])
+    heading(page, "Profile")
+    follow(page, "Security")
+    page.get_by_role("button", name="Set up").click()
+    expect(page.get_by_role("img", name=re.compile("QR code"))).to_be_visible()
+    app = pyotp.TOTP(page.locator("#totp-secret").inner_text())
+    page.get_by_label("Code from your authenticator app").fill(app.now())
+    page.get_by_role("button", name="Turn on").click()
+    expect(page.get_by_role("heading", name="Your recovery codes")).to_be_focused()
+    codes = page.locator("#recovery-codes li").all_inner_texts()
+    assert len(codes) == 10
+
+    sign_out(page)
+    sign_in(page, stack, user["email"])
+    expect(page.get_by_label("Code from your authenticator app")).to_be_focused()
+    page.get_by_text("I cannot use my authenticator app").click()
+    page.get_by_label("Recovery code").fill(codes[0])
+    page.get_by_role("button", name="Continue").last.click()
+    heading(page, "Profile")
+    follow(page, "Security")
+    expect(page.get_by_text("9 left.")).to_be_visible()
+
+    sign_out(page)
+    sign_in(page, stack, user["email"])
+    # A code counts once, and the present one was used to turn it on: its neighbour in time is accepted too.
+    page.get_by_label("Code from your authenticator app").fill(app.at(int(time.time()) + 30))
+    page.get_by_role("button", name="Continue").first.click()
+    heading(page, "Profile")
+
+
+def test_a_passkey_is_made_and_signs_in(stack, browser):
+    address = urlsplit(stack.gateway)
+    if address.hostname not in ("127.0.0.1", "localhost"):
+        pytest.skip(f"passkeys are for localhost in this stack, not for {address.hostname}")
+    here = f"http://localhost:{address.port}"
+    user = stack.sign_up()
+    with page_of(browser) as page:
+        tools = page.context.new_cdp_session(page)
+        tools.send("WebAuthn.enable")
+        options = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}
+        options |= {"isUserVerified": True, "automaticPresenceSimulation": True}
+        tools.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+        page.goto(f"{here}/#/sign-in")
+        page.get_by_label("Email").fill(user["email"])
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in", exact=True).click()
+        heading(page, "Profile")
+        follow(page, "Security")
+        page.get_by_label("Name", exact=True).fill("my laptop")
+        page.get_by_role("button", name="Add a passkey").click()
+        expect(page.get_by_role("cell", name="my laptop", exact=True)).to_be_visible()
+        page.get_by_role("button", name="Sign out").click()
+
+        page.get_by_role("button", name="Sign in with a passkey").click()
+
+        heading(page, "Profile")
+
+
+def test_a_session_elsewhere_is_ended(stack, page):
+    user = stack.sign_up()
+    elsewhere = stack.log_in(user["email"]).json()
+    sign_in(page, stack, user["email"])
+    heading(page, "Profile")
+
+    page.goto(
+        stack.mailed_page(eventually(lambda: len(found := stack.mails(user["email"], "New sign-in")) > 1 and found)[-1])
+    )
+    heading(page, "Sessions")
+    expect(page.get_by_text("from the mail")).to_be_visible()
+    page.get_by_role("button", name=re.compile("End the session on python")).click()
+
+    expect(page.get_by_role("status")).to_have_text("The session has ended.")
+    url = f"{stack.auth}/auth-ms/auth/sessions"
+    headers = {"Authorization": f"Bearer {elsewhere['access_token']}"}
+    assert requests.get(url, headers=headers, timeout=5).status_code == 401
