@@ -144,7 +144,7 @@ class Probe:
             while not _works(step):
                 if time.monotonic() - began > self.seconds:
                     raise AssertionError(f"{text} did not work {self.seconds} s after the fault: {self.missing}")
-                time.sleep(0.1)
+                time.sleep(0.25)
         return time.monotonic() - began
 
     def _signs_up(self) -> bool:
