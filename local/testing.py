@@ -153,7 +153,7 @@ def every_test(layout: Layout) -> list[Suite]:
     plans = ("loadtest/tests", _as_owner(layout, "users") | _outside(layout) | _paths("users"), [])
     quick_faults = ("tests/chaos", _outside(layout), ["-m", "quick"])
     figures = ("experiments/tests", {"PYTHONPATH": str(ROOT)}, [])
-    fuzz = ("tests/fuzz", _outside(layout), [])  # after all that signs in: it changes passwords, deletes users, and more
+    fuzz = ("tests/fuzz", _outside(layout), [])  # after all that signs in: it changes passwords and deletes users
     return [chassis, *services, outside, plans, quick_faults, fuzz, figures]
 
 
