@@ -16,7 +16,7 @@ from local.cluster import Cluster
 from local.kubernetes import kubectl
 from local.programs import SERVICES
 
-NOT_OF_CLUSTERS = ("chaos", "cluster", "compose", "test_local_stack.py", *testing.OF_THE_TREE)
+NOT_OF_CLUSTERS = ("chaos", "cluster", "compose", "fuzz", "test_local_stack.py", *testing.OF_THE_TREE)
 BROKER_PORT = 30672
 VERSION = "0.1.0"
 NEXT_VERSION = "0.1.1-test"  # the same code under another label: an image that the nodes have not seen

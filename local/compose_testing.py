@@ -13,7 +13,7 @@ from local.programs import SERVICES
 
 COMPOSE_FILES = "compose.yaml:tests/compose/compose.yaml"
 
-NOT_OF_CONTAINERS = ("chaos", "cluster", "compose", "test_local_stack.py", *testing.OF_THE_TREE)
+NOT_OF_CONTAINERS = ("chaos", "cluster", "compose", "fuzz", "test_local_stack.py", *testing.OF_THE_TREE)
 MORE_PORTS = ("LOADTEST_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT")  # of what starts on demand
 
 

@@ -153,7 +153,8 @@ def every_test(layout: Layout) -> list[Suite]:
     plans: Suite = ("loadtest/tests", _as_owner(layout, "users") | _outside(layout) | _paths("users"), [])
     quick_faults = ("tests/chaos", _outside(layout), ["-m", "quick"])
     figures: Suite = ("experiments/tests", {"PYTHONPATH": str(ROOT)}, [])
-    return [chassis, *services, outside, plans, quick_faults, figures]
+    fuzz: Suite = ("tests/fuzz", _outside(layout), [])  # after all that signs in: it changes passwords, deletes users
+    return [chassis, *services, outside, plans, quick_faults, fuzz, figures]
 
 
 def _paths(service: str) -> dict[str, str]:
@@ -172,7 +173,7 @@ def of_events(layout: Layout) -> list[Suite]:
     """What `make brokers` runs: all that meets the broker."""
     return [
         own_tests(layout, "chassis"),
-        ("tests", _outside(layout), ignoring("chaos", "compose", "cluster")),
+        ("tests", _outside(layout), ignoring("chaos", "compose", "cluster", "fuzz")),
     ]
 
 

@@ -126,9 +126,7 @@ def test_an_answer_5yz_is_permanent_and_its_reason_is_kept(mail_server):
     assert "550" in delivery.last_error
 
 
-@pytest.mark.parametrize(
-    "email", ["ada@example.org\r\nBcc: eve@a.example", "ada@example.org, eve@a.example", "ada"]
-)
+@pytest.mark.parametrize("email", ["ada@example.org\r\nBcc: eve@a.example", "ada@example.org, eve@a.example", "ada"])
 def test_an_address_that_is_none_is_permanent_and_no_part_of_it_is_said(mail_server, email):
     mail_server.replies = ["501 bad address"]  # where Django lets it pass
 

@@ -1,4 +1,7 @@
-"""Requests that schemathesis makes from the OpenAPI documents, the same each time; `make fuzz` sends many more."""
+"""Requests that schemathesis makes from the OpenAPI documents, the same each time; `make fuzz` sends many more.
+
+They change passwords and delete users, whose ever they are, so no other test follows on the same stack.
+"""
 
 import json
 import os
