@@ -13,8 +13,9 @@ from django.test import Client
 
 from auth.tests.builders import bearer, credentials, login, password_hash
 from chassis.tests.contract import events_follow_the_contract
+from chassis.tests.static_files import static_files_are_looked_for_when_asked_for
 
-__all__ = ["events_follow_the_contract"]
+__all__ = ["events_follow_the_contract", "static_files_are_looked_for_when_asked_for"]
 
 
 class _Server(ThreadingHTTPServer):

@@ -5,8 +5,15 @@ from django.test import Client
 
 from chassis.tests.callers import KEYS, caller, keys_of_the_tests
 from chassis.tests.contract import events_follow_the_contract
+from chassis.tests.static_files import static_files_are_looked_for_when_asked_for
 
-__all__ = ["auth_ms", "caller", "events_follow_the_contract", "keys_of_the_tests"]
+__all__ = [
+    "auth_ms",
+    "caller",
+    "events_follow_the_contract",
+    "keys_of_the_tests",
+    "static_files_are_looked_for_when_asked_for",
+]
 
 
 @pytest.fixture

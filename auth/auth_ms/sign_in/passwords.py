@@ -48,4 +48,4 @@ def _make_up_for(password: str, cost: int) -> None:
 
 @cache
 def _dummy_hash(cost: int) -> str:
-    return str(_hasher.encode("nobody has this password", bcrypt.gensalt(cost).decode()))
+    return str(_hasher.encode("nobody has this password", bcrypt.gensalt(cost)))  # type: ignore[arg-type]  # bcrypt takes bytes

@@ -106,7 +106,7 @@ class PasskeyCollection(APIView):
 
     def get_permissions(self) -> list[BasePermission]:
         """Reading needs a session, adding one that has just begun."""
-        return [authentication.IsPrivileged()] if self.request.method == "POST" else [*super().get_permissions()]
+        return [authentication.IsPrivileged()] if self.request.method == "POST" else super().get_permissions()  # type: ignore[return-value]
 
     @extend_schema(
         operation_id="list_passkeys",
