@@ -16,14 +16,15 @@ from typing import Any
 import matplotlib as mpl
 import requests
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, DateFormatter
+from matplotlib.dates import DateFormatter, MinuteLocator
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, FuncFormatter, MaxNLocator
 
 FOLDER = Path(__file__).parent / "dashboards"
 STEP_SECONDS = 5
-MOST_LABELS = 11  # and how many more there are, in three columns below the lines
+ROW_INCHES = 3.4
+MOST_LABELS = 11  # and how many more there are, in columns below the lines
 UNITS = {  # Grafana's names of units
     "s": FuncFormatter(lambda value, _: f"{value:g} s"),
     "bytes": EngFormatter("B"),
@@ -39,14 +40,18 @@ def main(prometheus: str, minutes: float, folder: Path) -> None:
     colours = mpl.cycler(color=mpl.colormaps["tab20"].colors[::2] + mpl.colormaps["tab20"].colors[1::2])
     mpl.rcParams.update({"font.size": 8, "axes.titlesize": 10, "axes.prop_cycle": colours})
     end = datetime.now(UTC)
+    span = (end - timedelta(minutes=minutes), end)
     for file in sorted(FOLDER.glob("*.json")):
         panels = json.loads(file.read_text())["panels"]
-        figure = Figure(figsize=(13, 3.1 * math.ceil(len(panels) / 2)), layout="constrained")
-        for place, panel in itertools.zip_longest(figure.subplots(math.ceil(len(panels) / 2), 2).flat, panels):
+        rows = math.ceil(len(panels) / 2)
+        figure = Figure(figsize=(13, ROW_INCHES * rows))
+        edges = {"left": 0.05, "right": 0.98, "top": 1 - 0.3 / (ROW_INCHES * rows), "bottom": 0.3 / rows}
+        figure.subplots_adjust(wspace=0.12, hspace=0.75, **edges)
+        for place, panel in itertools.zip_longest(figure.subplots(rows, 2).flat, panels):
             if panel is None:
                 place.set_axis_off()
             else:
-                draw(place, panel, lambda query: ask(prometheus, query, end - timedelta(minutes=minutes), end))
+                draw(place, panel, lambda query: ask(prometheus, query, *span), span)
         figure.savefig(folder / f"dashboard-{file.stem}.png", dpi=100)
 
 
@@ -59,7 +64,7 @@ def ask(prometheus: str, query: str, start: datetime, end: datetime) -> list[dic
     return list(answer.json()["data"]["result"])
 
 
-def draw(place: Axes, panel: dict[str, Any], series_of: Any) -> None:
+def draw(place: Axes, panel: dict[str, Any], series_of: Any, span: tuple[datetime, datetime]) -> None:
     """One panel: its lines, named and scaled as Grafana does."""
     settings = panel["fieldConfig"]["defaults"]
     found = [(target, series) for target in panel["targets"] for series in series_of(target["expr"])]
@@ -71,7 +76,8 @@ def draw(place: Axes, panel: dict[str, Any], series_of: Any) -> None:
     place.set_ylim(bottom=settings["min"], top=settings.get("max", highest))
     place.yaxis.set_major_locator(MaxNLocator(5, integer=settings["unit"] == "short"))
     place.yaxis.set_major_formatter(UNITS[settings["unit"]])
-    place.xaxis.set_major_locator(AutoDateLocator(maxticks=7))
+    place.set_xlim(*span)
+    place.xaxis.set_major_locator(MinuteLocator(interval=math.ceil((span[1] - span[0]).total_seconds() / 60 / 7)))
     place.xaxis.set_major_formatter(DateFormatter("%H:%M"))
     place.grid(alpha=0.3)
     handles, labels = place.get_legend_handles_labels()
@@ -79,7 +85,8 @@ def draw(place: Axes, panel: dict[str, Any], series_of: Any) -> None:
         handles = [*handles[:MOST_LABELS], Line2D([], [], alpha=0)]
         labels = [*labels[:MOST_LABELS], f"and {more} more"]
     below = {"loc": "upper left", "bbox_to_anchor": (-0.02, -0.1), "frameon": False, "columnspacing": 1.0}
-    place.legend(handles, labels, fontsize=7, ncols=3, handlelength=1.2, **below)
+    columns = 3 if max(map(len, labels), default=0) < 36 else 2
+    place.legend(handles, labels, fontsize=7, ncols=columns, handlelength=1.2, **below)
 
 
 def highest_of(values: list[float]) -> float:

@@ -20,6 +20,57 @@ __all__ = ["events_follow_the_contract", "static_files_are_looked_for_when_asked
 
 class _Server(ThreadingHTTPServer):
     request_queue_size = 64
+    service: "UsersService"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: "_Server"
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1  # one packet for headers and body, so that no delayed acknowledgement spoils a timing
+
+    def do_GET(self) -> None:
+        query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
+        found = self.server.service.find(**query)
+        self.answer(200 if found else 404, found or {})
+
+    def do_PUT(self) -> None:
+        user, given = self.server.service.find(user_id=self.path.split("/")[4]), self.body()
+        if user is None:
+            self.answer(404, {})
+        elif len(given["password"]) < 8:
+            self.answer(400, {"errors": {"password": ["Too short."]}})
+        elif given.get("rehash_of", user["password_hash"]) != user["password_hash"]:
+            self.answer(409, {})
+        else:
+            user["password_hash"] = password_hash(given["password"])
+            self.answer(204, None)
+
+    def do_POST(self) -> None:
+        user, given = self.server.service.find(user_id=self.path.split("/")[4]), self.body()
+        if user is None:
+            self.answer(404, {})
+        elif user["email"] != given["email"]:
+            self.answer(409, {})
+        else:
+            user["email_verified"] = True
+            self.answer(204, None)
+
+    def body(self) -> Any:
+        return json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+
+    def answer(self, status: int, value: Any) -> None:
+        self.server.service.tokens.append(self.headers["Authorization"].removeprefix("Bearer "))
+        time.sleep(self.server.service.delay_seconds)
+        status = status if self.server.service.status == 200 else self.server.service.status
+        body = b"" if value is None else json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+        self.close_connection = self.server.service.closes_connections
+
+    def log_message(self, *_: Any) -> None:
+        pass
 
 
 class UsersService:
@@ -31,57 +82,8 @@ class UsersService:
         self.status = 200
         self.closes_connections = False
         self.tokens: list[str] = []
-        service = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            wbufsize = -1  # one packet for headers and body, so that no delayed acknowledgement spoils a timing
-
-            def do_GET(self) -> None:
-                query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
-                found = service.find(**query)
-                self.answer(200 if found else 404, found or {})
-
-            def do_PUT(self) -> None:
-                user, given = service.find(user_id=self.path.split("/")[4]), self.body()
-                if user is None:
-                    self.answer(404, {})
-                elif len(given["password"]) < 8:
-                    self.answer(400, {"errors": {"password": ["Too short."]}})
-                elif given.get("rehash_of", user["password_hash"]) != user["password_hash"]:
-                    self.answer(409, {})
-                else:
-                    user["password_hash"] = password_hash(given["password"])
-                    self.answer(204, None)
-
-            def do_POST(self) -> None:
-                user, given = service.find(user_id=self.path.split("/")[4]), self.body()
-                if user is None:
-                    self.answer(404, {})
-                elif user["email"] != given["email"]:
-                    self.answer(409, {})
-                else:
-                    user["email_verified"] = True
-                    self.answer(204, None)
-
-            def body(self) -> Any:
-                return json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-
-            def answer(self, status: int, value: Any) -> None:
-                service.tokens.append(self.headers["Authorization"].removeprefix("Bearer "))
-                time.sleep(service.delay_seconds)
-                status = status if service.status == 200 else service.status
-                body = b"" if value is None else json.dumps(value).encode()
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-                self.close_connection = service.closes_connections
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self.server = _Server(("127.0.0.1", 0), Handler)
+        self.server = _Server(("127.0.0.1", 0), _Handler)
+        self.server.service = self
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, args=[0.01], daemon=True).start()
 
