@@ -59,7 +59,6 @@ def test_the_clock_of_users_ms_jumps(chaos, clock_of, under_load):
         token = token_of(chaos, user)  # which users-ms has not seen yet: what it has verified once, it remembers
         set_clock(-3600)
         assert profile(chaos, token) == 401, "a token from the future was accepted"
-        assert chaos.stack.log_in(user).status_code == 503  # users-ms refuses the token of auth-ms as well
         set_clock(0)
         run.recovers()
 
