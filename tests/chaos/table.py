@@ -20,7 +20,7 @@ HEADER = [
 PAGES = {
     "": (
         "local processes",
-        "[Containers](chaos-compose.md) and [pods](chaos-cluster.md) meet a part of the same faults.",
+        "[Containers](chaos-compose.md) meet a part of the same faults; pods, with ON=cluster, too.",
     ),
     "compose": ("containers (Compose)", "[Local processes](chaos.md) meet more of them."),
     "cluster": ("pods (Kubernetes)", "[Local processes](chaos.md) meet more of them."),
