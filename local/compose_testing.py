@@ -56,14 +56,7 @@ def _configure(project: Project) -> None:
 
 def _addresses(project: Project) -> dict[str, str]:
     """What the tests know of the stack: of the databases, which have no port on the host, the containers' addresses."""
-    secrets = secret_values.read(project.environment)
-    databases = {}
-    for service in SERVICES:
-        [container] = project.containers(f"{service}-db")
-        [network] = _inspect(container)["NetworkSettings"]["Networks"].values()
-        password = secrets[f"{service.upper()}_SERVICE_DB_PASSWORD"]
-        url = f"postgres://{service}_service:{password}@{network['IPAddress']}:5432/{service}"
-        databases[f"{service.upper()}_DATABASE_URL"] = url
+    databases = {f"{service.upper()}_DATABASE_URL": database_url(project, service) for service in SERVICES}
     [front] = _inspect(f"{project.name}_front")["IPAM"]["Config"]
     return {
         **project.addresses(),
@@ -73,6 +66,14 @@ def _addresses(project: Project) -> dict[str, str]:
         "CLIENT_ADDRESS": front["Gateway"],
         "PYTHONPATH": str(ROOT),
     }
+
+
+def database_url(project: Project, service: str) -> str:
+    """That of a service's database as long as its container runs; started anew, it may have another address."""
+    [container] = project.containers(f"{service}-db")
+    [network] = _inspect(container)["NetworkSettings"]["Networks"].values()
+    password = secret_values.read(project.environment)[f"{service.upper()}_SERVICE_DB_PASSWORD"]
+    return f"postgres://{service}_service:{password}@{network['IPAddress']}:5432/{service}"
 
 
 def _inspect(name: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import pytest
 
-from local import kubernetes
+from local import compose_testing, kubernetes
 from local import stack as local_stack
 from local.compose import Project
 from local.kubernetes import kubectl
@@ -91,6 +91,9 @@ class ComposeContainers:
 
     def start(self, program: str) -> None:
         docker("start", *self.containers.of(program))
+        service, is_database = program.removesuffix("-db"), program.endswith("-db")
+        if is_database:  # where the tests look into it
+            os.environ[f"{service.upper()}_DATABASE_URL"] = compose_testing.database_url(self.project, service)
 
     def start_all(self) -> None:
         self.project.run("up", "--detach", "--wait", "--no-recreate", capture_output=True)

@@ -36,9 +36,9 @@ What `make chaos` has done to a stack of {what}, and what it found; the table is
   mails and text messages that came more than once.
 - **works again after**: from the end of the fault until a new user has signed up, signed in and had all its mails.
 
-What was refused did not exist afterwards in any of these, and what existed had its event. Allowed, and no more than that: a password
-reset is lost with the broker's data, because its token is forgotten once it is published; a mail comes twice when a worker is killed
-between the mail server's answer and the record of it, which no consumer can close.
+What was refused did not exist afterwards in any of these, and what existed had its event. Allowed, and no more than
+that: a password reset is lost with the broker's data, because its token is forgotten once it is published; a mail comes
+twice when a worker is killed between the mail server's answer and the record of it, which no consumer can close.
 [Operations](operations.md#faults) says how each fault shows, and what to do.
 """
 
