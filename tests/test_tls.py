@@ -87,7 +87,7 @@ def start(layout, certificate):
     for program in applications:
         Supervisor(layout).start(program.name)
     for program in applications:
-        stacks._wait(layout, program)
+        stacks.wait(layout, program)
 
 
 def secure_database(folder, certificate):
