@@ -4,6 +4,7 @@ import time
 
 import jwt
 import pytest
+import time_machine
 
 from auth.tests.builders import PASSWORD, credentials, login
 from auth_ms.sign_in.models import RefreshToken, Session
@@ -158,6 +159,16 @@ def test_auth_ms_calls_users_ms_with_a_service_token_of_its_own(client, ada, use
 
     claims = jwt.decode(users_service.tokens[0], published_key(client), algorithms=["ES256"], audience="users-ms")
     assert (claims["sub"], claims["scope"]) == ("auth-ms", "service")
+
+
+def test_a_service_token_of_a_clock_that_was_wrong_is_not_kept(client, ada, users_service):
+    with time_machine.travel(time.time() + 3600, tick=True):
+        client.post("/auth-ms/auth/login", **login())
+    client.post("/auth-ms/auth/login", **login())
+
+    wrong, right = (jwt.decode(token, options={"verify_signature": False}) for token in users_service.tokens)
+    assert wrong["iat"] > time.time() + 3000
+    assert right["iat"] <= time.time()
 
 
 def test_a_private_key_is_encrypted_in_the_database(client, ada):
