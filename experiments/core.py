@@ -124,6 +124,11 @@ def table(header: list[str], rows: list[list[object]]) -> list[str]:
     return [f"| {' | '.join(str(cell) for cell in line)} |" for line in lines]
 
 
+def facts_table(facts: dict[str, str]) -> list[str]:
+    """What `machine.facts` says, as a table in Markdown."""
+    return table(["", ""], [[name, value] for name, value in facts.items()])
+
+
 def index(experiments: list[Experiment]) -> str:
     """docs/experiments/README.md, from the CSV files that are there."""
     rows: list[list[object]] = []

@@ -305,12 +305,17 @@ CHAOS = {
 }
 
 
+def _report_file() -> str | None:
+    """Where the report is to be written, if anywhere."""
+    return os.environ.get("REPORT") or None
+
+
 def _soak(directory: Path, arguments: argparse.Namespace) -> None:
     try:
         minutes = soak.minutes_of(arguments.time)
     except ValueError as error:
         sys.exit(str(error))
-    sys.exit(soak.run(ROOT / ".local" / "soak", minutes=minutes, report=soak.report_file()))
+    sys.exit(soak.run(ROOT / ".local" / "soak", minutes=minutes, report=_report_file()))
 
 
 def _brokers(directory: Path, arguments: argparse.Namespace) -> None:
@@ -335,7 +340,7 @@ def _fuzz(directory: Path, arguments: argparse.Namespace) -> None:
         fuzzing.seed()
     except ValueError as error:
         sys.exit(f"SEED is a number: {error}")
-    sys.exit(fuzzing.run(ROOT / ".local" / "fuzz", cases=arguments.cases, report=os.environ.get("REPORT") or None))
+    sys.exit(fuzzing.run(ROOT / ".local" / "fuzz", cases=arguments.cases, report=_report_file()))
 
 
 def _generate(directory: Path, arguments: argparse.Namespace) -> None:

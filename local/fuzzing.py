@@ -13,7 +13,7 @@ from typing import Any
 import requests
 
 from experiments import machine
-from experiments.core import table
+from experiments.core import facts_table, table
 from local import stack, testing
 from local.bootstrap import ROOT
 from local.programs import SERVICES, Layout
@@ -64,8 +64,7 @@ def run(directory: Path, *, cases: int, report: str | None) -> int:
     lines = [*_rows(results), "", verdict, "", *messages]
     print("\n".join(["", f"SEED={seed()}", "", *lines]))
     if report:
-        facts = machine.facts(f"make fuzz SEED={seed()} CASES={cases}")
-        where = table(["", ""], [[name, value] for name, value in facts.items()])
+        where = facts_table(machine.facts(f"make fuzz SEED={seed()} CASES={cases}"))
         Path(report).write_text("\n".join([INTRODUCTION, *lines, "", *where, ""]))
     if failed:
         print(f"The logs of the stack are kept in {(directory / 'logs').relative_to(ROOT)}/")

@@ -1,7 +1,6 @@
 """`make soak`: load held for long at 70 % of what the machine can do, then three times more than it can do."""
 
 import asyncio
-import os
 import statistics
 import threading
 import time
@@ -15,7 +14,7 @@ from typing import Any
 import requests
 
 from experiments import machine
-from experiments.core import table
+from experiments.core import facts_table, table
 from experiments.records import percentile
 from local import stack, testing
 from local.programs import SERVICES, Layout
@@ -99,8 +98,7 @@ def run(directory: Path, *, minutes: float, report: str | None) -> int:
     lines, holds = measured.report()
     print("\n".join(lines))
     if report:
-        facts = machine.facts(f"make soak TIME={minutes:g}m")
-        where = table(["", ""], [[name, value] for name, value in facts.items()])
+        where = facts_table(machine.facts(f"make soak TIME={minutes:g}m"))
         Path(report).write_text("\n".join(["# Load held", "", *lines, "", *where, ""]))
     stack.clean(directory, keep={"lock"})
     return 0 if holds else 1
@@ -285,8 +283,3 @@ def minutes_of(text: str) -> float:
     if not 0 < found <= 50:
         raise ValueError("TIME is at most 50m")
     return found
-
-
-def report_file() -> str | None:
-    """Where the report is to be written, if anywhere."""
-    return os.environ.get("REPORT") or None

@@ -4,17 +4,15 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
-import requests
-
-from chassis.tests.waiting import eventually
 from local import stack as local_stack
 from local import testing
+from local.beside import beside
 from local.programs import Layout, Program
-from local.supervisor import MARKER, Supervisor, descendants
+from local.supervisor import Supervisor, descendants
 
 PROGRAMS = [
     "users-ms",
@@ -62,57 +60,30 @@ def paused(layout: Layout, program: str) -> Iterator[None]:
         send(pids, signal.SIGCONT)
 
 
-@contextmanager
-def replaced(
-    layout: Layout, name: str, variables: dict[str, str], *, prefix: tuple[str, ...] = (), beside: bool = False
-) -> Iterator[subprocess.Popen[bytes]]:
-    """A program with other variables, run here instead of the process manager's, or `beside` it."""
+def varied(layout: Layout, name: str, variables: dict[str, str]) -> Program:
+    """A program of the stack with other variables; what of it only one can have at a time is its own."""
     layout = replace(layout, variables=testing.VARIABLES)
     [program] = [each for each in local_stack.every_program(layout) if each.name == name]
-    # With the marker, so that stopping the stack ends it too when the tests have died.
-    environment = os.environ | program.environment | variables | {MARKER: str(layout.directory)}
-    if program.heartbeat:
-        environment["HEARTBEAT_FILE"] = str(heartbeat := program.heartbeat.with_suffix(".replaced"))
-        environment.pop("METRICS_BIND", None)
+    environment, heartbeat = program.environment | variables, program.heartbeat
+    if heartbeat:
+        heartbeat = heartbeat.with_suffix(".varied")
         heartbeat.unlink(missing_ok=True)
-        answers: Callable[[], bool] = heartbeat.exists
-    else:
-        answers = _answering(program)
-    log = layout.directory / "logs" / f"{name}.log"
-    if not beside:
-        local_stack.stop(layout, name)
+        environment["HEARTBEAT_FILE"] = str(heartbeat)
+        environment.pop("METRICS_BIND", None)
+    return replace(program, environment=environment, heartbeat=heartbeat)
+
+
+@contextmanager
+def replaced(
+    layout: Layout, name: str, variables: dict[str, str], *, prefix: tuple[str, ...] = ()
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A program with other variables, run here instead of the process manager's."""
+    local_stack.stop(layout, name)
     try:
-        with log.open("ab") as output:
-            command = [*prefix, *program.command]
-            process = subprocess.Popen(
-                command, cwd=program.directory, env=environment, stdout=output, stderr=subprocess.STDOUT
-            )
-        try:
-            eventually(answers, seconds=60)
+        with beside(layout, varied(layout, name, variables), prefix=prefix) as process:
             yield process
-        finally:
-            _end(process)
     finally:
-        if not beside:
-            local_stack.start(layout, name)
-
-
-def _answering(program: Program) -> Callable[[], bool]:
-    def answers() -> bool:
-        with suppress(requests.RequestException):
-            return requests.get(str(program.url), timeout=5).status_code in (200, 503)
-        return False
-
-    return answers
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(timeout=40)
-    except subprocess.TimeoutExpired:
-        send([*descendants(process.pid), process.pid], signal.SIGKILL)
-        process.wait(timeout=10)
+        local_stack.start(layout, name)
 
 
 def start_all(layout: Layout) -> None:

@@ -5,6 +5,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from experiments import machine
+from experiments.core import facts_table
 
 HEADER = [
     "fault",
@@ -69,8 +70,8 @@ def render(rows: list[Row]) -> list[str]:
 def write(file: Path, lines: list[str], *, seed: int) -> None:
     """The table with its machine and date, for docs/chaos.md."""
     where = os.environ.get("FAULTS_ON", "")
-    facts = machine.facts(f"make chaos SEED={seed}" + (f" ON={where}" if where else ""))
-    rows = [f"| {name} | {value} |" for name, value in facts.items()]
+    place = f" ON={where}" if where else ""
+    rows = facts_table(machine.facts(f"make chaos SEED={seed}{place}"))
     what, others = PAGES[where]
     introduction = INTRODUCTION.format(what=what, others=others)
-    file.write_text("\n".join([introduction, *lines, "", "| | |", "|---|---|", *rows, ""]))
+    file.write_text("\n".join([introduction, *lines, "", *rows, ""]))

@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 from chassis.tests.waiting import eventually
-from tests.chaos.processes import pause, replaced
+from local.beside import beside
+from tests.chaos.processes import pause, varied
 
 LOGINS = 50
 
@@ -61,8 +62,8 @@ def test_a_worker_killed_between_the_servers_answer_and_its_record_repeats_that_
 
 
 def test_two_relays_share_an_outbox_and_one_is_killed(chaos, under_load):
-    beside = replaced(chaos.layout, "auth-outbox-relay", {}, beside=True)
-    with beside, under_load("two relays at once, one killed") as run:
+    another = varied(chaos.layout, "auth-outbox-relay", {})
+    with beside(chaos.layout, another), under_load("two relays at once, one killed") as run:
         pause(2)
         chaos.kill("auth-outbox-relay")
         run.recovers()
