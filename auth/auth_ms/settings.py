@@ -13,8 +13,10 @@ globals().update(
         awaited_queues={
             "user_login_event": ["login_email_notification", "login_sms_notification"],
             "password_reset_requested_event": ["password_reset_email_notification"],
-            "password_changed_event": ["password_changed_email_notification", "password_changed_session_revocation"],
             "email_verification_requested_event": ["email_verification_email_notification"],
+            "email_change_requested_event": ["email_change_email_notification"],
+            "sign_in_changed_event": ["sign_in_changed_email_notification"],
+            "phone_verification_requested_event": ["phone_verification_sms_notification"],
         },
     )
 )

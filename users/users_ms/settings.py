@@ -12,7 +12,14 @@ globals().update(
         applications=["django.contrib.postgres", "chassis.outbox", "chassis.rate_limits", "users_ms.accounts"],
         awaited_queues={
             "new_user_event": ["new_user_email_notification", "new_user_email_verification"],
-            "user_deleted_event": ["user_deleted_session_revocation", "user_deleted_data_erasure"],
+            "user_deleted_event": [
+                "user_deleted_session_revocation",
+                "user_deleted_data_erasure",
+                "user_deleted_email_notification",
+            ],
+            "password_changed_event": ["password_changed_email_notification", "password_changed_session_revocation"],
+            "account_changed_event": ["account_changed_audit", "account_changed_email_notification"],
+            "sign_up_repeated_event": ["sign_up_repeated_email_notification"],
         },
     )
 )
