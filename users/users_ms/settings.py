@@ -27,7 +27,7 @@ MIDDLEWARE += ["django.middleware.http.ConditionalGetMiddleware"]  # noqa: F821 
 PRUNERS += ["chassis.rate_limits.services.prune", "users_ms.accounts.services.prune"]  # noqa: F821
 
 KEY_SOURCE = "chassis.tokens.PublishedKeys"
-JWKS_URL = environment.url("JWKS_URL", "where auth-ms publishes its keys", schemes=["http", "https"])
+AUTH_URL = environment.url("AUTH_URL", "auth-ms, such as http://auth-ms:4000", schemes=["http", "https"])
 BCRYPT_COST = environment.integer(
     "BCRYPT_COST", "bcrypt's cost: each step doubles the work", default=12, minimum=4, maximum=16
 )
