@@ -228,5 +228,7 @@ class AuditEvent(models.Model):
             models.Index(fields=["event", "id"], name="audit_event_event"),
             models.Index(fields=["outcome", "id"], name="audit_event_failure", condition=models.Q(outcome="failure")),
             # What a user is shown of itself: all but the refreshes, which are nearly all there is.
-            models.Index(fields=["user_id", "id"], name="audit_event_activity", condition=~models.Q(event="token_refresh")),
+            models.Index(
+                fields=["user_id", "id"], name="audit_event_activity", condition=~models.Q(event="token_refresh")
+            ),
         ]
