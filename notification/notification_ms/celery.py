@@ -9,7 +9,7 @@ from typing import Any
 from celery import signals
 from django.conf import settings
 
-from chassis import consuming
+from chassis import broker, consuming
 from notification_ms import needs, topology
 from notification_ms.deliveries import media
 from notification_ms.settings import environment
@@ -20,9 +20,10 @@ needs.check(medium)
 
 application = consuming.consumer_application(
     "notification_ms",
-    broker_url=settings.BROKER_URL,
+    broker_url=broker.url_of_this_process(),
     queues=topology.queues_of(medium=medium, queue_type=settings.QUEUE_TYPE),
     heartbeat_file=settings.HEARTBEAT_FILE,
+    redelivered_by=topology.REDELIVERED_BY,
 )
 application.conf.notification_medium = medium
 application.autodiscover_tasks(["notification_ms.deliveries"])
