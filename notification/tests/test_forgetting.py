@@ -241,3 +241,14 @@ def test_a_delivery_that_began_while_its_user_was_being_erased_is_blanked_within
     late.refresh_from_db()
     other.refresh_from_db()
     assert (late.recipient, other.recipient) == ("", "ada@example.org")
+
+
+def test_the_deletion_of_an_older_users_ms_says_goodbye_to_nobody(worker, mail_server):
+    event = account_event("user_deleted_event")
+    event.data.clear()
+    event.data.update(user_id=7, deleted_at="2026-01-31T12:00:00+00:00")
+
+    worker(event, queue=FAREWELL)
+
+    told = Delivery.objects.get()
+    assert (told.status, told.last_error) == ("skipped", "the user cannot be reached by email")
