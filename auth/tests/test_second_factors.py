@@ -205,7 +205,7 @@ def test_an_old_session_has_to_sign_in_again_before_it_changes_factors(client, s
     session = Session.objects.get()
     now = timezone.now()
     token = issuing.person_token(
-        user_id=7, session_id=session.id, scope="", authenticated_at=now - timedelta(minutes=16), at=now
+        user_id=7, session_id=session.id, scope="", methods=["pwd"], authenticated_at=now - timedelta(minutes=16), at=now
     )
 
     answer = client.generic(method, f"/auth-ms/auth/{path}", headers={"Authorization": f"Bearer {token}"})
