@@ -3,7 +3,10 @@
 from functools import cache
 from typing import Any, Self
 
+from django.core.validators import EmailValidator
 from rest_framework import serializers
+
+from chassis import addresses
 
 
 class Text(serializers.CharField):
@@ -28,10 +31,17 @@ class Line(Text):
 
 
 class Email(Text, serializers.EmailField):
-    """A JSON string that is an email address, of at most 254 characters (RFC 5321, §4.5.3.1.3)."""
+    """A JSON string that is an email address, as `chassis.addresses` takes them; the value is the form to show."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**({"max_length": 254} | options))
+        super().__init__(**({"max_length": addresses.MAXIMUM_LENGTH} | options))
+        self.validators = [each for each in self.validators if not isinstance(each, EmailValidator)]
+
+    def to_internal_value(self, data: Any) -> str:
+        try:
+            return addresses.parse(super().to_internal_value(data)).display
+        except addresses.InvalidAddress as error:
+            raise serializers.ValidationError(str(error)) from error
 
 
 class Boolean(serializers.BooleanField):

@@ -58,9 +58,19 @@ class EventConsumer(Consumer):  # type: ignore[misc]
             except InvalidEvent as failure:
                 return self._refuse(message, str(failure))
             message.headers = {name: message.headers[name] for name in _KEPT_HEADERS if name in message.headers}
+            message.headers["queue"] = self._queue_of(message)
             return handle(message)
 
         return check_and_handle
+
+    def _queue_of(self, message: Message) -> str | None:
+        """The queue that it was taken from; the broker says no more of it than the tag of that queue's consumer.
+
+        A task that takes one event from two queues has it as `self.request.queue`.
+        """
+        tag = message.delivery_info.get("consumer_tag")
+        queues = self.task_consumer._active_tags.items()  # which kombu keeps, and does not show
+        return next((str(queue) for queue, of_queue in queues if of_queue == tag), None)
 
     def ensure_connected(self, conn: Any) -> Any:
         """Celery's own, which says of a refused certificate what OpenSSL does, and not what to look at."""

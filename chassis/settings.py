@@ -76,8 +76,11 @@ def _read(environment: Environment, awaited_queues: Mapping[str, Collection[str]
             "whose X-Forwarded-For is believed: addresses, networks or host names, with commas between",
         ),
         "AWAITED_QUEUES": {event: set(queues) - absent for event, queues in awaited_queues.items()},
-        "OUTBOX_RETENTION_DAYS": environment.integer(
-            "OUTBOX_RETENTION_DAYS", "how long a published event is kept", default=7, minimum=1
+        "OUTBOX_RETENTION_HOURS": environment.integer(
+            "OUTBOX_RETENTION_HOURS",
+            "how long a published event, with the personal data in it, is kept to be published again",
+            default=20,
+            minimum=1,
         ),
     }
 
@@ -86,6 +89,7 @@ def _fixed(service: str, import_root: str, applications: list[str]) -> dict[str,
     """What no variable changes."""
     return {
         "SERVICE": service,
+        "AUTHORITY": "chassis.authority.AskAuth",  # who is asked what a person may do now
         # What the relays call now and then, with the time as `at`, to forget what is no longer needed.
         "PRUNERS": ["chassis.outbox.services.prune"],
         "COLLECTORS": ["chassis.outbox.metrics.OutboxCollector"],  # of what Prometheus reads at /metrics

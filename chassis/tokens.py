@@ -16,16 +16,17 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from chassis import strict_json
+from chassis import authority, strict_json
 from chassis.errors import Problem, ServiceUnavailable
 
 ALGORITHM = "ES256"
 TYPE = "at+jwt"  # RFC 9068, §2.1
 # `jwt` is what auth-ms wrote before; tokens and running processes of that version are accepted for one release.
 _TYPES = frozenset({TYPE, f"application/{TYPE}", "jwt"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 PERSON_AUDIENCE = "tessera"
 SERVICE_SCOPE = "service"
-ADMIN_SCOPE = "admin"
+ADMIN_SCOPE = authority.ADMIN_SCOPE
 RESERVED_SCOPES = frozenset({SERVICE_SCOPE, ADMIN_SCOPE})
 CLOCK_SKEW_SECONDS = 5
 MAXIMUM_TOKEN_LENGTH = 4096
@@ -41,6 +42,7 @@ class Principal:
     session_id: int | None
     scopes: frozenset[str]
     authenticated_at: int | None  # Unix time, when a person last proved who it is
+    is_live: bool = False  # account and session were looked at now, and `scopes` are what is left of the token's
 
     # Django REST framework asks this of whatever stands at `request.user`.
     is_authenticated = True
@@ -91,7 +93,7 @@ class PublishedKeys:
     TIMEOUT_SECONDS = (1, 2)
 
     def __init__(self, url: str | None = None) -> None:
-        self.url = url or settings.JWKS_URL
+        self.url = url or f"{settings.AUTH_URL}/auth-ms/.well-known/jwks.json"
         self._lock = threading.Lock()
         self._keys: dict[str, jwt.PyJWK] = {}
         self._fetched_at = self._asked_at = -float("inf")
@@ -184,7 +186,8 @@ def _principal(claims: dict[str, Any]) -> Principal:
 class BearerAuthentication(BaseAuthentication):
     """`Authorization: Bearer <access token>` (RFC 6750) of a person.
 
-    The keys come from the class or factory that the setting KEY_SOURCE names.
+    The keys come from the class or factory that the setting KEY_SOURCE names. Whoever is about to change something has
+    its session and account looked at now (settings.AUTHORITY).
     """
 
     @property
@@ -199,8 +202,15 @@ class BearerAuthentication(BaseAuthentication):
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             return None
-        principal = verify(token.strip(), keys=self._keys, audiences=self.audiences)
+        token = token.strip()
+        principal = verify(token, keys=self._keys, audiences=self.audiences)
+        if not principal.is_service and self.is_decided_live(request):
+            principal = authority.confirm(principal, token)
         return principal, token
+
+    def is_decided_live(self, request: Request) -> bool:
+        """True for what changes something; `IsAdmin` and `may_act_for` see to what only admins may read."""
+        return request.method not in SAFE_METHODS
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="tessera"'
@@ -225,6 +235,21 @@ def key_source() -> KeySource:
     return _key_source
 
 
+def live(request: Request) -> Principal:
+    """The person who calls, with the rights of this moment. Raises AuthenticationFailed and ServiceUnavailable."""
+    principal: Principal = request.user  # type: ignore[assignment]  # of this project's authentication
+    if not principal.is_live:
+        principal = authority.confirm(principal, str(request.auth))
+        request.user = principal  # type: ignore[assignment]
+    return principal
+
+
+def may_act_for(request: Request, user_id: int) -> bool:
+    """True for the user itself, and for an admin of this moment. Raises AuthenticationFailed and ServiceUnavailable."""
+    principal: Principal = request.user  # type: ignore[assignment]
+    return principal.user_id == user_id or (principal.is_admin and live(request).is_admin)
+
+
 class IsPerson(BasePermission):
     """Someone who has signed in."""
 
@@ -233,10 +258,10 @@ class IsPerson(BasePermission):
 
 
 class IsAdmin(BasePermission):
-    """Someone who has signed in and is an admin."""
+    """Someone who has signed in and is an admin, by the token and now. Raises as `live` does."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        return isinstance(request.user, Principal) and request.user.is_admin
+        return isinstance(request.user, Principal) and request.user.is_admin and live(request).is_admin
 
 
 class IsService(BasePermission):

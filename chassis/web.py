@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings as django_settings
 from django.http import HttpRequest, HttpResponse
+from django.utils.cache import patch_vary_headers
 from rest_framework.exceptions import ParseError
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
@@ -48,6 +49,9 @@ class RequestMiddleware:
         else:
             response = self.get_response(request)
         response["X-Request-ID"] = identifier
+        if "Authorization" in request.headers:  # personal: no cache gives it to somebody else (RFC 9111, §3.5)
+            patch_vary_headers(response, ["Authorization"])
+            response.setdefault("Cache-Control", "no-store")
         if not response.streaming and response.content:
             response.setdefault("Content-Length", str(len(response.content)))  # else it is sent in three chunks
         seconds = time.perf_counter() - started

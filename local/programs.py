@@ -155,17 +155,17 @@ def service_environment(layout: Layout, service: str) -> dict[str, str]:
         "BROKER_URL": layout.broker_url,
         "TRUSTED_PROXIES": "127.0.0.1",  # the gateway, on this machine
     }
-    jwks_url = f"{layout.url('AUTH_PORT')}/auth-ms/.well-known/jwks.json"
+    auth_url = layout.url("AUTH_PORT")
     smtp_port = layout.ports["SMTP_PORT"]
-    own = {  # another service needs only to know where auth-ms publishes its keys
-        "users": {"JWKS_URL": jwks_url, "LOAD_TEST_ENABLED": "true"},
+    own = {  # another service needs only to know where auth-ms is
+        "users": {"AUTH_URL": auth_url, "LOAD_TEST_ENABLED": "true"},
         "auth": {
             "USERS_URL": layout.url("USERS_PORT"),
             "WEBAUTHN_ORIGINS": f"http://localhost:{layout.ports['GATEWAY_PORT']}",
             "SIGNING_KEY_ENCRYPTION_KEY": layout.secrets["SIGNING_KEY_ENCRYPTION_KEY"],
         },
         "notification": {
-            "JWKS_URL": jwks_url,
+            "AUTH_URL": auth_url,
             "EMAIL_URL": f"smtp://127.0.0.1:{smtp_port}",
             # Text messages go to the mail catcher too, so that trying them needs no account with a provider.
             "SMS_URL": f"mailto://127.0.0.1:{smtp_port}/?mode=insecure&from=sms@tessera.example"
@@ -173,7 +173,7 @@ def service_environment(layout: Layout, service: str) -> dict[str, str]:
             **console_links(f"http://localhost:{layout.ports['GATEWAY_PORT']}"),
         },
     }
-    return common | own.get(service, {"JWKS_URL": jwks_url}) | layout.variables
+    return common | own.get(service, {"AUTH_URL": auth_url}) | layout.variables
 
 
 def console_links(console: str) -> dict[str, str]:

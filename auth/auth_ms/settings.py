@@ -13,8 +13,10 @@ globals().update(
         awaited_queues={
             "user_login_event": ["login_email_notification", "login_sms_notification"],
             "password_reset_requested_event": ["password_reset_email_notification"],
-            "password_changed_event": ["password_changed_email_notification", "password_changed_session_revocation"],
             "email_verification_requested_event": ["email_verification_email_notification"],
+            "email_change_requested_event": ["email_change_email_notification"],
+            "sign_in_changed_event": ["sign_in_changed_email_notification"],
+            "phone_verification_requested_event": ["phone_verification_sms_notification"],
         },
     )
 )
@@ -33,6 +35,7 @@ SPECTACULAR_SETTINGS["ENUM_NAME_OVERRIDES"] = {"SecondFactorMethod": "auth_ms.si
 APPEND_ONLY_TABLES = ["sign_in_auditevent"]
 
 KEY_SOURCE = "auth_ms.sign_in.keys.OwnKeys"
+AUTHORITY = "auth_ms.sign_in.authority.AccountsOfUsers"
 USERS_URL = environment.url("USERS_URL", "users-ms, such as http://users-ms:4000", schemes=["http", "https"])
 SIGNING_KEY_ENCRYPTION_KEYS = environment.secrets(
     "SIGNING_KEY_ENCRYPTION_KEY",

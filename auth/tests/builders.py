@@ -35,6 +35,10 @@ def credentials(**changes: Any) -> dict[str, Any]:
         "is_admin": False,
         "scopes": [],
         "email_verified": True,
+        "phone_verified": False,
+        "pending_email": "",
+        "password_version": 1,
+        "password_change_id": None,
         "a_field_of_a_newer_users_ms": 1,
     } | changes
 

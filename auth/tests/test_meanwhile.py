@@ -42,12 +42,12 @@ VERIFICATION = "email_verification_requested_event"
         ("password/change", {"current_password": PASSWORD, "new_password": "a longer staple of horses"}),
     ],
 )
-def test_a_token_outlives_its_person_and_finds_nobody(ada_client, users_service, path, body):
+def test_a_token_does_not_outlive_its_account(ada_client, users_service, path, body):
     users_service.users.clear()
 
     answer = ada_client.post(f"/auth-ms/auth/{path}", **(as_json(body) if body else {}))
 
-    assert answer.status_code == 404
+    assert answer.status_code == 401
     assert not TOTP.objects.exists()
 
 

@@ -74,6 +74,6 @@ def republish(*, since: datetime) -> tuple[int, int]:
 
 
 def prune(*, at: datetime) -> None:
-    """Forget events that were published more than OUTBOX_RETENTION_DAYS ago."""
-    oldest = at - timedelta(days=settings.OUTBOX_RETENTION_DAYS)
+    """Forget events that were published more than OUTBOX_RETENTION_HOURS ago, and the personal data in them."""
+    oldest = at - timedelta(hours=settings.OUTBOX_RETENTION_HOURS)
     OutboxMessage.objects.filter(published_at__lt=oldest).delete()

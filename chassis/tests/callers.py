@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
+from chassis.tests.auth_service import AuthService
 from chassis.tests.signing import SigningKeys
 
 KEYS = SigningKeys()
@@ -15,6 +16,14 @@ def keys_of_the_tests(monkeypatch: pytest.MonkeyPatch) -> SigningKeys:
     """auth-ms is not part of these tests: the service trusts the tests' own key instead."""
     monkeypatch.setattr("chassis.tokens._key_source", KEYS)
     return KEYS
+
+
+@pytest.fixture(autouse=True)
+def auth_service(monkeypatch: pytest.MonkeyPatch) -> AuthService:
+    """auth-ms, asked whether a session goes on and what an account may do."""
+    service = AuthService()
+    monkeypatch.setattr("chassis.authority._ask", service.answer)
+    return service
 
 
 @pytest.fixture

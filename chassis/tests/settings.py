@@ -10,5 +10,5 @@ globals().update(
 )
 
 KEY_SOURCE = "chassis.tokens.PublishedKeys"
-JWKS_URL = "http://127.0.0.1:1/jwks.json"
+AUTH_URL = "http://127.0.0.1:1"
 ROOT_URLCONF = "chassis.tests.urls"

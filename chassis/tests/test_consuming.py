@@ -4,10 +4,11 @@ import time
 import uuid
 
 import pytest
+from celery.contrib.testing.worker import start_worker
 from django.conf import settings
 from kombu import Connection
 
-from chassis import consuming, dead_letters, events
+from chassis import consuming, dead_letters, events, messages
 from chassis.tests.waiting import eventually
 
 
@@ -101,3 +102,32 @@ def test_what_is_rejected_is_looked_at_often_and_sent_again_once(queue):
 
 def test_dead_letters_of_a_queue_that_nobody_has_declared_are_none():
     assert dead_letters.peek(broker_url=settings.BROKER_URL, queue=f"test-{uuid.uuid4().hex}", limit=10) == []
+
+
+def test_a_task_knows_which_queue_its_event_came_from(queue):
+    """Two queues of one event in one worker: the task is the same, what is to be done is not."""
+    event = an_event() | {"type": queue.exchange.name}
+    other = consuming.EventQueue.named(
+        f"{queue.name}-other", event_type=queue.exchange.name, queue_type=queue.queue_arguments["x-queue-type"]
+    )
+    application = consuming.consumer_application(
+        "test", broker_url=settings.BROKER_URL, queues=[queue, other], heartbeat_file="/dev/null"
+    )
+    seen = []
+
+    @application.task(name=queue.exchange.name, bind=True)
+    def take(self, *, event):
+        seen.append(self.request.queue)
+
+    with (
+        Connection(settings.BROKER_URL) as connection,
+        start_worker(application, pool="solo", perform_ping_check=False, loglevel="error"),
+    ):
+        with connection.Producer() as producer:
+            messages.publish(producer, event=event, exchange=queue.exchange.name)
+        eventually(lambda: len(seen) == 2)
+        channel = connection.channel()
+        for left in (other.name, f"{other.name}.dead"):
+            channel.queue_delete(left)
+
+    assert sorted(seen) == [queue.name, other.name]

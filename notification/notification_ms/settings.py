@@ -10,7 +10,7 @@ globals().update(
 )
 
 KEY_SOURCE = "chassis.tokens.PublishedKeys"
-JWKS_URL = environment.url("JWKS_URL", "where auth-ms publishes its keys", schemes=["http", "https"])
+AUTH_URL = environment.url("AUTH_URL", "auth-ms, such as http://auth-ms:4000", schemes=["http", "https"])
 
 globals().update(environment.email("EMAIL_URL", "the mail server, smtp://user:password@host:587 (also smtp+tls://)"))
 EMAIL_TIMEOUT = environment.integer(

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 
-from chassis.tests.callers import caller, keys_of_the_tests
+from chassis.tests.callers import auth_service, caller, keys_of_the_tests
 from chassis.tests.static_files import static_files_are_looked_for_when_asked_for
 
-__all__ = ["caller", "keys_of_the_tests", "mail_server", "static_files_are_looked_for_when_asked_for"]
+__all__ = ["auth_service", "caller", "keys_of_the_tests", "mail_server", "static_files_are_looked_for_when_asked_for"]
 
 
 logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd tells of every connection

@@ -1,7 +1,7 @@
 """The broker is restarted, and loses what it had confirmed. Run by `make chaos`.
 
 What is confirmed is the broker's: when its disk is lost, or what the disk had not yet written down, the outbox has the
-events still, for OUTBOX_RETENTION_DAYS, and `manage.py republish_events` publishes them again.
+events still, for OUTBOX_RETENTION_HOURS, and `manage.py republish_events` publishes them again.
 """
 
 import shutil

@@ -3,12 +3,13 @@
 import pytest
 from django.test import Client
 
-from chassis.tests.callers import KEYS, caller, keys_of_the_tests
+from chassis.tests.callers import KEYS, auth_service, caller, keys_of_the_tests
 from chassis.tests.contract import events_follow_the_contract
 from chassis.tests.static_files import static_files_are_looked_for_when_asked_for
 
 __all__ = [
     "auth_ms",
+    "auth_service",
     "caller",
     "events_follow_the_contract",
     "keys_of_the_tests",

@@ -107,7 +107,7 @@ def test_a_defect_is_a_500_without_details_and_its_traceback_is_in_the_log(monke
         ({"DATABASE_URL": "mysql://x"}, "DATABASE_URL must be a URL"),
         ({"SECRET_KEY": None}, "SECRET_KEY is not set"),
         ({"SECRET_KEY": "short"}, "SECRET_KEY needs at least"),
-        ({"JWKS_URL": None}, "JWKS_URL is not set"),
+        ({"AUTH_URL": None}, "AUTH_URL is not set"),
         ({"BROKER_URL": None}, "BROKER_URL is not set"),
         ({"BCRYPT_COST": "many"}, "BCRYPT_COST is no valid value"),
         ({"LOAD_TEST_ENABLED": "perhaps"}, "LOAD_TEST_ENABLED is no valid value"),

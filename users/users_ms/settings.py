@@ -12,7 +12,14 @@ globals().update(
         applications=["django.contrib.postgres", "chassis.outbox", "chassis.rate_limits", "users_ms.accounts"],
         awaited_queues={
             "new_user_event": ["new_user_email_notification", "new_user_email_verification"],
-            "user_deleted_event": ["user_deleted_session_revocation", "user_deleted_data_erasure"],
+            "user_deleted_event": [
+                "user_deleted_session_revocation",
+                "user_deleted_data_erasure",
+                "user_deleted_email_notification",
+            ],
+            "password_changed_event": ["password_changed_email_notification", "password_changed_session_revocation"],
+            "account_changed_event": ["account_changed_audit", "account_changed_email_notification"],
+            "sign_up_repeated_event": ["sign_up_repeated_email_notification"],
         },
     )
 )
@@ -20,7 +27,7 @@ MIDDLEWARE += ["django.middleware.http.ConditionalGetMiddleware"]  # noqa: F821 
 PRUNERS += ["chassis.rate_limits.services.prune", "users_ms.accounts.services.prune"]  # noqa: F821
 
 KEY_SOURCE = "chassis.tokens.PublishedKeys"
-JWKS_URL = environment.url("JWKS_URL", "where auth-ms publishes its keys", schemes=["http", "https"])
+AUTH_URL = environment.url("AUTH_URL", "auth-ms, such as http://auth-ms:4000", schemes=["http", "https"])
 BCRYPT_COST = environment.integer(
     "BCRYPT_COST", "bcrypt's cost: each step doubles the work", default=12, minimum=4, maximum=16
 )

@@ -11,6 +11,7 @@ class _OfUser:
     user_id: int
     name: str
     email: str
+    email_verified: bool
     phone: str
     locale: str
     time_zone: str
@@ -61,3 +62,14 @@ class EmailVerificationRequested(_OfUser):
     secret_fields: ClassVar[tuple[str, ...]] = ("token",)
     token: str
     expires_at: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignInChanged(_OfUser):
+    """What a user signs in with changed, or failed too often; `change` is one of those of `services/notices.py`."""
+
+    type: ClassVar[str] = "sign_in_changed_event"
+    change: str
+    changed_at: str
+    address: str | None
+    user_agent: str

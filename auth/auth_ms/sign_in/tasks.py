@@ -52,7 +52,11 @@ def verify_email_of_new_user(*, event: dict[str, Any], **_fields_of_newer_produc
 
 def _contact(event: CloudEvent) -> dict[str, Any]:
     texts = {name: event.text(name, default="") for name in ("name", "phone", "locale", "time_zone")}
-    return {"user_id": event.whole("user_id"), "email": event.text("email", maximum=254)} | texts
+    return {
+        "user_id": event.whole("user_id"),
+        "email": event.text("email", maximum=254),
+        "email_verified": event.data.get("email_verified") is True,
+    } | texts
 
 
 def _handle(message: Any, task: str, use_case: Callable[[CloudEvent, datetime], None]) -> None:

@@ -22,7 +22,7 @@ _breaker = Breaker("users-ms", slow_calls=5, slow_seconds=1.0, open_seconds=2.0)
 
 @dataclass(frozen=True, kw_only=True)
 class Credentials:
-    """What users-ms tells of a user for signing in."""
+    """What users-ms tells of a user for signing in. The last ones have defaults for a users-ms that is older."""
 
     id: int
     email: str
@@ -36,6 +36,10 @@ class Credentials:
     is_admin: bool
     scopes: list[str]
     email_verified: bool
+    phone_verified: bool = False
+    pending_email: str = ""
+    password_version: int = 1
+    password_change_id: str | None = None
 
     @property
     def scope(self) -> str:
@@ -44,12 +48,13 @@ class Credentials:
 
     @property
     def contact(self) -> dict[str, Any]:
-        """What an event carries, so that its consumers reach the user without asking."""
+        """What an event carries, so that its consumers reach the user without asking: no phone that is not verified."""
         return {
             "user_id": self.id,
             "name": self.name,
             "email": self.email,
-            "phone": self.phone,
+            "email_verified": self.email_verified,
+            "phone": self.phone if self.phone_verified else "",
             "locale": self.locale,
             "time_zone": self.time_zone,
         }
@@ -58,6 +63,12 @@ class Credentials:
 class UserGone(Problem):
     status = 404
     title = "User not found"
+
+
+class EmailNotVerified(Problem):
+    status = 403
+    title = "Email not verified"
+    detail = "This needs a verified email address. Ask for the mail with POST /auth-ms/auth/email/verification."
 
 
 class PasswordRefused(InvalidInput):
@@ -89,9 +100,27 @@ def find_credentials(**query: Any) -> Credentials | None:
     _expect(answer, 200)
     try:
         members = answer.json()
-        return Credentials(**{field.name: members[field.name] for field in fields(Credentials)})
+        return Credentials(
+            **{field.name: members[field.name] for field in fields(Credentials) if field.name in members}
+        )
     except (requests.RequestException, KeyError, TypeError) as error:
         raise _unavailable() from error
+
+
+def find_user(*, user_id: int) -> Credentials:
+    """The credentials of a user who is there. Raises UserGone and ServiceUnavailable."""
+    user = find_credentials(user_id=user_id)
+    if user is None:
+        raise UserGone
+    return user
+
+
+def find_verified(*, user_id: int) -> Credentials:
+    """The credentials of a user whose address is verified. Raises UserGone, EmailNotVerified and ServiceUnavailable."""
+    user = find_user(user_id=user_id)
+    if not user.email_verified:
+        raise EmailNotVerified
+    return user
 
 
 def set_password(*, user_id: int, password: str) -> None:

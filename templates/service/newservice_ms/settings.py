@@ -18,6 +18,6 @@ globals().update(
 )
 
 KEY_SOURCE = "chassis.tokens.PublishedKeys"
-JWKS_URL = environment.url("JWKS_URL", "where auth-ms publishes its keys", schemes=["http", "https"])
+AUTH_URL = environment.url("AUTH_URL", "auth-ms, such as http://auth-ms:4000", schemes=["http", "https"])
 COLLECTORS: list[str] = []  # if no outbox
 PRUNERS: list[str] = []  # if no outbox

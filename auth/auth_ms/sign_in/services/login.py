@@ -171,9 +171,7 @@ def check_password(*, user_id: int, password: str, field: str, client: Client, a
     """The caller's credentials when `password` is its own. Raises ValidationError for `field`, and as `log_in` does."""
     account = f"user {user_id}"
     lockout.check(username=account, client=client, at=at)
-    user = users_client.find_credentials(user_id=user_id)
-    if user is None:
-        raise users_client.UserGone
+    user = users_client.find_user(user_id=user_id)
     if not passwords.matches(password=password, password_hash=user.password_hash):
         facts = {"user_id": user_id, "reason": "wrong current password"}
         audit.record(audit.Event.PASSWORD_CHANGE, client=client, at=at, succeeded=False, **facts)

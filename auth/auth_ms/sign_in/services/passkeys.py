@@ -17,9 +17,10 @@ from webauthn.helpers.structs import (
     UserVerificationRequirement,
 )
 
-from auth_ms.sign_in import audit, issuing
+from auth_ms.sign_in import audit, issuing, users_client
 from auth_ms.sign_in.models import Passkey, PasskeyChallenge
-from auth_ms.sign_in.services import second_factors
+from auth_ms.sign_in.services import notices, second_factors
+from auth_ms.sign_in.services.notices import Change
 from chassis import db
 from chassis.clients import Client
 from chassis.errors import InvalidInput, Problem
@@ -67,7 +68,7 @@ def registration_options(*, user_id: int, at: datetime) -> dict[str, Any]:
     Raises TooManyRequests, EmailNotVerified, UserGone and ServiceUnavailable.
     """
     _limit_challenges(f"user {user_id}")
-    user = second_factors.find_verified_user(user_id=user_id)
+    user = users_client.find_verified(user_id=user_id)
     options = webauthn.generate_registration_options(
         rp_id=settings.WEBAUTHN_RP_ID,
         rp_name=settings.WEBAUTHN_RP_NAME,
@@ -91,7 +92,7 @@ def register(
     Raises PasskeyRefused, PasskeyKnown, TooManyPasskeys, EmailNotVerified, AuthenticationFailed, UserGone and
     ServiceUnavailable.
     """
-    user = second_factors.find_verified_user(user_id=user_id)
+    user = users_client.find_verified(user_id=user_id)
     try:
         verified = webauthn.verify_registration_response(
             credential=credential,
@@ -113,17 +114,20 @@ def register(
             name=name,
         )
         audit.record(audit.Event.PASSKEY_ADDED, client=client, at=at, user_id=user_id, passkey_id=passkey.id)
+        notices.record(Change.PASSKEY_ADDED, contact=user.contact, client=client, at=at)
         return passkey, second_factors.issue_first_recovery_codes(user_id=user_id)
 
 
 def remove(*, user_id: int, passkey_id: int, client: Client, at: datetime) -> None:
-    """Forget a passkey of the user. Raises PasskeyNotFound."""
+    """Forget a passkey of the user. Raises PasskeyNotFound, UserGone and ServiceUnavailable."""
+    user = users_client.find_user(user_id=user_id)
     with transaction.atomic():
         deleted, _ = Passkey.objects.filter(user_id=user_id, id=passkey_id).delete()
         if not deleted:
             raise PasskeyNotFound
         second_factors.forget_recovery_codes_without_factor(user_id=user_id)
         audit.record(audit.Event.PASSKEY_REMOVED, client=client, at=at, user_id=user_id, passkey_id=passkey_id)
+        notices.record(Change.PASSKEY_REMOVED, contact=user.contact, client=client, at=at)
 
 
 def authentication_options(*, user_id: int | None, client: Client, at: datetime) -> dict[str, Any]:

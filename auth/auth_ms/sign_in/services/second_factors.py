@@ -13,6 +13,8 @@ from rest_framework.exceptions import AuthenticationFailed
 
 from auth_ms.sign_in import audit, users_client, vault
 from auth_ms.sign_in.models import TOTP, Passkey, PendingLogin, RecoveryCode, SecondFactorFailures, Session
+from auth_ms.sign_in.services import notices
+from auth_ms.sign_in.services.notices import Change
 from auth_ms.sign_in.users_client import Credentials
 from chassis.clients import Client
 from chassis.errors import InvalidInput, Problem
@@ -27,12 +29,6 @@ CONFIRMATION_LIMIT = rate_limits.Limit(name="totp_confirmation", times=10, secon
 # (NIST SP 800-63B-4, §3.2.2). Passkeys and recovery codes cannot be guessed, so they stay.
 FAILURES_UNTIL_NOTICE = 5
 FAILURES_UNTIL_BLOCKED = 100
-
-
-class EmailNotVerified(Problem):
-    status = 403
-    title = "Email not verified"
-    detail = "A second factor is for the owner of the address. Verify it first, with the link in the mail."
 
 
 class SecondFactorBlocked(Problem):
@@ -99,19 +95,6 @@ def methods_of(*, user_id: int) -> list[str]:
     return usable
 
 
-def find_verified_user(*, user_id: int) -> Credentials:
-    """The user, who may have a second factor. Raises EmailNotVerified, UserGone and ServiceUnavailable.
-
-    Whoever signed up with the address of somebody else could keep a way in by it.
-    """
-    user = users_client.find_credentials(user_id=user_id)
-    if user is None:
-        raise users_client.UserGone
-    if not user.email_verified:
-        raise EmailNotVerified
-    return user
-
-
 def hold_session(*, session_id: int) -> None:
     """Keep the session from being ended until the end of the caller's transaction. Raises AuthenticationFailed.
 
@@ -126,7 +109,7 @@ def begin_totp(*, user_id: int, at: datetime) -> Enrolment:
 
     Raises AlreadyEnrolled, EmailNotVerified, UserGone and ServiceUnavailable.
     """
-    user = find_verified_user(user_id=user_id)
+    user = users_client.find_verified(user_id=user_id)
     secret = pyotp.random_base32()
     sealed = vault.seal(secret.encode())
     with transaction.atomic():
@@ -146,7 +129,7 @@ def confirm_totp(*, user_id: int, session_id: int, code: str, client: Client, at
     and ServiceUnavailable.
     """
     rate_limits.take(CONFIRMATION_LIMIT, key=str(user_id))
-    user = find_verified_user(user_id=user_id)
+    user = users_client.find_verified(user_id=user_id)
     with transaction.atomic():
         hold_session(session_id=session_id)
         totp = TOTP.objects.select_for_update().filter(user_id=user_id).first()
@@ -159,17 +142,20 @@ def confirm_totp(*, user_id: int, session_id: int, code: str, client: Client, at
         totp.confirmed_at = at
         totp.save(update_fields=["confirmed_at"])
         audit.record(audit.Event.TOTP_ENABLED, client=client, at=at, user_id=user_id)
+        notices.record(Change.TOTP_ENABLED, contact=user.contact, client=client, at=at)
         return issue_first_recovery_codes(user_id=user_id)
 
 
 def disable_totp(*, user_id: int, client: Client, at: datetime) -> None:
-    """Turn one-time passwords off. Raises NotEnrolled."""
+    """Turn one-time passwords off. Raises NotEnrolled, UserGone and ServiceUnavailable."""
+    user = users_client.find_user(user_id=user_id)
     with transaction.atomic():
         deleted, _ = TOTP.objects.filter(user_id=user_id).delete()
         if not deleted:
             raise NotEnrolled
         forget_recovery_codes_without_factor(user_id=user_id)
         audit.record(audit.Event.TOTP_DISABLED, client=client, at=at, user_id=user_id)
+        notices.record(Change.TOTP_DISABLED, contact=user.contact, client=client, at=at)
 
 
 def accept(*, user_id: int, method: str, code: str, at: datetime) -> bool:
@@ -199,7 +185,8 @@ _COUNT_ATTEMPT = """
 def tell_of_failures(user: Credentials, *, attempt: int, client: Client, at: datetime) -> None:
     """Tell the owner, once when it begins and once when one-time passwords are blocked: the password is known."""
     if attempt in (FAILURES_UNTIL_NOTICE, FAILURES_UNTIL_BLOCKED):
-        pass  # TODO notices.record
+        with transaction.atomic():
+            notices.record(Change.SECOND_FACTOR_FAILURES, contact=user.contact, client=client, at=at)
 
 
 def forgive_failures(*, user_id: int) -> None:
@@ -224,11 +211,16 @@ def _spend(totp: TOTP, code: str, *, at: datetime) -> bool:
 
 
 def renew_recovery_codes(*, user_id: int, client: Client, at: datetime) -> list[str]:
-    """Ten new codes in place of what is left of the old ones. Raises NotEnrolled for a user without second factor."""
+    """Ten new codes in place of what is left of the old ones.
+
+    Raises NotEnrolled for a user without second factor, UserGone and ServiceUnavailable.
+    """
+    user = users_client.find_user(user_id=user_id)
     with transaction.atomic():
         if not _has_factor(user_id):
             raise NotEnrolled("Recovery codes are for those who have a second factor.")
         audit.record(audit.Event.RECOVERY_CODES, client=client, at=at, user_id=user_id)
+        notices.record(Change.RECOVERY_CODES_RENEWED, contact=user.contact, client=client, at=at)
         return _issue_recovery_codes(user_id)
 
 
@@ -249,10 +241,15 @@ def _has_factor(user_id: int) -> bool:
 
 
 def remove_all(*, user_id: int, at: datetime) -> None:
-    """For a user who has lost the second factor and every recovery code, once an operator knows that it is the user."""
+    """For a user who has lost the second factor and every recovery code, once an operator knows that it is the user.
+
+    Raises UserGone and ServiceUnavailable.
+    """
+    user = users_client.find_user(user_id=user_id)
     with transaction.atomic():
         forget(user_id=user_id)
-        audit.record(audit.Event.SECOND_FACTORS_REMOVED, client=None, at=at, user_id=user_id)
+        audit.record(audit.Event.SECOND_FACTORS_REMOVED, client=None, at=at, user_id=user_id, reason="by an operator")
+        notices.record(Change.SECOND_FACTORS_REMOVED, contact=user.contact, client=None, at=at)
 
 
 def forget(*, user_id: int) -> None:

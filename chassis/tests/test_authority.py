@@ -1,0 +1,133 @@
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from django.test import RequestFactory, override_settings
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from chassis import authority, tokens
+from chassis.errors import ServiceUnavailable
+from chassis.tests.signing import SigningKeys
+
+KEYS = SigningKeys()
+
+
+class AuthStandIn(BaseHTTPRequestHandler):
+    """Answers as auth-ms does, with what the server's `answers` holds for a path."""
+
+    def do_GET(self):
+        self.server.seen.append((self.path, self.headers["Authorization"]))
+        status, body = self.server.answers[self.path]
+        content = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def auth():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), AuthStandIn)
+    server.seen, server.answers = [], {}
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with override_settings(AUTH_URL=f"http://127.0.0.1:{server.server_port}"):
+        yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def own_keys(monkeypatch):
+    monkeypatch.setattr("chassis.tokens._key_source", KEYS)
+
+
+def principal_of(token):
+    return tokens.verify(token, keys=KEYS, audiences=["tessera"])
+
+
+def rights(**changes):
+    return 200, {"user_id": 7, "session_id": 1, "is_admin": True, "scopes": ["orders:read"]} | changes
+
+
+def test_rights_are_those_that_the_token_names_and_the_account_still_has(auth):
+    token = KEYS.person_token(user_id=7, scope="admin orders:write")
+    auth.answers["/auth-ms/internal/principal"] = rights(is_admin=False, scopes=["orders:write", "orders:read"])
+
+    confirmed = authority.confirm(principal_of(token), token)
+
+    assert confirmed.scopes == {"orders:write"}
+    assert confirmed.is_live
+    assert not confirmed.is_admin
+    assert auth.seen == [("/auth-ms/internal/principal", f"Bearer {token}")]
+
+
+def test_a_session_that_has_ended_is_no_authority(auth):
+    token = KEYS.person_token(user_id=7)
+    auth.answers["/auth-ms/internal/principal"] = auth.answers["/auth-ms/internal/session"] = (401, {})
+
+    with pytest.raises(AuthenticationFailed):
+        authority.confirm(principal_of(token), token)
+    with pytest.raises(AuthenticationFailed):
+        authority.ask_session(token)
+
+
+@pytest.mark.parametrize("answer", [(503, {}), (404, {}), (200, []), (200, {"is_admin": True})])
+def test_without_a_good_answer_nothing_is_permitted(auth, answer):
+    token = KEYS.person_token(user_id=7)
+    auth.answers["/auth-ms/internal/principal"] = answer
+
+    with pytest.raises(ServiceUnavailable):
+        authority.confirm(principal_of(token), token)
+
+
+class ForAdmins(APIView):
+    authentication_classes = [tokens.BearerAuthentication]
+    permission_classes = [tokens.IsAdmin]
+
+    def get(self, request):
+        return Response({"is_live": request.user.is_live})
+
+
+class ForPersons(APIView):
+    authentication_classes = [tokens.BearerAuthentication]
+    permission_classes = [tokens.IsPerson]
+
+    def get(self, request):
+        return Response({"others": tokens.may_act_for(request, 8), "own": tokens.may_act_for(request, 7)})
+
+    post = get
+
+
+def call(view, method, token):
+    request = getattr(RequestFactory(), method)("/", headers={"Authorization": f"Bearer {token}"})
+    return view.as_view()(request)
+
+
+def test_what_admins_read_is_decided_on_their_rights_of_now(auth):
+    token = KEYS.person_token(user_id=7, admin=True)
+
+    auth.answers["/auth-ms/internal/principal"] = rights()
+    assert call(ForAdmins, "get", token).data == {"is_live": True}
+    assert call(ForPersons, "get", token).data == {"others": True, "own": True}
+
+    auth.answers["/auth-ms/internal/principal"] = rights(is_admin=False)
+    assert call(ForAdmins, "get", token).status_code == 403
+    assert call(ForPersons, "get", token).data == {"others": False, "own": True}
+
+    auth.answers["/auth-ms/internal/principal"] = (401, {})
+    assert call(ForAdmins, "get", token).status_code == 401
+
+
+def test_own_data_is_read_by_the_token_alone_and_written_live(auth):
+    token = KEYS.person_token(user_id=7)
+    auth.answers["/auth-ms/internal/principal"] = (401, {})
+
+    assert call(ForPersons, "get", token).data == {"others": False, "own": True}
+    assert auth.seen == []
+    assert call(ForPersons, "post", token).status_code == 401
