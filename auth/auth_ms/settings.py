@@ -39,8 +39,8 @@ AUTHORITY = "auth_ms.sign_in.authority.AccountsOfUsers"
 USERS_URL = environment.url("USERS_URL", "users-ms, such as http://users-ms:4000", schemes=["http", "https"])
 SIGNING_KEY_ENCRYPTION_KEYS = environment.secrets(
     "SIGNING_KEY_ENCRYPTION_KEY",
-    "encrypts what auth-db must not show: private signing keys, TOTP secrets; random, at least 32 characters; to replace"
-    " it, the new one and the old one with a comma between, until `manage.py reseal` has run",
+    "encrypts what auth-db must not show: private signing keys, TOTP secrets; random, at least 32 characters;"
+    " while it is replaced, the new one and the old one with a comma between",
 )
 ACCESS_TOKEN_SECONDS = environment.integer(
     "ACCESS_TOKEN_SECONDS", "how long an access token is good for", default=300, minimum=30, maximum=3600

@@ -114,6 +114,7 @@ def test_introspection_tells_a_service_and_an_admin_what_a_token_is(service, adm
             "orders:read",
             "access_token",
         )
+        assert (said["amr"], said["acr"]) == (["pwd"], "aal1")
         assert introspect(client, pair["refresh_token"]).json()["active"] is True
 
 

@@ -51,4 +51,6 @@ class SigningKeys:
         now = int(time.time())
         standard = {"iss": "tessera", "iat": now, "exp": now + 60, "jti": uuid.uuid4().hex}
         complete = {name: value for name, value in (standard | claims).items() if value is not None}
-        return jwt.encode(complete, key or self.private_key, algorithm=algorithm, headers={"kid": kid or self.kid, "typ": typ})
+        return jwt.encode(
+            complete, key or self.private_key, algorithm=algorithm, headers={"kid": kid or self.kid, "typ": typ}
+        )

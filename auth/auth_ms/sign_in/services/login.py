@@ -49,8 +49,8 @@ class SecondFactorRequired:
 def log_in(*, username: str, password: str, client: Client, at: datetime) -> TokenPair | SecondFactorRequired:
     """Sign a user in and announce it, or ask for the second factor of a user who has one.
 
-    Raises WrongCredentials, TooManyFailures, SecondFactorBlocked, and ServiceUnavailable when users-ms does not answer or
-    too many sign in.
+    Raises WrongCredentials, TooManyFailures, SecondFactorBlocked, and ServiceUnavailable when users-ms does not answer
+    or too many sign in.
     """
     turns.passwords.check()
     try:

@@ -81,8 +81,9 @@ def _store(token: issuing.OpaqueToken, *, session: Session, at: datetime) -> Non
 
 def _refresh_token_life(session: Session, *, at: datetime) -> int:
     """In seconds; no token outlives its session, which lasts SESSION_SECONDS from its login at most."""
-    left = session.created_at + timedelta(seconds=settings.SESSION_SECONDS) - at
-    return max(0, min(settings.REFRESH_TOKEN_SECONDS, int(left.total_seconds())))
+    left = settings.SESSION_SECONDS - int((at - session.created_at).total_seconds())
+    life: int = max(0, min(settings.REFRESH_TOKEN_SECONDS, left))
+    return life
 
 
 def _pair(session: Session, refresh_token: issuing.OpaqueToken, *, scope: str, at: datetime) -> TokenPair:

@@ -4,8 +4,9 @@ A request asks for it with the header `Token-Delivery: cookie`. Without it nothi
 bodies. A page of another origin gets nothing done with the cookie: the browser does not send it there (SameSite), the
 header needs a permission that no answer gives (CORS), and `Origin` has to name the address that was called.
 
-Over HTTPS the cookie's name begins with `__Host-`: no other host of the same domain can have set it, and it is never sent
-in the clear (RFC 6265bis, §4.1.3.2). Browsers then want the path `/`; the gateway hands the cookie to `refresh` alone.
+Over HTTPS the cookie's name begins with `__Host-`: no other host of the same domain can have set it, and it is never
+sent in the clear (RFC 6265bis, §4.1.3.2). Browsers then want the path `/`; the gateway hands the cookie to `refresh`
+alone.
 """
 
 from dataclasses import replace
@@ -34,8 +35,8 @@ TOKEN_DELIVERY = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="`cookie`, for pages on the same address: the refresh token goes into the cookie "
     "`__Host-refresh_token` (HttpOnly, Secure, SameSite=Strict; without HTTPS `refresh_token`, with the path of "
-    "`refresh`), and `refresh_token` in the body is empty. Needs an `Origin` that is the address called. `refresh` then "
-    "takes the token from the cookie and looks at no body.",
+    "`refresh`), and `refresh_token` in the body is empty. Needs an `Origin` that is the address called. `refresh` "
+    "then takes the token from the cookie and looks at no body.",
     examples=[OpenApiExample(BODY, value=BODY)],
 )
 
