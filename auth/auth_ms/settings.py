@@ -35,7 +35,7 @@ SPECTACULAR_SETTINGS["ENUM_NAME_OVERRIDES"] = {"SecondFactorMethod": "auth_ms.si
 APPEND_ONLY_TABLES = ["sign_in_auditevent"]
 
 KEY_SOURCE = "auth_ms.sign_in.keys.OwnKeys"
-AUTHORITY = "auth_ms.sign_in.authority.AccountsOfUsers"
+AUTHORITY = "auth_ms.sign_in.authority.SessionsAndAccounts"
 USERS_URL = environment.url("USERS_URL", "users-ms, such as http://users-ms:4000", schemes=["http", "https"])
 SIGNING_KEY_ENCRYPTION_KEYS = environment.secrets(
     "SIGNING_KEY_ENCRYPTION_KEY",

@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('sign_in', '0003_failures_of_the_audit_log'),
+        ('sign_in', '0004_bound_tokens_and_changes_of_accounts'),
     ]
 
     operations = [

@@ -1,0 +1,52 @@
+"""What every answer says to a browser. The middleware is of `chassis`, so it is the same in the other services."""
+
+import pytest
+
+
+@pytest.fixture(
+    params=[
+        ("get", "/users-ms/healthcheck", 200),
+        ("get", "/users-ms/users/me", 401),
+        ("get", "/users-ms/nothing", 404),
+        ("delete", "/users-ms/healthcheck", 405),
+        ("get", "/users-ms/openapi.json", 200),
+        ("get", "/users-ms/docs", 200),
+    ],
+    ids=lambda each: f"{each[0]} {each[1]}",
+)
+def answer(request, client):
+    method, path, status = request.param
+    answer = getattr(client, method)(path, HTTP_ORIGIN="https://evil.example")
+    assert answer.status_code == status
+    return answer
+
+
+def test_no_answer_is_taken_for_another_kind_of_content_or_shown_in_a_frame(answer):
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["X-Frame-Options"] == "DENY"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.headers["Content-Type"].partition(";")[0] in (
+        "application/json",
+        "application/problem+json",
+        "application/vnd.oai.openapi+json",
+        "text/html",
+    )
+
+
+def test_no_answer_allows_another_origin(answer):
+    assert not [name for name in answer.headers if name.lower().startswith("access-control-")]
+
+
+def test_a_preflight_allows_nothing(client):
+    asked = {"HTTP_ORIGIN": "https://evil.example", "HTTP_ACCESS_CONTROL_REQUEST_METHOD": "PATCH"}
+
+    answer = client.options("/users-ms/users/1", **asked)
+
+    assert not [name for name in answer.headers if name.lower().startswith("access-control-")]
+
+
+def test_trace_is_refused(client):
+    answer = client.trace("/users-ms/healthcheck", HTTP_AUTHORIZATION="Bearer x", secure=False)
+
+    assert answer.status_code == 405
+    assert b"Bearer" not in answer.content
