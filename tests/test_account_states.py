@@ -331,7 +331,8 @@ class Lives(RuleBasedStateMachine):
         assert answer.ok, (answer.text, mailed)
         mailed.is_spent = True
         if is_pending:
-            self.reserved[account.email] = account
+            if account.is_verified:
+                self.reserved[account.email] = account
             self.reserved.pop(mailed.address, None)
             account.email = mailed.address
             account.serial += 1
