@@ -5,7 +5,7 @@ revision = REVISION=$$(git rev-parse HEAD) SOURCE=$$(git remote get-url origin 2
 canary-% blue-green-%: S ?= users-ms
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up down clean status logs demo admin manage images push backup restore deploy test compose-test cluster-test chaos brokers load bench experiments fuzz lint format generate requirements dashboards audit soak states dev seed shell cover docs-test docs new-service \
+.PHONY: help venv up down clean status logs demo admin manage images push backup restore deploy test compose-test cluster-test chaos brokers load bench experiments fuzz lint format generate requirements breached-passwords dashboards audit soak states dev seed shell cover docs-test docs new-service \
 	minikube cluster-secrets kubernetes-lint canary-start canary-status canary-promote canary-abort \
 	blue-green-start blue-green-status blue-green-promote blue-green-finish blue-green-abort
 
@@ -159,6 +159,9 @@ format: venv ## rewrite the code in the project's style
 
 generate: venv ## write docs/openapi and docs/configuration.md anew from the code
 	@$(local) generate
+
+breached-passwords: venv ## make the filter of common breached passwords anew (needs npm, for the list)
+	@PYTHONPATH=users .venv/bin/python -m local.breached_passwords
 
 docs: ## build the documentation's site into site/ (needs npm, for the script that draws diagrams)
 	@$(PYTHON) local/bootstrap.py docs

@@ -86,7 +86,8 @@ class Environment:
     def url(self, name: str, meaning: str, schemes: list[str], default: Any = REQUIRED) -> str:
         """A URL with one of `schemes`. Its value is never shown, because it may hold a password."""
         value = self.text(name, meaning, default)
-        self._check_scheme(name, value, meaning, schemes)
+        if value or default is REQUIRED:
+            self._check_scheme(name, value, meaning, schemes)
         return value
 
     def _check_scheme(self, name: str, value: str, meaning: str, schemes: list[str]) -> None:
@@ -112,9 +113,9 @@ class Environment:
         except (ValueError, environ.ImproperlyConfigured):
             return self._refuse(name, "is no mail server URL like smtp://user:password@host:587", meaning)
 
-    def words(self, name: str, meaning: str) -> set[str]:
+    def words(self, name: str, meaning: str, default: str = "") -> set[str]:
         """What stands between commas; nothing unless given."""
-        return {word.strip() for word in self.text(name, meaning, default="").split(",") if word.strip()}
+        return {word.strip() for word in self.text(name, meaning, default=default).split(",") if word.strip()}
 
     def proxies(self, name: str, meaning: str) -> list[str]:
         """A list, empty unless given, of IP addresses, networks in CIDR notation and host names."""

@@ -248,6 +248,8 @@ export const serverTexts = {
   "Enter a valid email address.": "Inserisci un indirizzo email valido.",
   "This is not the current password.": "Questa non è la password attuale.",
   "This password is too common.": "Questa password è troppo comune.",
+  "This password is too easy to guess: it is made of your name, your address or the product's name.":
+    "Questa password è troppo facile da indovinare: è fatta del tuo nome, del tuo indirizzo o del nome del prodotto.",
   "This password is entirely numeric.": "Questa password è fatta solo di cifre.",
   "Ensure this field has at least 8 characters.": "Servono almeno 8 caratteri.",
   "Must be a language tag such as en, it or pt-BR.": "Serve un codice di lingua come en, it o pt-BR.",

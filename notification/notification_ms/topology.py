@@ -35,6 +35,17 @@ SUBSCRIPTIONS += [
 PERSONAL_MEDIA = ["email", "sms"]  # what reaches the user itself, and a user has a say in
 MEDIA = sorted({subscription.medium for subscription in SUBSCRIPTIONS})
 
+REDELIVERED_BY = "notification-ms"  # the broker user that sends dead letters again
+# The services that may publish an event, auth-ms unless it is here. auth-ms published password_changed_event before
+# users-ms did, and its outbox may hold some; a later version forgets it.
+SENDERS = {
+    "new_user_event": ["users-ms"],
+    "user_deleted_event": ["users-ms"],
+    "password_changed_event": ["users-ms", "auth-ms"],
+    "account_changed_event": ["users-ms"],
+    "sign_up_repeated_event": ["users-ms"],
+}
+
 
 def queue_name(*, event_type: str, medium: str) -> str:
     """The queue of an event and a medium. Raises KeyError when the medium does not tell of that event."""
@@ -44,7 +55,17 @@ def queue_name(*, event_type: str, medium: str) -> str:
 def queues_of(*, medium: str, queue_type: str) -> list[EventQueue]:
     """The queues that a worker of `medium` serves."""
     return [
-        EventQueue.named(each.queue, event_type=each.event_type, queue_type=queue_type)
+        EventQueue.named(
+            each.queue,
+            event_type=each.event_type,
+            queue_type=queue_type,
+            senders=SENDERS.get(each.event_type, ["auth-ms"]),
+        )
         for each in SUBSCRIPTIONS
         if each.medium == medium
     ]
+
+
+def queues_by_worker(*, queue_type: str) -> dict[str, list[EventQueue]]:
+    """The queues of each worker, by its broker user: what the broker's permissions are made from."""
+    return {f"notification-{medium}-worker": queues_of(medium=medium, queue_type=queue_type) for medium in MEDIA}

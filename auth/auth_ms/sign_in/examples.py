@@ -75,6 +75,8 @@ INTROSPECTED = _answer(
         "exp": 1767225900,
     },
 )
+LIVE_SESSION = _answer("a session", {"user_id": 1, "session_id": 7})
+LIVE_PRINCIPAL = _answer("an admin", {"user_id": 1, "session_id": 7, "is_admin": True, "scopes": ["orders:read"]})
 SESSION = _answer(
     "a session",
     {

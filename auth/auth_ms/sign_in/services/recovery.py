@@ -146,7 +146,7 @@ def verify_email(*, token: str, client: Client, at: datetime) -> None:
     """
     spent = _spend(token, purpose=Purpose.EMAIL_VERIFICATION, at=at)
     try:
-        users_client.verify_email(user_id=spent.user_id, email=spent.email)
+        users_client.verify_email(user_id=spent.user_id, email=spent.email, client=client)
     except (users_client.UserGone, users_client.ChangedMeanwhile) as error:
         raise InvalidToken from error
     except Problem:

@@ -1,5 +1,6 @@
 """Sessions: opened by a login, continued by refresh tokens, ended by their owner or by a token that was stolen."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -171,12 +172,14 @@ def end_sessions_of(*, user_id: int, at: datetime, but: int | None = None, begun
     return sessions.update(revoked_at=at)
 
 
-def revoke(*, session_id: int, principal: tokens.Principal, client: Client, at: datetime) -> None:
-    """End one session, of one's own or as an admin of anybody. Raises SessionNotFound."""
+def revoke(
+    *, session_id: int, actor_id: int | None, may_act_for: Callable[[int], bool], client: Client, at: datetime
+) -> None:
+    """End one session of somebody for whom `may_act_for` says that the actor may. Raises SessionNotFound."""
     session = Session.objects.filter(id=session_id, revoked_at=None).first()
-    if session is None or not principal.may_act_for(session.user_id):
+    if session is None or not may_act_for(session.user_id):
         raise SessionNotFound
-    actor = {} if principal.user_id == session.user_id else {"actor_id": principal.user_id}
+    actor = {} if actor_id == session.user_id else {"actor_id": actor_id}
     end_session(session, event=audit.Event.SESSION_REVOKED, client=client, at=at, **actor)
 
 
@@ -187,14 +190,22 @@ def live_sessions(*, at: datetime) -> QuerySet[Session]:
 
 
 def introspect(*, token: str, at: datetime) -> dict[str, Any]:
-    """What RFC 7662, §2.2 answers for an access or refresh token: `active`, and if so, what the token says."""
+    """What RFC 7662, §2.2 answers for an access or refresh token: `active`, and if so, what it is good for now.
+
+    Raises ServiceUnavailable when users-ms does not say whether the account still is.
+    """
     try:
         principal = tokens.verify(token, keys=keys.OwnKeys(), audiences=[tokens.PERSON_AUDIENCE])
     except AuthenticationFailed:
         return _introspect_refresh_token(token, at=at)
     if not live_sessions(at=at).filter(id=principal.session_id, user_id=principal.user_id).exists():
         return {"active": False}
+    rights = users_client.find_rights(user_id=principal.user_id or 0)
+    if rights is None or not rights.is_active:
+        return {"active": False}
     claims = jwt.decode(token, options={"verify_signature": False})
+    live = rights.scope.split()
+    claims["scope"] = " ".join(scope for scope in str(claims.get("scope", "")).split() if scope in live)
     return {"active": True, "token_type": "access_token", **claims}
 
 
@@ -202,7 +213,8 @@ def _introspect_refresh_token(token: str, *, at: datetime) -> dict[str, Any]:
     hashes = issuing.digest_of(token)
     found = RefreshToken.objects.select_related("session").filter(token_hash=hashes, used_at=None, expires_at__gt=at)
     stored = found.filter(session__revoked_at=None).first()
-    if stored is None:
+    rights = users_client.find_rights(user_id=stored.session.user_id) if stored else None
+    if stored is None or rights is None or not rights.is_active:
         return {"active": False}
     return {
         "active": True,
