@@ -202,6 +202,11 @@ def chaos(layout: Layout) -> list[Suite]:
     return [("tests/chaos", _outside(layout), ["-s"])]
 
 
+def states(layout: Layout) -> list[Suite]:
+    """What `make states` runs."""
+    return [("tests/test_account_states.py", _outside(layout), ["-s"])]
+
+
 def faults(addresses: dict[str, str], where: str) -> Suite:
     """What `make chaos` runs on containers or pods: the faults that can be done there too."""
     return "tests/chaos/test_processes.py", addresses | {"FAULTS_ON": where}, ["-s"]
