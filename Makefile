@@ -5,7 +5,7 @@ revision = REVISION=$$(git rev-parse HEAD) SOURCE=$$(git remote get-url origin 2
 canary-% blue-green-%: S ?= users-ms
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up down clean status logs demo admin manage images push backup restore deploy test compose-test cluster-test chaos brokers load bench experiments fuzz lint format generate requirements dashboards audit soak dev seed shell cover docs-test docs new-service \
+.PHONY: help venv up down clean status logs demo admin manage images push backup restore deploy test compose-test cluster-test chaos brokers load bench experiments fuzz lint format generate requirements breached-passwords dashboards audit soak states dev seed shell cover docs-test docs new-service \
 	minikube cluster-secrets kubernetes-lint canary-start canary-status canary-promote canary-abort \
 	blue-green-start blue-green-status blue-green-promote blue-green-finish blue-green-abort
 
@@ -39,9 +39,9 @@ seed: venv ## add people in many languages, sessions and mails to the running st
 demo: venv ## a tour of the running stack: sign up, log in, read the mail
 	@$(local) demo
 
-admin: venv ## make EMAIL an admin, EMAIL=you@example.org (password by prompt, ADMIN_PASSWORD_FILE or ADMIN_PASSWORD)
+admin: venv ## create an admin, EMAIL=you@example.org (password by prompt, ADMIN_PASSWORD_FILE or ADMIN_PASSWORD; PROMOTE=yes: of a verified user)
 	@test -n "$(EMAIL)" || { echo "Say who: make admin EMAIL=you@example.org"; exit 2; }
-	@$(local) admin "$(EMAIL)"
+	@$(local) admin "$(EMAIL)" $(if $(PROMOTE),--promote)
 
 manage: venv ## run a command of a service's manage.py: make manage S=auth C="rotate_signing_key"
 	@$(local) manage $(S) $(C)
@@ -131,6 +131,9 @@ experiments: venv ## measure, draw and report into docs/experiments/: all, or E=
 fuzz: venv ## thousands of generated requests (CASES=2000 a service) and 10,000 malformed messages (SEED=7, REPORT=docs/fuzz.md)
 	@SEED="$(SEED)" REPORT="$(REPORT)" $(local) fuzz --cases $(or $(CASES),2000)
 
+states: venv ## random lives of accounts by owner, attacker and admin for TIME=10m, with what must hold after every step (SEED=21)
+	@SEED="$(SEED)" $(local) states --time $(or $(TIME),10m)
+
 lint: venv kubernetes-lint ## check style, types, secrets, settings, migrations, kustomize/ and that documents are current
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
@@ -156,6 +159,9 @@ format: venv ## rewrite the code in the project's style
 
 generate: venv ## write docs/openapi and docs/configuration.md anew from the code
 	@$(local) generate
+
+breached-passwords: venv ## make the filter of common breached passwords anew (needs npm, for the list)
+	@PYTHONPATH=users .venv/bin/python -m local.breached_passwords
 
 docs: ## build the documentation's site into site/ (needs npm, for the script that draws diagrams)
 	@$(PYTHON) local/bootstrap.py docs

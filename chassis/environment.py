@@ -52,6 +52,14 @@ class Environment:
             self._refuse(name, f"needs at least {minimum_length} characters, it has {len(value)}", meaning)
         return value
 
+    def secrets(self, name: str, meaning: str, minimum_length: int = 32) -> list[str]:
+        """Secrets with commas between, the newest first, so that one can replace another; none is short."""
+        text: str = self._read("secrets", name, meaning, REQUIRED, lambda: self._environ.str(name).strip())
+        values = [value.strip() for value in text.split(",")]
+        if shortest := [value for value in values if len(value) < minimum_length]:
+            self._refuse(name, f"needs at least {minimum_length} characters, it has {len(shortest[0])}", meaning)
+        return values
+
     def integer(self, name: str, meaning: str, default: Any = REQUIRED, minimum: int = 0, maximum: int = 2**31) -> int:
         """A whole number from `minimum` to `maximum`."""
         value: int = self._read("integer", name, meaning, default, lambda: int(self._environ.str(name)))
@@ -86,7 +94,8 @@ class Environment:
     def url(self, name: str, meaning: str, schemes: list[str], default: Any = REQUIRED) -> str:
         """A URL with one of `schemes`. Its value is never shown, because it may hold a password."""
         value = self.text(name, meaning, default)
-        self._check_scheme(name, value, meaning, schemes)
+        if value or default is REQUIRED:
+            self._check_scheme(name, value, meaning, schemes)
         return value
 
     def _check_scheme(self, name: str, value: str, meaning: str, schemes: list[str]) -> None:
@@ -112,9 +121,9 @@ class Environment:
         except (ValueError, environ.ImproperlyConfigured):
             return self._refuse(name, "is no mail server URL like smtp://user:password@host:587", meaning)
 
-    def words(self, name: str, meaning: str) -> set[str]:
+    def words(self, name: str, meaning: str, default: str = "") -> set[str]:
         """What stands between commas; nothing unless given."""
-        return {word.strip() for word in self.text(name, meaning, default="").split(",") if word.strip()}
+        return {word.strip() for word in self.text(name, meaning, default=default).split(",") if word.strip()}
 
     def proxies(self, name: str, meaning: str) -> list[str]:
         """A list, empty unless given, of IP addresses, networks in CIDR notation and host names."""

@@ -91,7 +91,9 @@ def _add_stack(add: Callable[..., argparse.ArgumentParser]) -> None:
     manage = add("manage", _manage, "run a command of a service's manage.py")
     manage.add_argument("service", choices=SERVICES)
     manage.add_argument("arguments", nargs=argparse.REMAINDER)
-    add("admin", _admin, "the first admin").add_argument("email")
+    admin = add("admin", _admin, "the first admin")
+    admin.add_argument("email")
+    admin.add_argument("--promote", action="store_true", help="make an admin of a user who exists")
     add("backup", _backup, "the three databases, into one file")
     add("restore", _restore, "the three databases, from such a file").add_argument("file")
     add("deploy", _deploy, "replace the services of Compose one by one")
@@ -112,6 +114,7 @@ def _add_tests(add: Callable[..., argparse.ArgumentParser]) -> None:
     for command in (test, compose_test, cluster_test, chaos, brokers, cover):
         command.add_argument("pytest", nargs="*")
     add("soak", _soak, "load held for long, and more than can be held").add_argument("--time", default="15m")
+    add("states", _states, "random lives of accounts").add_argument("--time", default="10m")
     add("fuzz", _fuzz, "schemathesis against every service").add_argument("--cases", type=int, default=fuzzing.CASES)
     docs_test = add("docs-test", lambda _, given: documents_trying.run(given.documents), "type what the documents say")
     docs_test.add_argument("documents", nargs="*")
@@ -235,7 +238,8 @@ def _manage(directory: Path, arguments: argparse.Namespace) -> None:
 
 
 def _admin(directory: Path, arguments: argparse.Namespace) -> None:
-    arguments.service, arguments.arguments = "users", ["create_admin", f"--email={arguments.email}"]
+    promote = ["--promote"] if arguments.promote else []
+    arguments.service, arguments.arguments = "users", ["create_admin", f"--email={arguments.email}", *promote]
     _manage(directory, arguments)
 
 
@@ -316,6 +320,14 @@ def _soak(directory: Path, arguments: argparse.Namespace) -> None:
     except ValueError as error:
         sys.exit(str(error))
     sys.exit(soak.run(ROOT / ".local" / "soak", minutes=minutes, report=_report_file()))
+
+
+def _states(directory: Path, arguments: argparse.Namespace) -> None:
+    try:
+        os.environ["STATES_SECONDS"] = str(60 * soak.minutes_of(arguments.time))
+    except ValueError as error:
+        sys.exit(str(error))
+    sys.exit(testing.run(ROOT / ".local" / "test", testing.states, []))
 
 
 def _brokers(directory: Path, arguments: argparse.Namespace) -> None:

@@ -35,11 +35,12 @@ SPECTACULAR_SETTINGS["ENUM_NAME_OVERRIDES"] = {"SecondFactorMethod": "auth_ms.si
 APPEND_ONLY_TABLES = ["sign_in_auditevent"]
 
 KEY_SOURCE = "auth_ms.sign_in.keys.OwnKeys"
-AUTHORITY = "auth_ms.sign_in.authority.AccountsOfUsers"
+AUTHORITY = "auth_ms.sign_in.authority.SessionsAndAccounts"
 USERS_URL = environment.url("USERS_URL", "users-ms, such as http://users-ms:4000", schemes=["http", "https"])
-SIGNING_KEY_ENCRYPTION_KEY = environment.secret(
+SIGNING_KEY_ENCRYPTION_KEYS = environment.secrets(
     "SIGNING_KEY_ENCRYPTION_KEY",
-    "encrypts what auth-db must not show: private signing keys, TOTP secrets; random, at least 32 characters",
+    "encrypts what auth-db must not show: private signing keys, TOTP secrets; random, at least 32 characters;"
+    " while it is replaced, the new one and the old one with a comma between",
 )
 ACCESS_TOKEN_SECONDS = environment.integer(
     "ACCESS_TOKEN_SECONDS", "how long an access token is good for", default=300, minimum=30, maximum=3600
@@ -47,9 +48,26 @@ ACCESS_TOKEN_SECONDS = environment.integer(
 REFRESH_TOKEN_SECONDS = environment.integer(
     "REFRESH_TOKEN_SECONDS", "how long a session lasts without being used", default=30 * 24 * 3600, minimum=300
 )
-BCRYPT_COST = environment.integer(
-    "BCRYPT_COST", "the cost users-ms hashes with; sets the time of a refused login", default=12, minimum=4, maximum=16
+SESSION_SECONDS = environment.integer(
+    "SESSION_SECONDS", "how long a session lasts at most, however much it is used", default=90 * 24 * 3600, minimum=300
 )
+# As users-ms has them: auth-ms compares what users-ms hashes, and takes as long for a refusal as it would.
+BCRYPT_COST = environment.integer(
+    "BCRYPT_COST", "bcrypt's cost: each step doubles the work", default=12, minimum=4, maximum=16
+)
+# The algorithms of Django's encodings, by the names that people use.
+PASSWORD_HASHER = {"bcrypt": "bcrypt_sha256", "argon2id": "argon2"}[
+    environment.choice(
+        "PASSWORD_HASHER",
+        "bcrypt or argon2id, for new passwords; the other's hashes stay valid and are renewed at the next login",
+        choices=["bcrypt", "argon2id"],
+        default="bcrypt",
+    )
+]
+ARGON2_MEMORY_KIB = environment.integer(
+    "ARGON2_MEMORY_KIB", "argon2id's memory for one password", default=19456, minimum=8, maximum=1048576
+)
+ARGON2_PASSES = environment.integer("ARGON2_PASSES", "argon2id's passes over it", default=2, minimum=1, maximum=64)
 PASSWORD_RESET_SECONDS = environment.integer(
     "PASSWORD_RESET_SECONDS", "how long a mailed token can set a new password", default=3600, minimum=60
 )
@@ -71,6 +89,12 @@ LOGIN_FAILURES_OF_AN_ADDRESS = environment.integer(
 RECOVERY_REQUESTS_PER_HOUR = environment.integer(
     "RECOVERY_REQUESTS_PER_HOUR", "how often one address may ask for a new password", default=30, minimum=1
 )
+PASSKEY_CHALLENGES_PER_10_MINUTES = environment.integer(
+    "PASSKEY_CHALLENGES_PER_10_MINUTES",
+    "how often one address may begin to sign in with a passkey, and one user to add one",
+    default=30,
+    minimum=1,
+)
 WEBAUTHN_RP_ID = environment.text("WEBAUTHN_RP_ID", "the domain that passkeys are for", default="localhost")
 WEBAUTHN_RP_NAME = environment.text("WEBAUTHN_RP_NAME", "what authenticators call this installation", default="Tessera")
 WEBAUTHN_ORIGINS = [
@@ -88,4 +112,3 @@ OPENAPI_LINKS = {
     "refresh": {"200": {"introspect": {"body": {"token": "$response.body#/access_token"}}}},
     "add_passkey": {"201": {"remove_passkey": {"passkey_id": "$response.body#/passkey/id"}}},
 }
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.BCryptSHA256PasswordHasher"]

@@ -29,37 +29,39 @@ class _Handler(BaseHTTPRequestHandler):
     wbufsize = -1  # one packet for headers and body, so that no delayed acknowledgement spoils a timing
 
     def do_GET(self) -> None:
-        query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
+        parts = urlsplit(self.path)
+        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        if parts.path.endswith("/rights"):
+            query = {} if "rights" in self.server.service.missing else {"user_id": self.user_id}
         found = self.server.service.find(**query)
         self.answer(200 if found else 404, found or {})
 
     def do_PUT(self) -> None:
-        user, given = self.server.service.find(user_id=self.path.split("/")[4]), self.body()
-        if user is None:
-            self.answer(404, {})
-        elif len(given["password"]) < 8:
-            self.answer(400, {"errors": {"password": ["Too short."]}})
-        elif given.get("rehash_of", user["password_hash"]) != user["password_hash"]:
-            self.answer(409, {})
-        else:
-            user["password_hash"] = password_hash(given["password"])
-            self.answer(204, None)
+        self.answer_for_user(self.server.service.set_password)
 
     def do_POST(self) -> None:
-        user, given = self.server.service.find(user_id=self.path.split("/")[4]), self.body()
-        if user is None:
-            self.answer(404, {})
-        elif user["email"] != given["email"]:
-            self.answer(409, {})
-        else:
-            user["email_verified"] = True
-            self.answer(204, None)
+        verbs = {
+            "email-verified": self.server.service.verify_email,
+            "email-change-undone": self.server.service.undo_email_change,
+            "phone-verified": self.server.service.verify_phone,
+        }
+        self.answer_for_user(verbs[self.path.split("/")[5]])
+
+    @property
+    def user_id(self) -> str:
+        return self.path.split("/")[4]
+
+    def answer_for_user(self, change: Callable[..., tuple[int, Any]]) -> None:
+        user, given = self.server.service.find(user_id=self.user_id), self.body()
+        self.server.service.given.append(given)
+        self.answer(*(change(user, given) if user else (404, {})))
 
     def body(self) -> Any:
         return json.loads(self.rfile.read(int(self.headers["Content-Length"])))
 
     def answer(self, status: int, value: Any) -> None:
         self.server.service.tokens.append(self.headers["Authorization"].removeprefix("Bearer "))
+        self.server.service.calls.append(f"{self.command} {urlsplit(self.path).path}")
         time.sleep(self.server.service.delay_seconds)
         status = status if self.server.service.status == 200 else self.server.service.status
         body = b"" if value is None else json.dumps(value).encode()
@@ -82,6 +84,9 @@ class UsersService:
         self.status = 200
         self.closes_connections = False
         self.tokens: list[str] = []
+        self.calls: list[str] = []
+        self.missing: set[str] = set()  # routes of a newer users-ms
+        self.given: list[dict[str, Any]] = []  # the bodies of what changes a user
         self.server = _Server(("127.0.0.1", 0), _Handler)
         self.server.service = self
         self.url = f"http://127.0.0.1:{self.server.server_port}"
@@ -95,8 +100,50 @@ class UsersService:
 
     def find(self, email: str = "", user_id: str = "") -> dict[str, Any] | None:
         """The user of that email or id."""
-        matching = (user for user in self.users.values() if str(user["id"]) == user_id)
-        return self.users.get(email) or next(matching, None)
+        return next(
+            (user for user in self.users.values() if user["email"] == email or str(user["id"]) == user_id), None
+        )
+
+    def set_password(self, user: dict[str, Any], given: dict[str, Any]) -> tuple[int, Any]:
+        """The same password at another cost, or another password; the same change twice changes nothing more."""
+        if len(given["password"]) < 8:
+            return 400, {"errors": {"password": ["Too short."]}}
+        if given.get("rehash_of", user["password_hash"]) != user["password_hash"]:
+            return 409, {}
+        if given.get("proven_email", user["email"]) != user["email"]:
+            return 409, {}
+        if given.get("change_id") is None:
+            user["password_hash"] = password_hash(given["password"])
+            return 204, None
+        if given["change_id"] != user["password_change_id"]:
+            user["first_proof"] = "proven_email" in given and not user["email_verified"]
+            user["email_verified"] = user["email_verified"] or "proven_email" in given
+            user["password_hash"], user["pending_email"] = password_hash(given["password"]), ""
+            user["password_version"] += 1
+            user["password_change_id"] = given["change_id"]
+        return 200, {"first_proof": user["first_proof"], "password_version": user["password_version"]}
+
+    def verify_email(self, user: dict[str, Any], given: dict[str, Any]) -> tuple[int, Any]:
+        """The address of now, or the one that it is changing to."""
+        if given["email"] not in (user["email"], user["pending_email"]):
+            return 409, {}
+        changed, first = given["email"] != user["email"], not user["email_verified"]
+        user.update(email=given["email"], email_verified=True, pending_email="")
+        return 200, {"first_proof": first, "email_changed": changed, "email": user["email"]}
+
+    def undo_email_change(self, user: dict[str, Any], given: dict[str, Any]) -> tuple[int, Any]:
+        """The old address is back; then only a reset by mail sets a password."""
+        restored = user["email"] != given["email"]
+        user.update(email=given["email"], email_verified=True, pending_email="")
+        if restored:
+            user.update(password_hash="!", password_version=user["password_version"] + 1)
+        return 200, {"restored": restored}
+
+    def verify_phone(self, user: dict[str, Any], given: dict[str, Any]) -> tuple[int, Any]:
+        if given["phone"] != user["phone"]:
+            return 409, {}
+        user["phone_verified"] = True
+        return 204, None
 
     def close(self) -> None:
         """From now on, connections to the address are refused."""

@@ -26,16 +26,47 @@ globals().update(
 MIDDLEWARE += ["django.middleware.http.ConditionalGetMiddleware"]  # noqa: F821 - an ETag on every answer to a GET
 PRUNERS += ["chassis.rate_limits.services.prune", "users_ms.accounts.services.prune"]  # noqa: F821
 
+AUTHORITY = "users_ms.accounts.authority.LocalAccounts"
 KEY_SOURCE = "chassis.tokens.PublishedKeys"
 AUTH_URL = environment.url("AUTH_URL", "auth-ms, such as http://auth-ms:4000", schemes=["http", "https"])
 BCRYPT_COST = environment.integer(
     "BCRYPT_COST", "bcrypt's cost: each step doubles the work", default=12, minimum=4, maximum=16
+)
+# The algorithms of Django's encodings, by the names that people use.
+PASSWORD_HASHER = {"bcrypt": "bcrypt_sha256", "argon2id": "argon2"}[
+    environment.choice(
+        "PASSWORD_HASHER",
+        "bcrypt or argon2id, for new passwords; the other's hashes stay valid and are renewed at the next login",
+        choices=["bcrypt", "argon2id"],
+        default="bcrypt",
+    )
+]
+ARGON2_MEMORY_KIB = environment.integer(
+    "ARGON2_MEMORY_KIB", "argon2id's memory for one password", default=19456, minimum=8, maximum=1048576
+)
+ARGON2_PASSES = environment.integer("ARGON2_PASSES", "argon2id's passes over it", default=2, minimum=1, maximum=64)
+BREACHED_PASSWORDS_URL = environment.url(
+    "BREACHED_PASSWORDS_URL",
+    "a k-anonymity range API that new passwords are looked up in beside the filter that is shipped, such as"
+    " https://api.pwnedpasswords.com/range; not used when empty",
+    schemes=["http", "https"],
+    default="",
+)
+PASSWORD_CONTEXT_WORDS = environment.words(
+    "PASSWORD_CONTEXT_WORDS",
+    "words, such as the product's name, that count for nothing in a new password, with commas between",
+    default="tessera",
 )
 LOAD_TEST_ENABLED = environment.boolean(
     "LOAD_TEST_ENABLED", "whether GET /users-ms/load-test burns CPU for experiments", default=False
 )
 SIGN_UPS_PER_HOUR = environment.integer(
     "SIGN_UPS_PER_HOUR", "how many accounts one client address may open in an hour", default=100, minimum=1
+)
+CONCEAL_ACCOUNTS = environment.boolean(
+    "CONCEAL_ACCOUNTS",
+    "whether sign-up answers 202 for every address and tells by mail what came of it, instead of 201 or 409",
+    default=False,
 )
 
 OPENAPI_LINKS = {
@@ -46,13 +77,14 @@ OPENAPI_LINKS = {
         }
     },
 }
-PASSWORD_HASHERS = ["users_ms.accounts.passwords.Hasher"]
+PASSWORD_HASHERS = ["users_ms.accounts.passwords.Bcrypt", "users_ms.accounts.passwords.Argon2id"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 8}},
     {
         "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
         "OPTIONS": {"user_attributes": ("name", "surname", "email")},
     },
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "users_ms.accounts.passwords.NotBreached"},
+    {"NAME": "users_ms.accounts.passwords.NotMadeOfContext"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]

@@ -4,29 +4,39 @@ from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
-from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from auth_ms.sign_in.services import sessions
+from auth_ms.sign_in import authority
 from chassis import openapi, tokens
 
 
 class LiveSession(tokens.BearerAuthentication):
-    """A person's access token. Unlike the other services, auth-ms knows at once when its session has ended."""
+    """A person's access token whose session has not ended, which auth-ms knows at once for every request.
+
+    Whoever changes something has its account looked at too: settings.AUTHORITY, which looks at the session itself.
+    """
 
     def authenticate(self, request: Request) -> tuple[tokens.Principal, str] | None:
         found = super().authenticate(request)
-        if found is not None and not found[0].is_service:
-            principal, _ = found
-            live = sessions.live_sessions(at=timezone.now())
-            if not live.filter(id=principal.session_id, user_id=principal.user_id).exists():
-                raise AuthenticationFailed("The session has ended.")
+        if found is not None and not found[0].is_service and not found[0].is_live:
+            authority.check_session(found[0])
         return found
 
 
 class LiveSessionScheme(openapi.PersonTokenScheme):
     target_class = "auth_ms.sign_in.authentication.LiveSession"
+
+
+class SessionAlone(LiveSession):
+    """For what only takes away, such as a logout: decided without users-ms, so that it works while that is away."""
+
+    def is_decided_live(self, request: Request) -> bool:
+        return False
+
+
+class SessionAloneScheme(openapi.PersonTokenScheme):
+    target_class = "auth_ms.sign_in.authentication.SessionAlone"
 
 
 class LiveSessionOrService(LiveSession):

@@ -1,16 +1,27 @@
 """What a person may do now: auth-ms knows the session, and asks users-ms for the account."""
 
+from django.utils import timezone
 from rest_framework.exceptions import AuthenticationFailed
 
 from auth_ms.sign_in import users_client
+from auth_ms.sign_in.services import sessions
 from chassis.tokens import Principal
 
 
-class AccountsOfUsers:
-    """The authority of auth-ms; the session is looked at by `authentication.LiveSession`, for every request."""
+class SessionsAndAccounts:
+    """The authority of auth-ms."""
 
     def scopes(self, principal: Principal, token: str) -> frozenset[str]:
-        user = users_client.find_credentials(user_id=principal.user_id)
-        if user is None or not user.is_active:
+        """The scopes that the account has now. Raises AuthenticationFailed and ServiceUnavailable."""
+        check_session(principal)
+        rights = users_client.find_rights(user_id=principal.user_id or 0)
+        if rights is None or not rights.is_active:
             raise AuthenticationFailed("The account is gone or not active.")
-        return frozenset(user.scope.split())
+        return frozenset(rights.scope.split())
+
+
+def check_session(principal: Principal) -> None:
+    """Raises AuthenticationFailed when the session of the principal has ended."""
+    live = sessions.live_sessions(at=timezone.now())
+    if not live.filter(id=principal.session_id, user_id=principal.user_id).exists():
+        raise AuthenticationFailed("The session has ended.")

@@ -73,8 +73,13 @@ INTROSPECTED = _answer(
         "jti": "4f9e2c",
         "iat": 1767225600,
         "exp": 1767225900,
+        "auth_time": 1767225600,
+        "amr": ["pwd", "otp", "mfa"],
+        "acr": "aal2",
     },
 )
+LIVE_SESSION = _answer("a session", {"user_id": 1, "session_id": 7})
+LIVE_PRINCIPAL = _answer("an admin", {"user_id": 1, "session_id": 7, "is_admin": True, "scopes": ["orders:read"]})
 SESSION = _answer(
     "a session",
     {

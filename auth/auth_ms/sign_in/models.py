@@ -6,7 +6,7 @@ from django.db.models.functions import Now
 
 
 class Session(models.Model):
-    """One sign-in of one user, from the login until it is ended or not used for REFRESH_TOKEN_SECONDS.
+    """One sign-in of one user, until it is ended, or not used for REFRESH_TOKEN_SECONDS, or SESSION_SECONDS old.
 
     `methods` says how the user was authenticated, in the words of RFC 8176 (`amr`).
     """
@@ -43,18 +43,58 @@ class RefreshToken(models.Model):
 
 
 class OneTimeToken(models.Model):
-    """A token that was sent by mail, to prove that its bearer reads that mail. Only its SHA-256 is stored."""
+    """A token that was sent by mail, to prove that its bearer reads that mail. Only its SHA-256 is stored.
+
+    It is bound to the address it was sent to and to the password of that moment: a change of either ends it. The one
+    that undoes a change of address is bound to neither, because it has to work after both have been changed.
+    """
 
     class Purpose(models.TextChoices):
         PASSWORD_RESET = "password_reset"  # noqa: S105 - a purpose, not a password
         EMAIL_VERIFICATION = "email_verification"
+        EMAIL_CHANGE = "email_change"
+        EMAIL_CHANGE_UNDO = "email_change_undo"
 
     token_hash = models.BinaryField(primary_key=True, max_length=32)
     purpose = models.CharField(max_length=20, choices=Purpose)
     user_id = models.BigIntegerField(db_index=True)
     email = models.CharField(max_length=254, help_text="where it was sent")
+    password_version = models.PositiveIntegerField(default=1, db_default=1, help_text="of the user, when it was sent")
+    change_id = models.UUIDField(null=True, help_text="the password change that was begun with it")
+    created_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField(db_index=True)
     used_at = models.DateTimeField(null=True)
+
+
+class PasswordChange(models.Model):
+    """A change of a password that users-ms was asked for and has not answered: it may have been done."""
+
+    change_id = models.UUIDField(primary_key=True)
+    user_id = models.BigIntegerField(db_index=True)
+    session_id = models.BigIntegerField(help_text="the session that asked, which goes on")
+    created_at = models.DateTimeField(db_index=True)
+
+
+class FollowedChange(models.Model):
+    """A change of an account that has been written down and followed up, so that its event may come twice."""
+
+    id = models.BigAutoField(primary_key=True)
+    change_id = models.UUIDField()
+    change = models.CharField(max_length=32)
+    followed_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["change_id", "change"], name="followed_change_unique")]
+
+
+class PhoneCode(models.Model):
+    """A code that was sent as a text message, to prove that its reader has that telephone; the hash of it is keyed."""
+
+    user_id = models.BigIntegerField(primary_key=True)
+    phone = models.CharField(max_length=32)
+    code_hash = models.BinaryField(max_length=32)
+    attempts = models.PositiveSmallIntegerField(default=0, db_default=0)
+    expires_at = models.DateTimeField(db_index=True)
 
 
 class TOTP(models.Model):
@@ -72,6 +112,7 @@ class RecoveryCode(models.Model):
 
     code_hash = models.BinaryField(primary_key=True, max_length=32)
     user_id = models.BigIntegerField(db_index=True)
+    created_at = models.DateTimeField(db_default=Now())
 
 
 class Passkey(models.Model):
@@ -105,6 +146,13 @@ class PendingLogin(models.Model):
     user_id = models.BigIntegerField(db_index=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     expires_at = models.DateTimeField(db_index=True)
+
+
+class SecondFactorFailures(models.Model):
+    """How many attempts at a user's second factor have failed in a row; a right one removes the row."""
+
+    user_id = models.BigIntegerField(primary_key=True)
+    failures = models.PositiveIntegerField()
 
 
 class LoginFailures(models.Model):
@@ -149,6 +197,16 @@ class AuditEvent(models.Model):
         PASSWORD_FORGOTTEN = "password_forgotten"  # noqa: S105
         PASSWORD_RESET = "password_reset"  # noqa: S105
         EMAIL_VERIFICATION = "email_verification"
+        EMAIL_CHANGE_REQUESTED = "email_change_requested"
+        EMAIL_CHANGE_CANCELLED = "email_change_cancelled"
+        EMAIL_CHANGED = "email_changed"
+        EMAIL_CHANGE_UNDONE = "email_change_undone"
+        PHONE_CHANGED = "phone_changed"
+        PHONE_VERIFICATION = "phone_verification"
+        PHONE_VERIFIED = "phone_verified"
+        RIGHTS_CHANGED = "rights_changed"
+        ACTIVATED = "activated"
+        DEACTIVATED = "deactivated"
         TOTP_ENABLED = "totp_enabled"
         TOTP_DISABLED = "totp_disabled"
         RECOVERY_CODES = "recovery_codes"
@@ -176,4 +234,8 @@ class AuditEvent(models.Model):
             models.Index(fields=["user_id", "id"], name="audit_event_of_user"),
             models.Index(fields=["event", "id"], name="audit_event_event"),
             models.Index(fields=["outcome", "id"], name="audit_event_failure", condition=models.Q(outcome="failure")),
+            # What a user is shown of itself: all but the refreshes, which are nearly all there is.
+            models.Index(
+                fields=["user_id", "id"], name="audit_event_activity", condition=~models.Q(event="token_refresh")
+            ),
         ]

@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from auth_ms.sign_in.models import AuditEvent, Passkey, Session
-from chassis import fields
+from chassis import fields, tokens
 
 METHODS = ["totp", "passkey", "recovery_code"]
 MAXIMUM_TOKEN_LENGTH = 4096
@@ -89,6 +89,26 @@ class IntrospectionOutput(serializers.Serializer):
     jti = serializers.CharField(required=False)
     iat = serializers.IntegerField(required=False)
     exp = serializers.IntegerField(required=False)
+    auth_time = serializers.IntegerField(required=False, help_text="of an access token: when the user signed in")
+    amr = serializers.ListField(child=serializers.CharField(), required=False, help_text="and how (RFC 8176)")
+    acr = serializers.CharField(required=False, help_text="and by one factor (aal1) or two (aal2)")
+
+
+class LiveSessionOutput(serializers.Serializer):
+    """Whose session goes on."""
+
+    user_id = serializers.IntegerField()
+    session_id = serializers.IntegerField()
+
+
+class LivePrincipalOutput(LiveSessionOutput):
+    """What a person may do now: of the token's scopes those that the account still has."""
+
+    is_admin = serializers.BooleanField()
+    scopes = serializers.SerializerMethodField()
+
+    def get_scopes(self, principal: tokens.Principal) -> list[str]:
+        return sorted(principal.scopes - {tokens.ADMIN_SCOPE})
 
 
 class SessionOutput(serializers.ModelSerializer):

@@ -26,5 +26,7 @@ urlpatterns = [
     path("auth/passkeys/options", second_factors.PasskeyOptions.as_view(), name="passkey-options"),
     path("auth/passkeys/<int:passkey_id>", second_factors.PasskeyDetail.as_view(), name="passkey"),
     path("auth/audit-log", audit.AuditLog.as_view(), name="audit-log"),
+    path("internal/session", sessions.InternalSession.as_view(), name="internal-session"),
+    path("internal/principal", sessions.InternalPrincipal.as_view(), name="internal-principal"),
     path(".well-known/jwks.json", sessions.KeySet.as_view(), name="keys"),
 ]

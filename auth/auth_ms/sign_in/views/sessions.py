@@ -1,5 +1,7 @@
 """Sessions and tokens."""
 
+from functools import partial
+
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.parsers import FormParser
@@ -10,7 +12,8 @@ from rest_framework.views import APIView
 from auth_ms.sign_in import authentication, examples, keys, serializers
 from auth_ms.sign_in.services import sessions
 from auth_ms.sign_in.views import cookies
-from auth_ms.sign_in.views.shared import NO_STORE, OpenToAll, read
+from auth_ms.sign_in.views.shared import NO_STORE, OpenToAll, answer, read
+from chassis import tokens
 from chassis.clients import client_of
 from chassis.openapi import problems
 from chassis.pagination import NewestFirst
@@ -40,6 +43,8 @@ class Refresh(OpenToAll):
 
 
 class Logout(APIView):
+    authentication_classes = [authentication.SessionAlone]
+
     @extend_schema(
         operation_id="logout",
         parameters=[cookies.TOKEN_DELIVERY],
@@ -55,6 +60,8 @@ class Logout(APIView):
 
 
 class LogoutAll(APIView):
+    authentication_classes = [authentication.SessionAlone]
+
     @extend_schema(
         operation_id="logout_all",
         parameters=[cookies.TOKEN_DELIVERY],
@@ -88,10 +95,18 @@ class SessionCollection(APIView):
 
 
 class SessionDetail(APIView):
+    authentication_classes = [authentication.SessionAlone]
+
     @extend_schema(operation_id="revoke_session", responses={204: None, **problems(401, 403, 404)}, tags=["sessions"])
     def delete(self, request: Request, session_id: int) -> Response:
         """End one session: of the caller, or for admins of anybody."""
-        sessions.revoke(session_id=session_id, principal=request.user, client=client_of(request), at=timezone.now())
+        sessions.revoke(
+            session_id=session_id,
+            actor_id=request.user.user_id,
+            may_act_for=partial(tokens.may_act_for, request),
+            client=client_of(request),
+            at=timezone.now(),
+        )
         return Response(status=204)
 
 
@@ -109,9 +124,37 @@ class Introspection(APIView):
         tags=["sessions"],
     )
     def post(self, request: Request) -> Response:
-        """Say whether a token is good now (RFC 7662), and its session has not ended. For admins and services."""
+        """Say whether a token is good now (RFC 7662): session and account are looked at. For admins and services."""
         token = read(serializers.IntrospectionInput, request)["token"]
         return Response(sessions.introspect(token=token, at=timezone.now()), headers=NO_STORE)
+
+
+class InternalSession(APIView):
+    """For users-ms, which knows the account itself; makes no call, so that the two never wait for each other."""
+
+    @extend_schema(
+        operation_id="get_live_session",
+        responses={200: serializers.LiveSessionOutput, **problems(401, 403)},
+        examples=[examples.LIVE_SESSION],
+        tags=["internal"],
+    )
+    def get(self, request: Request) -> Response:
+        """Say whose session the caller's access token is of; 401 when it has ended."""
+        return answer(serializers.LiveSessionOutput, request.user)
+
+
+class InternalPrincipal(APIView):
+    """For services that know neither sessions nor accounts."""
+
+    @extend_schema(
+        operation_id="get_live_principal",
+        responses={200: serializers.LivePrincipalOutput, **problems(401, 403)},
+        examples=[examples.LIVE_PRINCIPAL],
+        tags=["internal"],
+    )
+    def get(self, request: Request) -> Response:
+        """Say what the bearer of the caller's access token may do now; 401 when session or account are no more."""
+        return answer(serializers.LivePrincipalOutput, tokens.live(request))
 
 
 class KeySet(OpenToAll):

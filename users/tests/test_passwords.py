@@ -1,0 +1,166 @@
+"""A password changes once for each change, with its event in the same transaction."""
+
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.contrib.auth import hashers
+from django.db import connections
+from django.test import Client
+
+from chassis.outbox.models import OutboxMessage
+from chassis.tests.callers import KEYS
+from users.tests.builders import PASSWORD, a_user, as_json
+from users_ms.accounts.models import User
+
+NEW = "a longer staple of horses"
+
+
+def change(client, user, **changes):
+    body = {"password": NEW, "change_id": str(uuid.uuid4()), "reason": "change"} | changes
+    return client.put(f"/users-ms/internal/users/{user.id}/password", **as_json(body))
+
+
+def announced():
+    return [row.body["data"] for row in OutboxMessage.objects.filter(exchange="password_changed_event").order_by("id")]
+
+
+@pytest.mark.django_db
+def test_the_change_is_announced_with_all_that_its_consumers_need(auth_ms):
+    user, change_id = a_user(), str(uuid.uuid4())
+    client = {"address": "203.0.113.7", "user_agent": "Firefox", "kept_session_id": 7}
+
+    change(auth_ms, user, change_id=change_id, **client)
+
+    [event] = announced()
+    assert client.items() <= event.items()
+    assert (event["change_id"], event["reason"], event["first_proof"]) == (change_id, "change", False)
+    assert (event["email"], event["email_verified"], event["phone"]) == ("ada@example.org", False, "")
+
+
+@pytest.mark.django_db
+def test_the_same_change_again_gets_the_same_answer_and_happens_once(auth_ms):
+    user, change_id = a_user(), str(uuid.uuid4())
+    proof = {"change_id": change_id, "reason": "reset", "proven_email": "ADA@example.org"}
+
+    first, again = change(auth_ms, user, **proof), change(auth_ms, user, **proof)
+
+    assert (first.status_code, first.json()) == (200, {"first_proof": True, "password_version": 2})
+    assert (again.status_code, again.json()) == (200, first.json())
+    assert len(announced()) == 1
+    assert hashers.check_password(NEW, User.objects.get().password_hash)
+
+
+@pytest.mark.django_db
+def test_the_same_change_with_another_password_is_refused(auth_ms):
+    user, change_id = a_user(), str(uuid.uuid4())
+    change(auth_ms, user, change_id=change_id)
+
+    answer = change(auth_ms, user, change_id=change_id, password="quite another password")
+
+    assert answer.status_code == 409
+    assert hashers.check_password(NEW, User.objects.get().password_hash)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_change_at_the_same_time_happens_once():
+    user, change_id = a_user(), str(uuid.uuid4())
+
+    def attempt(_):
+        client = Client(headers={"Authorization": f"Bearer {KEYS.service_token(audience='users-ms')}"})
+        try:
+            return change(client, user, change_id=change_id)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(attempt, range(4)))
+
+    assert [answer.status_code for answer in answers] == [200] * 4
+    assert {answer.content for answer in answers} == {b'{"first_proof":false,"password_version":2}'}
+    assert len(announced()) == 1
+
+
+@pytest.mark.django_db
+def test_a_reset_proves_the_address_and_only_the_first_proof_is_one(auth_ms):
+    user = a_user()
+
+    first = change(auth_ms, user, reason="reset", proven_email="ada@example.org")
+    second = change(auth_ms, user, reason="reset", proven_email="ada@example.org", password=PASSWORD)
+
+    assert [answer.json()["first_proof"] for answer in (first, second)] == [True, False]
+    assert [event["first_proof"] for event in announced()] == [True, False]
+    assert (User.objects.get().email_verified, User.objects.get().password_version) == (True, 3)
+
+
+@pytest.mark.django_db
+def test_the_proof_of_an_address_that_the_user_left_changes_nothing(auth_ms):
+    user = a_user(email="ada@example.net")
+
+    answer = change(auth_ms, user, reason="reset", proven_email="ada@example.org")
+
+    assert answer.status_code == 409
+    stored = User.objects.get()
+    assert (stored.password_hash, stored.email_verified, announced()) == (user.password_hash, False, [])
+
+
+@pytest.mark.django_db
+def test_a_change_is_of_the_password_that_was_compared(auth_ms):
+    """Somebody resets the password between the moment in which the old one was compared and the change."""
+    user = a_user()
+    change(auth_ms, user, reason="reset")
+
+    late = change(auth_ms, user, replaces_version=1, password="what the thief would like")
+    right = change(auth_ms, user, replaces_version=2, password="what the owner would like")
+
+    assert (late.status_code, right.status_code) == (409, 200)
+    assert hashers.check_password("what the owner would like", User.objects.get().password_hash)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("change_id", None),
+        ("change_id", "x"),
+        ("reason", None),
+        ("reason", "whim"),
+        ("kept_session_id", 0),
+        ("kept_session_id", 2**63),
+        ("replaces_version", 2**31),
+        ("address", "x" * 46),
+        ("user_agent", "x" * 201),
+        ("proven_email", "x" * 255),
+        ("proven_email", 7),
+    ],
+)
+def test_a_change_that_is_not_whole_is_refused(auth_ms, field, value):
+    user = a_user()
+    body = {"password": NEW, "change_id": str(uuid.uuid4()), "reason": "change"} | {field: value}
+    body = {name: given for name, given in body.items() if given is not None}
+
+    answer = auth_ms.put(f"/users-ms/internal/users/{user.id}/password", **as_json(body))
+
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, [field])
+    assert User.objects.get().password_hash == user.password_hash
+
+
+@pytest.mark.django_db
+def test_hashing_anew_is_no_other_password(auth_ms, settings):
+    user = a_user()
+    settings.BCRYPT_COST = 5
+
+    change(auth_ms, user, password=PASSWORD, rehash_of=user.password_hash)
+
+    assert (User.objects.get().password_version, announced()) == (1, [])
+
+
+@pytest.mark.django_db
+def test_credentials_have_the_version_of_the_password(auth_ms):
+    user, change_id = a_user(), str(uuid.uuid4())
+    change(auth_ms, user, change_id=change_id)
+
+    credentials = auth_ms.get("/users-ms/internal/credentials", {"user_id": user.id}).json()
+
+    assert (credentials["password_version"], credentials["password_change_id"]) == (2, change_id)
+    assert (credentials["pending_email"], credentials["phone_verified"]) == ("", False)
