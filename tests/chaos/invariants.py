@@ -29,6 +29,7 @@ MEDIA = {
     "password_reset_requested_event": ["email"],
 }
 PRODUCERS = ["users", "auth"]
+WORKERS = ["auth-event-worker", "notification-email-worker", "notification-sms-worker"]
 
 
 @dataclass
@@ -101,7 +102,8 @@ class Invariants:
     def _queued(self) -> Iterable[int]:
         with Connection(self.stack.broker_url) as connection:
             channel = connection.channel()
-            for queue in [*QUEUES, *(f"retry.{2**power}s" for power in range(10))]:
+            retries = [f"retry.{worker}.{2**power}s" for worker in WORKERS for power in range(10)]
+            for queue in [*QUEUES, *retries]:
                 yield channel.queue_declare(queue, passive=True).message_count
 
     def compare(self, ledger: list[Attempt]) -> Findings:
