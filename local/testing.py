@@ -25,9 +25,12 @@ NO_TESTS = 5  # pytest's exit status when it found none, as with a narrow -k
 # one address that all of them come from.
 VARIABLES = {
     "BCRYPT_COST": "4",
+    "ARGON2_MEMORY_KIB": "64",
+    "ARGON2_PASSES": "1",
     "SIGN_UPS_PER_HOUR": "1000000",
     "LOGIN_FAILURES_OF_AN_ADDRESS": "1000000",
     "RECOVERY_REQUESTS_PER_HOUR": "1000000",
+    "NOTICES_OF_A_KIND": "1000000",
 }
 
 
