@@ -20,6 +20,12 @@ def as_json(value: Any) -> dict[str, Any]:
     return {"data": json.dumps(value), "content_type": "application/json"}
 
 
+def an_admin(**changes: Any) -> User:
+    """A stored admin, whom nobody has heard of: there is no event."""
+    fields = {"name": "Root", "surname": "Operator", "email": "root@example.net", "email_canonical": "root@example.net"}
+    return User.objects.create(**fields | {"password_hash": "!", "is_admin": True} | changes)
+
+
 def a_user(**changes: Any) -> User:
     """A stored user."""
     fields = {"name": "Ada", "surname": "Lovelace", "email": "ada@example.org", "password": PASSWORD} | changes

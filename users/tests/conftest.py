@@ -1,11 +1,14 @@
 """Fixtures of users-ms's tests."""
 
+from collections.abc import Callable
+
 import pytest
 from django.test import Client
 
 from chassis.tests.callers import KEYS, auth_service, caller, keys_of_the_tests
 from chassis.tests.contract import events_follow_the_contract
 from chassis.tests.static_files import static_files_are_looked_for_when_asked_for
+from users.tests.builders import an_admin
 
 __all__ = [
     "auth_ms",
@@ -15,6 +18,12 @@ __all__ = [
     "keys_of_the_tests",
     "static_files_are_looked_for_when_asked_for",
 ]
+
+
+@pytest.fixture
+def admin(caller: Callable[..., Client], db: None) -> Client:
+    """An HTTP client with the token of an admin who exists."""
+    return caller(user_id=an_admin().id, admin=True)
 
 
 @pytest.fixture

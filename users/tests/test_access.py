@@ -22,14 +22,14 @@ def test_a_user_reads_itself(caller):
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
 def test_somebody_elses_id_is_as_unknown_as_one_that_does_not_exist(caller, method):
     user = a_user()
-    stranger = caller(user_id=user.id + 1)
+    stranger = caller(user_id=a_user(email="eve@example.org").id)
 
     others = stranger.generic(method, f"/users-ms/users/{user.id}", **as_json({"name": "Eve"}))
-    nobodys = stranger.generic(method, f"/users-ms/users/{user.id + 2}", **as_json({"name": "Eve"}))
+    nobodys = stranger.generic(method, "/users-ms/users/4711", **as_json({"name": "Eve"}))
 
     assert others.status_code == nobodys.status_code == 404
     assert others.json()["detail"] == nobodys.json()["detail"]
-    assert User.objects.get().name == "Ada"
+    assert User.objects.get(id=user.id).name == "Ada"
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
@@ -43,23 +43,22 @@ def test_without_a_token_nothing_is_seen_or_changed(client, method):
     assert User.objects.get().name == "Ada"
 
 
-def test_an_admin_reads_changes_and_deletes_anyone(caller):
+def test_an_admin_reads_changes_and_deletes_anyone(admin):
     user = a_user()
-    admin = caller(user_id=user.id + 1, admin=True)
 
     assert admin.get(f"/users-ms/users/{user.id}").status_code == 200
     assert admin.patch(f"/users-ms/users/{user.id}", **as_json({"name": "Augusta"})).json()["name"] == "Augusta"
     assert admin.delete(f"/users-ms/users/{user.id}").status_code == 204
-    assert not User.objects.exists()
+    assert not User.objects.filter(id=user.id).exists()
 
 
-@pytest.mark.parametrize("admin", [False, True])
-def test_only_admins_list_users(caller, admin):
-    user = a_user()
+@pytest.mark.parametrize("is_admin", [False, True])
+def test_only_admins_list_users(caller, is_admin):
+    user = a_user(is_admin=is_admin)
 
-    answer = caller(user_id=user.id, admin=admin).get("/users-ms/users")
+    answer = caller(user_id=user.id, admin=is_admin).get("/users-ms/users")
 
-    assert answer.status_code == (200 if admin else 403)
+    assert answer.status_code == (200 if is_admin else 403)
 
 
 def test_a_user_cannot_make_itself_an_admin(caller):
@@ -113,8 +112,8 @@ def test_a_service_token_is_no_persons_token(auth_ms):
 
 
 @pytest.mark.parametrize("identifier", ["0", "-1", "9223372036854775808", "abc", "1.5", "%00"])
-def test_an_id_that_cannot_be_is_not_found(caller, identifier):
-    answer = caller(user_id=1, admin=True).get(f"/users-ms/users/{identifier}")
+def test_an_id_that_cannot_be_is_not_found(admin, identifier):
+    answer = admin.get(f"/users-ms/users/{identifier}")
 
     assert answer.status_code == 404
     assert answer.headers["Content-Type"] == "application/problem+json"

@@ -1,5 +1,7 @@
 """What auth-ms does with users: read credentials, set passwords, note that an address is verified."""
 
+import uuid
+
 import pytest
 from django.contrib.auth import hashers
 
@@ -8,6 +10,10 @@ from users_ms.accounts.models import User
 
 pytestmark = pytest.mark.django_db
 NEW = "a longer staple of horses"
+
+
+def new_password(**changes):
+    return {"password": NEW, "change_id": str(uuid.uuid4()), "reason": "change"} | changes
 
 
 def password_path(user_id):
@@ -34,9 +40,9 @@ def test_credentials_are_asked_for_by_one_thing(auth_ms, query):
 def test_a_new_password_replaces_the_old_one(auth_ms):
     user = a_user()
 
-    answer = auth_ms.put(password_path(user.id), **as_json({"password": NEW}))
+    answer = auth_ms.put(password_path(user.id), **as_json(new_password()))
 
-    assert answer.status_code == 204
+    assert (answer.status_code, answer.json()) == (200, {"first_proof": False, "password_version": 2})
     stored = User.objects.get().password_hash
     assert hashers.check_password(NEW, stored)
     assert not hashers.check_password(PASSWORD, stored)
@@ -48,7 +54,7 @@ def test_a_new_password_replaces_the_old_one(auth_ms):
 def test_a_new_password_is_held_against_the_policy(auth_ms, password):
     user = a_user()
 
-    answer = auth_ms.put(password_path(user.id), **as_json({"password": password}))
+    answer = auth_ms.put(password_path(user.id), **as_json(new_password(password=password)))
 
     assert answer.status_code == 400
     assert User.objects.get().password_hash == user.password_hash
@@ -75,14 +81,15 @@ def test_an_address_is_verified_when_the_user_still_has_it(auth_ms):
     other = auth_ms.post(path, **as_json({"email": "old@example.org"}))
     same = auth_ms.post(path, **as_json({"email": "ADA@example.org"}))
 
-    assert (other.status_code, same.status_code) == (409, 204)
+    assert (other.status_code, same.status_code) == (409, 200)
+    assert same.json() == {"first_proof": True, "email_changed": False, "email": "ada@example.org"}
     user.refresh_from_db()
     assert (user.email_verified, user.version) == (True, 2)
 
 
 @pytest.mark.parametrize("user_id", ["0", "4711", "9223372036854775808", "abc"])
 def test_nobody_is_not_found(auth_ms, user_id):
-    put = auth_ms.put(password_path(user_id), **as_json({"password": NEW}))
+    put = auth_ms.put(password_path(user_id), **as_json(new_password()))
     post = auth_ms.post(f"/users-ms/internal/users/{user_id}/email-verified", **as_json({"email": "ada@example.org"}))
 
     assert (put.status_code, post.status_code) == (404, 404)
@@ -91,7 +98,7 @@ def test_nobody_is_not_found(auth_ms, user_id):
 def test_people_and_admins_may_do_none_of_it(caller, client):
     user = a_user()
     for someone in (client, caller(user_id=user.id), caller(user_id=user.id, admin=True)):
-        assert someone.put(password_path(user.id), **as_json({"password": NEW})).status_code == 401
+        assert someone.put(password_path(user.id), **as_json(new_password())).status_code == 401
         path = f"/users-ms/internal/users/{user.id}/email-verified"
         assert someone.post(path, **as_json({"email": "ada@example.org"})).status_code == 401
     assert User.objects.get().password_hash == user.password_hash

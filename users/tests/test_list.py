@@ -8,11 +8,6 @@ from users_ms.accounts.models import User
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def admin(caller):
-    return caller(user_id=1, admin=True)
-
-
 def names(answer):
     return [user["name"] for user in answer.json()["results"]]
 
@@ -20,7 +15,7 @@ def names(answer):
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        ({}, ["Ada", "Grace", "Alan"]),
+        ({}, ["Root", "Ada", "Grace", "Alan"]),
         ({"email": "GRACE@example.org"}, ["Grace"]),
         ({"name": "ada"}, ["Ada"]),
         ({"surname": "HOPPER"}, ["Grace"]),
@@ -43,7 +38,7 @@ def test_filters_do_not_regard_case_and_search_goes_by_prefix(admin, query, expe
 
 
 def test_pages_lead_forth_and_back_without_loss(admin):
-    for number in range(5):
+    for number in range(4):
         a_user(name=f"u{number}", email=f"u{number}@example.org")
 
     first = admin.get("/users-ms/users", {"limit": 2})
@@ -51,7 +46,8 @@ def test_pages_lead_forth_and_back_without_loss(admin):
     third = admin.get(second.json()["next"])
     back = admin.get(third.json()["previous"])
 
-    assert [names(page) for page in (first, second, third, back)] == [["u0", "u1"], ["u2", "u3"], ["u4"], ["u2", "u3"]]
+    pages = [names(page) for page in (first, second, third, back)]
+    assert pages == [["Root", "u0"], ["u1", "u2"], ["u3"], ["u1", "u2"]]
     assert first.json()["previous"] is None
     assert third.json()["next"] is None
 
@@ -75,18 +71,37 @@ def test_a_parameter_that_is_not_valid_is_named(admin, parameter, value):
     assert list(answer.json()["errors"]) == [parameter]
 
 
-def test_reading_one_user_takes_one_query(admin, django_assert_num_queries):
+def test_reading_oneself_takes_one_query(caller, auth_service, django_assert_num_queries):
+    user = a_user()
+    itself = caller(user_id=user.id)
+
+    for path in ("me", user.id):
+        with django_assert_num_queries(1):
+            itself.get(f"/users-ms/users/{path}")
+    assert auth_service.asked == []  # the token alone says who reads
+
+
+def test_an_admins_rights_take_one_query_more(admin, auth_service, django_assert_num_queries):
     user = a_user()
 
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(2):
         admin.get(f"/users-ms/users/{user.id}")
+    assert len(auth_service.asked) == 1
 
 
-def test_a_list_takes_one_query(admin, django_assert_num_queries):
+def test_the_look_up_of_a_login_takes_one_query(auth_ms, django_assert_num_queries):
+    user = a_user()
+
+    for query in ({"email": "ADA@example.org"}, {"user_id": user.id}):
+        with django_assert_num_queries(1):
+            assert auth_ms.get("/users-ms/internal/credentials", query).status_code == 200
+
+
+def test_a_list_takes_one_query_beside_that_for_the_rights(admin, django_assert_num_queries):
     for number in range(3):
         a_user(email=f"u{number}@example.org")
 
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(2):
         admin.get("/users-ms/users")
 
 

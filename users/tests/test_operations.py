@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.contrib.auth import hashers
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.test import Client
@@ -137,6 +138,7 @@ def test_create_admin_takes_the_password_from_the_environment(monkeypatch, capsy
     call_command("create_admin", "--email", "root@example.org")
 
     assert User.objects.get().is_admin
+    assert User.objects.get().email_verified
     assert PASSWORD not in capsys.readouterr().out
 
 
@@ -152,12 +154,35 @@ def test_create_admin_takes_the_password_from_a_file(monkeypatch, tmp_path):
 
 
 @pytest.mark.django_db
-def test_create_admin_promotes_a_user_who_is_there():
-    a_user()
+def test_create_admin_never_makes_an_admin_of_somebody_silently(monkeypatch):
+    """Whoever signed up with the operator's address before the operator did must not become an admin."""
+    squatter = a_user()
+    monkeypatch.setenv("ADMIN_PASSWORD", "the operators own words")
 
-    call_command("create_admin", "--email", "ADA@example.org")
+    with pytest.raises(CommandError, match="--promote"):
+        call_command("create_admin", "--email", "ADA@example.org")
+    with pytest.raises(CommandError, match="Nobody has shown"):
+        call_command("create_admin", "--email", "ADA@example.org", "--promote")
 
-    assert User.objects.get().is_admin
+    stored = User.objects.get()
+    assert (stored.is_admin, stored.password_hash) == (False, squatter.password_hash)
+    assert OutboxMessage.objects.count() == 1  # of the sign-up
+
+
+@pytest.mark.django_db
+def test_create_admin_promotes_a_user_whose_address_is_verified_and_sets_the_password(monkeypatch, capsys):
+    a_user(email_verified=True)
+    monkeypatch.setenv("ADMIN_PASSWORD", "the operators own words")
+
+    call_command("create_admin", "--email", "ADA@example.org", "--promote")
+
+    stored = User.objects.get()
+    assert stored.is_admin
+    assert hashers.check_password("the operators own words", stored.password_hash)
+    changed, password = OutboxMessage.objects.order_by("id")[1:]
+    assert (changed.body["data"]["change"], changed.body["data"]["is_admin"]) == ("rights_changed", True)
+    assert (password.exchange, password.body["data"]["kept_session_id"]) == ("password_changed_event", None)
+    assert "all sessions have ended" in capsys.readouterr().out
 
 
 @pytest.mark.django_db

@@ -11,7 +11,9 @@ from django.utils import timezone
 from chassis.outbox.models import OutboxMessage
 from users.tests.builders import PASSWORD, as_json, sign_up
 from users_ms.accounts import services
+from users_ms.accounts.events import Origin
 from users_ms.accounts.models import SignUp, User
+from users_ms.accounts.services import signing_up
 
 
 def post(client, key="a-key-of-the-caller", **changes):
@@ -84,7 +86,9 @@ def test_neither_the_key_nor_the_password_is_stored(client):
 def test_a_key_is_forgotten_with_its_user_and_after_a_day(client):
     post(client, key="one")
     post(client, key="two", email="grace@example.org")
-    services.delete_user(user_id=User.objects.get(name="Ada", email="ada@example.org").id, at=timezone.now())
+    services.delete_user(
+        user_id=User.objects.get(name="Ada", email="ada@example.org").id, origin=Origin(), at=timezone.now()
+    )
     assert SignUp.objects.count() == 1
 
     services.prune(at=timezone.now() + timedelta(hours=23))
@@ -112,8 +116,8 @@ def test_requests_with_one_key_at_the_same_time_open_one_account():
 @pytest.mark.django_db
 def test_a_key_whose_user_was_opened_and_deleted_meanwhile_opens_nobody(client, monkeypatch):
     def be_too_late(**_):
-        raise services._KeyUsedMeanwhile
+        raise signing_up._KeyUsedMeanwhile
 
-    monkeypatch.setattr(services, "create_user", be_too_late)
+    monkeypatch.setattr(signing_up, "create_user", be_too_late)
 
     assert post(client).status_code == 422

@@ -11,9 +11,8 @@ RIGHTS = {"is_admin": True, "is_active": False, "scopes": ["orders:read", "order
 
 
 @pytest.mark.parametrize(("method", "body"), [("PATCH", {}), ("PUT", WHOLE)])
-def test_an_admin_sets_the_rights_of_a_user(caller, method, body):
+def test_an_admin_sets_the_rights_of_a_user(admin, method, body):
     user = a_user()
-    admin = caller(user_id=user.id + 1, admin=True)
 
     answer = admin.generic(method, f"/users-ms/users/{user.id}", **as_json(body | RIGHTS))
 
@@ -58,11 +57,10 @@ def test_an_admins_put_keeps_the_rights_that_it_leaves_out(caller):
         ["a"] * 33,
     ],
 )
-def test_scopes_that_are_none_or_reserved_are_refused(caller, scopes):
+def test_scopes_that_are_none_or_reserved_are_refused(admin, scopes):
     user = a_user()
-    admin = caller(user_id=user.id + 1, admin=True)
 
     answer = admin.patch(f"/users-ms/users/{user.id}", **as_json({"scopes": scopes}))
 
     assert answer.status_code == 400
-    assert User.objects.get().scopes == []
+    assert User.objects.get(id=user.id).scopes == []

@@ -26,6 +26,7 @@ globals().update(
 MIDDLEWARE += ["django.middleware.http.ConditionalGetMiddleware"]  # noqa: F821 - an ETag on every answer to a GET
 PRUNERS += ["chassis.rate_limits.services.prune", "users_ms.accounts.services.prune"]  # noqa: F821
 
+AUTHORITY = "users_ms.accounts.authority.LocalAccounts"
 KEY_SOURCE = "chassis.tokens.PublishedKeys"
 AUTH_URL = environment.url("AUTH_URL", "auth-ms, such as http://auth-ms:4000", schemes=["http", "https"])
 BCRYPT_COST = environment.integer(
@@ -61,6 +62,11 @@ LOAD_TEST_ENABLED = environment.boolean(
 )
 SIGN_UPS_PER_HOUR = environment.integer(
     "SIGN_UPS_PER_HOUR", "how many accounts one client address may open in an hour", default=100, minimum=1
+)
+CONCEAL_ACCOUNTS = environment.boolean(
+    "CONCEAL_ACCOUNTS",
+    "whether sign-up answers 202 for every address and tells by mail what came of it, instead of 201 or 409",
+    default=False,
 )
 
 OPENAPI_LINKS = {

@@ -1,5 +1,7 @@
 """Examples for the OpenAPI document."""
 
+from typing import Any
+
 from drf_spectacular.utils import OpenApiExample
 
 _ADA = {"name": "Ada", "surname": "Lovelace", "email": "ada@example.org"}
@@ -12,8 +14,9 @@ USER = OpenApiExample(
     "a user",
     value={"id": 1}
     | _ADA
-    | {"email_verified": False}
+    | {"email_verified": False, "pending_email": ""}
     | _PROFILE
+    | {"phone_verified": False}
     | {
         "is_active": True,
         "is_admin": False,
@@ -31,13 +34,45 @@ CREDENTIALS = OpenApiExample(
     | {
         "password_hash": "bcrypt_sha256$$2b$12$...",  # pragma: allowlist secret
         "phone": "+390612345678",
+        "phone_verified": True,
         "locale": "it",
         "time_zone": "Europe/Rome",
     }
-    | {"is_active": True, "is_admin": False, "scopes": ["orders:read"], "email_verified": True},
+    | {"is_active": True, "is_admin": False, "scopes": ["orders:read"], "email_verified": True}
+    | {"pending_email": "", "password_version": 1, "password_change_id": None},
     response_only=True,
     status_codes=["200"],
 )
-NEW_PASSWORD = OpenApiExample("a new password", value={"password": "correct horse battery"}, request_only=True)
-VERIFIED_EMAIL = OpenApiExample("the address", value={"email": "ada@example.org"}, request_only=True)
+_CHANGE_ID = "6f1c9a52-3f0e-4c0a-9a55-0d9d2f3b7a10"
+_CLIENT = {"address": "203.0.113.7", "user_agent": "Firefox"}
+NEW_PASSWORD = OpenApiExample(
+    "a new password",
+    value={"password": "correct horse battery", "change_id": _CHANGE_ID, "reason": "change", "kept_session_id": 7}
+    | _CLIENT,
+    request_only=True,
+)
+
+
+def _answer(name: str, value: Any) -> OpenApiExample:
+    return OpenApiExample(name, value=value, response_only=True, status_codes=["200"])
+
+
+PASSWORD_CHANGE = _answer("the second password", {"first_proof": False, "password_version": 2})
+GIVEN_EMAIL = OpenApiExample("the address", value={"email": "ada@example.org"} | _CLIENT, request_only=True)
+EMAIL_PROOF = _answer("a first proof", {"first_proof": True, "email_changed": False, "email": "ada@example.org"})
+UNDONE_EMAIL_CHANGE = _answer("the old address is back", {"restored": True})
+VERIFIED_PHONE = OpenApiExample("the number", value={"phone": "+390612345678"} | _CLIENT, request_only=True)
+RIGHTS = _answer(
+    "the rights", {"is_active": True, "is_admin": False, "scopes": ["orders:read"], "email_verified": True}
+)
+DELETION = _answer("who is gone", {"deleted": True})
+ACCEPTED = OpenApiExample("accepted", value={"status": "accepted"}, response_only=True, status_codes=["202"])
+EXPORT = _answer(
+    "an export",
+    {
+        "exported_at": "2026-01-31T12:00:00Z",
+        "user": USER.value,
+        "former_addresses": [{"email": "ada@example.net", "reserved_until": "2026-02-03T12:00:00Z"}],
+    },
+)
 LOAD_TEST = OpenApiExample("a number", value={"n": 27, "fibonacci": 196418}, response_only=True, status_codes=["200"])

@@ -1,4 +1,4 @@
-"""The users' table, and the sign-ups that may be repeated."""
+"""The users' table, the addresses that users have left, and the sign-ups that may be repeated."""
 
 from datetime import datetime
 
@@ -7,22 +7,26 @@ from django.contrib.postgres.indexes import OpClass
 from django.db import models
 from django.db.models.functions import Lower, Now
 
+from chassis import addresses
+
 MAXIMUM_SCOPE_LENGTH = 64
+# An address that cannot be looked up, because another user has it: no canonical form has a capital letter.
+COLLISION = "COLLISION "
 
 
 class UserQuerySet(models.QuerySet["User"]):
-    """Reads by what the indexes hold: the lower case of names and emails, made by PostgreSQL on both sides."""
+    """Reads by what the indexes hold: canonical addresses, and the lower case, made by PostgreSQL on both sides."""
 
     def with_email(self, email: str) -> "UserQuerySet":
-        """The one user of this email, without regard to case."""
-        return self.matching(field="email", value=email)
+        """The one user of this address, however it is written."""
+        return self.filter(email_canonical=addresses.canonical(email))
 
     def matching(self, *, field: str, value: str) -> "UserQuerySet":
-        """Users whose `field` (name, surname or email) is `value` without regard to case."""
+        """Users whose `field` (name or surname) is `value` without regard to case."""
         return self.alias(**{f"{field}_lower": Lower(field)}).filter(**{f"{field}_lower": Lower(models.Value(value))})
 
     def starting_with(self, text: str) -> "UserQuerySet":
-        """Users whose name, surname or email starts with `text`, without regard to case."""
+        """Users whose name, surname or email, as it is shown, starts with `text`, without regard to case."""
         lowered = {f"{field}_lower": Lower(field) for field in ("name", "surname", "email")}
         matches = models.Q()
         for alias in lowered:
@@ -31,15 +35,32 @@ class UserQuerySet(models.QuerySet["User"]):
 
 
 class User(models.Model):
-    """A person with an account. `password_hash` is Django's encoding of a bcrypt hash."""
+    """A person with an account. `password_hash` is Django's encoding of a hash."""
 
     id = models.BigAutoField(primary_key=True)
     name = models.CharField(max_length=100)
     surname = models.CharField(max_length=100)
-    email = models.CharField(max_length=254)
+    email = models.CharField(max_length=addresses.MAXIMUM_LENGTH, help_text="as its owner writes it")
+    # The database fills it for code of an older version, which leaves it out (migration 0003).
+    email_canonical = models.CharField(
+        max_length=addresses.MAXIMUM_CANONICAL_LENGTH, db_default="", help_text="what addresses are compared by"
+    )
     email_verified = models.BooleanField(default=False)
+    pending_email = models.CharField(
+        max_length=addresses.MAXIMUM_LENGTH,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="the address that takes the place of `email` once it is verified",
+    )
     password_hash = models.CharField(max_length=128)
+    password_version = models.PositiveIntegerField(default=1, db_default=1, help_text="counts the passwords")
+    password_change_id = models.UUIDField(null=True, help_text="of the last change, so that it may be sent again")
+    password_change_proved = models.BooleanField(
+        default=False, db_default=False, help_text="whether the last change was the first proof of the address"
+    )
     phone = models.CharField(max_length=16, blank=True, default="", help_text="E.164, such as +390612345678")
+    phone_verified = models.BooleanField(default=False, db_default=False)
     locale = models.CharField(max_length=35, default="en", help_text="a BCP 47 language tag")
     time_zone = models.CharField(max_length=64, default="UTC", help_text="an IANA time zone")
     attributes = models.JSONField(default=dict)
@@ -57,14 +78,23 @@ class User(models.Model):
     objects: UserQuerySet = UserQuerySet.as_manager()  # type: ignore[assignment]  # it has the same methods
 
     class Meta:
+        constraints = [models.UniqueConstraint(fields=["email_canonical"], name="user_email_unique")]
         # text_pattern_ops: one index serves equality and prefixes, whatever the database's collation is.
-        constraints = [
-            models.UniqueConstraint(OpClass(Lower("email"), name="text_pattern_ops"), name="user_email_unique")
-        ]
         indexes = [
+            models.Index(OpClass(Lower("email"), name="text_pattern_ops"), "id", name="user_email"),
             models.Index(OpClass(Lower("name"), name="text_pattern_ops"), "id", name="user_name"),
             models.Index(OpClass(Lower("surname"), name="text_pattern_ops"), "id", name="user_surname"),
         ]
+
+
+class FormerAddress(models.Model):
+    """A verified address that a user has left, reserved for that user until the change cannot be undone any more."""
+
+    id = models.BigAutoField(primary_key=True)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="former_addresses")
+    email = models.CharField(max_length=addresses.MAXIMUM_LENGTH)
+    email_canonical = models.CharField(max_length=addresses.MAXIMUM_CANONICAL_LENGTH, db_index=True)
+    reserved_until = models.DateTimeField(db_index=True)
 
 
 class SignUp(models.Model):
@@ -87,8 +117,20 @@ class SignUp(models.Model):
 
     def remember(self, user: User) -> None:
         """Keep what is answered now."""
-        fields = [field.attname for field in User._meta.concrete_fields if field.attname != "password_hash"]
+        fields = [field.attname for field in User._meta.concrete_fields if field.attname not in _NOT_ANSWERED]
         times = {name: getattr(user, name).isoformat() for name in ("created_at", "updated_at")}
         self.answered = {name: getattr(user, name) for name in fields} | times
         self.user = user
         self.save(update_fields=["user", "answered"])
+
+
+# What nobody is shown, and what is the same for every new user; code of an older version does not know these either.
+_NOT_ANSWERED = {
+    "email_canonical",
+    "pending_email",
+    "password_hash",
+    "password_version",
+    "password_change_id",
+    "password_change_proved",
+    "phone_verified",
+}

@@ -1,11 +1,13 @@
 """Reads of users that are more than one line."""
 
-from users_ms.accounts.models import User, UserQuerySet
+from django.db import connection, models
+
+from users_ms.accounts.models import COLLISION, FormerAddress, User, UserQuerySet
 from users_ms.accounts.services import UserNotFound
 
 
 def get_user(*, email: str | None = None, user_id: int | None = None) -> User:
-    """The user of that email, without regard to case, or of that id. Raises UserNotFound."""
+    """The user of that email, however it is written, or of that id. Raises UserNotFound."""
     try:
         return User.objects.get(id=user_id) if email is None else User.objects.with_email(email).get()
     except User.DoesNotExist as error:
@@ -14,8 +16,31 @@ def get_user(*, email: str | None = None, user_id: int | None = None) -> User:
 
 def find_users(*, email: str = "", name: str = "", surname: str = "", search: str = "") -> UserQuerySet:
     """Users that match every given filter; exact ones without regard to case, `search` by prefix."""
-    users = User.objects.all()
-    for field, value in (("email", email), ("name", name), ("surname", surname)):
+    users = User.objects.with_email(email) if email else User.objects.all()
+    for field, value in (("name", name), ("surname", surname)):
         if value:
             users = users.matching(field=field, value=value)
     return users.starting_with(search) if search else users
+
+
+def users_set_apart() -> UserQuerySet:
+    """Users who cannot be looked up by their address, because another user has it."""
+    return User.objects.filter(email_canonical__startswith=COLLISION).order_by("id")
+
+
+def is_deleted(*, user_id: int) -> bool:
+    """True when that id was given to somebody, who is no longer there."""
+    with connection.cursor() as cursor:
+        cursor.execute(_IS_DELETED, {"id": user_id})
+        return bool(cursor.fetchone()[0])
+
+
+def former_addresses(*, user_id: int) -> models.QuerySet[FormerAddress]:
+    """The addresses that are reserved for a user who has left them."""
+    return FormerAddress.objects.filter(user_id=user_id).order_by("id")
+
+
+_IS_DELETED = """
+    SELECT is_called AND %(id)s <= last_value AND NOT EXISTS (SELECT FROM accounts_user WHERE id = %(id)s)
+    FROM accounts_user_id_seq
+"""

@@ -10,8 +10,9 @@ from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework import serializers
 
-from chassis import fields, tokens
-from users_ms.accounts.models import MAXIMUM_SCOPE_LENGTH, User
+from chassis import addresses, fields, tokens
+from chassis.clients import MAXIMUM_USER_AGENT_LENGTH
+from users_ms.accounts.models import MAXIMUM_SCOPE_LENGTH, FormerAddress, User
 
 MAXIMUM_ATTRIBUTES_BYTES = 4096
 _LANGUAGE_TAG = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|\d{3}))?", re.ASCII)
@@ -143,20 +144,95 @@ class UserReplacementByAdmin(_Administration, UserReplacement):
     """The same for PUT."""
 
 
-class NewPassword(serializers.Serializer):
+class _FromClient(serializers.Serializer):
+    """Where the user was when it asked auth-ms for this."""
+
+    address = fields.Text(required=False, allow_null=True, max_length=45, help_text="the IP address of the client")
+    user_agent = fields.Text(required=False, allow_blank=True, max_length=MAXIMUM_USER_AGENT_LENGTH)
+
+
+class NewPassword(_FromClient):
     """A new password of the user in the context, or with `rehash_of` the same one, to be hashed at today's cost."""
 
     password = Password()
     rehash_of = fields.Text(required=False, max_length=128, help_text="the hash that the new one takes the place of")
+    change_id = serializers.UUIDField(required=False, help_text="made up by the caller; a change happens once")
+    reason = serializers.ChoiceField(choices=["change", "reset"], required=False)
+    proven_email = fields.Text(
+        required=False,
+        max_length=addresses.MAXIMUM_LENGTH,
+        help_text="the address whose mail the user has shown to read",
+    )
+    replaces_version = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=2**31 - 1,
+        help_text="the `password_version` that the caller has compared",
+    )
+    kept_session_id = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=2**63 - 1, help_text="the session that goes on"
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if "rehash_of" not in attrs:
-            check_password_policy(attrs["password"], user=self.context["user"])
+        if "rehash_of" in attrs:
+            return attrs
+        missing = {name: ["This field is required."] for name in ("change_id", "reason") if name not in attrs}
+        if missing:
+            raise serializers.ValidationError(missing)
+        user: User = self.context["user"]
+        if attrs["change_id"] != user.password_change_id:  # else it was held against the policy before
+            check_password_policy(attrs["password"], user=user)
         return attrs
 
 
-class VerifiedEmail(serializers.Serializer):
-    email = fields.Email()
+class PasswordChangeOutput(serializers.Serializer):
+    """What became of a new password."""
+
+    first_proof = serializers.BooleanField(help_text="it was the first proof of the address")
+    password_version = serializers.IntegerField()
+
+
+class GivenEmail(_FromClient):
+    """An address, as it may have been stored before today's rules for addresses."""
+
+    email = fields.Text(max_length=addresses.MAXIMUM_LENGTH)
+
+
+class EmailProofOutput(serializers.Serializer):
+    """What became of the proof of an address."""
+
+    first_proof = serializers.BooleanField(help_text="no address of the account was verified before")
+    email_changed = serializers.BooleanField(help_text="the pending address has taken the place of the old one")
+    email = serializers.CharField(help_text="the user's address now")
+
+
+class UndoneEmailChangeOutput(serializers.Serializer):
+    restored = serializers.BooleanField(
+        help_text="the old address is back, and the password no longer opens the account"
+    )
+
+
+class VerifiedPhone(_FromClient):
+    phone = fields.Text(max_length=16)
+
+
+class RightsOutput(fields.Output):
+    """What a user may do now."""
+
+    class Meta:
+        model = User
+        fields = ["is_active", "is_admin", "scopes", "email_verified"]
+        read_only_fields = fields
+
+
+class DeletionOutput(serializers.Serializer):
+    deleted = serializers.BooleanField(help_text="that id was given to a user who is no longer there")
+
+
+class SignUpAccepted(serializers.Serializer):
+    """The answer to every sign-up where accounts are concealed."""
+
+    status = serializers.CharField()
 
 
 class UserFilter(serializers.Serializer):
@@ -191,7 +267,9 @@ class UserOutput(fields.Output):
             "surname",
             "email",
             "email_verified",
+            "pending_email",
             "phone",
+            "phone_verified",
             "locale",
             "time_zone",
             "attributes",
@@ -202,6 +280,23 @@ class UserOutput(fields.Output):
             "updated_at",
         ]
         read_only_fields = fields
+
+
+class FormerAddressOutput(serializers.ModelSerializer):
+    """A verified address that the user has left, and may return to."""
+
+    class Meta:
+        model = FormerAddress
+        fields = ["email", "reserved_until"]
+        read_only_fields = fields
+
+
+class ExportOutput(serializers.Serializer):
+    """All that users-ms knows of a user, except the password hash."""
+
+    exported_at = serializers.DateTimeField()
+    user = UserOutput()
+    former_addresses = FormerAddressOutput(many=True)
 
 
 class CredentialsOutput(fields.Output):
@@ -216,12 +311,16 @@ class CredentialsOutput(fields.Output):
             "name",
             "surname",
             "phone",
+            "phone_verified",
             "locale",
             "time_zone",
             "is_active",
             "is_admin",
             "scopes",
             "email_verified",
+            "pending_email",
+            "password_version",
+            "password_change_id",
         ]
         read_only_fields = fields
 

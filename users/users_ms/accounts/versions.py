@@ -7,14 +7,18 @@ from users_ms.accounts.models import User
 
 
 def entity_tag(user: User) -> str:
-    """The strong entity tag of what others see of `user`."""
-    return f'"{user.version}"'
+    """The strong entity tag of what others see of `user`. With the id, because `/users/me` is everybody's path."""
+    return f'"{user.id}.{user.version}"'
 
 
-def wanted(request: Request) -> set[int] | None:
-    """The versions in `If-Match`; None when any will do. A tag that is weak or not one of ours matches nothing."""
+def wanted(request: Request, *, user_id: int) -> set[int] | None:
+    """The versions in `If-Match`; None when any will do. A weak tag, or one of another user, matches nothing."""
     header = request.headers.get("If-Match")
     if header is None or header.strip() == "*":
         return None
-    numbers = (tag[1:-1] for tag in parse_etags(header) if tag.startswith('"'))
-    return {int(number) for number in numbers if number.isdecimal() and len(number) < 10}
+    tags = (tag[1:-1].partition(".") for tag in parse_etags(header) if tag.startswith('"'))
+    return {int(number) for owner, _, number in tags if owner == str(user_id) and _is_version(number)}
+
+
+def _is_version(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 10

@@ -17,6 +17,7 @@ from chassis.clients import client_of
 from chassis.openapi import problems
 from chassis.pagination import KeysetPagination
 from users_ms.accounts import examples, load, parameters, selectors, serializers, services, versions
+from users_ms.accounts.events import Origin
 from users_ms.accounts.models import User
 
 
@@ -38,17 +39,30 @@ class UserCollection(APIView):
         auth=[],
         parameters=[parameters.IDEMPOTENCY_KEY],
         request=serializers.UserInput,
-        responses={201: serializers.UserOutput, **problems(400, 409, 413, 415, 422, 429)},
-        examples=[examples.SIGN_UP, examples.USER],
+        responses={
+            201: serializers.UserOutput,
+            202: serializers.SignUpAccepted,
+            **problems(400, 409, 413, 415, 422, 429),
+        },
+        examples=[examples.SIGN_UP, examples.USER, examples.ACCEPTED],
         tags=["users"],
     )
     def post(self, request: Request) -> Response:
-        """Sign up. The password is hashed at once; a `new_user_event` follows."""
+        """Sign up. The password is hashed at once; a `new_user_event` follows.
+
+        With CONCEAL_ACCOUNTS the answer is 202 for every address, and a mail says how to go on: to verify the address,
+        or that it has an account already. Without it, an address that has an account is answered with 409.
+        """
         given = serializers.UserInput(data=request.data)
         given.is_valid(raise_exception=True)
         user = services.sign_up(
-            client=client_of(request), idempotency_key=parameters.idempotency_key(request), **given.validated_data
+            client=client_of(request),
+            idempotency_key=parameters.idempotency_key(request),
+            at=timezone.now(),
+            **given.validated_data,
         )
+        if user is None:
+            return Response({"status": "accepted"}, status=202)
         return _representation(user, status=201, headers={"Location": reverse("user", args=[user.id])})
 
     @extend_schema(
@@ -72,15 +86,21 @@ def _representation(user: User, *, status: int = 200, headers: dict[str, str] | 
     return Response(serializers.UserOutput.of(user), status=status, headers=tag | (headers or {}))
 
 
-def _is_privileged(request: Request) -> bool:
-    """Admins, and who has just signed in: a token that was stolen takes no account over, and deletes none."""
-    return bool(request.user.is_admin or request.user.has_just_signed_in(at=timezone.now()))
+def _origin(request: Request, user_id: int) -> Origin:
+    """Who changes that user, and from where."""
+    client, principal = client_of(request), request.user
+    return Origin(
+        actor_id=None if principal.user_id == user_id else principal.user_id,
+        session_id=principal.session_id,
+        address=client.address,
+        user_agent=client.user_agent,
+    )
 
 
 class UserDetail(APIView):
     def _permitted_id(self, request: Request, user_id: int) -> int:
         """The id when the caller may see that user. Raises UserNotFound: others must not learn who exists."""
-        if not request.user.may_act_for(user_id):
+        if not tokens.may_act_for(request, user_id):
             raise services.UserNotFound
         return user_id
 
@@ -99,14 +119,15 @@ class UserDetail(APIView):
         operation_id="replace_user",
         parameters=[parameters.IF_MATCH],
         request=serializers.UserReplacementByAdmin,
-        responses={200: serializers.UserOutput, **problems(400, 401, 403, 404, 409, 412, 413, 415)},
+        responses={200: serializers.UserOutput, **problems(400, 401, 403, 404, 412, 413, 415, 429)},
         examples=[examples.REPLACEMENT, examples.USER],
         tags=["users"],
     )
     def put(self, request: Request, user_id: int) -> Response:
         """Replace all that a user may set of itself; what is left out returns to its default.
 
-        `is_active`, `is_admin` and `scopes` count when an admin sends them, and stay as they are when left out.
+        Another `email` becomes `pending_email`, as with PATCH. `is_active`, `is_admin` and `scopes` count when an admin
+        sends them, and stay as they are when left out.
         """
         admin = request.user.is_admin
         kind = serializers.UserReplacementByAdmin if admin else serializers.UserReplacement
@@ -116,12 +137,17 @@ class UserDetail(APIView):
         operation_id="update_user",
         parameters=[parameters.IF_MATCH],
         request=serializers.UserChangeByAdmin(partial=True),
-        responses={200: serializers.UserOutput, **problems(400, 401, 403, 404, 409, 412, 413, 415)},
+        responses={200: serializers.UserOutput, **problems(400, 401, 403, 404, 412, 413, 415, 429)},
         examples=[examples.CHANGE, examples.USER],
         tags=["users"],
     )
     def patch(self, request: Request, user_id: int) -> Response:
-        """Change the fields that are given. `is_active`, `is_admin` and `scopes` count when an admin sends them."""
+        """Change the fields that are given. `is_active`, `is_admin` and `scopes` count when an admin sends them.
+
+        Another `email` needs a session that has just begun, and becomes `pending_email`: it takes the place of the old
+        one once it is verified. The old address is notified, and can undo it for 72 hours. The same `email` again drops
+        what is pending. Another `phone` has to be verified before it gets messages.
+        """
         kind = serializers.UserChangeByAdmin if request.user.is_admin else serializers.UserChange
         return self._update(request, user_id, kind(data=request.data, partial=True))
 
@@ -130,8 +156,10 @@ class UserDetail(APIView):
         given.is_valid(raise_exception=True)
         user = services.update_user(
             user_id=user_id,
-            versions=versions.wanted(request),
-            may_change_email=_is_privileged(request),
+            versions=versions.wanted(request, user_id=user_id),
+            may_change_email=request.user.has_just_signed_in(at=timezone.now()),
+            origin=_origin(request, user_id),
+            at=timezone.now(),
             **given.validated_data,
         )
         return _representation(user)
@@ -145,9 +173,14 @@ class UserDetail(APIView):
     def delete(self, request: Request, user_id: int) -> Response:
         """Delete a user: the user itself, or an admin. A `user_deleted_event` follows: sessions end, traces go."""
         user_id = self._permitted_id(request, user_id)
-        if not _is_privileged(request):
-            raise tokens.SignInAgain
-        services.delete_user(user_id=user_id, versions=versions.wanted(request), at=timezone.now())
+        if not (request.user.is_admin or request.user.has_just_signed_in(at=timezone.now())):
+            raise tokens.SignInAgain  # a token that was stolen deletes no account
+        services.delete_user(
+            user_id=user_id,
+            versions=versions.wanted(request, user_id=user_id),
+            origin=_origin(request, user_id),
+            at=timezone.now(),
+        )
         return Response(status=204)
 
 
@@ -162,6 +195,25 @@ class CurrentUser(APIView):
     def get(self, request: Request) -> Response:
         """Read the user whose token this is."""
         return _representation(selectors.get_user(user_id=request.user.user_id))
+
+
+class Export(APIView):
+    @extend_schema(
+        operation_id="export_user",
+        responses={200: serializers.ExportOutput, **problems(401, 403, 404)},
+        examples=[examples.EXPORT],
+        tags=["users"],
+    )
+    def get(self, request: Request) -> Response:
+        """All that users-ms knows of the user whose token this is (GDPR, articles 15 and 20), but no password hash."""
+        user = selectors.get_user(user_id=request.user.user_id)
+        known = {
+            "exported_at": timezone.now(),
+            "user": user,
+            "former_addresses": selectors.former_addresses(user_id=user.id),
+        }
+        headers = {"Cache-Control": "no-store", "Content-Disposition": 'attachment; filename="users-ms.json"'}
+        return Response(serializers.ExportOutput(known).data, headers=headers)
 
 
 class InternalView(APIView):
@@ -187,41 +239,126 @@ class InternalCredentials(InternalView):
         return Response(serializers.CredentialsOutput.of(user), headers={"Cache-Control": "no-store"})
 
 
+def _client(given: dict[str, Any], *, session_id: int | None = None) -> Origin:
+    """Where the user was when it asked auth-ms."""
+    address, user_agent = given.pop("address", None), given.pop("user_agent", "")
+    return Origin(session_id=session_id, address=address, user_agent=user_agent)
+
+
 class InternalPassword(InternalView):
     @extend_schema(
         operation_id="set_password",
         request=serializers.NewPassword,
-        responses={204: None, **problems(400, 401, 403, 404, 409, 413, 415)},
-        examples=[examples.NEW_PASSWORD],
+        responses={200: serializers.PasswordChangeOutput, 204: None, **problems(400, 401, 403, 404, 409, 413, 415)},
+        examples=[examples.NEW_PASSWORD, examples.PASSWORD_CHANGE],
         tags=["internal"],
     )
     def put(self, request: Request, user_id: int) -> Response:
-        """Set a new password, held against the policy; with `rehash_of`, hash the same one anew. Only for services."""
+        """Set a new password, held against the policy; the same `change_id` again gets the same answer.
+
+        A `password_changed_event` follows, in the same transaction. With `rehash_of` alone, hash the same password at
+        today's cost (204). Only for services.
+        """
         user = selectors.get_user(user_id=user_id)
         given = serializers.NewPassword(data=request.data, context={"user": user})
         given.is_valid(raise_exception=True)
-        password, replaces = given.validated_data["password"], given.validated_data.get("rehash_of")
-        if replaces is None:
-            services.set_password(user_id=user_id, password=password)
-        else:
-            services.renew_password_hash(user_id=user_id, password=password, replaces=replaces)
-        return Response(status=204)
+        fields = dict(given.validated_data)
+        origin = _client(fields, session_id=fields.get("kept_session_id"))
+        if "rehash_of" in fields:
+            services.renew_password_hash(user_id=user_id, password=fields["password"], replaces=fields["rehash_of"])
+            return Response(status=204)
+        change = services.change_password(user_id=user_id, origin=origin, at=timezone.now(), **fields)
+        return Response(serializers.PasswordChangeOutput(change).data)
 
 
 class InternalEmailVerified(InternalView):
     @extend_schema(
         operation_id="verify_email",
-        request=serializers.VerifiedEmail,
-        responses={204: None, **problems(400, 401, 403, 404, 409, 413, 415)},
-        examples=[examples.VERIFIED_EMAIL],
+        request=serializers.GivenEmail,
+        responses={200: serializers.EmailProofOutput, **problems(400, 401, 403, 404, 409, 413, 415)},
+        examples=[examples.GIVEN_EMAIL, examples.EMAIL_PROOF],
         tags=["internal"],
     )
     def post(self, request: Request, user_id: int) -> Response:
-        """Note that the user reads the mail of this address; 409 when it has another one by now. Only for services."""
-        given = serializers.VerifiedEmail(data=request.data)
+        """Note that the user reads the mail of this address, the current or the pending one, which then takes over.
+
+        409 when it is neither of the two by now, or another user has it. Only for services.
+        """
+        given = serializers.GivenEmail(data=request.data)
         given.is_valid(raise_exception=True)
-        services.verify_email(user_id=user_id, **given.validated_data)
+        fields = dict(given.validated_data)
+        proof = services.verify_email(user_id=user_id, origin=_client(fields), at=timezone.now(), **fields)
+        return Response(serializers.EmailProofOutput(proof).data)
+
+
+class InternalEmailChangeUndone(InternalView):
+    @extend_schema(
+        operation_id="undo_email_change",
+        request=serializers.GivenEmail,
+        responses={200: serializers.UndoneEmailChangeOutput, **problems(400, 401, 403, 404, 409, 413, 415)},
+        examples=[examples.GIVEN_EMAIL, examples.UNDONE_EMAIL_CHANGE],
+        tags=["internal"],
+    )
+    def post(self, request: Request, user_id: int) -> Response:
+        """Give the user back this address, which it had until lately; the password then opens nothing any more.
+
+        While the change is only pending, it is dropped, and the password stays. 409 when the address is not reserved
+        for the user any more. Only for services.
+        """
+        given = serializers.GivenEmail(data=request.data)
+        given.is_valid(raise_exception=True)
+        fields = dict(given.validated_data)
+        restored = services.undo_email_change(user_id=user_id, origin=_client(fields), at=timezone.now(), **fields)
+        return Response({"restored": restored})
+
+
+class InternalPhoneVerified(InternalView):
+    @extend_schema(
+        operation_id="verify_phone",
+        request=serializers.VerifiedPhone,
+        responses={204: None, **problems(400, 401, 403, 404, 409, 413, 415)},
+        examples=[examples.VERIFIED_PHONE],
+        tags=["internal"],
+    )
+    def post(self, request: Request, user_id: int) -> Response:
+        """Note that the user receives the text messages of this number; 409 when it has another. Only for services."""
+        given = serializers.VerifiedPhone(data=request.data)
+        given.is_valid(raise_exception=True)
+        fields = dict(given.validated_data)
+        services.verify_phone(user_id=user_id, origin=_client(fields), at=timezone.now(), **fields)
         return Response(status=204)
+
+
+class InternalRights(InternalView):
+    @extend_schema(
+        operation_id="get_rights",
+        responses={200: serializers.RightsOutput, **problems(401, 403, 404)},
+        examples=[examples.RIGHTS],
+        tags=["internal"],
+    )
+    def get(self, request: Request, user_id: int) -> Response:
+        """What a user may do at this moment. Only for services."""
+        rights = serializers.RightsOutput.of(selectors.get_user(user_id=user_id))
+        return Response(rights, headers={"Cache-Control": "no-store"})
+
+
+class InternalDeletion(APIView):
+    """For services that confirm a deletion before they erase; the gateway does not pass it on."""
+
+    authentication_classes: list = []
+    permission_classes: list = []
+
+    @extend_schema(
+        operation_id="get_deletion",
+        auth=[],
+        responses={200: serializers.DeletionOutput, **problems(404)},
+        examples=[examples.DELETION],
+        tags=["internal"],
+    )
+    def get(self, request: Request, user_id: int) -> Response:
+        """Whether that id was given to a user who is no longer there. Needs no token, and tells nothing else."""
+        deleted = selectors.is_deleted(user_id=user_id)
+        return Response({"deleted": deleted}, headers={"Cache-Control": "no-store"})
 
 
 class LoadTest(APIView):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
 from rest_framework.exceptions import ValidationError
 
 from chassis import fields
@@ -16,26 +17,29 @@ from users_ms.accounts.models import User
 
 class Command(BaseCommand):
     help = (
-        "Gives a user the rights of an admin, or creates an admin with a password from ADMIN_PASSWORD_FILE, "
-        "ADMIN_PASSWORD or a prompt."
+        "Creates an admin with a password from ADMIN_PASSWORD_FILE, ADMIN_PASSWORD or a prompt. With --promote, makes "
+        "one of a user whose address is verified: the user gets this password, and all its sessions end."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--email", required=True)
+        parser.add_argument("--promote", action="store_true", help="make an admin of a user who exists")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        email = options["email"]
+        email, promote = options["email"], options["promote"]
         try:
-            fields.Email().run_validation(email)
-            try:
-                user, created = services.make_admin(email=email, password=None)
-            except services.UserNotFound:
-                password = serializers.Password().run_validation(_read_password())
-                serializers.check_password_policy(password, user=User(email=email))
-                user, created = services.make_admin(email=email, password=password)
+            email = fields.Email().run_validation(email)
+            user = services.check_admin(email=email, promote=promote)  # before anybody types a password
+            password = serializers.Password().run_validation(_read_password())
+            serializers.check_password_policy(password, user=user or User(email=email))
+            user, created = services.make_admin(email=email, password=password, promote=promote, at=timezone.now())
         except ValidationError as error:
             raise CommandError(_sentence(error.detail)) from error
-        done = "created as an admin" if created else "is an admin now (sign in again to use it)"
+        except services.UserExists as error:
+            raise CommandError(f"{error} To make that user an admin, add --promote.") from error
+        except services.NotVerified as error:
+            raise CommandError(str(error)) from error
+        done = "created as an admin" if created else "is an admin now, with this password; all sessions have ended"
         self.stdout.write(f"{user.email} (id {user.id}) {done}.")
 
 

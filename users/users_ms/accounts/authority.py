@@ -1,0 +1,24 @@
+"""What a person may do now, by users-ms's own accounts; only the session is asked of auth-ms."""
+
+from rest_framework.exceptions import AuthenticationFailed
+
+from chassis import authority
+from chassis.tokens import ADMIN_SCOPE, Principal
+from users_ms.accounts.models import User
+
+
+class LocalAccounts:
+    """The authority of users-ms (settings.AUTHORITY)."""
+
+    def scopes(self, principal: Principal, token: str) -> frozenset[str]:
+        """The scopes that the account has now.
+
+        Raises AuthenticationFailed when the account is gone or inactive or the session has ended, and
+        ServiceUnavailable when auth-ms does not answer.
+        """
+        row = User.objects.filter(id=principal.user_id).values_list("is_active", "is_admin", "scopes").first()
+        if row is None or not row[0]:
+            raise AuthenticationFailed("The account is not active.")
+        authority.ask_session(token)
+        _, is_admin, scopes = row
+        return frozenset(([ADMIN_SCOPE] if is_admin else []) + scopes)

@@ -1,0 +1,44 @@
+"""What changes users."""
+
+from users_ms.accounts.services.administration import check_admin, make_admin, prune
+from users_ms.accounts.services.passwords import PasswordChange, change_password, renew_password_hash
+from users_ms.accounts.services.problems import (
+    EmailChangedMeanwhile,
+    EmailTaken,
+    KeyUsedForAnotherBody,
+    NotVerified,
+    PasswordChangedMeanwhile,
+    PhoneChangedMeanwhile,
+    UserExists,
+    UserNotFound,
+    VersionMismatch,
+)
+from users_ms.accounts.services.profiles import delete_user, update_user
+from users_ms.accounts.services.proofs import EmailProof, undo_email_change, verify_email, verify_phone
+from users_ms.accounts.services.signing_up import create_user, sign_up
+
+__all__ = [
+    "EmailChangedMeanwhile",
+    "EmailProof",
+    "EmailTaken",
+    "KeyUsedForAnotherBody",
+    "NotVerified",
+    "PasswordChange",
+    "PasswordChangedMeanwhile",
+    "PhoneChangedMeanwhile",
+    "UserExists",
+    "UserNotFound",
+    "VersionMismatch",
+    "change_password",
+    "check_admin",
+    "create_user",
+    "delete_user",
+    "make_admin",
+    "prune",
+    "renew_password_hash",
+    "sign_up",
+    "undo_email_change",
+    "update_user",
+    "verify_email",
+    "verify_phone",
+]

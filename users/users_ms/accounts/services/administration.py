@@ -1,0 +1,60 @@
+"""What operators do: the first admin, and forgetting what is over."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+
+from chassis import addresses
+from users_ms.accounts import passwords
+from users_ms.accounts.events import Origin
+from users_ms.accounts.models import FormerAddress, SignUp, User
+from users_ms.accounts.services import changing
+from users_ms.accounts.services.passwords import replace_password
+from users_ms.accounts.services.problems import NotVerified, UserExists
+from users_ms.accounts.services.signing_up import create_user
+
+SIGN_UP_REMEMBERED = timedelta(days=1)
+
+
+def check_admin(*, email: str, promote: bool) -> User | None:
+    """The user who may become an admin; None when there is nobody of that address.
+
+    Raises UserExists unless it was said to promote, and NotVerified: somebody else may have signed up with the address.
+    """
+    user = User.objects.with_email(email).first()
+    if user is None:
+        return None
+    if not promote:
+        raise UserExists("There is a user with this address already.")
+    if not user.email_verified:
+        raise NotVerified("Nobody has shown to read the mail of this address: it may be somebody else's account.")
+    return user
+
+
+def make_admin(*, email: str, password: str, promote: bool, at: datetime) -> tuple[User, bool]:
+    """Create an admin, or make one of a user and give it this password. Returns the user and whether it is new.
+
+    Raises UserExists and NotVerified as `check_admin` does.
+    """
+    user = check_admin(email=email, promote=promote)
+    if user is None:
+        name = email.partition("@")[0][:100]
+        fields: dict[str, Any] = {"name": name, "surname": "Admin", "is_admin": True, "email_verified": True}
+        return create_user(email=email, password=password, at=at, **fields), True
+    origin = Origin(user_agent="manage.py create_admin")
+    password_hash = passwords.hash_password(password)
+    with transaction.atomic():
+        user = changing.lock_user(user_id=user.id)
+        if not user.email_verified or user.email_canonical != addresses.canonical(email):
+            raise NotVerified
+        changing.change(user, {"is_admin": True})
+        changing.announce(user, "rights_changed", origin=origin, at=at)
+        replace_password(user, password_hash, reason="promotion", origin=origin, at=at)
+    return user, False
+
+
+def prune(*, at: datetime) -> None:
+    """Forget the keys of sign-ups that are more than a day old, and addresses that are reserved no longer."""
+    SignUp.objects.filter(created_at__lt=at - SIGN_UP_REMEMBERED).delete()
+    FormerAddress.objects.filter(reserved_until__lt=at).delete()

@@ -1,0 +1,126 @@
+"""New passwords, which auth-ms asks for; each change happens once."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.contrib.auth import hashers
+from django.db import transaction
+
+from chassis import addresses, turns
+from chassis import events as cloud_events
+from chassis.outbox import services as outbox
+from users_ms.accounts import events, passwords
+from users_ms.accounts.events import Origin
+from users_ms.accounts.models import User
+from users_ms.accounts.services import changing
+from users_ms.accounts.services.problems import EmailChangedMeanwhile, PasswordChangedMeanwhile, UserNotFound
+
+
+@dataclass(frozen=True, kw_only=True)
+class PasswordChange:
+    """What became of a change of password."""
+
+    first_proof: bool  # the user has shown for the first time that it reads the mail of its address
+    password_version: int
+
+
+def change_password(
+    *,
+    user_id: int,
+    password: str,
+    change_id: uuid.UUID,
+    reason: str,
+    proven_email: str | None = None,
+    replaces_version: int | None = None,
+    kept_session_id: int | None = None,
+    origin: Origin,
+    at: datetime,
+) -> PasswordChange:
+    """Give a user a new password and announce it, once for a `change_id`, however often it is sent.
+
+    With `proven_email` the user has shown to read the mail of that address. `replaces_version` is the version of the
+    password that the caller has compared. Raises UserNotFound, EmailChangedMeanwhile, PasswordChangedMeanwhile and
+    ServiceUnavailable; then nothing was changed.
+    """
+    user = User.objects.filter(id=user_id).first()
+    if user is None:
+        raise UserNotFound
+    if user.password_change_id != change_id:
+        password_hash = passwords.hash_password(password)  # slow on purpose, so before the transaction
+        with transaction.atomic():
+            user = changing.lock_user(user_id=user_id)
+            if user.password_change_id != change_id:  # no request with the same id was faster
+                if replaces_version not in (None, user.password_version):
+                    raise PasswordChangedMeanwhile
+                return replace_password(
+                    user,
+                    password_hash,
+                    change_id=change_id,
+                    reason=reason,
+                    proven_email=proven_email,
+                    kept_session_id=kept_session_id,
+                    origin=origin,
+                    at=at,
+                )
+    with turns.passwords.turn():
+        is_same = hashers.check_password(password, user.password_hash)
+    if not is_same:
+        raise PasswordChangedMeanwhile
+    return _what_became(user)
+
+
+def replace_password(
+    user: User,
+    password_hash: str,
+    *,
+    change_id: uuid.UUID | None = None,
+    reason: str,
+    proven_email: str | None = None,
+    kept_session_id: int | None = None,
+    origin: Origin,
+    at: datetime,
+) -> PasswordChange:
+    """Store the hash of a locked user's new password, drop a pending change of address, and announce both.
+
+    Raises EmailChangedMeanwhile when `proven_email` is not the user's address.
+    """
+    if proven_email is not None and addresses.canonical(proven_email) != user.email_canonical:
+        raise EmailChangedMeanwhile
+    user.password_hash = password_hash
+    user.password_version += 1
+    user.password_change_id = change_id or cloud_events.uuid7()
+    user.password_change_proved = proven_email is not None and not user.email_verified
+    user.save(update_fields=["password_hash", "password_version", "password_change_id", "password_change_proved"])
+    pending = user.pending_email
+    changing.change(user, {"email_verified": user.email_verified or proven_email is not None, "pending_email": ""})
+    outbox.record(
+        events.PasswordChanged.of(
+            user,
+            changed_at=at.isoformat(),
+            change_id=str(user.password_change_id),
+            reason=reason,
+            first_proof=user.password_change_proved,
+            kept_session_id=kept_session_id,
+            address=origin.address,
+            user_agent=origin.user_agent,
+        ),
+        at=at,
+    )
+    if pending:
+        changing.announce(user, "email_change_cancelled", origin=origin, at=at, old_email=user.email, new_email=pending)
+    return _what_became(user)
+
+
+def _what_became(user: User) -> PasswordChange:
+    return PasswordChange(first_proof=user.password_change_proved, password_version=user.password_version)
+
+
+def renew_password_hash(*, user_id: int, password: str, replaces: str) -> None:
+    """Hash the same password again, at today's cost.
+
+    Raises PasswordChangedMeanwhile when the user does not have the hash `replaces` any more.
+    """
+    password_hash = passwords.hash_password(password)
+    if not User.objects.filter(id=user_id, password_hash=replaces).update(password_hash=password_hash):
+        raise PasswordChangedMeanwhile

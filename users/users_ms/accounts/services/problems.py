@@ -1,0 +1,55 @@
+"""Why a user cannot be changed as somebody wants it."""
+
+from chassis.errors import Problem
+
+
+class EmailTaken(Problem):
+    status = 409
+    title = "Email already in use"
+    detail = "Another user has this email address."
+
+
+class UserNotFound(Problem):
+    status = 404
+    title = "User not found"
+
+
+class VersionMismatch(Problem):
+    status = 412
+    title = "Changed meanwhile"
+    detail = "The user is not in the version that If-Match names. Read it again."
+
+
+class KeyUsedForAnotherBody(Problem):
+    status = 422
+    title = "Idempotency-Key used before"
+    detail = "This Idempotency-Key was used with another body. Take a new one for a new user."
+
+
+class PasswordChangedMeanwhile(Problem):
+    status = 409
+    title = "The password has changed"
+
+
+class EmailChangedMeanwhile(Problem):
+    status = 409
+    title = "The email address has changed"
+
+
+class PhoneChangedMeanwhile(Problem):
+    status = 409
+    title = "The telephone number has changed"
+
+
+class UserExists(Problem):
+    """There is such a user already, and it was not said to make that one an admin."""
+
+    status = 409
+    title = "User exists"
+
+
+class NotVerified(Problem):
+    """Nobody has shown to read the mail of that user's address, so it may be anybody's account."""
+
+    status = 409
+    title = "Email not verified"

@@ -1,0 +1,84 @@
+"""What a user or an admin changes of an account, and its end."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from chassis import addresses, tokens
+from chassis.outbox import services as outbox
+from chassis.rate_limits import services as rate_limits
+from users_ms.accounts import events
+from users_ms.accounts.events import Origin
+from users_ms.accounts.models import User
+from users_ms.accounts.services import changing
+
+EMAIL_CHANGES = rate_limits.Limit(name="email_change", times=5, seconds=3600)
+
+
+def update_user(
+    *,
+    user_id: int,
+    versions: set[int] | None = None,
+    may_change_email: bool = True,
+    origin: Origin,
+    at: datetime,
+    **fields: Any,
+) -> User:
+    """Set `fields` of a user, and announce what matters of it. Another address stays pending until it is verified.
+
+    Whether another user has the address is not told: only who reads its mail finds out. `versions` are those that the
+    caller would change, None for any. Raises UserNotFound, VersionMismatch, TooManyRequests, and SignInAgain for
+    another address that the caller may not set.
+    """
+    with transaction.atomic():
+        user = changing.lock_user(user_id=user_id, versions=versions)
+        before = User(**{name: getattr(user, name) for name in _WATCHED})
+        requested = ""
+        if "email" in fields:
+            requested = _requested_address(user, fields["email"])
+            if requested:
+                if not may_change_email:
+                    raise tokens.SignInAgain
+                rate_limits.take(EMAIL_CHANGES, key=str(user.id))
+                fields["email"] = user.email
+            fields["pending_email"] = requested
+        if fields.get("phone", user.phone) != user.phone:
+            fields["phone_verified"] = False
+        changing.change(user, fields)
+        for what, facts in _differences(before, user, requested=requested):
+            changing.announce(user, what, origin=origin, at=at, **facts)
+    return user
+
+
+_WATCHED = ("pending_email", "phone", "is_active", "is_admin", "scopes")
+
+
+def _requested_address(user: User, email: str) -> str:
+    """The address that `user` is to have; empty when it has it already, perhaps in another spelling."""
+    return "" if addresses.canonical(email) == user.email_canonical else email
+
+
+def _differences(before: User, user: User, *, requested: str) -> list[tuple[str, dict[str, Any]]]:
+    found: list[tuple[str, dict[str, Any]]] = []
+    if requested:
+        found.append(("email_change_requested", {"old_email": user.email, "new_email": requested}))
+    elif before.pending_email and not user.pending_email:
+        found.append(("email_change_cancelled", {"old_email": user.email, "new_email": before.pending_email}))
+    if before.phone != user.phone:
+        found.append(("phone_changed", {}))
+    if (before.is_admin, before.scopes) != (user.is_admin, user.scopes):
+        found.append(("rights_changed", {}))
+    if before.is_active != user.is_active:
+        found.append(("activated" if user.is_active else "deactivated", {}))
+    return found
+
+
+def delete_user(*, user_id: int, versions: set[int] | None = None, origin: Origin, at: datetime) -> None:
+    """Forget a user, and announce it, so that others do too. Raises UserNotFound and VersionMismatch."""
+    with transaction.atomic():
+        user = changing.lock_user(user_id=user_id, versions=versions)
+        facts = {"actor_id": origin.actor_id, "address": origin.address, "user_agent": origin.user_agent}
+        deleted = events.UserDeleted.of(user, deleted_at=at.isoformat(), **facts)
+        user.delete()
+        outbox.record(deleted, at=at)

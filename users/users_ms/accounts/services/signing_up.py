@@ -1,0 +1,125 @@
+"""Signing up: once for every key, and once for every address."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare, salted_hmac
+
+from chassis import addresses, db, turns
+from chassis.clients import Client
+from chassis.errors import Problem
+from chassis.outbox import services as outbox
+from chassis.rate_limits import services as rate_limits
+from users_ms.accounts import events, passwords
+from users_ms.accounts.models import SignUp, User
+from users_ms.accounts.services import changing
+from users_ms.accounts.services.problems import EmailTaken, KeyUsedForAnotherBody
+
+REPEATED_SIGN_UPS = rate_limits.Limit(name="repeated_sign_up", times=1, seconds=3600)
+
+
+class _KeyUsedMeanwhile(Problem):
+    """A request with the same key was faster; what it was answered with is there now."""
+
+
+def sign_up(*, client: Client, idempotency_key: str | None, at: datetime, **fields: Any) -> User | None:
+    """Store a new user once, however often the same key comes with the same `fields`; return it as it was at first.
+
+    With CONCEAL_ACCOUNTS it returns None, whether or not the address had an account: whoever has one is notified.
+
+    Raises TooManyRequests, EmailTaken, KeyUsedForAnotherBody and ServiceUnavailable.
+    Follows draft-ietf-httpapi-idempotency-key-header; a key is the client's own, because others may guess it.
+    """
+    turns.passwords.check()
+    limit = rate_limits.Limit(name="sign_up", times=settings.SIGN_UPS_PER_HOUR, seconds=3600)
+    rate_limits.take(limit, key=client.network)
+    key = None
+    if idempotency_key is not None:
+        scoped = [client.network, idempotency_key]
+        key = SignUp(key_hash=_keyed_hash("key", scoped), body_hash=_keyed_hash("body", fields))
+        earlier = _earlier(key)
+        if earlier is not None:
+            return _shown(earlier)
+    try:
+        if settings.CONCEAL_ACCOUNTS:
+            _create_concealed(client=client, key=key, at=at, **fields)
+            return None
+        return create_user(key=key, at=at, **fields)
+    except _KeyUsedMeanwhile:
+        earlier = _earlier(key) if key else None
+        if earlier is None:  # its user was deleted at this very moment
+            raise KeyUsedForAnotherBody from None
+        return _shown(earlier)
+
+
+def _keyed_hash(salt: str, value: Any) -> bytes:
+    return salted_hmac(f"sign_up.{salt}", json.dumps(value, sort_keys=True), algorithm="sha256").digest()
+
+
+def _earlier(key: SignUp) -> SignUp | None:
+    stored = SignUp.objects.filter(key_hash=key.key_hash).first()
+    if stored is not None and not constant_time_compare(bytes(stored.body_hash), key.body_hash):
+        raise KeyUsedForAnotherBody
+    return stored
+
+
+def _shown(earlier: SignUp) -> User | None:
+    if settings.CONCEAL_ACCOUNTS:
+        return None
+    if not earlier.answered:  # while accounts were concealed, and for an address that had one
+        raise EmailTaken
+    return earlier.user_then
+
+
+def create_user(*, password: str, key: SignUp | None = None, at: datetime | None = None, **fields: Any) -> User:
+    """Store a new user and announce it. Raises EmailTaken."""
+    new = _new_user(password, fields)
+    with db.constraint("accounts_signup_pkey", _KeyUsedMeanwhile), transaction.atomic():
+        user, is_new = _store(new, key=key, at=at or timezone.now())
+        if user is None or not is_new:
+            raise EmailTaken
+    return user
+
+
+def _create_concealed(*, client: Client, password: str, key: SignUp | None, at: datetime, **fields: Any) -> None:
+    """The same work for an address that has an account, whose owner is notified, as for one that has none."""
+    new = _new_user(password, fields)
+    with db.constraint("accounts_signup_pkey", _KeyUsedMeanwhile), transaction.atomic():
+        owner, is_new = _store(new, key=key, at=at)
+        if owner is not None and not is_new:
+            _notify_owner(owner, client=client, at=at)
+
+
+def _new_user(password: str, fields: dict[str, Any]) -> User:
+    password_hash = passwords.hash_password(password)  # slow on purpose, so before the transaction
+    return User(password_hash=password_hash, email_canonical=addresses.canonical(fields["email"]), **fields)
+
+
+def _store(new: User, *, key: SignUp | None, at: datetime) -> tuple[User | None, bool]:
+    """Who has the address of `new` now, and whether that is `new`; nobody when the address is only reserved."""
+    if key is not None:
+        key.save(force_insert=True)  # before the user, so that the same request waits here until this one is done
+    # An INSERT that violates a constraint would be written to PostgreSQL's log, with all that it holds.
+    User.objects.bulk_create([new], ignore_conflicts=True)
+    stored = User.objects.filter(email_canonical=new.email_canonical).first()
+    if stored is None or stored.password_hash != new.password_hash:  # with its salt, a hash is nobody else's
+        return stored, False
+    if changing.is_reserved(new.email_canonical, but_for=stored, at=at):
+        stored.delete()
+        return None, False
+    if key is not None:
+        key.remember(stored)
+    outbox.record(events.NewUser.of(stored, surname=stored.surname), at=at)
+    return stored, True
+
+
+def _notify_owner(owner: User, *, client: Client, at: datetime) -> None:
+    try:
+        rate_limits.take(REPEATED_SIGN_UPS, key=str(owner.id))
+    except rate_limits.TooManyRequests:
+        return  # the owner knows
+    outbox.record(events.SignUpRepeated.of(owner, address=client.address, user_agent=client.user_agent), at=at)
