@@ -14,8 +14,11 @@ _hasher = hashers.BCryptSHA256PasswordHasher()
 def matches(*, password: str, password_hash: str | None) -> bool:
     """True when `password` belongs to `password_hash`; without a hash, False after the same work.
 
-    Raises ServiceUnavailable when too many passwords are being compared.
+    A hash that no password can have, as after a change of address was undone, is as none. Raises ServiceUnavailable
+    when too many passwords are being compared.
     """
+    if password_hash is not None and not is_usable(password_hash):
+        password_hash = None
     with turns.passwords.turn(), metrics.bcrypt_seconds.labels("compare").time():
         return _matches(password, password_hash)
 
@@ -25,6 +28,11 @@ def _matches(password: str, password_hash: str | None) -> bool:
     if not right and password_hash is not None:
         _make_up_for(password, cost_of(password_hash))
     return right
+
+
+def is_usable(password_hash: str) -> bool:
+    """False when only a mailed token opens the account, because no password has this hash."""
+    return bool(hashers.is_password_usable(password_hash))
 
 
 def is_outdated(password_hash: str) -> bool:
