@@ -1,10 +1,37 @@
-"""What a connection to RabbitMQ needs beside its URL, and what no message may ask for."""
+"""What a connection to RabbitMQ needs beside its URL, who is at its ends, and what no message may ask for.
+
+Each process has a broker user of its own, named like the process. A message carries the user that published it
+(https://www.rabbitmq.com/docs/validated-user-id), so a consumer knows which process a message is from.
+"""
 
 import ssl
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
+from django.conf import settings
 from kombu import compression
+
+from chassis.environment import ConfigurationError
+
+
+def url_of_this_process() -> str:
+    """`BROKER_URL`, which only processes that use the broker have. Raises ConfigurationError where it is missing."""
+    if not settings.BROKER_URL:
+        raise ConfigurationError(
+            f"{settings.SERVICE} cannot start: BROKER_URL is not set. "
+            "It is: RabbitMQ, as the user of this process, amqp://user:password@host:5672/%2F"
+        )
+    return str(settings.BROKER_URL)
+
+
+def user_of(url: str) -> str:
+    """The broker user of a URL."""
+    return unquote(urlsplit(url).username or "")
+
+
+def relay_of(service: str) -> str:
+    """The broker user of a service's relay, which publishes its events: users-outbox-relay for users-ms."""
+    return f"{service.removesuffix('-ms')}-outbox-relay"
 
 
 def tls(url: str) -> dict[str, Any] | None:

@@ -1,14 +1,18 @@
 """Celery as Tessera's consumers use it, and the shape of their queues.
 
-Every kind of event is a durable fanout exchange. A consumer declares its own queues; `<queue>.dead` holds what failed
-for good. What is to be tried again waits in one of the `retry.<n>s` queues, which all share, and returns to its own
-queue through the default exchange, so that no other queue of the fanout sees it. A message waits between half of `n`
-and `n` seconds: RabbitMQ lets messages expire at the head of a queue only, and so none is held up for longer than that.
+Every kind of event is a durable fanout exchange, which the broker makes from its definitions. A consumer declares its
+own queues; `<queue>.dead` holds what failed for good. What is to be tried again waits in one of the worker's
+`retry.<worker>.<n>s` queues and returns to its own queue through the default exchange, so that no other queue of the
+fanout sees it. A message waits between half of `n` and `n` seconds: RabbitMQ lets messages expire at the head of a
+queue only, and so none is held up for longer than that.
+
+A worker may touch its own queues alone, and takes a message only when it was published by the relay of the service
+that the event belongs to, by the worker itself (a retry), or by the process that sends dead letters again.
 """
 
 import logging
 import threading
-from pathlib import Path
+from collections.abc import Collection
 from typing import Any
 
 from celery import Celery, signals
@@ -20,7 +24,6 @@ from kombu import Exchange, Queue
 
 from chassis import broker, messages, metrics
 
-HEARTBEAT_INTERVAL_SECONDS = 5
 HOUSEKEEPING_INTERVAL_SECONDS = 3600
 logger = logging.getLogger(__name__)
 DELIVERY_LIMIT = 20  # of quorum queues: a message that kills its worker each time is given to the dead letters
@@ -36,28 +39,35 @@ class EventQueue(Queue):
     """A durable queue bound to the exchange of one kind of event. Declares its helpers before itself."""
 
     queue_arguments: dict[str, Any]
+    senders: frozenset[str] = frozenset()
 
     @classmethod
-    def named(cls, name: str, *, event_type: str, queue_type: str) -> "EventQueue":
-        """The queue `name` for `event_type`; `queue_type` is `classic` on one broker node, `quorum` on three."""
-        return cls(
+    def named(cls, name: str, *, event_type: str, queue_type: str, senders: Collection[str]) -> "EventQueue":
+        """The queue `name` for `event_type`; `queue_type` is `classic` on one broker node, `quorum` on three.
+
+        `senders` are the services that may publish the event, such as `users-ms`. The exchange is declared passively:
+        the queue's worker may bind to it, and not change it.
+        """
+        queue = cls(
             name,
-            Exchange(event_type, type="fanout", durable=True),
+            Exchange(event_type, type="fanout", durable=True, passive=True),
             durable=True,
             queue_arguments=_KINDS[queue_type]
             | {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": dead_letter_queue(name)}
             | ({"x-delivery-limit": DELIVERY_LIMIT} if queue_type == "quorum" else {}),
         )
+        queue.senders = frozenset(senders)
+        return queue
 
     def declare(self, nowait: bool = False, channel: Any = None) -> str:
-        """Declares the dead-letter queue, the retry queues, the exchange and then the queue itself."""
+        """Declares the dead-letter queue, the worker's retry queues and then the queue itself."""
         channel = channel or self.channel
         queue_type = self.queue_arguments["x-queue-type"]
         # To look at a dead letter counts as a delivery.
         dead = {"x-queue-type": queue_type} | ({"x-delivery-limit": 1_000_000} if queue_type == "quorum" else {})
         channel.queue_declare(dead_letter_queue(self.name), durable=True, auto_delete=False, arguments=dead)
         for seconds in RETRY_SECONDS:
-            name = _retry_queue(seconds)
+            name = retry_queue(channel.connection.client.userid, seconds)
             arguments = _KINDS[queue_type] | {"x-dead-letter-exchange": ""}  # to the queue that the routing key names
             channel.exchange_declare(name, "fanout", durable=True, auto_delete=False)
             channel.queue_declare(name, durable=True, auto_delete=False, arguments=arguments)
@@ -70,15 +80,19 @@ def dead_letter_queue(queue: str) -> str:
     return f"{queue}.dead"
 
 
-def _retry_queue(seconds: int) -> str:
-    return f"retry.{seconds}s"
+def retry_queue(worker: str, seconds: int) -> str:
+    """Where messages of that worker, called by its broker user, wait for up to `seconds`."""
+    return f"retry.{worker}.{seconds}s"
 
 
-def consumer_application(name: str, *, broker_url: str, queues: list[EventQueue], heartbeat_file: str) -> Celery:
-    """A Celery application that declares and consumes `queues`, and touches `heartbeat_file` while its worker lives.
+def consumer_application(
+    name: str, *, broker_url: str, queues: list[EventQueue], heartbeat_file: str, redelivered_by: str | None = None
+) -> Celery:
+    """A Celery application that declares and consumes `queues`, and touches `heartbeat_file` while its consumer works.
 
-    Prefetch 1 and late acknowledgement: a message leaves the broker when it has been handled. Celery's own control,
-    event and gossip queues are transient and non-exclusive, which RabbitMQ 4 refuses, so they are switched off.
+    `redelivered_by` is the broker user of the process that sends dead letters again, where there is one. Prefetch 1
+    and late acknowledgement: a message leaves the broker when it has been handled. Celery's own control, event and
+    gossip queues are transient and non-exclusive, which RabbitMQ 4 refuses, so they are switched off.
     """
     application = Celery(name, broker=broker_url)
     application.conf.update(
@@ -111,12 +125,23 @@ def consumer_application(name: str, *, broker_url: str, queues: list[EventQueue]
         # for; here it is kept, and looked at before each task as before each request of a web process.
         CELERY_DB_REUSE_MAX=2**31,
     )
+    application.conf.heartbeat_file = heartbeat_file
+    application.conf.accepted_from = {
+        queue.exchange.name: _accepted_from(queue, by=broker.user_of(broker_url), redelivered_by=redelivered_by)
+        for queue in queues
+    }
     signals.task_prerun.connect(_look_at_connections)
     # Whoever listens to this signal keeps Celery from replacing the logging that Django's settings describe.
     signals.setup_logging.connect(_keep_logging_as_configured)
-    signals.worker_init.connect(lambda **_: beat_heart(heartbeat_file), weak=False)
     signals.worker_init.connect(lambda **_: _show_metrics(), weak=False)
     return application
+
+
+def _accepted_from(queue: EventQueue, *, by: str, redelivered_by: str | None) -> dict[str, frozenset[str]]:
+    """Each broker user whose messages of that event are taken, and the sources that they may name."""
+    sources = {broker.relay_of(service): frozenset({f"/{service}"}) for service in queue.senders}
+    every = frozenset().union(*sources.values())
+    return sources | {user: every for user in (by, redelivered_by) if user}
 
 
 def _look_at_connections(**_: Any) -> None:
@@ -139,7 +164,7 @@ def retry_later(application: Celery, *, queue: str, event: dict[str, Any], secon
     """
     level = next((level for level in RETRY_SECONDS if level >= seconds), RETRY_SECONDS[-1])
     with application.producer_pool.acquire(block=True, timeout=5) as producer:
-        exchange = _retry_queue(level)
+        exchange = retry_queue(producer.connection.userid, level)
         messages.publish(
             producer,
             event=event,
@@ -149,18 +174,6 @@ def retry_later(application: Celery, *, queue: str, event: dict[str, Any], secon
             retry=True,
             retry_policy={"max_retries": 3, "interval_start": 0, "interval_step": 0.5},
         )
-
-
-def beat_heart(path: str) -> None:
-    """Touches `path` every few seconds for as long as this process lives, from a thread of its own."""
-
-    def beat() -> None:
-        while True:
-            Path(path).touch()
-            pause.wait(HEARTBEAT_INTERVAL_SECONDS)
-
-    pause = threading.Event()
-    threading.Thread(target=beat, name="heartbeat", daemon=True).start()
 
 
 def keep_house() -> None:

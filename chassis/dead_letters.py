@@ -62,6 +62,7 @@ def _publish(producer: Producer, message: Message, queue: str) -> None:
         content_encoding=message.content_encoding,
         delivery_mode="persistent",
         headers=headers,
+        user_id=producer.connection.userid,
         **{name: message.properties[name] for name in _KEPT if name in message.properties},
     )
 

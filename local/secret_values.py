@@ -4,12 +4,13 @@ import os
 import secrets
 from pathlib import Path
 
-from local import services
+from local import broker_rights, services
 
-NAMES = [
+SEALING_PRIVATE_KEY, SEALING_PUBLIC_KEY = "SEALING_PRIVATE_KEY", "SEALING_PUBLIC_KEY"
+NAMES = [  # random ones
     *services.secret_names(),
     "SIGNING_KEY_ENCRYPTION_KEY",
-    "RABBITMQ_PASSWORD",
+    *map(broker_rights.secret_name, broker_rights.names()),
     "POSTGRES_SUPERUSER_PASSWORD",
     "SUPERVISOR_PASSWORD",
 ]
@@ -19,8 +20,18 @@ def ensure(file: Path) -> dict[str, str]:
     """The secrets in `file`, each line `NAME=value`; what is missing is made and added, what is there is kept."""
     values = read(file)
     made = {name: random_value() for name in NAMES if not values.get(name)}
+    if not (values.get(SEALING_PRIVATE_KEY) and values.get(SEALING_PUBLIC_KEY)):
+        made |= sealing_keys()
     add(file, made)
     return values | made
+
+
+def sealing_keys() -> dict[str, str]:
+    """A new pair: who has the public one seals tokens that only the workers with the private one can read."""
+    from chassis import sealing  # what only describes a cluster has no Django
+
+    private, public = sealing.generate_key_pair()
+    return {SEALING_PRIVATE_KEY: private, SEALING_PUBLIC_KEY: public}
 
 
 def random_value() -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg2
 from psycopg2 import sql
 
-from local import packages, programs
+from local import broker_rights, packages, programs
 from local.bootstrap import ROOT
 from local.programs import Layout
 
@@ -45,14 +45,17 @@ def initialise_database(layout: Layout, service: str, *, say: Callable[[str], No
 def configure_broker(layout: Layout) -> None:
     """Writes what the RabbitMQ node reads when it starts."""
     home, numbers = layout.directory / "rabbitmq", layout.ports
+    definitions = home / "definitions"
+    definitions.mkdir(mode=0o700, exist_ok=True)
+    (definitions / "10-users.json").write_text(broker_rights.users(layout.secrets))
+    (definitions / "20-rights.json").write_text(broker_rights.FILE.read_text())
     lines = [
         f"listeners.tcp.local = 127.0.0.1:{numbers['RABBITMQ_PORT']}",
         "management.tcp.ip = 127.0.0.1",
         f"management.tcp.port = {numbers['RABBITMQ_MANAGEMENT_PORT']}",
         "prometheus.tcp.ip = 127.0.0.1",
         f"prometheus.tcp.port = {numbers['RABBITMQ_PROMETHEUS_PORT']}",
-        "default_user = tessera",
-        f"default_pass = {layout.secrets['RABBITMQ_PASSWORD']}",
+        f"load_definitions = {definitions}",
         "disk_free_limit.absolute = 50MB",
         "log.console.level = warning",
         (ROOT / "broker" / "rabbitmq.conf").read_text(),

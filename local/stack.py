@@ -15,7 +15,7 @@ import requests
 from amqp.exceptions import AMQPError
 
 from chassis import broker
-from local import packages, ports, programs, secret_values, servers
+from local import broker_rights, packages, ports, programs, secret_values, servers
 from local.bootstrap import ROOT
 from local.programs import SERVICES, Layout, Program
 from local.supervisor import Supervisor, configuration, end_leftovers
@@ -174,6 +174,8 @@ def _start_all(layout: Layout) -> None:
         say("everything runs already")
         return
     _start_servers(layout, infrastructure)
+    for user in broker_rights.forget_others(layout.url("RABBITMQ_MANAGEMENT_PORT"), layout.secrets):
+        say(f"rabbitmq: removed the user {user}, which no process has any more")
     for service in SERVICES:
         servers.ensure_role(layout, service)
         migrate(layout, service)

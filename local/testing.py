@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from local import packages, programs, stack
+from local import broker_rights, packages, programs, stack
 from local.bootstrap import ROOT
 from local.programs import SERVICES, Layout
 
@@ -25,9 +25,12 @@ NO_TESTS = 5  # pytest's exit status when it found none, as with a narrow -k
 # one address that all of them come from.
 VARIABLES = {
     "BCRYPT_COST": "4",
+    "ARGON2_MEMORY_KIB": "64",
+    "ARGON2_PASSES": "1",
     "SIGN_UPS_PER_HOUR": "1000000",
     "LOGIN_FAILURES_OF_AN_ADDRESS": "1000000",
     "RECOVERY_REQUESTS_PER_HOUR": "1000000",
+    "NOTICES_OF_A_KIND": "1000000",
 }
 
 
@@ -78,11 +81,17 @@ def addresses(layout: Layout) -> dict[str, str]:
         "GATEWAY_URL": layout.url("GATEWAY_PORT"),
         "MAIL_URL": layout.url("MAIL_PORT"),
         "BROKER_URL": layout.broker_url,
+        **broker_urls(layout.broker_url_of),
         **{f"{service.upper()}_DATABASE_URL": layout.database_url(service) for service in SERVICES},
         "TESSERA_DIRECTORY": str(layout.directory),
         "TESSERA_COMMAND": command("--directory", layout.directory),
         "CLIENT_ADDRESS": "127.0.0.1",  # whom the services see when the tests call them
     }
+
+
+def broker_urls(url_of: Callable[[str], str]) -> dict[str, str]:
+    """The broker as each of its users: USERS_OUTBOX_RELAY_BROKER_URL and so on."""
+    return {f"{user.replace('-', '_').upper()}_BROKER_URL": url_of(user) for user in broker_rights.names()}
 
 
 def command(*options: str | Path) -> str:
@@ -183,8 +192,9 @@ def ignoring(*names: str) -> list[str]:
 
 
 def _as_owner(layout: Layout, service: str) -> dict[str, str]:
-    """For tests that make a database of their own, which only the owner may."""
-    return programs.service_environment(layout, service) | {"DATABASE_URL": layout.database_owner_url(service)}
+    """For tests that make a database and queues of their own, which only the owner and the administrator may."""
+    owner = {"DATABASE_URL": layout.database_owner_url(service), "BROKER_URL": layout.broker_url}
+    return programs.service_environment(layout, service) | owner
 
 
 def chaos(layout: Layout) -> list[Suite]:

@@ -9,6 +9,7 @@ import subprocess
 import time
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg2
 import pytest
@@ -32,12 +33,12 @@ class Secured(Layout):
         url = super()._database_url(service, role, password).replace("127.0.0.1", "localhost")
         return f"{url}?sslmode=verify-full&sslrootcert={self.directory / 'one' / 'ca.pem'}"
 
-    @property
-    def broker_url(self):
+    def broker_url_of(self, user):
         port = self.ports["RABBITMQ_TLS_PORT"]
         return (
             super()
-            .broker_url.replace("amqp://", "amqps://")
+            .broker_url_of(user)
+            .replace("amqp://", "amqps://")
             .replace(f"127.0.0.1:{self.ports['RABBITMQ_PORT']}", f"localhost:{port}")
         )
 
@@ -73,11 +74,10 @@ def start(layout, certificate):
     secure_broker(layout, certificate)
     databases = [programs.database(layout, service) for service in SERVICES]
     infrastructure = [*databases, *programs.broker(layout), programs.mail_catcher(layout)]
-    email = {"NOTIFICATION_MEDIUM": "email"}
     applications = [
         programs.web(layout, "users"),
         programs.relay(layout, "users"),
-        programs.worker(layout, "notification", "notification-email-worker", email),
+        programs.notification_worker(layout, "email", {}),
     ]
     Supervisor(layout).launch(configuration(layout, [*infrastructure, *applications], "TLS"))
     stacks._start_servers(layout, infrastructure)
@@ -169,8 +169,7 @@ def said_by(program, variables):
     ("kind", "setting"), [("relay", "SSL_CERT_FILE"), ("relay", "DATABASE_URL"), ("worker", "SSL_CERT_FILE")]
 )
 def test_a_process_with_another_ca_says_which_setting_is_wrong(layout, tmp_path, kind, setting):
-    email = {"NOTIFICATION_MEDIUM": "email"}
-    relay, worker = programs.relay(layout, "users"), programs.worker(layout, "notification", "w", email)
+    relay, worker = programs.relay(layout, "users"), programs.notification_worker(layout, "email", {}, name="w")
     program = relay if kind == "relay" else worker
     other = str(layout.directory / "other" / "ca.pem")
     right = program.environment[setting]
@@ -181,7 +180,7 @@ def test_a_process_with_another_ca_says_which_setting_is_wrong(layout, tmp_path,
         eventually(lambda: setting in said())
         assert "certificate is refused" in said()
         assert "connected to the broker" not in said() and " ready." not in said()
-        assert layout.secrets["RABBITMQ_PASSWORD"] not in said()
+        assert urlsplit(program.environment.get("BROKER_URL")).password not in said()
 
 
 def test_a_migration_with_another_ca_says_which_setting_is_wrong(layout):

@@ -16,7 +16,8 @@ def workers(directory: str, variables: list[dict[str, str]]) -> Iterator[list[Pa
     layout, logs = layout_of(directory), []
     with ExitStack() as running:
         for own in variables:
-            program = programs.worker(layout, "notification", f"extra-{secrets.token_hex(3)}", own)
+            name = f"extra-{secrets.token_hex(3)}"
+            program = programs.notification_worker(layout, own["NOTIFICATION_MEDIUM"], own, name=name)
             log = stack.log_file(layout, program)
             logs.append(log)
             running.enter_context(beside(layout, program, ready=lambda log=log: " ready." in log.read_text()))

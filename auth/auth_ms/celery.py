@@ -7,11 +7,11 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "auth_ms.settings")
 from django.conf import settings
 
 from auth_ms import topology
-from chassis import consuming
+from chassis import broker, consuming
 
 application = consuming.consumer_application(
     "auth_ms",
-    broker_url=settings.BROKER_URL,
+    broker_url=broker.url_of_this_process(),
     queues=topology.queues(queue_type=settings.QUEUE_TYPE),
     heartbeat_file=settings.HEARTBEAT_FILE,
 )

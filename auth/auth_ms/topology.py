@@ -8,11 +8,22 @@ SUBSCRIPTIONS = {
     "new_user_event": "new_user_email_verification",
     "account_changed_event": "account_changed_audit",
 }
+WORKER = "auth-event-worker"  # its broker user
+# The services that may publish an event. auth-ms published password_changed_event before users-ms did, and its outbox
+# may hold some; a later version forgets it.
+SENDERS = {"password_changed_event": ["users-ms", "auth-ms"]}
 
 
 def queues(*, queue_type: str) -> list[EventQueue]:
     """Every queue of auth-ms."""
     return [
-        EventQueue.named(queue, event_type=event_type, queue_type=queue_type)
+        EventQueue.named(
+            queue, event_type=event_type, queue_type=queue_type, senders=SENDERS.get(event_type, ["users-ms"])
+        )
         for event_type, queue in SUBSCRIPTIONS.items()
     ]
+
+
+def queues_by_worker(*, queue_type: str) -> dict[str, list[EventQueue]]:
+    """The queues of each worker, by its broker user: what the broker's permissions are made from."""
+    return {WORKER: queues(queue_type=queue_type)}

@@ -1,11 +1,11 @@
-"""The hash that is compared: long passwords, old costs, and the time that a refusal takes."""
+"""The hash that is compared: of either kind, long passwords, old costs, and the time that a refusal takes."""
 
 import statistics
 import time
 
 import pytest
 
-from auth.tests.builders import PASSWORD, login, password_hash
+from auth.tests.builders import PASSWORD, argon2id_hash, login, password_hash
 
 pytestmark = pytest.mark.django_db
 
@@ -27,6 +27,41 @@ def test_a_hash_of_a_lower_cost_is_made_anew_at_login(client, ada, settings):
 
     assert ada["password_hash"] != old
     assert client.post("/auth-ms/auth/login", **login()).status_code == 200
+
+
+def test_a_hash_of_argon2id_signs_in_and_nothing_else_does(client, ada, settings):
+    settings.PASSWORD_HASHER, settings.ARGON2_MEMORY_KIB, settings.ARGON2_PASSES = "argon2", 64, 1
+    ada["password_hash"] = stored = argon2id_hash(PASSWORD)
+
+    assert client.post("/auth-ms/auth/login", **login(password=PASSWORD + "x")).status_code == 401
+    assert client.post("/auth-ms/auth/login", **login()).status_code == 200
+    assert ada["password_hash"] == stored
+
+
+@pytest.mark.parametrize(
+    ("chosen", "stored"),
+    [
+        ("argon2", password_hash(PASSWORD)),
+        ("bcrypt_sha256", argon2id_hash(PASSWORD)),
+        ("argon2", argon2id_hash(PASSWORD, passes=1)),
+        ("argon2", argon2id_hash(PASSWORD, memory=32, passes=2)),
+    ],
+    ids=["to-argon2id", "back-to-bcrypt", "fewer-passes", "less-memory"],
+)
+def test_a_hash_that_the_settings_would_not_make_is_made_anew_at_login(client, ada, settings, chosen, stored):
+    settings.PASSWORD_HASHER, settings.ARGON2_MEMORY_KIB, settings.ARGON2_PASSES = chosen, 64, 2
+    ada["password_hash"] = stored
+
+    assert client.post("/auth-ms/auth/login", **login()).status_code == 200
+
+    assert ada["password_hash"] != stored
+
+
+def test_what_no_password_belongs_to_lets_nobody_in(client, ada):
+    ada["password_hash"] = "!no-password"  # of an account that only a reset opens
+
+    assert client.post("/auth-ms/auth/login", **login()).status_code == 401
+    assert client.post("/auth-ms/auth/login", **login(password="!no-password")).status_code == 401
 
 
 def test_a_wrong_password_makes_no_hash_anew(client, ada, settings):
@@ -51,12 +86,24 @@ def seconds_of_a_refusal(client, **changes):
     return time.perf_counter() - started
 
 
-@pytest.mark.parametrize("cost", [9, 6], ids=["todays-cost", "older-cost"])
-def test_a_wrong_password_and_an_unknown_email_are_refused_in_the_same_time(client, ada, settings, cost):
-    """Compares distributions, taken in turns, by their medians: without the dummy comparison the ratio is about 10."""
-    settings.BCRYPT_COST = 9
+@pytest.mark.parametrize(
+    "stored",
+    [
+        password_hash(PASSWORD, cost=9),
+        password_hash(PASSWORD, cost=6),
+        argon2id_hash(PASSWORD, memory=16384, passes=2),
+        argon2id_hash(PASSWORD, memory=4096, passes=1),
+        "!no-password",
+    ],
+    ids=["todays-bcrypt", "older-bcrypt", "todays-argon2id", "older-argon2id", "none"],
+)
+@pytest.mark.parametrize("chosen", ["bcrypt_sha256", "argon2"])
+def test_a_wrong_password_and_an_unknown_email_are_refused_in_the_same_time(client, ada, settings, chosen, stored):
+    """Compares medians of runs in turns; without the work that is made up they differ by half."""
+    settings.PASSWORD_HASHER, settings.BCRYPT_COST = chosen, 9
+    settings.ARGON2_MEMORY_KIB, settings.ARGON2_PASSES = 16384, 2
     settings.LOGIN_FAILURES_OF_AN_ACCOUNT = settings.LOGIN_FAILURES_OF_AN_ADDRESS = 1000
-    ada["password_hash"] = password_hash(PASSWORD, cost=cost)
+    ada["password_hash"] = stored
     seconds_of_a_refusal(client, username="nobody@example.org")  # makes the dummy hash
 
     wrong, unknown = [], []

@@ -36,7 +36,7 @@ class Publisher:
         self._channel.events["basic_ack"].add(self._note_ack)
         self._channel.events["basic_nack"].add(self._note_nack)
         self._awaited = awaited
-        self._declared: set[str] = set()
+        self._there: set[str] = set()  # exchanges that the broker has
         self._complete: set[str] = set()  # exchanges whose awaited queues are bound
         self._seen_at: dict[str, float] = {}
         self._published = 0
@@ -47,13 +47,12 @@ class Publisher:
     def publish(self, rows: Iterable[OutboxMessage], *, hops: Mapping[int, str | None] = NO_HOPS) -> set[str]:
         """Publishes `rows` and waits for the broker's confirms; `hops` has the traceparent of a row's message.
 
-        Returns the event ids that wait: an awaited queue is not there yet, or the broker took them and could not route
-        them. Raises NotConfirmed, or what the connection raises when it breaks.
+        Returns the event ids that wait: their exchange or an awaited queue is not there yet, or the broker took them
+        and could not route them. Raises NotConfirmed, or what the connection raises when it breaks.
         """
         self._returned, self._refused = set(), False
         for row in rows:
-            self._declare(row.exchange)
-            if not self._is_complete(row.exchange):
+            if not (self._is_there(row.exchange) and self._is_complete(row.exchange)):
                 self._returned.add(str(row.event["id"]))
                 continue
             self._published += 1
@@ -74,10 +73,17 @@ class Publisher:
         """Closes the connection; one that is broken already is dropped."""
         self._connection.release()
 
-    def _declare(self, exchange: str) -> None:
-        if exchange not in self._declared:
-            self._channel.exchange_declare(exchange, "fanout", durable=True, auto_delete=False)
-            self._declared.add(exchange)
+    def _is_there(self, exchange: str) -> bool:
+        """The broker makes exchanges from its definitions; a relay may publish to its own, and declare none."""
+        if exchange not in self._there:
+            channel = self._connection.channel()
+            try:
+                channel.exchange_declare(exchange, "fanout", passive=True)
+            except NotFound:  # the broker has closed the channel
+                return False
+            channel.close()
+            self._there.add(exchange)
+        return True
 
     def _is_complete(self, exchange: str) -> bool:
         if exchange not in self._complete and all(map(self._is_bound, self._awaited.get(exchange, ()))):

@@ -16,18 +16,19 @@ from chassis.tests.waiting import eventually
 def queue(request, monkeypatch):
     """A queue of this test's own, declared as a consumer declares it; the retry queues too are its own."""
     run = uuid.uuid4().hex[:8]
-    monkeypatch.setattr(consuming, "_retry_queue", lambda seconds: f"test-{run}-retry.{seconds}s")
+    monkeypatch.setattr(consuming, "retry_queue", lambda worker, seconds: f"test-{run}-retry.{seconds}s")
     name = f"test-{run}"
-    declared = consuming.EventQueue.named(name, event_type=f"{name}_event", queue_type=request.param)
+    declared = consuming.EventQueue.named(name, event_type=f"{name}_event", queue_type=request.param, senders=["tests"])
     with Connection(settings.BROKER_URL) as connection:
         channel = connection.channel()
+        channel.exchange_declare(f"{name}_event", "fanout", durable=True, auto_delete=False)  # as the broker does
         bound = declared(channel)
         bound.declare()
         yield bound
-        for left in (name, f"{name}.dead", *(consuming._retry_queue(seconds) for seconds in consuming.RETRY_SECONDS)):
+        for left in (name, f"{name}.dead", *(consuming.retry_queue("", each) for each in consuming.RETRY_SECONDS)):
             channel.queue_delete(left)
         for seconds in consuming.RETRY_SECONDS:
-            channel.exchange_delete(consuming._retry_queue(seconds))
+            channel.exchange_delete(consuming.retry_queue("", seconds))
         channel.exchange_delete(f"{name}_event")
 
 
@@ -108,7 +109,10 @@ def test_a_task_knows_which_queue_its_event_came_from(queue):
     """Two queues of one event in one worker: the task is the same, what is to be done is not."""
     event = an_event() | {"type": queue.exchange.name}
     other = consuming.EventQueue.named(
-        f"{queue.name}-other", event_type=queue.exchange.name, queue_type=queue.queue_arguments["x-queue-type"]
+        f"{queue.name}-other",
+        event_type=queue.exchange.name,
+        queue_type=queue.queue_arguments["x-queue-type"],
+        senders=["tests"],
     )
     application = consuming.consumer_application(
         "test", broker_url=settings.BROKER_URL, queues=[queue, other], heartbeat_file="/dev/null"

@@ -15,8 +15,8 @@ PASSWORD = "a horse that is measured"  # noqa: S105 - of accounts that exist for
 SMALL, LARGE = 10_000, 1_000_000
 SURNAMES, NAMES = 100, 199  # so that a filter by surname finds more than a page in either table
 _COLUMNS = (
-    "name, surname, email, email_verified, password_hash, phone, locale, time_zone, attributes, is_active, is_admin,"
-    " created_at, updated_at"
+    "name, surname, email, email_canonical, email_verified, password_hash, phone, locale, time_zone, attributes,"
+    " is_active, is_admin, created_at, updated_at"
 )
 
 
@@ -41,7 +41,8 @@ def _lines(count: int, password_hash: str) -> Iterator[str]:
     now = datetime.now(UTC).isoformat()
     for number in range(1, count + 1):
         name, surname = f"Name{number % NAMES}", f"Surname{number % SURNAMES}"
-        values = [name, surname, f"bench.{number}@example.org", "t", password_hash, "", "en", "UTC", "{}", "t", "f"]
+        email = f"bench.{number}@example.org"
+        values = [name, surname, email, email, "t", password_hash, "", "en", "UTC", "{}", "t", "f"]
         yield "\t".join([*values, now, now]) + "\n"
 
 
@@ -77,6 +78,11 @@ def copy(url: str, *, count: int, password_hash: str) -> None:
         rows = io.BufferedReader(Rows(_lines(count, password_hash)), 1 << 20)
         cursor.copy_expert(f"COPY accounts_user ({_COLUMNS}) FROM STDIN", rows)
     _execute(url, sql.SQL("VACUUM (ANALYZE) accounts_user"))
+
+
+def make_admin(url: str, *, user_id: int) -> None:
+    """Gives the user of that id, who is there already, the rights of an admin."""
+    _execute(url, sql.SQL("UPDATE accounts_user SET is_admin = true WHERE id = {}").format(sql.Literal(user_id)))
 
 
 def exists(layout: Layout, rows: int) -> bool:

@@ -24,20 +24,29 @@ def rate(layout: Layout, queue: str, events: int) -> float:
         with Connection(layout.broker_url) as connection:
             channel = connection.channel()
             if queue == NOTHING:
-                consuming.EventQueue.named(queue, event_type=EXCHANGES[queue], queue_type="classic")(channel).declare()
+                channel.exchange_declare(EXCHANGES[queue], "fanout", durable=True, auto_delete=False)
+                consuming.EventQueue.named(
+                    queue, event_type=EXCHANGES[queue], queue_type="classic", senders=["auth-ms"]
+                )(channel).declare()
             channel.queue_purge(queue)
-            _fill(channel, queue, events)
+            _fill(layout, queue, events)
             with beside(layout, _program(layout, queue), ready=lambda: True):  # it is measured from its first event
                 return _measure(channel, queue, events)
     finally:
         stack.start(layout, "notification-email-worker")
 
 
-def _fill(channel: Any, queue: str, events: int) -> None:
-    producer = Producer(channel, auto_declare=False)
-    for _ in range(events):
-        event = _event(EXCHANGES[queue])
-        messages.publish(producer, event=event, exchange="", routing_key=queue)
+def _fill(layout: Layout, queue: str, events: int) -> None:
+    """As the worker itself, whose messages it takes, as it does retries."""
+    with Connection(_broker_url(layout, queue)) as connection:
+        producer = Producer(connection.channel(), auto_declare=False)
+        for _ in range(events):
+            event = _event(EXCHANGES[queue])
+            messages.publish(producer, event=event, exchange="", routing_key=queue)
+
+
+def _broker_url(layout: Layout, queue: str) -> str:
+    return layout.broker_url_of("notification-email-worker") if queue == MAILS else layout.broker_url
 
 
 def _event(kind: str) -> dict[str, Any]:
@@ -45,7 +54,7 @@ def _event(kind: str) -> dict[str, Any]:
     return {
         "specversion": "1.0",
         "id": str(uuid.uuid4()),
-        "source": "/bench",
+        "source": "/auth-ms",
         "type": kind,
         "time": datetime.now(UTC).isoformat(),
         "subject": "users/1",
@@ -54,11 +63,12 @@ def _event(kind: str) -> dict[str, Any]:
 
 
 def _program(layout: Layout, queue: str) -> Program:
-    mail = programs.worker(layout, "notification", "bench-worker", {"NOTIFICATION_MEDIUM": "email"})
+    mail = programs.notification_worker(layout, "email", {}, name="bench-worker")
     if queue == MAILS:
         return mail
     command = ["loadtest.bench.empty" if part == "notification_ms" else part for part in mail.command]
-    return Program(name=mail.name, command=command, environment=mail.environment)
+    environment = mail.environment | {"BROKER_URL": _broker_url(layout, queue)}
+    return Program(name=mail.name, command=command, environment=environment)
 
 
 def _measure(channel: Any, queue: str, events: int) -> float:

@@ -9,7 +9,7 @@ from chassis import consuming
 from chassis.consuming import EventQueue
 
 EVENT = "bench_event"
-queue = EventQueue.named("bench_empty", event_type=EVENT, queue_type="classic")
+queue = EventQueue.named("bench_empty", event_type=EVENT, queue_type="classic", senders=["auth-ms"])
 application = consuming.consumer_application(
     "bench", broker_url=os.environ["BROKER_URL"], queues=[queue], heartbeat_file=os.environ["HEARTBEAT_FILE"]
 )

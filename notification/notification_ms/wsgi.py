@@ -4,8 +4,9 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
-from chassis import metrics
+from chassis import broker, metrics
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "notification_ms.settings")
+broker.url_of_this_process()  # for the dead letters
 metrics.start_afresh()
 application = get_wsgi_application()

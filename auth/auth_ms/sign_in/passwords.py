@@ -1,14 +1,18 @@
-"""Comparing a password with a hash, at the same cost whether or not there is one."""
+"""Comparing a password with a hash, at the same cost whether or not there is one, and whatever made it."""
 
 from functools import cache
 
 import bcrypt
+from argon2.low_level import Type, hash_secret_raw
 from django.conf import settings
 from django.contrib.auth import hashers
 
 from chassis import metrics, turns
 
-_hasher = hashers.BCryptSHA256PasswordHasher()
+BCRYPT, ARGON2ID = "bcrypt_sha256", "argon2"  # as Django's encodings begin
+_hashers = {BCRYPT: hashers.BCryptSHA256PasswordHasher(), ARGON2ID: hashers.Argon2PasswordHasher()}
+_SALT = b"only takes time."
+_LEAST_KIB = 8  # that argon2 works with
 
 
 def matches(*, password: str, password_hash: str | None) -> bool:
@@ -24,10 +28,16 @@ def matches(*, password: str, password_hash: str | None) -> bool:
 
 
 def _matches(password: str, password_hash: str | None) -> bool:
-    right = _hasher.verify(password, password_hash or _dummy_hash(settings.BCRYPT_COST)) and password_hash is not None
-    if not right and password_hash is not None:
-        _make_up_for(password, cost_of(password_hash))
-    return right
+    """Every refusal takes one bcrypt and one argon2id at today's cost, whichever of them the account has.
+
+    While users-ms changes from one to the other there are accounts of both kinds, so that neither alone would do.
+    """
+    kind = _kind(password_hash) if password_hash else None
+    if password_hash and kind and _hashers[kind].verify(password, password_hash):
+        return True
+    _work_of_bcrypt(password, done_at=cost_of(password_hash) if password_hash and kind == BCRYPT else None)
+    _work_of_argon2id(password, done=_argon2id_work(password_hash) if password_hash and kind == ARGON2ID else 0)
+    return False
 
 
 def is_usable(password_hash: str) -> bool:
@@ -36,24 +46,56 @@ def is_usable(password_hash: str) -> bool:
 
 
 def is_outdated(password_hash: str) -> bool:
-    """True when the hash was made at a lower cost than today's."""
-    return bool(cost_of(password_hash) < settings.BCRYPT_COST)
+    """True when the hash is not of the kind that settings ask for, or was made at a lower cost than today's."""
+    kind = _kind(password_hash)
+    if kind != settings.PASSWORD_HASHER:
+        return True
+    if kind == BCRYPT:
+        return bool(cost_of(password_hash) < settings.BCRYPT_COST)
+    made = _hashers[ARGON2ID].decode(password_hash)
+    return bool(made["memory_cost"] < settings.ARGON2_MEMORY_KIB or made["time_cost"] < settings.ARGON2_PASSES)
 
 
 def cost_of(password_hash: str) -> int:
-    """The cost of a hash in Django's encoding, `bcrypt_sha256$$2b$12$...`."""
-    return int(_hasher.decode(password_hash)["work_factor"])
+    """The cost of a hash of bcrypt in Django's encoding, `bcrypt_sha256$$2b$12$...`."""
+    return int(_hashers[BCRYPT].decode(password_hash)["work_factor"])
 
 
-def _make_up_for(password: str, cost: int) -> None:
-    """Do the work that a hash of an old, lower cost has spared: 2^c + ... + 2^(n-1) are 2^n - 2^c.
+def _kind(password_hash: str) -> str | None:
+    """BCRYPT or ARGON2ID; None for what no password can belong to, as an account has that only a reset opens."""
+    kind = password_hash.partition("$")[0]
+    return kind if kind in _hashers else None
 
-    Else a wrong password would be refused faster for an old account than for one that does not exist.
+
+def _argon2id_work(password_hash: str) -> int:
+    """How much memory the hash's passes have filled, in KiB."""
+    made = _hashers[ARGON2ID].decode(password_hash)
+    return int(made["memory_cost"] * made["time_cost"])
+
+
+def _work_of_bcrypt(password: str, *, done_at: int | None) -> None:
+    """Do what bcrypt takes at today's cost, or what a comparison at an old, lower cost has spared of it.
+
+    2^c + ... + 2^(n-1) are 2^n - 2^c. Else a wrong password would be refused faster for an old account than for one
+    that does not exist.
     """
-    for missing in range(cost, settings.BCRYPT_COST):
+    if done_at is None:
+        _hashers[BCRYPT].verify(password, _dummy_hash(settings.BCRYPT_COST))
+        return
+    for missing in range(done_at, settings.BCRYPT_COST):
         bcrypt.hashpw(password.encode()[:72], bcrypt.gensalt(missing))
+
+
+def _work_of_argon2id(password: str, *, done: int) -> None:
+    """Fill as much memory as argon2id at today's cost does, less what was `done`, in KiB."""
+    missing = max(0, settings.ARGON2_MEMORY_KIB * settings.ARGON2_PASSES - done)
+    passes, rest = divmod(missing, settings.ARGON2_MEMORY_KIB)
+    for times, kibibytes in ((passes, settings.ARGON2_MEMORY_KIB), (1, rest)):
+        if times > 0 and kibibytes >= _LEAST_KIB:
+            hash_secret_raw(password.encode(), _SALT, times, kibibytes, 1, 32, Type.ID)
 
 
 @cache
 def _dummy_hash(cost: int) -> str:
-    return str(_hasher.encode("nobody has this password", bcrypt.gensalt(cost)))  # type: ignore[arg-type]  # bcrypt takes bytes
+    hasher = _hashers[BCRYPT]
+    return str(hasher.encode("nobody has this password", bcrypt.gensalt(cost)))  # type: ignore[arg-type]  # bcrypt takes bytes

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from chassis import metrics
+from chassis import broker, metrics
 from chassis.outbox.publisher import Publisher
 from chassis.outbox.relay import Relay
 
@@ -17,9 +17,10 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
+        broker_url = broker.url_of_this_process()
         metrics.start_afresh()
         metrics.serve()
-        relay = Relay(functools.partial(Publisher, settings.BROKER_URL, awaited=settings.AWAITED_QUEUES))
+        relay = Relay(functools.partial(Publisher, broker_url, awaited=settings.AWAITED_QUEUES))
         signal.signal(signal.SIGTERM, relay.stop)
         signal.signal(signal.SIGINT, relay.stop)
         relay.run()

@@ -1,0 +1,162 @@
+"""What RabbitMQ loads when it starts: exchanges, a user for each process, and what each of them may do.
+
+`broker/rights.json` is made from the services' topologies by `make generate` and belongs to a version. The passwords
+belong to an installation: `users()` makes the other file, with their hashes.
+https://www.rabbitmq.com/docs/definitions, https://www.rabbitmq.com/docs/access-control
+"""
+
+import base64
+import hashlib
+import importlib.util
+import json
+import sys
+from collections.abc import Collection, Mapping
+from types import ModuleType
+from typing import Any
+
+from local.bootstrap import ROOT
+from local.services import RELAYS, SERVICES
+
+FILE = ROOT / "broker" / "rights.json"
+ADMINISTRATOR = "administrator"  # for operators and tests; no service has its password
+OBSERVER = "queue-lengths"  # asks how long queues are, which needs no right: for autoscaling
+DAY_MILLISECONDS = 24 * 3600 * 1000
+# What every message holds is personal data, and is gone within a day.
+POLICIES = [
+    {
+        "vhost": "/",
+        "name": "dead-letters",
+        "pattern": "[.]dead$",
+        "apply-to": "queues",
+        "definition": {"message-ttl": DAY_MILLISECONDS},
+    }
+]
+
+
+def names() -> list[str]:
+    """The users, each called like its process."""
+    return [permission["user"] for permission in json.loads(FILE.read_text())["permissions"]]
+
+
+def secret_name(user: str) -> str:
+    """What the password of a user is called among the secrets: USERS_OUTBOX_RELAY_BROKER_PASSWORD."""
+    return f"{user.replace('-', '_').upper()}_BROKER_PASSWORD"
+
+
+def url(user: str, secrets: Mapping[str, str], address: str) -> str:
+    """How `user` connects to the broker at `address`."""
+    return f"amqp://{user}:{secrets[secret_name(user)]}@{address}/%2F"
+
+
+def users(secrets: Mapping[str, str]) -> str:
+    """The file with the users. The passwords are long and random, so that their hashes may be read by whoever can."""
+    made = [
+        {
+            "name": name,
+            "password_hash": _hash(secrets[secret_name(name)]),
+            "hashing_algorithm": "rabbit_password_hashing_sha256",
+            "tags": ["administrator"] if name == ADMINISTRATOR else [],
+        }
+        for name in names()
+    ]
+    return json.dumps({"vhosts": [{"name": "/"}], "users": made}, indent=2) + "\n"
+
+
+def _hash(password: str) -> str:
+    """https://www.rabbitmq.com/docs/passwords, with a salt that is always the same for a password, as is the file."""
+    salt = hashlib.sha256(f"salt of {password}".encode()).digest()[:4]
+    return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
+
+
+def forget_others(management: str, secrets: Mapping[str, str]) -> list[str]:
+    """Removes, through the management API at `management`, users that no process has any more; returns their names.
+
+    Definitions are only ever added: an installation of a version with one user for all would keep that user.
+    """
+    import requests  # what only describes a cluster has none
+
+    password = secrets[secret_name(ADMINISTRATOR)]
+    with requests.Session() as session:
+        session.auth = (ADMINISTRATOR, password)
+        patience = requests.adapters.Retry(connect=8, backoff_factor=0.25)  # it listens a moment after the broker
+        session.mount("http://", requests.adapters.HTTPAdapter(max_retries=patience))
+        answer = session.get(f"{management}/api/users", timeout=10)
+        answer.raise_for_status()
+        others = [str(user["name"]) for user in answer.json() if user["name"] not in names()]
+        for name in others:
+            session.delete(f"{management}/api/users/{name}", timeout=10).raise_for_status()
+    return others
+
+
+def generate() -> str:
+    """The text of `broker/rights.json`, from the topologies."""
+    from chassis import broker  # what only describes a cluster has no Celery
+
+    relays: dict[str, set[str]] = {broker.relay_of(service): set() for service in RELAYS}
+    events: set[str] = set()
+    rights: list[dict[str, str]] = [
+        {"user": ADMINISTRATOR, "vhost": "/", "configure": ".*", "write": ".*", "read": ".*"},
+        _rights(OBSERVER),
+    ]
+    for service in SERVICES:
+        topology = _topology(service)
+        if topology is None:
+            continue
+        every: list[str] = []
+        for worker, queues in topology.queues_by_worker(queue_type="classic").items():
+            own = [queue.name for queue in queues]
+            rights.append(_of_worker(worker, own, {queue.exchange.name for queue in queues}))
+            every += own
+            for queue in queues:
+                events.add(queue.exchange.name)
+                for sender in queue.senders:
+                    relays[broker.relay_of(sender)].add(queue.exchange.name)
+        if redeliverer := getattr(topology, "REDELIVERED_BY", None):
+            rights.append(_rights(redeliverer, write=["amq.default"], read=[f"{queue}.dead" for queue in every]))
+    rights += [_rights(relay, write=own) for relay, own in relays.items()]
+    exchanges = [
+        {"vhost": "/", "name": event, "type": "fanout", "durable": True, "auto_delete": False, "arguments": {}}
+        for event in sorted(events)
+    ]
+    rights.sort(key=lambda permission: permission["user"])
+    return json.dumps({"permissions": rights, "policies": POLICIES, "exchanges": exchanges}, indent=2) + "\n"
+
+
+def _of_worker(worker: str, queues: list[str], events: Collection[str]) -> dict[str, str]:
+    """It declares its queues, the dead letters and where retries wait, binds, consumes, and publishes retries.
+
+    To declare a queue with a dead-letter exchange takes the right to write to that, here to the default exchange
+    (amq.default), which leads to any queue: consumers look at who has published what they are given.
+    """
+    waiting = f"retry.{worker}.*s"
+    return _rights(
+        worker,
+        configure=[*queues, *(f"{queue}.dead" for queue in queues), waiting],
+        write=["amq.default", *queues, waiting],
+        read=[*queues, *events, waiting],
+    )
+
+
+def _rights(
+    user: str, *, configure: Collection[str] = (), write: Collection[str] = (), read: Collection[str] = ()
+) -> dict[str, str]:
+    return {"user": user, "vhost": "/", "configure": _any(configure), "write": _any(write), "read": _any(read)}
+
+
+def _any(names: Collection[str]) -> str:
+    """The pattern of exactly these names, in which a * is a number; of none, when there are none."""
+    alternatives = "|".join(sorted(name.replace(".", "[.]").replace("*", "[0-9]+") for name in names))
+    return f"^({alternatives})$" if alternatives else "^$"
+
+
+def _topology(service: str) -> ModuleType | None:
+    """The service's topology.py; None where it consumes nothing."""
+    file = ROOT / service / f"{service}_ms" / "topology.py"
+    if not file.exists():
+        return None
+    name = f"_topology_of_{service}"
+    specification: Any = importlib.util.spec_from_file_location(name, file)
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[name] = module
+    specification.loader.exec_module(module)
+    return module

@@ -1,0 +1,277 @@
+"""Another address stays pending until its mail is shown to be read, and can be undone by who reads the old one's."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from chassis.outbox.models import OutboxMessage
+from users.tests.builders import PASSWORD, a_user, an_admin, as_json, sign_up
+from users_ms.accounts import services
+from users_ms.accounts.models import FormerAddress, User
+
+pytestmark = pytest.mark.django_db
+NEW = "ada@example.net"
+
+
+@pytest.fixture
+def ada():
+    """A user whose address is verified."""
+    return a_user(email_verified=True)
+
+
+@pytest.fixture
+def itself(caller, ada):
+    return caller(user_id=ada.id)
+
+
+def request(client, user, email=NEW):
+    return client.patch(f"/users-ms/users/{user.id}", **as_json({"email": email}))
+
+
+def verified(auth_ms, user, email=NEW):
+    body = {"email": email, "address": "203.0.113.7", "user_agent": "Firefox"}
+    return auth_ms.post(f"/users-ms/internal/users/{user.id}/email-verified", **as_json(body))
+
+
+def undone(auth_ms, user, email="ada@example.org"):
+    body = {"email": email, "address": "203.0.113.7", "user_agent": "Firefox"}
+    return auth_ms.post(f"/users-ms/internal/users/{user.id}/email-change-undone", **as_json(body))
+
+
+def changes(what=None):
+    events = [row.body["data"] for row in OutboxMessage.objects.filter(exchange="account_changed_event").order_by("id")]
+    return [data for data in events if what in (None, data["change"])]
+
+
+def test_a_new_address_is_pending(itself, ada):
+    answer = request(itself, ada)
+
+    assert answer.status_code == 200
+    shown = {name: answer.json()[name] for name in ("email", "email_verified", "pending_email")}
+    assert shown == {"email": "ada@example.org", "email_verified": True, "pending_email": NEW}
+    assert answer.headers["ETag"] == f'"{ada.id}.2"'
+    [event] = changes()
+    assert event["change"] == "email_change_requested"
+    assert (event["email"], event["old_email"], event["new_email"]) == ("ada@example.org", "ada@example.org", NEW)
+    assert (event["actor_id"], event["session_id"], event["address"]) == (None, 1, "127.0.0.1")
+
+
+def test_the_change_by_an_admin_is_pending_too_and_says_whose_it_is(caller, ada):
+    root = an_admin()
+
+    answer = request(caller(user_id=root.id, admin=True), ada)
+
+    assert (answer.json()["email"], answer.json()["pending_email"]) == ("ada@example.org", NEW)
+    assert changes()[0]["actor_id"] == root.id
+
+
+def test_nobody_learns_from_a_change_who_has_an_account(itself, ada):
+    a_user(email="grace@example.org")
+
+    taken = request(itself, ada, "grace@example.org")
+    free = request(itself, ada, "nobody@example.org")
+
+    assert taken.status_code == free.status_code == 200
+    varying = {"pending_email", "updated_at"}
+    assert {k: v for k, v in taken.json().items() if k not in varying} == {
+        k: v for k, v in free.json().items() if k not in varying
+    }
+
+
+def test_an_account_asks_for_five_changes_an_hour(itself, ada):
+    answers = [request(itself, ada, f"ada{number}@example.net") for number in range(6)]
+
+    assert [answer.status_code for answer in answers] == [200] * 5 + [429]
+    assert answers[5].headers["Retry-After"]
+    assert User.objects.get().pending_email == "ada4@example.net"
+    assert itself.patch(f"/users-ms/users/{ada.id}", **as_json({"surname": "King"})).status_code == 200
+
+
+@pytest.mark.parametrize("spelling", ["ada@example.org", "ADA@Example.ORG"])
+def test_the_same_address_again_drops_what_is_pending_and_is_shown_as_written(itself, ada, spelling):
+    request(itself, ada)
+
+    answer = request(itself, ada, spelling)
+
+    assert (answer.json()["pending_email"], answer.json()["email_verified"]) == ("", True)
+    assert answer.json()["email"].lower() == "ada@example.org"
+    assert answer.json()["email"].partition("@")[0] == spelling.partition("@")[0]
+    assert changes()[-1]["change"] == "email_change_cancelled"
+    assert changes()[-1]["new_email"] == NEW
+
+
+@pytest.mark.parametrize("address", ["vİctim@example.org", "ada@example.org", "a\u00adda@example.org", "ada@localhost"])
+def test_what_only_looks_like_an_address_is_refused(itself, ada, address):
+    address = address.replace("ada@example.org", "\u212ada@example.org")  # the sign of the kelvin
+
+    answer = request(itself, ada, address)
+
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, ["email"])
+    assert User.objects.get().pending_email == ""
+
+
+def test_the_verified_address_takes_over_and_both_are_notified(itself, auth_ms, ada):
+    request(itself, ada)
+
+    answer = verified(auth_ms, ada)
+
+    assert answer.json() == {"first_proof": False, "email_changed": True, "email": NEW}
+    stored = User.objects.get()
+    assert (stored.email, stored.email_canonical, stored.email_verified, stored.pending_email) == (NEW, NEW, True, "")
+    to_new, to_old = changes("email_changed")
+    assert (to_new["email"], to_old["email"]) == (NEW, "ada@example.org")
+    assert to_new["change_id"] == to_old["change_id"]
+    assert (to_new["email_verified"], to_old["email_verified"], to_old["phone"]) == (True, True, "")
+    assert (to_new["old_email"], to_new["new_email"]) == (to_old["old_email"], to_old["new_email"])
+    assert (to_new["address"], to_new["user_agent"]) == ("203.0.113.7", "Firefox")
+    assert verified(auth_ms, ada).json() == {"first_proof": False, "email_changed": False, "email": NEW}
+    assert len(changes("email_changed")) == 2
+
+
+def test_an_address_that_was_not_asked_for_takes_over_nothing(itself, auth_ms, ada):
+    request(itself, ada)
+
+    assert verified(auth_ms, ada, "eve@example.org").status_code == 409
+    request(itself, ada, "ada@example.org")  # drops it
+    assert verified(auth_ms, ada).status_code == 409
+    assert User.objects.get().email == "ada@example.org"
+
+
+def test_who_is_first_to_prove_an_address_has_it(itself, auth_ms, ada):
+    request(itself, ada)
+    a_user(email=NEW)
+
+    answer = verified(auth_ms, ada)
+
+    assert answer.status_code == 409
+    assert User.objects.get(id=ada.id).email == "ada@example.org"
+    assert changes("email_changed") == []
+
+
+def test_the_first_proof_of_an_account_is_said_and_drops_what_was_pending(caller, auth_ms):
+    """Somebody signs up with a victim's address, asks for another one, and waits until the victim proves its own."""
+    user = a_user()
+    request(caller(user_id=user.id), user, "attacker@example.org")
+
+    first = verified(auth_ms, user, "ada@example.org")
+    second = verified(auth_ms, user, "ada@example.org")
+    attacker = verified(auth_ms, user, "attacker@example.org")
+
+    assert first.json() == {"first_proof": True, "email_changed": False, "email": "ada@example.org"}
+    assert (second.json()["first_proof"], attacker.status_code) == (False, 409)
+    [proof] = changes("email_verified")
+    assert (proof["first_proof"], proof["email_verified"]) == (True, True)
+    assert [event["new_email"] for event in changes("email_change_cancelled")] == ["attacker@example.org"]
+
+
+def test_an_address_that_was_never_verified_is_free_again_and_is_told_nothing(caller, auth_ms, client):
+    user = a_user()
+    request(caller(user_id=user.id), user)
+
+    answer = verified(auth_ms, user)
+
+    assert answer.json() == {"first_proof": True, "email_changed": True, "email": NEW}
+    assert [event["email_verified"] for event in changes("email_changed")] == [True, False]
+    assert not FormerAddress.objects.exists()
+    assert undone(auth_ms, user).status_code == 409
+    assert client.post("/users-ms/users", **sign_up()).status_code == 201
+
+
+def test_a_change_is_undone_while_it_is_pending(itself, auth_ms, ada):
+    request(itself, ada)
+
+    answer = undone(auth_ms, ada)
+
+    assert (answer.status_code, answer.json()) == (200, {"restored": False})
+    stored = User.objects.get()
+    assert (stored.pending_email, stored.password_hash) == ("", ada.password_hash)
+    [event] = changes("email_change_undone")
+    assert (event["old_email"], event["new_email"]) == (NEW, "ada@example.org")
+    assert verified(auth_ms, ada).status_code == 409
+    assert undone(auth_ms, ada).json() == {"restored": False}
+    assert len(changes("email_change_undone")) == 1
+
+
+def test_a_change_is_undone_after_it_was_made_and_the_password_opens_nothing(itself, auth_ms, ada):
+    User.objects.update(phone="+390612345678", phone_verified=True)
+    request(itself, ada)
+    verified(auth_ms, ada)
+
+    answer = undone(auth_ms, ada)
+
+    assert answer.json() == {"restored": True}
+    stored = User.objects.get()
+    assert (stored.email, stored.email_canonical, stored.email_verified) == ("ada@example.org",) * 2 + (True,)
+    assert stored.password_hash.startswith("!")
+    assert (stored.password_version, stored.phone_verified) == (2, False)
+    [event] = changes("email_change_undone")
+    assert (event["email"], event["old_email"], event["new_email"]) == ("ada@example.org", NEW, "ada@example.org")
+    assert undone(auth_ms, ada).json() == {"restored": False}  # again, when the answer was lost
+
+
+def test_who_took_the_account_over_does_not_undo_the_undoing(itself, auth_ms, ada):
+    for address in ("thief@example.org", "thief.again@example.org"):
+        request(itself, ada, address)
+        verified(auth_ms, ada, address)
+
+    assert undone(auth_ms, ada, "ada@example.org").json() == {"restored": True}
+
+    assert undone(auth_ms, ada, "thief@example.org").status_code == 409
+    assert undone(auth_ms, ada, "thief.again@example.org").status_code == 409
+    assert User.objects.get().email == "ada@example.org"
+
+
+def test_the_owner_goes_back_even_after_the_thief_has_gone_back(itself, auth_ms, ada):
+    for address in ("thief@example.org", "thief.again@example.org"):
+        request(itself, ada, address)
+        verified(auth_ms, ada, address)
+
+    assert undone(auth_ms, ada, "thief@example.org").json() == {"restored": True}
+    assert undone(auth_ms, ada, "ada@example.org").json() == {"restored": True}
+    assert User.objects.get().email == "ada@example.org"
+
+
+def test_the_old_address_is_reserved_until_the_change_cannot_be_undone(itself, auth_ms, client, ada, caller):
+    request(itself, ada)
+    verified(auth_ms, ada)
+    grace = a_user(email="grace@example.org")
+    request(caller(user_id=grace.id), grace, "ADA@example.org")
+
+    assert client.post("/users-ms/users", **sign_up()).status_code == 409
+    assert verified(auth_ms, grace, "ada@example.org").status_code == 409
+    assert User.objects.count() == 2
+
+    FormerAddress.objects.update(reserved_until=timezone.now() - timedelta(seconds=1))
+    assert undone(auth_ms, ada).status_code == 409
+    assert client.post("/users-ms/users", **sign_up()).status_code == 201
+    services.prune(at=timezone.now())
+    assert not FormerAddress.objects.exists()
+
+
+def test_a_user_may_return_to_an_address_of_its_own(itself, auth_ms, ada):
+    request(itself, ada)
+    verified(auth_ms, ada)
+    request(itself, ada, "ada@example.org")
+
+    assert verified(auth_ms, ada, "ada@example.org").json()["email"] == "ada@example.org"
+    assert [row.email for row in FormerAddress.objects.all()] == [NEW]
+
+
+def test_a_reservation_is_three_days_long(itself, auth_ms, ada):
+    request(itself, ada)
+    verified(auth_ms, ada)
+
+    left = FormerAddress.objects.get().reserved_until - timezone.now()
+    assert timedelta(hours=71, minutes=59) < left <= timedelta(hours=72)
+
+
+def test_a_password_that_is_changed_drops_a_pending_address(itself, auth_ms, ada):
+    request(itself, ada)
+    body = {"password": PASSWORD[::-1], "change_id": "6f1c9a52-3f0e-4c0a-9a55-0d9d2f3b7a10", "reason": "change"}
+
+    auth_ms.put(f"/users-ms/internal/users/{ada.id}/password", **as_json(body))
+
+    assert User.objects.get().pending_email == ""
+    assert verified(auth_ms, ada).status_code == 409
+    assert changes()[-1]["change"] == "email_change_cancelled"
