@@ -9,7 +9,7 @@ from django.db import transaction
 
 from auth_ms.sign_in import audit, passwords, users_client
 from auth_ms.sign_in.models import OneTimeToken
-from auth_ms.sign_in.services import emails, erasure, mailed_tokens, recovery
+from auth_ms.sign_in.services import emails, erasure, mailed_tokens, recovery, second_factors
 from auth_ms.sign_in.services.mailed_tokens import Purpose
 from auth_ms.sign_in.users_client import Credentials
 from chassis import addresses
@@ -133,6 +133,8 @@ def follow_new_password(
         mailed_tokens.end(user_id=user_id, sent_before=changed_at, but_change=change_id)
         if first_proof:
             erasure.forget_what_was_before_proof(user_id=user_id, proved_at=changed_at, client=client, at=at)
+        if reason != "change":
+            second_factors.forgive_failures(user_id=user_id)
         if change_id is not None:
             audit.record_once(
                 Event.PASSWORD_CHANGE if reason == "change" else Event.PASSWORD_RESET,

@@ -10,7 +10,7 @@ from rest_framework.exceptions import ValidationError
 
 from auth_ms.sign_in import audit, events, lockout, passwords, users_client
 from auth_ms.sign_in.models import OneTimeToken, PasswordChange, PendingLogin
-from auth_ms.sign_in.services import erasure, login, mailed_tokens, sessions
+from auth_ms.sign_in.services import erasure, login, mailed_tokens, second_factors, sessions
 from auth_ms.sign_in.services.mailed_tokens import InvalidToken, Purpose
 from auth_ms.sign_in.users_client import Credentials, NewPassword
 from chassis.clients import Client
@@ -154,6 +154,7 @@ def reset_password(*, token: str, new_password: str, client: Client, at: datetim
         _end_what_the_old_one_opened(user_id=user_id, but_session=None, at=at)
         if changed.first_proof:
             erasure.forget_what_was_before_proof(user_id=user_id, client=client, at=at)
+        second_factors.forgive_failures(user_id=user_id)
         audit.record_once(audit.Event.PASSWORD_RESET, change_id=change_id, client=client, at=at, user_id=user_id)
 
 
