@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from rest_framework.exceptions import ValidationError
 
 from auth_ms.sign_in import audit, events, lockout, passwords, users_client
 from auth_ms.sign_in.models import OneTimeToken, PasswordChange, PendingLogin
@@ -32,9 +31,10 @@ def change_password(
     change_id = _made_already(user_id=user_id, session_id=session_id, new_password=new_password, client=client, at=at)
     compared = None
     if change_id is None:
-        compared = _check_current(
-            user_id=user_id, session_id=session_id, password=current_password, client=client, at=at
+        user = login.check_password(
+            user_id=user_id, password=current_password, field="current_password", client=client, at=at
         )
+        compared = user.password_version
         change_id = uuid.uuid4()
         PasswordChange.objects.create(change_id=change_id, user_id=user_id, session_id=session_id, created_at=at)
     try:
@@ -81,17 +81,6 @@ def _made_already(
         return None
     made = passwords.matches(password=new_password, password_hash=user.password_hash)
     return uuid.UUID(user.password_change_id) if made else None
-
-
-def _check_current(*, user_id: int, session_id: int, password: str, client: Client, at: datetime) -> int:
-    """The version of the password, which is right. Raises as `login.check_password` does."""
-    try:
-        user = login.check_password(user_id=user_id, password=password, field="current_password", client=client, at=at)
-    except ValidationError:
-        facts = {"user_id": user_id, "session_id": session_id, "reason": "wrong current password"}
-        audit.record(audit.Event.PASSWORD_CHANGE, client=client, at=at, succeeded=False, **facts)
-        raise
-    return user.password_version
 
 
 def _end_what_the_old_one_opened(*, user_id: int, but_session: int | None, at: datetime) -> None:
