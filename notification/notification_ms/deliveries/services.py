@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
-from chassis import tracing
+from chassis import pruning, tracing
 from chassis.events import CloudEvent
 from notification_ms.deliveries import notices
 from notification_ms.deliveries.failures import PermanentFailure, TransientFailure
@@ -156,7 +156,7 @@ def set_preferences(*, user_id: int, switched_off: list[tuple[str, str]]) -> Non
 def prune(*, at: datetime) -> None:
     """Forget deliveries that are older than NOTIFICATION_RETENTION_DAYS."""
     oldest = at - timedelta(days=settings.NOTIFICATION_RETENTION_DAYS)
-    Delivery.objects.filter(created_at__lt=oldest).delete()
+    pruning.delete(Delivery.objects.filter(created_at__lt=oldest))
 
 
 def backoff_seconds(*, attempts: int) -> float:

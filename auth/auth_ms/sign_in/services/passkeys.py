@@ -19,7 +19,7 @@ from webauthn.helpers.structs import (
 from auth_ms.sign_in import audit, issuing, users_client
 from auth_ms.sign_in.models import Passkey, PasskeyChallenge
 from auth_ms.sign_in.services import second_factors
-from chassis import db
+from chassis import db, pruning
 from chassis.clients import Client
 from chassis.errors import InvalidInput, Problem
 
@@ -185,4 +185,4 @@ def _descriptors(user_id: int) -> list[PublicKeyCredentialDescriptor]:
 
 def prune(*, at: datetime) -> None:
     """Forget challenges that nobody has signed."""
-    PasskeyChallenge.objects.filter(expires_at__lt=at).delete()
+    pruning.delete(PasskeyChallenge.objects.filter(expires_at__lt=at))

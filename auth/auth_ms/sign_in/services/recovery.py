@@ -10,6 +10,7 @@ from auth_ms.sign_in import audit, events, issuing, users_client
 from auth_ms.sign_in.models import OneTimeToken, PendingLogin
 from auth_ms.sign_in.services import login, sessions
 from auth_ms.sign_in.users_client import Credentials
+from chassis import pruning
 from chassis.clients import Client
 from chassis.errors import InvalidInput, Problem
 from chassis.outbox import services as outbox
@@ -179,4 +180,4 @@ def _spend(text: str, *, purpose: OneTimeToken.Purpose, at: datetime) -> OneTime
 
 def prune(*, at: datetime) -> None:
     """Forget tokens that have expired."""
-    OneTimeToken.objects.filter(expires_at__lt=at).delete()
+    pruning.delete(OneTimeToken.objects.filter(expires_at__lt=at))
