@@ -39,9 +39,9 @@ seed: venv ## add people in many languages, sessions and mails to the running st
 demo: venv ## a tour of the running stack: sign up, log in, read the mail
 	@$(local) demo
 
-admin: venv ## make EMAIL an admin, EMAIL=you@example.org (password by prompt, ADMIN_PASSWORD_FILE or ADMIN_PASSWORD)
+admin: venv ## create an admin, EMAIL=you@example.org (password by prompt, ADMIN_PASSWORD_FILE or ADMIN_PASSWORD; PROMOTE=yes: of a verified user)
 	@test -n "$(EMAIL)" || { echo "Say who: make admin EMAIL=you@example.org"; exit 2; }
-	@$(local) admin "$(EMAIL)"
+	@$(local) admin "$(EMAIL)" $(if $(PROMOTE),--promote)
 
 manage: venv ## run a command of a service's manage.py: make manage S=auth C="rotate_signing_key"
 	@$(local) manage $(S) $(C)

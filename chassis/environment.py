@@ -52,6 +52,14 @@ class Environment:
             self._refuse(name, f"needs at least {minimum_length} characters, it has {len(value)}", meaning)
         return value
 
+    def secrets(self, name: str, meaning: str, minimum_length: int = 32) -> list[str]:
+        """Secrets with commas between, the newest first, so that one can replace another; none is short."""
+        text: str = self._read("secrets", name, meaning, REQUIRED, lambda: self._environ.str(name).strip())
+        values = [value.strip() for value in text.split(",")]
+        if shortest := [value for value in values if len(value) < minimum_length]:
+            self._refuse(name, f"needs at least {minimum_length} characters, it has {len(shortest[0])}", meaning)
+        return values
+
     def integer(self, name: str, meaning: str, default: Any = REQUIRED, minimum: int = 0, maximum: int = 2**31) -> int:
         """A whole number from `minimum` to `maximum`."""
         value: int = self._read("integer", name, meaning, default, lambda: int(self._environ.str(name)))

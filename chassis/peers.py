@@ -27,8 +27,10 @@ class Peer:
         # So that requests, which wait for the peer, do not take every thread while it is slow.
         self._breaker = Breaker(name, slow_calls=5, slow_seconds=1.0, open_seconds=2.0)
 
-    def call(self, method: str, path: str, *, token: str, **options: Any) -> requests.Response:
-        """The answer to a request that may be repeated, with `token` as its bearer token. Raises ServiceUnavailable.
+    def call(self, method: str, path: str, *, token: str | None, **options: Any) -> requests.Response:
+        """The answer to a request that may be repeated, with `token`, if any, as its bearer token.
+
+        Raises ServiceUnavailable.
 
         A kept-alive connection that the peer has closed meanwhile shows as a ConnectionError before anything was
         answered; then one new connection is tried. A timeout is not tried again, so that the caller waits
@@ -49,13 +51,13 @@ class Peer:
         """What to raise when the peer does not answer, or not as it should."""
         return ServiceUnavailable(f"{self.name} does not answer as it should; try again soon.")
 
-    def _send(self, method: str, path: str, token: str, options: dict[str, Any]) -> requests.Response:
+    def _send(self, method: str, path: str, token: str | None, options: dict[str, Any]) -> requests.Response:
         with tracing.span(f"{method} {self.name}", kind="client"):
             return self._session.request(
                 method,
                 f"{self._url}{path}",
                 headers={
-                    "Authorization": f"Bearer {token}",
+                    **({"Authorization": f"Bearer {token}"} if token else {}),
                     "X-Request-ID": logs.request_id.get() or "",
                     "traceparent": tracing.current() or "",
                 },

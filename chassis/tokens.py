@@ -1,4 +1,4 @@
-"""Access tokens (RFC 9068-style JWTs, ES256) verified locally, from keys that auth-ms publishes (RFC 7517)."""
+"""Access tokens (RFC 9068, ES256) verified locally, from keys that auth-ms publishes (RFC 7517)."""
 
 import threading
 import time
@@ -20,6 +20,9 @@ from chassis import authority, strict_json
 from chassis.errors import Problem, ServiceUnavailable
 
 ALGORITHM = "ES256"
+TYPE = "at+jwt"  # RFC 9068, §2.1
+# `jwt` is what auth-ms wrote before; tokens and running processes of that version are accepted for one release.
+_TYPES = frozenset({TYPE, f"application/{TYPE}", "jwt"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 PERSON_AUDIENCE = "tessera"
 SERVICE_SCOPE = "service"
@@ -144,6 +147,8 @@ def _key_id(token: str) -> str:
     for part in token.split(".")[:2]:  # a name that stands there twice would be read in two ways
         strict_json.loads(jwt.utils.base64url_decode(part))
     header = jwt.get_unverified_header(token)
+    if str(header.get("typ")).lower() not in _TYPES:
+        raise AuthenticationFailed("The token is no access token.")
     if header.get("alg") != ALGORITHM or not isinstance(header.get("kid"), str):
         raise AuthenticationFailed("The access token is not signed as this service expects.")
     return str(header["kid"])

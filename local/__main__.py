@@ -91,7 +91,9 @@ def _add_stack(add: Callable[..., argparse.ArgumentParser]) -> None:
     manage = add("manage", _manage, "run a command of a service's manage.py")
     manage.add_argument("service", choices=SERVICES)
     manage.add_argument("arguments", nargs=argparse.REMAINDER)
-    add("admin", _admin, "the first admin").add_argument("email")
+    admin = add("admin", _admin, "the first admin")
+    admin.add_argument("email")
+    admin.add_argument("--promote", action="store_true", help="make an admin of a user who exists")
     add("backup", _backup, "the three databases, into one file")
     add("restore", _restore, "the three databases, from such a file").add_argument("file")
     add("deploy", _deploy, "replace the services of Compose one by one")
@@ -235,7 +237,8 @@ def _manage(directory: Path, arguments: argparse.Namespace) -> None:
 
 
 def _admin(directory: Path, arguments: argparse.Namespace) -> None:
-    arguments.service, arguments.arguments = "users", ["create_admin", f"--email={arguments.email}"]
+    promote = ["--promote"] if arguments.promote else []
+    arguments.service, arguments.arguments = "users", ["create_admin", f"--email={arguments.email}", *promote]
     _manage(directory, arguments)
 
 

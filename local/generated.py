@@ -12,7 +12,7 @@ from local import broker_rights
 from local.bootstrap import ROOT
 from local.ports import DEFAULTS
 from local.programs import SERVICES, Layout, service_environment
-from local.secret_values import NAMES
+from local.secret_values import NAMES, sealing_keys
 
 PLACEHOLDER = "only-for-generating-documents-from-the-code-and-for-checks"  # where a secret belongs
 
@@ -71,7 +71,7 @@ def _configuration() -> str:
     rows = [
         f"| `{name}` | {', '.join(services) if len(services) < len(SERVICES) else 'all'} | {kind} | "
         f"{'**required**' if default is None else f'`{default}`'} | {meaning} |"
-        for (name, kind, default, meaning), services in sorted(readers.items())
+        for (name, kind, default, meaning), services in sorted(readers.items(), key=str)
     ]
     return "\n".join(
         [
@@ -120,8 +120,10 @@ spec:
 
 def _python(service: str, *arguments: str) -> str:
     """What a Python with the service's variables prints; no database or other server is needed."""
-    layout = Layout(ROOT, DEFAULTS, dict.fromkeys(NAMES, PLACEHOLDER))
-    variables = service_environment(layout, service) | {"NOTIFICATION_MEDIUM": "email", "SERVICE": SERVICES[service]}
+    keys = sealing_keys()
+    layout = Layout(ROOT, DEFAULTS, dict.fromkeys(NAMES, PLACEHOLDER) | keys)
+    worker = {"NOTIFICATION_MEDIUM": "email", "SEALING_PRIVATE_KEY": keys["SEALING_PRIVATE_KEY"]}
+    variables = service_environment(layout, service) | worker | {"SERVICE": SERVICES[service]}
     variables |= {"BROKER_URL": layout.broker_url}
     done = subprocess.run(
         [sys.executable, *arguments],

@@ -37,15 +37,19 @@ APPEND_ONLY_TABLES = ["sign_in_auditevent"]
 KEY_SOURCE = "auth_ms.sign_in.keys.OwnKeys"
 AUTHORITY = "auth_ms.sign_in.authority.SessionsAndAccounts"
 USERS_URL = environment.url("USERS_URL", "users-ms, such as http://users-ms:4000", schemes=["http", "https"])
-SIGNING_KEY_ENCRYPTION_KEY = environment.secret(
+SIGNING_KEY_ENCRYPTION_KEYS = environment.secrets(
     "SIGNING_KEY_ENCRYPTION_KEY",
-    "encrypts what auth-db must not show: private signing keys, TOTP secrets; random, at least 32 characters",
+    "encrypts what auth-db must not show: private signing keys, TOTP secrets; random, at least 32 characters;"
+    " while it is replaced, the new one and the old one with a comma between",
 )
 ACCESS_TOKEN_SECONDS = environment.integer(
     "ACCESS_TOKEN_SECONDS", "how long an access token is good for", default=300, minimum=30, maximum=3600
 )
 REFRESH_TOKEN_SECONDS = environment.integer(
     "REFRESH_TOKEN_SECONDS", "how long a session lasts without being used", default=30 * 24 * 3600, minimum=300
+)
+SESSION_SECONDS = environment.integer(
+    "SESSION_SECONDS", "how long a session lasts at most, however much it is used", default=90 * 24 * 3600, minimum=300
 )
 # As users-ms has them: auth-ms compares what users-ms hashes, and takes as long for a refusal as it would.
 BCRYPT_COST = environment.integer(
@@ -84,6 +88,12 @@ LOGIN_FAILURES_OF_AN_ADDRESS = environment.integer(
 )
 RECOVERY_REQUESTS_PER_HOUR = environment.integer(
     "RECOVERY_REQUESTS_PER_HOUR", "how often one address may ask for a new password", default=30, minimum=1
+)
+PASSKEY_CHALLENGES_PER_10_MINUTES = environment.integer(
+    "PASSKEY_CHALLENGES_PER_10_MINUTES",
+    "how often one address may begin to sign in with a passkey, and one user to add one",
+    default=30,
+    minimum=1,
 )
 WEBAUTHN_RP_ID = environment.text("WEBAUTHN_RP_ID", "the domain that passkeys are for", default="localhost")
 WEBAUTHN_RP_NAME = environment.text("WEBAUTHN_RP_NAME", "what authenticators call this installation", default="Tessera")

@@ -34,9 +34,11 @@ class Authenticator:
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.sign_count = 0
         self.counts = counts  # a passkey that is synchronised between devices does not
+        self.user_handle: str | None = None
 
     def create(self, options: dict[str, Any]) -> dict[str, Any]:
         """What `navigator.credentials.create()` gives, as JSON."""
+        self.user_handle = options["user"]["id"]
         numbers = self.key.public_key().public_numbers()
         public_key = {1: 2, 3: -7, -1: 1, -2: numbers.x.to_bytes(32, "big"), -3: numbers.y.to_bytes(32, "big")}
         credential = bytes(16) + struct.pack(">H", len(self.credential_id)) + self.credential_id
@@ -51,13 +53,12 @@ class Authenticator:
         data = self._authenticator_data(options["rpId"], self.flags)
         client_data = self._client_data("webauthn.get", options["challenge"])
         signature = self.key.sign(data + hashlib.sha256(client_data).digest(), ec.ECDSA(hashes.SHA256()))
-        return self._credential(
-            {
-                "clientDataJSON": encode(client_data),
-                "authenticatorData": encode(data),
-                "signature": encode(signature),
-            }
-        )
+        signed = {
+            "clientDataJSON": encode(client_data),
+            "authenticatorData": encode(data),
+            "signature": encode(signature),
+        }
+        return self._credential(signed | ({"userHandle": self.user_handle} if self.user_handle else {}))
 
     def _authenticator_data(self, rp_id: str, flags: int) -> bytes:
         return hashlib.sha256(rp_id.encode()).digest() + struct.pack(">BI", flags, self.sign_count)

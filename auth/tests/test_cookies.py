@@ -11,6 +11,7 @@ pytestmark = pytest.mark.django_db
 HOST = "accounts.example.org"
 OWN = {"Host": HOST, "Origin": f"https://{HOST}", "Token-Delivery": "cookie"}
 REFRESH = "/auth-ms/auth/refresh"
+NAME = "__Host-refresh_token"
 
 
 @pytest.fixture
@@ -25,21 +26,33 @@ def signed_in(page):
     return page.post("/auth-ms/auth/login", **login())
 
 
-def test_the_cookie_is_for_the_refresh_route_alone_and_no_script_reads_it(signed_in):
-    cookie = signed_in.cookies["refresh_token"]
+def test_no_script_reads_the_cookie_and_no_other_host_sets_or_gets_it(signed_in):
+    cookie = signed_in.cookies[NAME]
 
     assert signed_in.json()["refresh_token"] == ""
-    assert cookie["path"] == REFRESH
+    assert cookie["path"] == "/"  # what browsers want of a name that begins with __Host-
     assert cookie["httponly"] and cookie["secure"]
     assert cookie["samesite"] == "Strict"
     assert cookie["domain"] == ""
     assert cookie["max-age"] == signed_in.json()["refresh_expires_in"]
 
 
-def test_without_https_the_cookie_is_not_secure_or_it_would_never_come_back(ada):
-    answer = Client(headers=OWN | {"Origin": f"http://{HOST}"}).post("/auth-ms/auth/login", **login())
+def test_without_https_the_cookie_has_a_plain_name_or_it_would_never_come_back(ada):
+    page = Client(headers=OWN | {"Origin": f"http://{HOST}"})
 
-    assert not answer.cookies["refresh_token"]["secure"]
+    cookies = page.post("/auth-ms/auth/login", **login()).cookies
+
+    assert list(cookies) == ["refresh_token"]
+    assert not cookies["refresh_token"]["secure"]
+    assert cookies["refresh_token"]["path"] == REFRESH
+    assert page.post(REFRESH).status_code == 200
+
+
+def test_over_https_a_cookie_that_another_host_could_have_set_does_not_count(page, signed_in):
+    victim = Client(headers=OWN)
+    victim.cookies["refresh_token"] = signed_in.cookies[NAME].value
+
+    assert victim.post(REFRESH).status_code == 401
 
 
 def test_who_does_not_ask_for_the_cookie_gets_none(client, sign_in):
@@ -50,19 +63,19 @@ def test_who_does_not_ask_for_the_cookie_gets_none(client, sign_in):
 
 
 def test_the_cookie_is_exchanged_for_its_successor(page, signed_in):
-    first = signed_in.cookies["refresh_token"].value
+    first = signed_in.cookies[NAME].value
 
     refreshed = page.post(REFRESH, secure=True)
 
     assert refreshed.status_code == 200
     assert refreshed.json()["refresh_token"] == ""
-    assert refreshed.cookies["refresh_token"].value not in ("", first)
+    assert refreshed.cookies[NAME].value not in ("", first)
     assert page.get("/auth-ms/auth/sessions", headers=bearer(refreshed.json())).status_code == 200
 
 
 def test_the_cookie_counts_only_where_it_is_asked_for(page, signed_in):
     body = Client(headers={"Host": HOST, "Origin": f"https://{HOST}"})
-    body.cookies["refresh_token"] = signed_in.cookies["refresh_token"].value
+    body.cookies[NAME] = signed_in.cookies[NAME].value
 
     assert body.post(REFRESH, **as_json({})).status_code == 400
 
@@ -85,7 +98,7 @@ def test_the_cookie_counts_only_where_it_is_asked_for(page, signed_in):
 def test_a_page_of_another_origin_gets_nothing_done(signed_in, route, origin):
     headers = {name: value for name, value in (OWN | {"Origin": origin}).items() if value is not None}
     stranger = Client(headers=headers)
-    stranger.cookies["refresh_token"] = signed_in.cookies["refresh_token"].value
+    stranger.cookies[NAME] = signed_in.cookies[NAME].value
 
     answer = stranger.post(f"/auth-ms/auth/{route}", **login())
 
@@ -97,7 +110,7 @@ def test_a_page_of_another_origin_gets_nothing_done(signed_in, route, origin):
 @pytest.mark.parametrize("value", [None, "", "x" * 129, "nobody gave this out"])
 def test_a_cookie_that_is_no_token_is_refused(page, value):
     if value is not None:
-        page.cookies["refresh_token"] = value
+        page.cookies[NAME] = value
 
     assert page.post(REFRESH).status_code == 401
 
@@ -107,8 +120,9 @@ def test_signing_out_takes_the_cookie_away(page, signed_in, route):
     answer = page.post(f"/auth-ms/auth/{route}", headers=bearer(signed_in.json()))
 
     assert answer.status_code == 204
-    assert (answer.cookies["refresh_token"].value, answer.cookies["refresh_token"]["path"]) == ("", REFRESH)
-    page.cookies["refresh_token"] = signed_in.cookies["refresh_token"].value
+    gone = answer.cookies[NAME]
+    assert (gone.value, gone["path"], gone["max-age"], gone["secure"]) == ("", "/", 0, True)
+    page.cookies[NAME] = signed_in.cookies[NAME].value
     assert page.post(REFRESH).status_code == 401
 
 
@@ -131,7 +145,7 @@ def test_the_second_factor_gives_the_cookie_too(page, signed_in):
 
     assert not pending.cookies
     assert completed.json()["refresh_token"] == ""
-    assert completed.cookies["refresh_token"].value
+    assert completed.cookies[NAME].value
 
 
 def test_another_word_in_the_header_is_named(client, ada):

@@ -3,14 +3,17 @@
 from datetime import timedelta
 
 import jwt
+import pyotp
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.test import Client
 from django.utils import timezone
 
-from auth.tests.builders import bearer
-from auth_ms.sign_in import keys
-from auth_ms.sign_in.models import AuditEvent, SigningKey
+from auth.tests.builders import as_json, bearer, login
+from auth_ms.sign_in import keys, vault
+from auth_ms.sign_in.models import TOTP, AuditEvent, SigningKey
+from chassis.environment import ConfigurationError, Environment
 
 pytestmark = pytest.mark.django_db
 
@@ -75,3 +78,110 @@ def test_one_rotation_at_a_time(client, sign_in):
 
     assert SigningKey.objects.count() == 2
     assert AuditEvent.objects.filter(event="signing_key_rotated").count() == 1
+
+
+OLD, NEW = "the secret that is replaced and long enough", "the secret that replaces it and is long enough"
+
+
+@pytest.fixture
+def enrolled(settings, client, ada):
+    """Ada's authenticator app, and what she signed in with, from when there was the old secret alone."""
+    settings.SIGNING_KEY_ENCRYPTION_KEYS = [OLD]
+    keys._pair.cache_clear()
+    pair = client.post("/auth-ms/auth/login", **login()).json()
+    person = Client(headers=bearer(pair))
+    app = pyotp.TOTP(person.post("/auth-ms/auth/mfa/totp").json()["secret"])
+    person.post("/auth-ms/auth/mfa/totp/confirm", **as_json({"code": app.now()}))
+    TOTP.objects.update(last_step=0)  # as if the first code were some time ago
+    app.pair = pair
+    return app
+
+
+def restart_with(settings, *secrets):
+    settings.SIGNING_KEY_ENCRYPTION_KEYS = list(secrets)
+    keys._pair.cache_clear()
+
+
+def sign_in_with_code(app):
+    pending = Client().post("/auth-ms/auth/login", **login()).json()
+    body = {"mfa_token": pending["mfa_token"], "method": "totp", "code": app.now()}
+    answer = Client().post("/auth-ms/auth/login/mfa", **as_json(body))
+    TOTP.objects.update(last_step=0)
+    return answer
+
+
+def test_the_secret_at_rest_is_replaced_and_nobody_has_to_sign_in_again(client, enrolled, settings, capsys):
+    restart_with(settings, NEW, OLD)
+    assert client.get("/auth-ms/auth/sessions", headers=bearer(enrolled.pair)).status_code == 200
+    assert sign_in_with_code(enrolled).status_code == 200
+
+    call_command("reseal")
+
+    assert "2 of 2 values" in capsys.readouterr().out
+    restart_with(settings, NEW)
+    assert client.get("/auth-ms/auth/sessions", headers=bearer(enrolled.pair)).status_code == 200
+    refreshed = client.post("/auth-ms/auth/refresh", **as_json({"refresh_token": enrolled.pair["refresh_token"]}))
+    assert refreshed.status_code == 200
+    assert sign_in_with_code(enrolled).status_code == 200
+
+
+def test_resealing_again_changes_nothing_and_what_is_made_meanwhile_has_the_newest_secret(enrolled, settings, capsys):
+    restart_with(settings, NEW, OLD)
+    call_command("rotate_signing_key")
+    call_command("reseal")
+    before = list(SigningKey.objects.order_by("kid").values_list("private_key_encrypted"))
+
+    call_command("reseal")
+
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "2 of 3 values were encrypted with an older secret; the first one now opens all of them.",
+        "0 of 3 values were encrypted with an older secret; the first one now opens all of them.",
+    ]
+    assert list(SigningKey.objects.order_by("kid").values_list("private_key_encrypted")) == before
+
+
+def test_many_secrets_are_resealed_batch_by_batch(enrolled, settings, monkeypatch):
+    monkeypatch.setattr(vault, "BATCH", 2)
+    TOTP.objects.bulk_create(TOTP(user_id=number, sealed_secret=vault.seal(b"x")) for number in range(100, 105))
+    restart_with(settings, NEW, OLD)
+
+    assert vault.reseal() == (7, 7)
+
+    restart_with(settings, NEW)
+    assert {vault.unseal(bytes(totp.sealed_secret)) for totp in TOTP.objects.filter(user_id__gte=100)} == {b"x"}
+
+
+def test_a_secret_that_is_gone_too_early_is_named_and_nothing_is_lost(enrolled, settings):
+    restart_with(settings, NEW)
+
+    with pytest.raises(CommandError, match="SIGNING_KEY_ENCRYPTION_KEY"):
+        call_command("reseal")
+
+    restart_with(settings, OLD)
+    assert sign_in_with_code(enrolled).status_code == 200
+
+
+def test_a_refresh_token_that_was_exchanged_before_the_secret_has_the_same_successor_after(client, enrolled, settings):
+    body = as_json({"refresh_token": enrolled.pair["refresh_token"]})
+    first = client.post("/auth-ms/auth/refresh", **body).json()
+    restart_with(settings, NEW, OLD)
+
+    parallel = client.post("/auth-ms/auth/refresh", **body).json()
+
+    assert parallel["refresh_token"] == first["refresh_token"]
+    following = client.post("/auth-ms/auth/refresh", **as_json({"refresh_token": parallel["refresh_token"]}))
+    assert following.status_code == 200
+
+
+@pytest.mark.parametrize("value", ["short", f"{NEW},short", f"{NEW},", ",", "", f"{NEW},,{OLD}"])
+def test_a_secret_that_is_short_or_missing_is_named_at_the_start(monkeypatch, value):
+    monkeypatch.setenv("SIGNING_KEY_ENCRYPTION_KEY", value)
+
+    with pytest.raises(ConfigurationError, match="SIGNING_KEY_ENCRYPTION_KEY"):
+        Environment("auth-ms").secrets("SIGNING_KEY_ENCRYPTION_KEY", "encrypts")
+
+
+def test_the_newest_secret_comes_first(monkeypatch):
+    monkeypatch.setenv("SIGNING_KEY_ENCRYPTION_KEY", f" {NEW} , {OLD} ")
+
+    assert Environment("auth-ms").secrets("SIGNING_KEY_ENCRYPTION_KEY", "encrypts") == [NEW, OLD]

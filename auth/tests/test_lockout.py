@@ -54,6 +54,27 @@ def test_an_account_that_does_not_exist_is_locked_alike(client, ada):
     assert statuses(client, times=7, username="nobody@example.org") == [401] * 5 + [429] * 2
 
 
+@pytest.mark.parametrize("spelling", ["ADA@EXAMPLE.ORG", " ada@example.org ", "Ada@Example.org"])
+def test_another_spelling_of_the_address_is_the_same_account(client, ada, spelling):
+    statuses(client, times=3)
+
+    assert statuses(client, times=4, username=spelling) == [401] * 2 + [429] * 2
+
+
+@pytest.mark.parametrize("spelling", ["\u0131da@example.org", "ada@e\u00adxample.org", "ad\uff41@example.org"])
+def test_a_look_alike_is_another_account_and_locks_nobody_out(client, ada, spelling):
+    assert statuses(client, times=7, username=spelling) == [401] * 5 + [429] * 2
+
+    assert attempt(client, password="correct horse battery").status_code == 200
+
+
+def test_a_look_alike_that_lower_case_makes_equal_locks_nobody_out(client, users_service):
+    users_service.add(email="kelvin@example.org")
+
+    assert statuses(client, times=7, username="\u212aelvin@example.org") == [401] * 5 + [429] * 2
+    assert attempt(client, username="kelvin@example.org", password="correct horse battery").status_code == 200
+
+
 def test_each_further_failure_locks_for_twice_as_long(client, ada):
     statuses(client, times=5)
     waits = []

@@ -34,6 +34,17 @@ def test_login_gives_an_access_token_that_the_published_key_verifies(client, ada
     assert claims["jti"]
 
 
+def test_an_access_token_says_that_it_is_one_and_how_its_user_signed_in(client, ada):
+    before = int(time.time())
+
+    token = client.post("/auth-ms/auth/login", **login()).json()["access_token"]
+
+    assert jwt.get_unverified_header(token)["typ"] == "at+jwt"
+    claims = jwt.decode(token, options={"verify_signature": False})
+    assert (claims["amr"], claims["acr"]) == (["pwd"], "aal1")
+    assert before <= claims["auth_time"] <= int(time.time())
+
+
 def test_an_admins_token_says_so(client, users_service):
     users_service.users["ada@example.org"] = credentials(is_admin=True)
 

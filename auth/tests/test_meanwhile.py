@@ -6,7 +6,6 @@ from datetime import timedelta
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
@@ -15,7 +14,7 @@ from auth.tests.builders import PASSWORD, as_json, bearer, login
 from auth.tests.test_passkeys import add
 from auth.tests.test_recovery import forgot, mailed_token, reset
 from auth.tests.test_second_factors import begin, confirm, first_step, second_step
-from auth_ms.sign_in import keys, lockout
+from auth_ms.sign_in import keys, lockout, vault
 from auth_ms.sign_in.models import (
     TOTP,
     AuditEvent,
@@ -29,7 +28,6 @@ from auth_ms.sign_in.models import (
 )
 from auth_ms.sign_in.services import login as log_ins
 from auth_ms.sign_in.services import passkeys, recovery, second_factors, sessions
-from chassis import sealing
 
 pytestmark = pytest.mark.django_db
 VERIFICATION = "email_verification_requested_event"
@@ -168,7 +166,7 @@ def test_a_stored_key_of_another_kind_does_not_sign():
     private_key = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
         serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    sealed = sealing.seal(private_key, secret=settings.SIGNING_KEY_ENCRYPTION_KEY)
+    sealed = vault.seal(private_key)
 
     with pytest.raises(ImproperlyConfigured):
         keys._pair("another", sealed)

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from auth.tests.authenticator import Authenticator, decode, encode
 from auth.tests.builders import as_json, bearer, login
+from auth_ms.sign_in import users_client
 from auth_ms.sign_in.models import AuditEvent, Passkey, PasskeyChallenge, Session
 
 pytestmark = pytest.mark.django_db
@@ -155,12 +156,129 @@ def test_a_removed_passkey_opens_nothing(client, ada_client, key):
     assert ada_client.delete(f"/auth-ms/auth/passkeys/{passkey.id}").status_code == 404
 
 
-def test_guessing_passkeys_is_locked_for_that_address(client, key, settings):
+def forged(key, given):
+    """What somebody signs who knows the id of the passkey and not its key."""
+    forger = Authenticator()
+    forger.credential_id, forger.user_handle = key.credential_id, key.user_handle
+    return forger.get(given)
+
+
+def test_guessing_a_passkey_is_locked_for_that_address_and_not_for_others(client, key, settings):
     settings.LOGIN_FAILURES_OF_AN_ACCOUNT = 3
 
-    answers = [sign_in_with(client, Authenticator().get(options(client))).status_code for _ in range(5)]
+    answers = [sign_in_with(client, forged(key, options(client))).status_code for _ in range(5)]
 
     assert answers == [401] * 3 + [429] * 2
+    credential = as_json({"credential": key.get(options(client))})
+    assert client.post("/auth-ms/auth/login/passkey", REMOTE_ADDR="203.0.113.7", **credential).status_code == 200
+
+
+def test_whoever_fails_does_not_lock_the_others_at_its_address_out(client, ada_client, key, settings):
+    settings.LOGIN_FAILURES_OF_AN_ACCOUNT = 3
+    for _ in range(5):
+        sign_in_with(client, Authenticator().get(options(client)))
+    somebody_elses = Authenticator()
+    for _ in range(5):
+        sign_in_with(client, forged(somebody_elses, options(client)))
+
+    assert sign_in_with(client, key.get(options(client))).status_code == 200
+
+
+def test_the_owners_success_makes_up_for_earlier_failures(client, key, settings):
+    settings.LOGIN_FAILURES_OF_AN_ACCOUNT = 3
+    for _ in range(2):
+        for _ in range(2):
+            assert sign_in_with(client, forged(key, options(client))).status_code == 401
+        assert sign_in_with(client, key.get(options(client))).status_code == 200
+
+
+def test_one_client_gets_only_so_many_challenges(client, ada, settings):
+    settings.PASSKEY_CHALLENGES_PER_10_MINUTES = 30
+
+    answers = [client.post("/auth-ms/auth/login/passkey/options", **as_json({})) for _ in range(32)]
+
+    assert [answer.status_code for answer in answers] == [200] * 30 + [429] * 2
+    assert 1 <= int(answers[-1].headers["Retry-After"]) <= 20
+    assert PasskeyChallenge.objects.count() == 30
+    elsewhere = client.post("/auth-ms/auth/login/passkey/options", **as_json({}), REMOTE_ADDR="203.0.113.7")
+    assert elsewhere.status_code == 200
+
+
+def test_one_user_gets_only_so_many_challenges(client, ada_client, key, settings):
+    settings.PASSKEY_CHALLENGES_PER_10_MINUTES = 3
+    for number in range(4):  # nobody else at this address keeps a user from the second step
+        assert client.post("/auth-ms/auth/login/passkey/options", **as_json({})).status_code == (200, 429)[number == 3]
+    pending = client.post("/auth-ms/auth/login", **login()).json()
+    body = as_json({"mfa_token": pending["mfa_token"]})
+
+    assert client.post("/auth-ms/auth/login/passkey/options", **body).status_code == 200
+    assert ada_client.post("/auth-ms/auth/passkeys/options").status_code == 200
+    assert client.post("/auth-ms/auth/login/passkey/options", **body).status_code == 429
+    assert ada_client.post("/auth-ms/auth/passkeys/options").status_code == 429
+
+
+def second_step_with(client, credential):
+    pending = client.post("/auth-ms/auth/login", **login()).json()
+    body = {"mfa_token": pending["mfa_token"], "method": "passkey", "credential": credential}
+    return client.post("/auth-ms/auth/login/mfa", **as_json(body))
+
+
+@pytest.mark.parametrize("handle", [encode(b"8"), encode(b""), encode(b"07"), encode(b"\xff" * 64), "ü", 7, [], {}])
+def test_a_passkey_that_says_it_is_of_another_user_is_refused(client, key, handle):
+    key.user_handle = handle
+
+    assert sign_in_with(client, key.get(options(client)) | {}).status_code == 401
+    credential = key.get(options(client))
+    credential["response"]["userHandle"] = handle
+    assert second_step_with(client, credential).status_code == 401
+
+
+def test_a_passkey_alone_has_to_say_whose_it_is_and_as_the_second_step_it_may(client, key):
+    key.user_handle = None
+
+    assert sign_in_with(client, key.get(options(client))).status_code == 401
+    assert second_step_with(client, key.get(options(client))).status_code == 200
+
+
+def test_no_passkey_is_made_for_an_address_that_is_not_verified(ada, ada_client):
+    given = ada_client.post("/auth-ms/auth/passkeys/options").json()
+    ada["email_verified"] = False
+    body = {"name": "squatter's", "credential": Authenticator().create(given)}
+
+    refused = [
+        ada_client.post("/auth-ms/auth/passkeys/options"),
+        ada_client.post("/auth-ms/auth/passkeys", **as_json(body)),
+    ]
+
+    assert [(answer.status_code, answer.json()["title"]) for answer in refused] == [(403, "Email not verified")] * 2
+    assert not Passkey.objects.exists()
+
+
+def test_a_session_that_is_ended_while_it_adds_a_passkey_adds_none(ada_client, monkeypatch):
+    body = {"name": "x", "credential": Authenticator().create(ada_client.post("/auth-ms/auth/passkeys/options").json())}
+    find = users_client.find_verified
+
+    def find_while_the_session_is_ended(**given):
+        Session.objects.update(revoked_at=timezone.now())
+        return find(**given)
+
+    monkeypatch.setattr(users_client, "find_verified", find_while_the_session_is_ended)
+
+    assert ada_client.post("/auth-ms/auth/passkeys", **as_json(body)).status_code == 401
+    assert not Passkey.objects.exists()
+
+
+def test_a_passkey_that_is_removed_while_it_signs_in_opens_no_session(client, key, monkeypatch):
+    find = users_client.find_credentials
+
+    def find_while_the_passkey_is_removed(**given):
+        Passkey.objects.all().delete()
+        return find(**given)
+
+    monkeypatch.setattr(users_client, "find_credentials", find_while_the_passkey_is_removed)
+
+    assert sign_in_with(client, key.get(options(client))).status_code == 401
+    assert Session.objects.count() == 1  # the one that added the key
 
 
 RESPONSE = {"clientDataJSON": "e30", "attestationObject": "oA", "authenticatorData": "AA", "signature": "AA"}
@@ -204,6 +322,28 @@ def test_a_credential_whose_bytes_are_broken_is_refused(client, ada_client, key,
         assert signed_in.status_code == 401
     else:
         assert added.status_code == 400
+
+
+DEEP_JSON = encode(b'{"type": "webauthn.get", "origin": ' + b"[" * 20_000 + b"]" * 20_000 + b"}")
+DEEP_CBOR = encode(b"\x81" * 30_000 + b"\x00")
+DEEPER_CBOR = encode(b"\xa1\x00" * 20_000 + b"\x00")
+
+
+@pytest.mark.parametrize("part", ["clientDataJSON", "attestationObject", "authenticatorData", "signature"])
+@pytest.mark.parametrize("value", [DEEP_JSON, DEEP_CBOR, DEEPER_CBOR], ids=["json", "list", "map"])
+def test_what_is_nested_too_deeply_inside_base64_is_refused(client, ada_client, key, part, value):
+    signed = key.get(options(client))
+    made = Authenticator().create(ada_client.post("/auth-ms/auth/passkeys/options").json())
+    for credential in (signed, made):
+        credential["response"][part] = value
+
+    signed_in = sign_in_with(client, signed)
+    second = second_step_with(client, signed)
+    added = ada_client.post("/auth-ms/auth/passkeys", **as_json({"name": "x", "credential": made}))
+
+    assert signed_in.status_code == (200 if part == "attestationObject" else 401)
+    assert second.status_code == 401  # where the rest is right, its challenge was used up
+    assert added.status_code == (201 if part in ("authenticatorData", "signature") else 400)
 
 
 @pytest.mark.parametrize("name", ["", None, 7, "x" * 101, "a\nb", "a\0b"])

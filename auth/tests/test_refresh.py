@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from auth.tests.builders import as_json, bearer
 from auth_ms.sign_in.models import AuditEvent, RefreshToken, Session
+from auth_ms.sign_in.services import sessions
 
 pytestmark = pytest.mark.django_db
 
@@ -128,6 +129,37 @@ def test_users_ms_down_is_503_and_the_token_is_still_good(client, sign_in, users
     assert refresh(client, token).status_code == 200
 
 
+def test_a_refreshed_token_says_how_its_user_signed_in(client, sign_in):
+    refreshed = refresh(client, sign_in()["refresh_token"]).json()
+
+    claims = jwt.decode(refreshed["access_token"], options={"verify_signature": False})
+    assert (claims["amr"], claims["acr"]) == (["pwd"], "aal1")
+    assert jwt.get_unverified_header(refreshed["access_token"])["typ"] == "at+jwt"
+
+
+def test_a_session_is_over_at_some_time_however_much_it_is_used(client, sign_in, settings):
+    settings.SESSION_SECONDS = settings.REFRESH_TOKEN_SECONDS + 3600
+    pair = sign_in()
+    assert pair["refresh_expires_in"] == settings.REFRESH_TOKEN_SECONDS
+    pass_time(seconds=settings.REFRESH_TOKEN_SECONDS - 600)
+
+    pair = refresh(client, pair["refresh_token"]).json()
+
+    assert 4190 <= pair["refresh_expires_in"] <= 4200
+    pass_time(seconds=4201)
+    assert refresh(client, pair["refresh_token"]).status_code == 401
+    assert client.get("/auth-ms/auth/sessions", headers=bearer(pair)).status_code == 401
+    assert sessions.introspect(token=pair["refresh_token"], at=timezone.now()) == {"active": False}
+
+
+def test_a_session_of_the_version_before_ends_like_any_other(client, sign_in, settings):
+    pair = sign_in()
+    Session.objects.update(created_at=timezone.now() - timedelta(seconds=settings.SESSION_SECONDS + 1))
+
+    assert refresh(client, pair["refresh_token"]).status_code == 401  # though the row of its token says otherwise
+    assert sessions.introspect(token=pair["refresh_token"], at=timezone.now()) == {"active": False}
+
+
 def test_a_session_that_is_not_used_for_long_is_over(client, sign_in, settings):
     tokens = sign_in()
     pass_time(seconds=settings.REFRESH_TOKEN_SECONDS + 1)
@@ -169,8 +201,6 @@ def test_refreshes_at_the_same_time_rotate_once(sign_in):
 
 
 def test_what_is_over_is_forgotten(client, sign_in, settings):
-    from auth_ms.sign_in.services import sessions
-
     sign_in()
     sessions.prune(at=timezone.now() + timedelta(seconds=settings.REFRESH_TOKEN_SECONDS - 60))
     assert Session.objects.exists()

@@ -3,13 +3,20 @@
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
+import jwt
 import pyotp
 import pytest
+from django.core.management import call_command
 from django.utils import timezone
 
+from auth.tests.authenticator import Authenticator
 from auth.tests.builders import as_json, bearer, login
-from auth_ms.sign_in import issuing
+from auth.tests.test_passkeys import add
+from auth.tests.test_recovery import NEW, forgot, mailed_token, reset
+from auth_ms.sign_in import issuing, users_client
 from auth_ms.sign_in.models import TOTP, AuditEvent, PendingLogin, RecoveryCode, Session
+from chassis.outbox.models import OutboxMessage
+from chassis.rate_limits.models import RateLimit
 
 pytestmark = pytest.mark.django_db
 
@@ -69,6 +76,8 @@ def test_a_login_asks_for_the_second_factor_and_opens_no_session_before(client, 
     assert answer.status_code == 200
     session = Session.objects.latest("id")
     assert session.methods == ["pwd", "otp", "mfa"]
+    claims = jwt.decode(answer.json()["access_token"], options={"verify_signature": False})
+    assert (claims["amr"], claims["acr"]) == (["pwd", "otp", "mfa"], "aal2")
     assert client.get("/auth-ms/auth/sessions", headers=bearer(answer.json())).status_code == 200
 
 
@@ -205,7 +214,12 @@ def test_an_old_session_has_to_sign_in_again_before_it_changes_factors(client, s
     session = Session.objects.get()
     now = timezone.now()
     token = issuing.person_token(
-        user_id=7, session_id=session.id, scope="", authenticated_at=now - timedelta(minutes=16), at=now
+        user_id=7,
+        session_id=session.id,
+        scope="",
+        methods=["pwd"],
+        authenticated_at=now - timedelta(minutes=16),
+        at=now,
     )
 
     answer = client.generic(method, f"/auth-ms/auth/{path}", headers={"Authorization": f"Bearer {token}"})
@@ -242,8 +256,6 @@ def test_a_field_that_is_not_valid_is_refused(client, users_service, field, valu
 
 
 def test_the_operator_removes_factors_that_are_lost(client, enrolled):
-    from django.core.management import call_command
-
     call_command("remove_second_factors", "--user-id", "7")
 
     assert "access_token" in first_step(client)
@@ -256,3 +268,164 @@ def test_it_is_all_written_down(client, enrolled):
     events = list(AuditEvent.objects.order_by("id").values_list("event", "outcome"))
     assert events == [("login", "success"), ("totp_enabled", "success"), ("second_factor", "failure")]
     assert "000000" not in repr(list(AuditEvent.objects.values()))
+
+
+def forget_limits():
+    """As if the attempts were spread over days."""
+    RateLimit.objects.all().delete()
+
+
+def fail(client, times, *, method="totp"):
+    """The last of so many wrong second factors, five with each login."""
+    answer = None
+    for number in range(times):
+        if number % 5 == 0:
+            forget_limits()
+            token = first_step(client)["mfa_token"]
+        answer = second_step(client, token, "000000", method)
+    return answer
+
+
+def notices():
+    messages = OutboxMessage.objects.filter(exchange="sign_in_changed_event").order_by("id")
+    return [message.body["data"]["change"] for message in messages]
+
+
+def test_no_factor_is_begun_or_confirmed_for_an_address_that_is_not_verified(ada, ada_client):
+    ada["email_verified"] = False
+    refused = [ada_client.post("/auth-ms/auth/mfa/totp")]
+    ada["email_verified"] = True
+    app = begin(ada_client)
+    ada["email_verified"] = False
+    refused.append(confirm(ada_client, app.now()))
+
+    assert [(answer.status_code, answer.json()["title"]) for answer in refused] == [(403, "Email not verified")] * 2
+    assert not TOTP.objects.filter(confirmed_at__isnull=False).exists()
+    assert not RecoveryCode.objects.exists()
+
+
+def test_a_session_that_is_ended_while_it_confirms_turns_nothing_on(ada_client, monkeypatch):
+    app = begin(ada_client)
+    find = users_client.find_verified
+
+    def find_while_the_session_is_ended(**given):
+        Session.objects.update(revoked_at=timezone.now())
+        return find(**given)
+
+    monkeypatch.setattr(users_client, "find_verified", find_while_the_session_is_ended)
+
+    assert confirm(ada_client, app.now()).status_code == 401
+    assert TOTP.objects.get().confirmed_at is None
+
+
+def test_every_change_of_a_factor_is_told(ada_client, enrolled):
+    ada_client.post("/auth-ms/auth/mfa/recovery-codes")
+    passkey = add(ada_client, Authenticator()).json()["passkey"]
+    ada_client.delete(f"/auth-ms/auth/passkeys/{passkey['id']}")
+    ada_client.delete("/auth-ms/auth/mfa/totp", REMOTE_ADDR="192.0.2.7", headers={"User-Agent": "Firefox"})
+    call_command("remove_second_factors", "--user-id", "7")
+
+    assert notices() == [
+        "totp_enabled",
+        "recovery_codes_renewed",
+        "passkey_added",
+        "passkey_removed",
+        "totp_disabled",
+        "second_factors_removed",
+    ]
+    told = OutboxMessage.objects.filter(body__data__change="totp_disabled").get().body["data"]
+    assert (told["email"], told["address"], told["user_agent"]) == ("ada@example.org", "192.0.2.7", "Firefox")
+
+
+@pytest.mark.parametrize(("method", "path"), [("DELETE", "mfa/totp"), ("POST", "mfa/recovery-codes")])
+def test_what_cannot_be_told_is_not_done(ada_client, enrolled, users_service, method, path):
+    codes = list(RecoveryCode.objects.order_by("code_hash").values_list("code_hash"))
+    users_service.status = 500
+
+    assert ada_client.generic(method, f"/auth-ms/auth/{path}").status_code == 503
+    assert TOTP.objects.exists()
+    assert list(RecoveryCode.objects.order_by("code_hash").values_list("code_hash")) == codes
+
+
+def test_the_owner_is_told_of_repeated_failures_once(client, enrolled):
+    fail(client, 4)
+    assert notices() == ["totp_enabled"]
+
+    fail(client, 6)
+
+    assert notices() == ["totp_enabled", "second_factor_failures"]
+
+
+def test_after_a_hundred_failures_one_time_passwords_are_blocked_and_the_owner_is_told(client, enrolled):
+    assert fail(client, 100).status_code == 401
+    forget_limits()
+
+    pending = first_step(client)
+    assert pending["methods"] == ["recovery_code"]
+    answer = second_step(client, pending["mfa_token"], enrolled.now())
+
+    assert (answer.status_code, answer.json()["title"]) == (403, "Second factor blocked")
+    assert notices() == ["totp_enabled", "second_factor_failures", "second_factor_failures"]
+    assert AuditEvent.objects.filter(event="second_factor", details__blocked=True, user_id=7).count() == 1
+    assert "access_token" not in first_step(client)
+
+
+def test_a_right_code_ends_the_row_of_failures(client, enrolled):
+    fail(client, 99)
+    forget_limits()
+    assert second_step(client, first_step(client)["mfa_token"], enrolled.now()).status_code == 200
+    TOTP.objects.update(last_step=0)
+    fail(client, 99)
+    forget_limits()
+
+    assert second_step(client, first_step(client)["mfa_token"], enrolled.now()).status_code == 200
+
+
+def test_a_recovery_code_opens_what_is_blocked(client, enrolled):
+    fail(client, 100)
+    forget_limits()
+
+    answer = second_step(client, first_step(client)["mfa_token"], enrolled.recovery_codes[0], "recovery_code")
+
+    assert answer.status_code == 200
+    assert second_step(client, first_step(client)["mfa_token"], enrolled.now()).status_code == 200
+
+
+def test_a_passkey_opens_what_is_blocked(client, ada_client, enrolled):
+    key = Authenticator()
+    add(ada_client, key)
+    fail(client, 100)
+    forget_limits()
+    pending = first_step(client)
+    assert pending["methods"] == ["passkey", "recovery_code"]
+    options = client.post("/auth-ms/auth/login/passkey/options", **as_json({"mfa_token": pending["mfa_token"]})).json()
+    body = {"mfa_token": pending["mfa_token"], "method": "passkey", "credential": key.get(options)}
+
+    assert client.post("/auth-ms/auth/login/mfa", **as_json(body)).status_code == 200
+    assert second_step(client, first_step(client)["mfa_token"], enrolled.now()).status_code == 200
+
+
+def test_a_password_that_was_reset_by_mail_opens_what_is_blocked(client, enrolled):
+    RecoveryCode.objects.all().delete()
+    fail(client, 100)
+    forget_limits()
+    blocked = client.post("/auth-ms/auth/login", **login())
+    assert (blocked.status_code, blocked.json()["title"]) == (403, "Second factor blocked")
+
+    forgot(client)
+    assert reset(client, mailed_token()).status_code == 204
+
+    pending = client.post("/auth-ms/auth/login", **login(password=NEW)).json()
+    assert pending["methods"] == ["totp"]
+    assert second_step(client, pending["mfa_token"], enrolled.now()).status_code == 200
+
+
+def test_a_thief_of_the_password_does_not_keep_the_owner_from_a_recovery_code(client, enrolled):
+    for _ in range(5):
+        token = first_step(client)["mfa_token"]
+        last = [second_step(client, token, "x" * 16, "recovery_code") for _ in range(5)][-1]
+    assert last.status_code == 429
+
+    token = first_step(client)["mfa_token"]
+    body = as_json({"mfa_token": token, "method": "recovery_code", "code": enrolled.recovery_codes[0]})
+    assert client.post("/auth-ms/auth/login/mfa", REMOTE_ADDR="203.0.113.7", **body).status_code == 200

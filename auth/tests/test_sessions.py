@@ -114,6 +114,7 @@ def test_introspection_tells_a_service_and_an_admin_what_a_token_is(service, adm
             "orders:read",
             "access_token",
         )
+        assert (said["amr"], said["acr"]) == (["pwd"], "aal1")
         assert introspect(client, pair["refresh_token"]).json()["active"] is True
 
 
@@ -162,7 +163,12 @@ def test_a_token_for_another_user_with_a_session_of_mine_is_refused(client, sign
     sign_in()
     session = Session.objects.get()
     forged = issuing.person_token(
-        user_id=8, session_id=session.id, scope=tokens.ADMIN_SCOPE, authenticated_at=timezone.now(), at=timezone.now()
+        user_id=8,
+        session_id=session.id,
+        scope=tokens.ADMIN_SCOPE,
+        methods=["pwd"],
+        authenticated_at=timezone.now(),
+        at=timezone.now(),
     )
 
     assert client.get("/auth-ms/auth/sessions", headers={"Authorization": f"Bearer {forged}"}).status_code == 401

@@ -39,8 +39,18 @@ class SigningKeys:
         """A service token as auth-ms makes them."""
         return self.sign({"sub": "auth-ms", "aud": audience, "scope": "service"} | changes)
 
-    def sign(self, claims: dict[str, Any], *, kid: str | None = None, key: Any = None, algorithm: str = "ES256") -> str:
+    def sign(
+        self,
+        claims: dict[str, Any],
+        *,
+        kid: str | None = None,
+        key: Any = None,
+        algorithm: str = "ES256",
+        typ: str = tokens.TYPE,
+    ) -> str:
         now = int(time.time())
         standard = {"iss": "tessera", "iat": now, "exp": now + 60, "jti": uuid.uuid4().hex}
         complete = {name: value for name, value in (standard | claims).items() if value is not None}
-        return jwt.encode(complete, key or self.private_key, algorithm=algorithm, headers={"kid": kid or self.kid})
+        return jwt.encode(
+            complete, key or self.private_key, algorithm=algorithm, headers={"kid": kid or self.kid, "typ": typ}
+        )

@@ -84,11 +84,24 @@ def test_a_token_with_a_wrong_or_missing_claim_is_refused(changes):
         verify(KEYS.person_token(user_id=7, **changes))
 
 
+@pytest.mark.parametrize("typ", ["at+jwt", "application/at+jwt", "AT+JWT", "JWT"])
+def test_the_type_of_an_access_token_and_that_of_the_release_before_are_accepted(typ):
+    claims = {"sub": "7", "aud": "tessera", "sid": "1"}
+
+    assert verify(KEYS.sign(claims, typ=typ)).user_id == 7
+
+
+@pytest.mark.parametrize("typ", ["dpop+jwt", "id+jwt", "secevent+jwt", ""])
+def test_a_token_of_another_type_is_refused(typ):
+    with pytest.raises(AuthenticationFailed):
+        verify(KEYS.sign({"sub": "7", "aud": "tessera", "sid": "1"}, typ=typ))
+
+
 def hs256_with_the_public_key() -> str:
     public_key = KEYS.private_key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    header = jwt.utils.base64url_encode(json.dumps({"alg": "HS256", "kid": KEYS.kid, "typ": "JWT"}).encode())
+    header = jwt.utils.base64url_encode(json.dumps({"alg": "HS256", "kid": KEYS.kid, "typ": "at+jwt"}).encode())
     payload = KEYS.person_token(user_id=7).split(".")[1].encode()
     import hashlib
     import hmac
@@ -98,7 +111,7 @@ def hs256_with_the_public_key() -> str:
 
 
 def unsigned() -> str:
-    header = jwt.utils.base64url_encode(json.dumps({"alg": "none", "kid": KEYS.kid}).encode()).decode()
+    header = jwt.utils.base64url_encode(json.dumps({"alg": "none", "kid": KEYS.kid, "typ": "at+jwt"}).encode()).decode()
     return f"{header}.{KEYS.person_token(user_id=7).split('.')[1]}."
 
 

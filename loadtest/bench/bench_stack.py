@@ -74,21 +74,26 @@ def _prepared(layout: Layout, mails: Path) -> Bench:
     if is_new:
         servers.prepare_stock(layout, owner_of(layout, data.SMALL))
         data.copy(layout.database_owner_url("users"), count=ACCOUNTS, password_hash=password_hash)
+    token, admin_id = _admin(layout)
+    for rows in databases:
+        data.make_admin(owner_of(layout, rows), user_id=admin_id)
     return Bench(
         layout=layout,
-        token=_admin_token(layout),
+        token=token,
         stock_token=servers.stock_token(layout, owner_of(layout, data.SMALL), 1),
         databases=databases,
         mails=mails,
     )
 
 
-def _admin_token(layout: Layout) -> str:
+def _admin(layout: Layout) -> tuple[str, int]:
+    """An admin's token and id. The rights are looked up for every admin read, in the database that is measured."""
     account = {"name": "Ada", "surname": "Lovelace", "email": ADMIN, "password": data.PASSWORD}
     requests.post(f"{layout.url('USERS_PORT')}/users-ms/users", json=account, timeout=10)
     with psycopg2.connect(layout.database_url("users")) as connection, connection.cursor() as cursor:
-        cursor.execute("UPDATE accounts_user SET is_admin = true WHERE email = %s", [ADMIN])
-    return log_in(layout, ADMIN)["access_token"]
+        cursor.execute("UPDATE accounts_user SET is_admin = true WHERE email = %s RETURNING id", [ADMIN])
+        [user_id] = cursor.fetchone()
+    return log_in(layout, ADMIN)["access_token"], user_id
 
 
 def log_in(layout: Layout, email: str) -> dict[str, str]:

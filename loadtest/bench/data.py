@@ -80,6 +80,11 @@ def copy(url: str, *, count: int, password_hash: str) -> None:
     _execute(url, sql.SQL("VACUUM (ANALYZE) accounts_user"))
 
 
+def make_admin(url: str, *, user_id: int) -> None:
+    """Gives the user of that id, who is there already, the rights of an admin."""
+    _execute(url, sql.SQL("UPDATE accounts_user SET is_admin = true WHERE id = {}").format(sql.Literal(user_id)))
+
+
 def exists(layout: Layout, rows: int) -> bool:
     """True when the database with so many users has been loaded."""
     with psycopg2.connect(layout.database_owner_url("users")) as connection, connection.cursor() as cursor:

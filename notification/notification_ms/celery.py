@@ -4,17 +4,19 @@ import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "notification_ms.settings")
 
+from typing import Any
+
+from celery import signals
 from django.conf import settings
 
 from chassis import broker, consuming
-from chassis.environment import ConfigurationError
-from notification_ms import topology
+from notification_ms import needs, topology
+from notification_ms.deliveries import media
 from notification_ms.settings import environment
 
 medium = environment.choice("NOTIFICATION_MEDIUM", "the medium this worker serves", choices=topology.MEDIA)
 
-if medium == "webhook" and not (settings.WEBHOOK_URL and settings.WEBHOOK_SECRET):
-    raise ConfigurationError("notification-ms cannot start: the medium webhook needs WEBHOOK_URL and WEBHOOK_SECRET.")
+needs.check(medium)
 
 application = consuming.consumer_application(
     "notification_ms",
@@ -26,3 +28,13 @@ application = consuming.consumer_application(
 application.conf.notification_medium = medium
 application.autodiscover_tasks(["notification_ms.deliveries"])
 consuming.keep_house()
+
+
+def _send_digests(**_: Any) -> None:
+    from notification_ms.deliveries import digests  # its tables need Django, which is set up only now
+
+    if medium in topology.PERSONAL_MEDIA:
+        digests.keep_sending(media.new_medium(medium))
+
+
+signals.worker_ready.connect(_send_digests)

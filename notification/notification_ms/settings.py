@@ -33,6 +33,30 @@ EMAIL_VERIFICATION_URL = environment.text(
     "the page of your product that verifies an address, with {token} where the mailed token belongs",
     default="",
 )
+EMAIL_CHANGE_UNDO_URL = environment.text(
+    "EMAIL_CHANGE_UNDO_URL",
+    "the page of your product that undoes a change of address, with {token} where the mailed token belongs",
+    default="",
+)
+SEALING_PRIVATE_KEY = environment.text(
+    "SEALING_PRIVATE_KEY",
+    "opens what auth-ms has sealed by SEALING_PUBLIC_KEY, tokens and codes; for the workers of mail and text messages",
+    default="",
+)
+USERS_URL = environment.text(
+    "USERS_URL",
+    "users-ms, such as http://users-ms:4000, asked before a user is erased; for the worker of mail",
+    default="",
+)
+NOTICES_OF_A_KIND = environment.integer(
+    "NOTICES_OF_A_KIND",
+    "how many notices of one kind one recipient gets in NOTICE_WINDOW_SECONDS; the others are counted in one digest",
+    default=5,
+    minimum=1,
+)
+NOTICE_WINDOW_SECONDS = environment.integer(
+    "NOTICE_WINDOW_SECONDS", "the time in which they count, and after which the digest comes", default=3600, minimum=2
+)
 WEBHOOK_URL = environment.text(
     "WEBHOOK_URL", "where events are posted to, for the medium webhook: https://backend.example/hooks", default=""
 )

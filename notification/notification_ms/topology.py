@@ -1,4 +1,4 @@
-"""The queues of notification-ms: one for each event and medium, named `<what>_<medium>_notification`."""
+"""The queues of notification-ms: `<what>_<medium>_notification` for each event and medium, and one for erasing."""
 
 from dataclasses import dataclass
 
@@ -10,10 +10,11 @@ class Subscription:
     """A medium that tells of an event, and the queue it takes the event from."""
 
     event_type: str
-    medium: str
+    medium: str  # of the worker that serves the queue
     queue: str
 
 
+ERASURE_QUEUE = "user_deleted_data_erasure"
 SUBSCRIPTIONS = [
     Subscription("user_login_event", "email", "login_email_notification"),
     Subscription("user_login_event", "sms", "login_sms_notification"),
@@ -21,8 +22,14 @@ SUBSCRIPTIONS = [
     Subscription("password_reset_requested_event", "email", "password_reset_email_notification"),
     Subscription("password_changed_event", "email", "password_changed_email_notification"),
     Subscription("email_verification_requested_event", "email", "email_verification_email_notification"),
+    Subscription("email_change_requested_event", "email", "email_change_email_notification"),
+    Subscription("account_changed_event", "email", "account_changed_email_notification"),
+    Subscription("sign_in_changed_event", "email", "sign_in_changed_email_notification"),
+    Subscription("sign_up_repeated_event", "email", "sign_up_repeated_email_notification"),
+    Subscription("phone_verification_requested_event", "sms", "phone_verification_sms_notification"),
+    Subscription("user_deleted_event", "email", "user_deleted_email_notification"),
     # Tells nobody anything: it erases. Every installation has a worker for mail, so that one serves it.
-    Subscription("user_deleted_event", "email", "user_deleted_data_erasure"),
+    Subscription("user_deleted_event", "email", ERASURE_QUEUE),
 ]
 
 # Your own backend, told of the same events; it declares its queues when its worker is started.
@@ -32,6 +39,7 @@ SUBSCRIPTIONS += [
     Subscription("password_changed_event", "webhook", "password_changed_webhook_notification"),
 ]
 
+NOTICES = [each for each in SUBSCRIPTIONS if each.queue != ERASURE_QUEUE]
 PERSONAL_MEDIA = ["email", "sms"]  # what reaches the user itself, and a user has a say in
 MEDIA = sorted({subscription.medium for subscription in SUBSCRIPTIONS})
 
@@ -48,8 +56,8 @@ SENDERS = {
 
 
 def queue_name(*, event_type: str, medium: str) -> str:
-    """The queue of an event and a medium. Raises KeyError when the medium does not tell of that event."""
-    return {(each.event_type, each.medium): each.queue for each in SUBSCRIPTIONS}[event_type, medium]
+    """The queue of a notice of an event over a medium. Raises KeyError when the medium does not tell of that event."""
+    return {(each.event_type, each.medium): each.queue for each in NOTICES}[event_type, medium]
 
 
 def queues_of(*, medium: str, queue_type: str) -> list[EventQueue]:

@@ -3,11 +3,18 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from chassis import events
+from chassis import events, sealing
 from chassis.events import CloudEvent
+from notification_ms.deliveries import notices
 from notification_ms.deliveries.models import Delivery
 
-MAILED_TOKENS = ["password_reset_requested_event", "email_verification_requested_event"]
+MAILED_TOKENS = {  # and the page that takes each
+    "password_reset_requested_event": "PASSWORD_RESET_URL",
+    "email_verification_requested_event": "EMAIL_VERIFICATION_URL",
+    "email_change_requested_event": "EMAIL_CHANGE_UNDO_URL",
+}
+PRIVATE_KEY, PUBLIC_KEY = sealing.generate_key_pair()
+CHANGES = [(event, change) for event, texts in notices.TEXTS.items() for change in sorted(texts.changes)]
 
 
 def login_event(**changes: Any) -> CloudEvent:
@@ -42,13 +49,22 @@ def account_event(event_type: str, **changes: Any) -> CloudEvent:
         "phone": "",
         "locale": "en",
         "time_zone": "Europe/Rome",
-        "token": "a-token/with+signs",
+        "sealed_token": sealed("a-token/with+signs", event_type),
+        "sealed_code": sealed("908172", event_type),
         "expires_at": "2999-01-31T12:00:00+00:00",
         "changed_at": "2026-01-31T12:00:00+00:00",
+        "deleted_at": "2026-01-31T12:00:00+00:00",
+        "old_email": "",
+        "new_email": "",
         "address": "192.0.2.7",
         "user_agent": "Firefox",
     } | changes
     return _event(event_type, data)
+
+
+def sealed(secret: str, event_type: str) -> str:
+    """A secret as auth-ms puts it into an event."""
+    return sealing.seal_to(secret, public_key=PUBLIC_KEY, info=event_type)
 
 
 def _event(event_type: str, data: dict[str, Any]) -> CloudEvent:

@@ -12,6 +12,7 @@ from aiosmtpd.controller import Controller
 
 from chassis.tests.callers import auth_service, caller, keys_of_the_tests
 from chassis.tests.static_files import static_files_are_looked_for_when_asked_for
+from notification.tests.builders import PRIVATE_KEY
 
 __all__ = ["auth_service", "caller", "keys_of_the_tests", "mail_server", "static_files_are_looked_for_when_asked_for"]
 
@@ -56,6 +57,12 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.fixture(autouse=True)
+def key_of_this_service(settings: Any) -> None:
+    """Opens what the builders have sealed."""
+    settings.SEALING_PRIVATE_KEY = PRIVATE_KEY
 
 
 @pytest.fixture

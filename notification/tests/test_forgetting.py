@@ -1,16 +1,22 @@
 """What is not kept: tokens, deleted users, old deliveries."""
 
 import itertools
+import json
+import threading
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from celery import Celery
+from celery.exceptions import Reject
 from django.utils import timezone
 
+from chassis.events import CloudEvent
 from notification.tests.builders import MAILED_TOKENS, a_delivery, account_event, login_event, new_user_event
-from notification_ms.deliveries import services
+from notification_ms.deliveries import services, tasks
 from notification_ms.deliveries.failures import TransientFailure
 from notification_ms.deliveries.media import Email
-from notification_ms.deliveries.models import Delivery
+from notification_ms.deliveries.models import Delivery, ErasedUser
 
 pytestmark = pytest.mark.django_db
 
@@ -89,3 +95,149 @@ def test_old_deliveries_are_forgotten(settings):
     services.prune(at=timezone.now())
 
     assert list(Delivery.objects.all()) == [fresh]
+
+
+class UsersService:
+    """users-ms, asked whether a user is really gone; a real HTTP server."""
+
+    def __init__(self):
+        self.deleted, self.status, self.asked = set(), 200, []
+        service = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                service.asked.append((self.path, self.headers.get("Authorization")))
+                body = json.dumps({"deleted": int(self.path.rpartition("/")[2]) in service.deleted}).encode()
+                self.send_response(service.status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, args=[0.01], daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def users_service(settings):
+    service = UsersService()
+    settings.USERS_URL = service.url
+    yield service
+    service.close()
+
+
+@pytest.fixture
+def worker(monkeypatch):
+    """Runs the task of the mail worker as it would for a message from `queue`; `retried` is what it sends to wait."""
+    application = Celery("test", set_as_current=False)
+    application.conf.notification_medium = "email"
+    monkeypatch.setattr(tasks, "current_app", application)
+    retried = []
+    monkeypatch.setattr(
+        "chassis.consuming.retry_later", lambda _, *, queue, event, seconds: retried.append((queue, event))
+    )
+
+    def run(event, *, queue):
+        task = tasks.take_leave_of_deleted_user
+        task.push_request(queue=queue)
+        try:
+            task.run(event=event.as_dict() if isinstance(event, CloudEvent) else event)
+        finally:
+            task.pop_request()
+
+    run.retried = retried
+    return run
+
+
+ERASURE, FAREWELL = "user_deleted_data_erasure", "user_deleted_email_notification"
+
+
+def test_a_user_is_erased_when_users_ms_says_that_it_is_gone(worker, users_service):
+    a_delivery()
+    users_service.deleted = {7}
+
+    worker(account_event("user_deleted_event"), queue=ERASURE)
+
+    assert Delivery.objects.get().recipient == ""
+    assert ErasedUser.objects.get().user_id == 7
+    assert users_service.asked == [("/users-ms/internal/deletions/7", None)]
+
+
+def test_a_forged_deletion_erases_nothing_and_is_given_up_without_personal_data(worker, users_service):
+    a_delivery()
+
+    worker(account_event("user_deleted_event"), queue=ERASURE)
+    [(queue, again)] = worker.retried
+    with pytest.raises(Reject):
+        worker(again, queue=ERASURE)
+
+    assert queue == ERASURE
+    assert set(again["data"]) == {"user_id", "deleted_at"}
+    assert Delivery.objects.get().recipient == "ada@example.org"
+    assert not ErasedUser.objects.exists()
+
+
+@pytest.mark.parametrize("status", [404, 500, 503, None])
+def test_while_users_ms_cannot_say_so_the_erasure_waits(worker, users_service, status):
+    a_delivery()
+    users_service.status = status or 200
+    if status is None:
+        users_service.close()
+        users_service.close = lambda: None
+        users_service.server.server_close()
+
+    worker(account_event("user_deleted_event"), queue=ERASURE)
+
+    [(queue, again)] = worker.retried
+    assert queue == ERASURE
+    assert set(again["data"]) == {"user_id", "deleted_at"}
+    assert Delivery.objects.get().recipient == "ada@example.org"
+
+
+@pytest.mark.parametrize("first", [ERASURE, FAREWELL])
+def test_a_deleted_user_is_told_a_last_time_and_where_is_not_written_down(worker, users_service, mail_server, first):
+    """In whatever order the two queues are served."""
+    users_service.deleted = {7}
+    event = account_event("user_deleted_event")
+
+    for queue in sorted([ERASURE, FAREWELL], key=lambda each: each != first):
+        worker(event, queue=queue)
+        worker(event, queue=queue)
+
+    [mail] = mail_server.mails
+    assert (mail["To"], mail["Subject"]) == ("ada@example.org", "Your account was deleted")
+    assert "192.0.2.7" in mail.get_body(("plain",)).get_content()
+    told = Delivery.objects.get()
+    assert (told.status, told.recipient, told.last_error) == ("sent", "", "")
+    assert "ada" not in repr(list(Delivery.objects.values())).lower()
+
+
+def test_a_farewell_that_has_to_wait_waits_in_its_own_queue(worker, users_service, mail_server):
+    mail_server.replies = ["451 try ada@example.org later"]
+    event = account_event("user_deleted_event")
+
+    worker(event, queue=FAREWELL)
+    [(queue, again)] = worker.retried
+    assert (queue, again) == (FAREWELL, event.as_dict())
+    assert "ada" not in repr(list(Delivery.objects.values()))
+
+    worker(again, queue=FAREWELL)
+    assert len(mail_server.mails) == 1
+
+
+def test_a_delivery_that_began_while_its_user_was_being_erased_is_blanked_within_the_hour(mail_server):
+    services.erase_user(user_id=7, at=timezone.now())
+    late, other = a_delivery(), a_delivery(user_id=8)
+
+    services.prune(at=timezone.now())
+
+    late.refresh_from_db()
+    other.refresh_from_db()
+    assert (late.recipient, other.recipient) == ("", "ada@example.org")

@@ -1,6 +1,8 @@
+import json
+
 import pytest
 
-from notification.tests.builders import a_delivery
+from notification.tests.builders import CHANGES, a_delivery
 from notification_ms.deliveries.notices import TEXTS
 
 pytestmark = pytest.mark.django_db
@@ -35,6 +37,22 @@ def test_an_admin_sees_all_and_filters(caller):
     assert found(medium="sms") == [text.id]
     assert found(event="new_user_event") == [welcome.id]
     assert found(event="new_user_event", user_id=7) == []
+
+
+def test_an_admin_of_yesterday_sees_its_own_alone(caller, auth_service):
+    mine, _ = a_delivery(user_id=1), a_delivery(user_id=8)
+    auth_service.scopes = {1: []}
+
+    assert ids(caller(user_id=1, admin=True).get("/notification-ms/notifications")) == [mine.id]
+    assert caller(user_id=1, admin=True).get("/notification-ms/previews/user_login_event").status_code == 403
+
+
+def test_what_admins_see_waits_for_auth_ms_and_ones_own_does_not(caller, auth_service):
+    a_delivery(user_id=7)
+    auth_service.away = True
+
+    assert caller(user_id=1, admin=True).get("/notification-ms/notifications").status_code == 503
+    assert len(ids(caller(user_id=7).get("/notification-ms/notifications"))) == 1
 
 
 def test_the_filter_for_a_user_does_not_open_what_is_somebody_elses(caller):
@@ -96,10 +114,25 @@ def test_an_admin_sees_every_notice_before_it_is_sent(caller, event, locale, lan
     answer = caller(user_id=1, admin=True).get(f"/notification-ms/previews/{event}", {"locale": locale})
 
     assert answer.status_code == 200
-    assert answer.json()["subject"]
-    assert "Ada" in answer.json()["text"]
-    assert language in answer.json()["html"]
-    assert "{{" not in str(answer.json())
+    texts = answer.json()
+    assert texts["subject"]
+    assert texts["sms"] or (texts["text"] and language in texts["html"])
+    assert "{{" not in str(texts)
+
+
+@pytest.mark.parametrize(("event", "change"), CHANGES)
+@pytest.mark.parametrize("locale", ["en", "it"])
+def test_an_admin_sees_the_notice_of_every_change(caller, event, change, locale):
+    path, query = f"/notification-ms/previews/{event}", {"locale": locale, "change": change}
+
+    texts = caller(user_id=1, admin=True).get(path, query).json()
+
+    assert texts["subject"] not in ("Your account was changed", "Il tuo account è stato cambiato") or (
+        change == "email_change_requested"  # which another event tells
+    )
+    assert "Ada" in texts["text"]
+    assert "203.0.113.7" in texts["text"]
+    assert "Firefox" in texts["html"]
 
 
 def test_previews_are_for_admins_and_for_what_there_is(caller):
@@ -109,6 +142,7 @@ def test_previews_are_for_admins_and_for_what_there_is(caller):
     admin = caller(user_id=1, admin=True)
     assert admin.get("/notification-ms/previews/unheard_of_event").status_code == 404
     assert admin.get(path, {"locale": "xx"}).status_code == 400
+    assert admin.get("/notification-ms/previews/account_changed_event", {"change": "passkey_added"}).status_code == 404
 
 
 def test_metrics_count_deliveries_by_medium_and_status(client):
@@ -120,3 +154,30 @@ def test_metrics_count_deliveries_by_medium_and_status(client):
 
     assert 'deliveries_last_hour{medium="email",status="sent"} 2.0' in text
     assert 'deliveries_last_hour{medium="email",status="failed"} 1.0' in text
+
+
+def test_a_user_exports_all_that_is_kept_of_it_and_nothing_of_others(caller):
+    mine = [a_delivery(user_id=7), a_delivery(user_id=7, medium="sms", recipient="+390612345678")]
+    a_delivery(user_id=8)
+
+    answer = caller(user_id=7).get("/notification-ms/export")
+
+    export = json.loads(b"".join(answer.streaming_content))
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert export["user_id"] == 7
+    assert [each["id"] for each in export["notifications"]] == [each.id for each in reversed(mine)]
+    assert export["notifications"][0]["recipient"] == "+390612345678"
+    assert {"event": "user_login_event", "medium": "sms", "enabled": True, "can_be_switched_off": True} in export[
+        "preferences"
+    ]
+
+
+def test_the_export_of_a_user_of_whom_nothing_is_kept_is_json(caller):
+    answer = caller(user_id=7).get("/notification-ms/export")
+
+    assert json.loads(b"".join(answer.streaming_content))["notifications"] == []
+
+
+def test_an_export_needs_a_token(client):
+    assert client.get("/notification-ms/export").status_code == 401

@@ -64,6 +64,10 @@ def test_what_is_left_out_is_enabled_again(caller):
         "password_changed_event",
         "password_reset_requested_event",
         "email_verification_requested_event",
+        "email_change_requested_event",
+        "account_changed_event",
+        "sign_in_changed_event",
+        "user_deleted_event",
     ],
 )
 def test_a_mail_that_matters_cannot_be_switched_off(caller, event):
@@ -71,6 +75,17 @@ def test_a_mail_that_matters_cannot_be_switched_off(caller, event):
 
     assert answer.status_code == 400
     assert "enabled" in str(answer.json()["errors"])
+    assert not Preference.objects.exists()
+
+
+def test_the_code_that_confirms_a_telephone_cannot_be_switched_off(caller):
+    assert put(caller(user_id=7), ("phone_verification_requested_event", "sms", False)).status_code == 400
+
+
+def test_an_ended_session_sets_nothing(caller, auth_service):
+    auth_service.ended = {1}
+
+    assert put(caller(user_id=7), ("new_user_event", "email", False)).status_code == 401
     assert not Preference.objects.exists()
 
 

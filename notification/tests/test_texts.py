@@ -2,10 +2,13 @@
 
 import pytest
 
+from chassis import sealing
 from chassis.events import CloudEvent, InvalidEvent
-from notification.tests.builders import MAILED_TOKENS, account_event, login_event, new_user_event
-from notification_ms.deliveries import services
-from notification_ms.deliveries.media import Email
+from notification.tests import builders
+from notification.tests.builders import CHANGES, MAILED_TOKENS, account_event, login_event, new_user_event
+from notification_ms.deliveries import services, showing
+from notification_ms.deliveries.failures import PermanentFailure
+from notification_ms.deliveries.media import Email, TextMessage
 from notification_ms.deliveries.models import Delivery
 
 pytestmark = pytest.mark.django_db
@@ -30,7 +33,7 @@ def test_the_mail_is_written_in_the_users_language(mail_server):
     services.notify(event=login_event(locale="it-IT"), medium=Email())
     services.notify(event=new_user_event(locale="de"), medium=Email())
 
-    assert [mail["Subject"] for mail in mail_server.mails] == ["Nuovo accesso al tuo account", "Welcome, Ada"]
+    assert [mail["Subject"] for mail in mail_server.mails] == ["Nuovo accesso al tuo account", "Welcome"]
 
 
 def test_what_a_user_writes_cannot_become_markup_or_a_header(mail_server):
@@ -69,7 +72,7 @@ def test_an_unknown_time_zone_is_no_reason_not_to_tell(mail_server, time_zone):
 @pytest.mark.parametrize("event_type", MAILED_TOKENS)
 @pytest.mark.parametrize("locale", ["en", "it"])
 def test_a_token_is_mailed_as_it_is_when_there_is_no_page_for_it(mail_server, event_type, locale, settings):
-    settings.PASSWORD_RESET_URL = settings.EMAIL_VERIFICATION_URL = ""
+    setattr(settings, MAILED_TOKENS[event_type], "")
     services.notify(event=account_event(event_type, locale=locale), medium=Email())
 
     [mail] = mail_server.mails
@@ -80,9 +83,7 @@ def test_a_token_is_mailed_as_it_is_when_there_is_no_page_for_it(mail_server, ev
         assert "http" not in text
 
 
-@pytest.mark.parametrize(
-    ("event_type", "setting"), [(MAILED_TOKENS[0], "PASSWORD_RESET_URL"), (MAILED_TOKENS[1], "EMAIL_VERIFICATION_URL")]
-)
+@pytest.mark.parametrize(("event_type", "setting"), MAILED_TOKENS.items())
 def test_a_token_is_mailed_as_a_link_to_the_page_for_it(mail_server, settings, event_type, setting):
     setattr(settings, setting, "https://app.example/page?token={token}&x=1")
 
@@ -113,3 +114,211 @@ def test_a_login_mail_leads_to_ending_that_session(mail_server, settings, locale
     [mail] = mail_server.mails
     for kind in ("plain", "html"):
         assert "https://app.example/sessions/4711/end" in mail.get_body((kind,)).get_content()
+
+
+LURE = "Your parcel waits: https://evil.example/pay www.evil.example +39 06 1234 5678"
+
+
+def said(mail):
+    """All that a mail says: its subject and both bodies."""
+    return [mail["Subject"], *(mail.get_body((kind,)).get_content() for kind in ("plain", "html"))]
+
+
+def looks_like_a_link(text):
+    return any(lure in text for lure in ("evil.example", "https:", "eve@evil", "5678"))
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        login_event(name=LURE, user_agent=LURE),
+        new_user_event(name=LURE, email_verified=True),
+        account_event("password_changed_event", name=LURE, user_agent=LURE.partition("+")[0]),
+        account_event("email_change_requested_event", name=LURE, new_email="e***@evil.example"),
+        account_event("account_changed_event", change="email_changed", name=LURE, new_email="eve@evil.example"),
+        account_event("account_changed_event", change="rights_changed", name=LURE, scopes=["https://evil.example/x"]),
+        account_event("sign_in_changed_event", change="passkey_added", name=LURE, user_agent="evil.example"),
+        account_event("user_deleted_event", name=LURE, user_agent="https://evil.example"),
+    ],
+    ids=lambda event: event.data.get("change", event.type),
+)
+@pytest.mark.parametrize("locale", ["en", "it"])
+def test_what_strangers_write_is_no_link_and_never_in_a_subject(mail_server, settings, event, locale):
+    for setting in (*MAILED_TOKENS.values(), "SESSION_URL"):
+        setattr(settings, setting, "")
+    event.data["locale"] = locale
+    event.data["user_agent"] = event.data.get("user_agent", "").replace("+39 06 1234 5678", "")
+
+    assert services.notify(event=event, medium=Email()).status == "sent"
+
+    subject, *bodies = said(mail_server.mails[0])
+    assert "parcel" not in subject
+    assert not any(looks_like_a_link(body) for body in bodies)
+    if "email_change" not in event.type:
+        assert "evil[.]example" in bodies[0] + str(event.type == "new_user_event" and "evil[.]example")
+
+
+@pytest.mark.parametrize(
+    "event_type", ["email_verification_requested_event", "password_reset_requested_event", "sign_up_repeated_event"]
+)
+@pytest.mark.parametrize("locale", ["en", "it"])
+def test_a_mail_to_an_address_that_nobody_has_verified_has_no_words_of_anybodys(mail_server, event_type, locale):
+    event = account_event(event_type, name="Parcelwaits", user_agent="Payhere", email_verified=False, locale=locale)
+
+    assert services.notify(event=event, medium=Email()).status == "sent"
+
+    for text in said(mail_server.mails[0]):
+        assert "Parcelwaits" not in text
+        assert "Payhere" not in text
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        login_event(email_verified=False),
+        new_user_event(email_verified=False),
+        account_event("password_changed_event", email_verified=False),
+        account_event("email_change_requested_event", email_verified=False, new_email="a***@example.net"),
+        account_event("account_changed_event", change="rights_changed", email_verified=False),
+        account_event("sign_in_changed_event", change="passkey_added", email_verified=False),
+        account_event("user_deleted_event", email_verified=False),
+    ],
+    ids=lambda event: event.type,
+)
+def test_an_address_that_nobody_has_verified_is_told_nothing(mail_server, event):
+    delivery = services.notify(event=event, medium=Email())
+
+    assert (delivery.status, delivery.last_error, delivery.attempts) == ("skipped", "the address is not verified", 0)
+    assert mail_server.mails == []
+
+
+def test_no_text_message_goes_to_whom_has_no_verified_address():
+    assert services.notify(event=login_event(email_verified=False), medium=TextMessage()).status == "skipped"
+
+
+@pytest.mark.parametrize(
+    ("event_type", "change"), [pair for pair in CHANGES if pair[1] not in ("email_change_requested", "address_proven")]
+)
+def test_every_change_is_told_with_when_where_which_device_and_what_to_do(mail_server, event_type, change):
+    services.notify(event=account_event(event_type, change=change), medium=Email())
+
+    [mail] = mail_server.mails
+    for text in said(mail)[1:]:
+        assert "2026-01-31 13:00 Europe/Rome" in text
+        assert "192.0.2.7" in text
+        assert "Firefox" in text
+        assert "If " in text
+
+
+def test_a_change_that_an_admin_made_says_so_and_not_where_the_admin_was(mail_server):
+    services.notify(
+        event=account_event("account_changed_event", change="rights_changed", actor_id=2, is_admin=True), medium=Email()
+    )
+
+    for text in said(mail_server.mails[0])[1:]:
+        assert "an administrator" in text
+        assert "192.0.2.7" not in text
+        assert "contact us" in text
+
+
+def test_a_requested_change_of_address_is_told_by_the_mail_that_undoes_it(mail_server):
+    delivery = services.notify(
+        event=account_event("account_changed_event", change="email_change_requested"), medium=Email()
+    )
+
+    assert (delivery.status, delivery.last_error) == ("skipped", "told by email_change_requested_event")
+    assert mail_server.mails == []
+
+
+def test_a_changed_address_is_told_to_both_and_the_old_one_sees_the_new_one_masked(mail_server):
+    facts = {"change": "email_changed", "old_email": "ada@example.org", "new_email": "grace@example.net"}
+    services.notify(event=account_event("account_changed_event", **facts), medium=Email())
+    services.notify(event=account_event("account_changed_event", email="grace@example.net", **facts), medium=Email())
+
+    old, new = mail_server.mails
+    assert (old["To"], new["To"]) == ("ada@example.org", "grace@example.net")
+    assert "g***[@]example[.]net" in said(old)[1]
+    assert "72 hours" in said(old)[1]
+    assert "grace" not in said(old)[1]
+    assert "Sign in with it" in said(new)[1]
+
+
+@pytest.mark.parametrize("first_proof", [True, False])
+@pytest.mark.parametrize(
+    "event",
+    [
+        account_event("account_changed_event", change="email_verified"),
+        account_event("password_changed_event", reason="reset"),
+    ],
+    ids=lambda event: event.type,
+)
+def test_the_first_proof_of_an_address_says_what_it_has_ended(mail_server, event, first_proof):
+    event.data["first_proof"] = first_proof
+
+    services.notify(event=event, medium=Email())
+
+    assert ("sessions were ended, and passkeys" in said(mail_server.mails[0])[1]) is first_proof
+
+
+def test_a_change_without_words_is_invalid():
+    with pytest.raises(InvalidEvent, match="no text for the change"):
+        services.notify(event=account_event("sign_in_changed_event", change="unheard_of"), medium=Email())
+
+
+def test_the_code_goes_to_the_telephone_that_it_confirms(mail_server, settings):
+    settings.SMS_URL = (
+        f"mailto://127.0.0.1:{mail_server.port}/?from=sms@tessera.example&to=sms{{phone}}@tessera.example&mode=insecure"
+    )
+
+    services.notify(
+        event=account_event("phone_verification_requested_event", phone="+390612345678"), medium=TextMessage()
+    )
+
+    [mail] = mail_server.mails
+    assert "sms+390612345678" in mail["To"]
+    assert "908172 confirms your phone number" in mail.get_content()
+    assert "908172" not in repr(list(Delivery.objects.values()))
+
+
+def test_a_token_in_the_clear_of_an_older_auth_ms_is_mailed_too(mail_server):
+    event = account_event("password_reset_requested_event", sealed_token=None, token="of-the-version-before")
+
+    services.notify(event=event, medium=Email())
+
+    assert "of-the-version-before" in said(mail_server.mails[0])[1]
+
+
+@pytest.mark.parametrize(
+    "sealed_token",
+    [
+        builders.sealed("of-another-event", "email_verification_requested_event"),
+        sealing.seal_to("x", public_key=sealing.generate_key_pair()[1], info="password_reset_requested_event"),
+        "no-sealed-text",
+        "",
+    ],
+)
+def test_what_is_not_sealed_for_this_is_not_sent_and_the_reason_names_the_variable(mail_server, sealed_token):
+    event = account_event("password_reset_requested_event", sealed_token=sealed_token)
+
+    with pytest.raises(PermanentFailure, match="SEALING_PRIVATE_KEY"):
+        services.notify(event=event, medium=Email())
+
+    assert mail_server.mails == []
+    assert Delivery.objects.get().status == "failed"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("J. R. R. Tolkien", "J. R. R. Tolkien"),
+        ("evil.example", "evil[.]example"),
+        ("evil\u3002example", "evil[.]example"),
+        ("http://evil", "http[:]//evil"),
+        ("mailto:eve@evil", "mailto[:]eve[@]evil"),
+        ("Mozilla/5.0 (X11; rv:130.0)", "Mozilla/5.0 (X11; rv:130.0)"),
+        ("a\r\nb\u202ec\u200bd", "a bcd"),
+        ("\u0645\u06cc\u200c\u062e", "\u0645\u06cc\u200c\u062e"),
+    ],
+)
+def test_text_is_defanged_and_stays_readable(text, shown):
+    assert showing.defanged(text) == shown

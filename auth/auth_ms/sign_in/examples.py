@@ -73,6 +73,9 @@ INTROSPECTED = _answer(
         "jti": "4f9e2c",
         "iat": 1767225600,
         "exp": 1767225900,
+        "auth_time": 1767225600,
+        "amr": ["pwd", "otp", "mfa"],
+        "acr": "aal2",
     },
 )
 LIVE_SESSION = _answer("a session", {"user_id": 1, "session_id": 7})

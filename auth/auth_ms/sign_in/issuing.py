@@ -1,4 +1,4 @@
-"""Making tokens: ES256 access tokens for people, the same for services, and opaque tokens."""
+"""Making tokens (RFC 9068): ES256 access tokens for people, the same for services, and opaque tokens."""
 
 import base64
 import hashlib
@@ -16,6 +16,7 @@ from django.utils import timezone
 from auth_ms.sign_in import keys
 from chassis import tokens
 
+ONE_FACTOR, TWO_FACTORS = "aal1", "aal2"
 SERVICE_TOKEN_LIFE = timedelta(seconds=120)
 
 
@@ -31,14 +32,22 @@ class OpaqueToken:
         return digest_of(self.text)
 
 
-def person_token(*, user_id: int, session_id: int, scope: str, authenticated_at: datetime, at: datetime) -> str:
-    """An access token for `user_id`, good for ACCESS_TOKEN_SECONDS from `at`."""
-    claims = {
+def person_token(
+    *, user_id: int, session_id: int, scope: str, methods: list[str], authenticated_at: datetime, at: datetime
+) -> str:
+    """An access token for `user_id`, valid for ACCESS_TOKEN_SECONDS from `at`.
+
+    It says when (`auth_time`), how (`amr`, RFC 8176) and how well (`acr`) the user was authenticated: by one factor or
+    by two (NIST SP 800-63B-4, AAL1 and AAL2).
+    """
+    claims: dict[str, Any] = {
         "sub": str(user_id),
         "aud": tokens.PERSON_AUDIENCE,
         "sid": str(session_id),
         "scope": scope,
         "auth_time": int(authenticated_at.timestamp()),
+        "amr": methods,
+        "acr": TWO_FACTORS if "mfa" in methods else ONE_FACTOR,
     }
     return _sign(claims, at=at, life=timedelta(seconds=settings.ACCESS_TOKEN_SECONDS))
 
@@ -66,10 +75,17 @@ def opaque_token() -> OpaqueToken:
     return OpaqueToken(text=secrets.token_urlsafe(32))
 
 
-def successor_of(refresh_token: str) -> OpaqueToken:
-    """The token that follows `refresh_token`: always the same one, though nothing but hashes of both are stored."""
-    secret = hashlib.sha256(b"refresh " + settings.SIGNING_KEY_ENCRYPTION_KEY.encode()).digest()
-    following = hmac.new(secret, refresh_token.encode(), hashlib.sha256).digest()
+def successors_of(refresh_token: str) -> list[OpaqueToken]:
+    """The tokens that may follow `refresh_token`, one for each SIGNING_KEY_ENCRYPTION_KEY; a new one is the first.
+
+    They are always the same, though nothing but hashes of tokens is stored.
+    """
+    return [_successor_of(refresh_token, secret) for secret in settings.SIGNING_KEY_ENCRYPTION_KEYS]
+
+
+def _successor_of(refresh_token: str, secret: str) -> OpaqueToken:
+    key = hashlib.sha256(b"refresh " + secret.encode()).digest()
+    following = hmac.new(key, refresh_token.encode(), hashlib.sha256).digest()
     return OpaqueToken(text=base64.urlsafe_b64encode(following).decode().rstrip("="))
 
 
@@ -87,4 +103,4 @@ def _sign(claims: dict[str, Any], *, at: datetime, life: timedelta) -> str:
         "exp": issued + int(life.total_seconds()),
         "jti": uuid.uuid4().hex,
     }
-    return jwt.encode(claims, key.private_key, algorithm=tokens.ALGORITHM, headers={"kid": key.kid})
+    return jwt.encode(claims, key.private_key, algorithm=tokens.ALGORITHM, headers={"kid": key.kid, "typ": tokens.TYPE})

@@ -16,9 +16,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, transaction
 from django.utils import timezone
 
-from auth_ms.sign_in import audit
+from auth_ms.sign_in import audit, vault
 from auth_ms.sign_in.models import SigningKey
-from chassis import sealing, tokens
+from chassis import tokens
 from chassis.errors import Problem
 
 # A new key is published for so long before it signs: what the readers of the JWKS may cache, and some.
@@ -131,7 +131,7 @@ def _create(*, signs_from: datetime) -> SigningKey:
     )
     return SigningKey.objects.create(
         kid=hashlib.sha256(public_key).hexdigest()[:32],
-        private_key_encrypted=sealing.seal(private, secret=settings.SIGNING_KEY_ENCRYPTION_KEY),
+        private_key_encrypted=vault.seal(private),
         public_key=public_key.decode(),
         signs_from=signs_from,
     )
@@ -144,10 +144,7 @@ def _open(key: SigningKey) -> Key:
 
 @functools.lru_cache(maxsize=8)
 def _pair(kid: str, private_key_encrypted: bytes) -> tuple[ec.EllipticCurvePrivateKey, jwt.PyJWK]:
-    private = sealing.unseal(
-        private_key_encrypted, secret=settings.SIGNING_KEY_ENCRYPTION_KEY, called="SIGNING_KEY_ENCRYPTION_KEY"
-    )
-    private_key = serialization.load_der_private_key(private, password=None)
+    private_key = serialization.load_der_private_key(vault.unseal(private_key_encrypted), password=None)
     if not isinstance(private_key, ec.EllipticCurvePrivateKey):
         raise ImproperlyConfigured("A signing key in auth-db is no elliptic curve key.")
     algorithm = jwt.get_algorithm_by_name(tokens.ALGORITHM)

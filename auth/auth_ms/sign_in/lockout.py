@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.utils.crypto import salted_hmac
 
 from auth_ms.sign_in.models import LoginFailures
-from chassis import pruning
+from chassis import addresses, pruning
 from chassis.clients import Client
 from chassis.rate_limits.services import TooManyRequests
 
@@ -64,7 +64,7 @@ def prune(*, at: datetime) -> None:
 
 
 def _rules(username: str, client: Client) -> Iterator[_Rule]:
-    account = f"{username.strip().lower()} {client.network}"
+    account = f"{addresses.canonical(username)} {client.network}"
     yield _Rule(
         key=_key("account", account),
         allowed=settings.LOGIN_FAILURES_OF_AN_ACCOUNT,

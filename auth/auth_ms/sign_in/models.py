@@ -6,7 +6,7 @@ from django.db.models.functions import Now
 
 
 class Session(models.Model):
-    """One sign-in of one user, from the login until it is ended or not used for REFRESH_TOKEN_SECONDS.
+    """One sign-in of one user, until it is ended, or not used for REFRESH_TOKEN_SECONDS, or SESSION_SECONDS old.
 
     `methods` says how the user was authenticated, in the words of RFC 8176 (`amr`).
     """
@@ -146,6 +146,13 @@ class PendingLogin(models.Model):
     user_id = models.BigIntegerField(db_index=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     expires_at = models.DateTimeField(db_index=True)
+
+
+class SecondFactorFailures(models.Model):
+    """How many attempts at a user's second factor have failed in a row; a right one removes the row."""
+
+    user_id = models.BigIntegerField(primary_key=True)
+    failures = models.PositiveIntegerField()
 
 
 class LoginFailures(models.Model):

@@ -89,6 +89,9 @@ class IntrospectionOutput(serializers.Serializer):
     jti = serializers.CharField(required=False)
     iat = serializers.IntegerField(required=False)
     exp = serializers.IntegerField(required=False)
+    auth_time = serializers.IntegerField(required=False, help_text="of an access token: when the user signed in")
+    amr = serializers.ListField(child=serializers.CharField(), required=False, help_text="and how (RFC 8176)")
+    acr = serializers.CharField(required=False, help_text="and by one factor (aal1) or two (aal2)")
 
 
 class LiveSessionOutput(serializers.Serializer):

@@ -119,11 +119,17 @@ def find_credentials(**query: Any) -> Credentials | None:
     return None if answer.status_code == 404 else _members(answer, Credentials)
 
 
-def find_verified(*, user_id: int) -> Credentials:
-    """The credentials of a user whose address is verified. Raises UserGone, EmailNotVerified and ServiceUnavailable."""
+def find_user(*, user_id: int) -> Credentials:
+    """The credentials of a user who is there. Raises UserGone and ServiceUnavailable."""
     user = find_credentials(user_id=user_id)
     if user is None:
         raise UserGone
+    return user
+
+
+def find_verified(*, user_id: int) -> Credentials:
+    """The credentials of a user whose address is verified. Raises UserGone, EmailNotVerified and ServiceUnavailable."""
+    user = find_user(user_id=user_id)
     if not user.email_verified:
         raise EmailNotVerified
     return user

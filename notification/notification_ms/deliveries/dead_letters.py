@@ -46,8 +46,9 @@ def redeliver(*, queue: str, ids: set[str] | None) -> int:
     [medium] = [each.medium for each in topology.SUBSCRIPTIONS if each.queue == queue]
     letters = dead_letters.peek(broker_url=settings.BROKER_URL, queue=queue, limit=MAXIMUM)
     events = [letter.event["id"] for letter in letters if (ids is None or letter.id in ids) and _is_event(letter)]
-    failed = Delivery.objects.filter(event_id__in=events, medium=medium, status=Delivery.Status.FAILED)
-    failed.update(status=Delivery.Status.PENDING, attempts=0)
+    if queue != topology.ERASURE_QUEUE:
+        failed = Delivery.objects.filter(event_id__in=events, medium=medium, status=Delivery.Status.FAILED)
+        failed.update(status=Delivery.Status.PENDING, attempts=0)
     return dead_letters.redeliver(broker_url=settings.BROKER_URL, queue=queue, ids=ids, limit=MAXIMUM)
 
 
@@ -82,6 +83,8 @@ def _reason(letter: DeadLetter, medium: str) -> str:
         event = CloudEvent.parse(letter.event, expected_type=str(letter.task))
     except InvalidEvent as error:
         return f"The event is not valid: {error}"
+    if letter.queue == topology.ERASURE_QUEUE:
+        return "users-ms said that this user was not deleted, or the event is not valid."
     delivery = Delivery.objects.filter(event_id=event.id, medium=medium).first()
     if delivery is not None:
         return delivery.last_error or f"The delivery is {delivery.status}."

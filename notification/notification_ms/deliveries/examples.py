@@ -66,9 +66,22 @@ PREFERENCES = OpenApiExample(
     response_only=True,
     status_codes=["200"],
 )
+EXPORT = OpenApiExample(
+    "a short log",
+    value={
+        "user_id": 1,
+        "exported_at": "2026-01-31T12:00:00Z",
+        "preferences": [
+            {"event": "user_login_event", "medium": "email", "enabled": True, "can_be_switched_off": False}
+        ],
+        "notifications": [{name: value for name, value in NOTIFICATION.value.items() if name != "user_id"}],
+    },
+    response_only=True,
+    status_codes=["200"],
+)
 PREVIEW = OpenApiExample(
     "a welcome",
-    value={"subject": "Welcome, Ada", "text": "Hello Ada,\n...", "html": "<!doctype html>..."},
+    value={"subject": "Welcome", "text": "Hello Ada,\n...", "html": "<!doctype html>...", "sms": ""},
     response_only=True,
     status_codes=["200"],
 )

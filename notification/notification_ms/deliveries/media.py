@@ -1,6 +1,7 @@
 """The media: how a notice reaches a person."""
 
 import base64
+import binascii
 import contextlib
 import hmac
 import json
@@ -146,16 +147,35 @@ class Webhook:
     @staticmethod
     def signature(signed: bytes) -> str:
         """`v1,` and the HMAC-SHA256 in base64."""
-        secret = base64.b64decode(settings.WEBHOOK_SECRET.removeprefix("whsec_"))
+        secret = webhook_key(settings.WEBHOOK_SECRET)
         return "v1," + base64.b64encode(hmac.digest(secret, signed, "sha256")).decode()
 
 
-_MEDIA: dict[str, Medium] = {medium.name: medium for medium in (Email(), TextMessage(), Webhook())}
+def webhook_key(secret: str) -> bytes:
+    """The bytes of WEBHOOK_SECRET. Raises ValueError when it is no such secret."""
+    try:
+        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except binascii.Error as error:
+        raise ValueError("it is no base64") from error
+    if not 24 <= len(key) <= 64:
+        raise ValueError(f"it has {len(key)} bytes, and needs 24 to 64")
+    return key
+
+
+_KINDS: dict[str, type[Medium]] = {medium.name: medium for medium in (Email, TextMessage, Webhook)}
+_shared: dict[str, Medium] = {}
 
 
 def medium_called(name: str) -> Medium:
-    """The medium of that name; slowed down by SEND_DELAY_SECONDS for experiments. Raises KeyError."""
-    medium = _MEDIA[name]
+    """The medium of that name that the consumer of this process uses. Raises KeyError."""
+    if name not in _shared:
+        _shared[name] = new_medium(name)
+    return _shared[name]
+
+
+def new_medium(name: str) -> Medium:
+    """One with connections of its own; slowed down by SEND_DELAY_SECONDS for experiments. Raises KeyError."""
+    medium = _KINDS[name]()
     return _Slow(medium) if settings.SEND_DELAY_SECONDS else medium
 
 

@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from django.db import models
+from django.db import connection, models
 from django.db.models.functions import Now
 
 from chassis.events import CloudEvent
@@ -66,10 +66,56 @@ class Delivery(models.Model):
         [delivery] = cls.objects.raw(_BEGIN, values)
         return delivery
 
+    def hold_back(self, *, reason: str) -> None:
+        """Note that it is not sent after all, and that no attempt was made."""
+        self.status, self.last_error, self.attempts = self.Status.SKIPPED, reason[:500], 0
+        self.save(update_fields=["status", "last_error", "attempts"])
+
     def finish(self, *, status: str, error: str = "", at: datetime | None = None) -> None:
         """Note how it ended, or why it did not yet."""
         self.status, self.last_error, self.sent_at = status, error[:500], at
         self.save(update_fields=["status", "last_error", "sent_at"])
+
+
+class Tally(models.Model):
+    """How much one recipient was told of one kind of notice in the time that began with the first, and what was not.
+
+    `recipient` is the canonical form, `address` what a digest is sent to, a short time later.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    medium = models.CharField(max_length=20)
+    recipient = models.CharField(max_length=508)
+    kind = models.CharField(max_length=150)
+    user_id = models.BigIntegerField()
+    address = models.CharField(max_length=254)
+    language = models.CharField(max_length=10)
+    time_zone = models.CharField(max_length=100)
+    began_at = models.DateTimeField()
+    asked = models.BigIntegerField()
+    held_back = models.BigIntegerField(default=0)  # since the last digest
+    held_back_from = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["medium", "recipient", "kind"], name="tally_unique"),
+        ]
+        indexes = [
+            models.Index(fields=["user_id"], name="tally_of_user"),
+            models.Index(fields=["began_at"], name="tally_began"),
+            models.Index(
+                fields=["medium", "held_back_from"],
+                name="tally_held_back",
+                condition=models.Q(held_back_from__isnull=False),
+            ),
+        ]
+
+    @classmethod
+    def count(cls, **values: Any) -> int:
+        """Count one more; returns how many that makes in the time that is running."""
+        with connection.cursor() as cursor:
+            cursor.execute(_COUNT, values)
+            return int(cursor.fetchone()[0])
 
 
 class ErasedUser(models.Model):
@@ -99,4 +145,22 @@ _BEGIN = """
     ON CONFLICT (event_id, medium) DO UPDATE
         SET attempts = stored.attempts + CASE WHEN stored.status IN ('sent', 'skipped') THEN 0 ELSE %(attempts)s END
     RETURNING *
+"""
+
+# `is_over`: a new time begins. What was held back in the one before stays until a digest has told of it.
+_COUNT = """
+    INSERT INTO deliveries_tally AS stored
+                (medium, recipient, kind, user_id, address, language, time_zone, began_at, asked, held_back)
+    VALUES (%(medium)s, %(recipient)s, %(kind)s, %(user_id)s, %(address)s, %(language)s, %(time_zone)s, %(at)s, 1, 0)
+    ON CONFLICT (medium, recipient, kind) DO UPDATE SET
+        user_id = excluded.user_id, address = excluded.address, language = excluded.language,
+        time_zone = excluded.time_zone,
+        began_at = CASE WHEN stored.began_at <= %(over_since)s THEN excluded.began_at ELSE stored.began_at END,
+        asked = CASE WHEN stored.began_at <= %(over_since)s THEN 1 ELSE stored.asked + 1 END,
+        held_back = stored.held_back + CASE
+            WHEN %(is_told_later)s AND stored.began_at > %(over_since)s AND stored.asked >= %(limit)s THEN 1 ELSE 0 END,
+        held_back_from = CASE
+            WHEN %(is_told_later)s AND stored.began_at > %(over_since)s AND stored.asked >= %(limit)s
+            THEN coalesce(stored.held_back_from, excluded.began_at) ELSE stored.held_back_from END
+    RETURNING asked
 """

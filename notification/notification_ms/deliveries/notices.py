@@ -7,58 +7,177 @@ from typing import Any
 from urllib.parse import quote
 
 from django.conf import settings
-from django.template import loader
+from django.template import TemplateDoesNotExist, loader
 
+from chassis import sealing
 from chassis.events import CloudEvent, InvalidEvent, uuid7
+from notification_ms.deliveries import showing
+from notification_ms.deliveries.failures import PermanentFailure
 
 DEFAULT_LANGUAGE = "en"
 LANGUAGES = ("en", "it")
 MAXIMUM_ADDRESS_LENGTH = 254  # what the delivery log takes
+SUBJECT = "subject.txt"
+# Each of them stands for all deliveries that were held back; it is no event that anybody publishes.
+DIGEST = "digest"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Texts:
-    """The texts of an event: their template folder, the facts they cannot do without, and the page they lead to.
+    """The texts of an event: their template folder, what they cannot do without, and the page that they lead to.
 
-    The mail of an event that `matters` cannot be switched off: a security notice, or what the user has asked for.
+    What `cannot_be_off` names reaches the user in any case: a security notice, or what it has asked for.
+    `any_address` is for what also goes where nobody has shown to be the user yet; it has no words of anybody's in it.
     """
 
     folder: str
     needs: tuple[str, ...] = ()
+    when: str | None = None  # the member of the data that says when it happened; else the event itself does
+    secret: str | None = None  # a token or code, sealed to this service
     link_setting: str | None = None
-    matters: bool = True
+    cannot_be_off: frozenset[str] = frozenset({"email"})
+    any_address: bool = False
+    in_digest: bool = True  # counted there, when it was held back
+    is_farewell: bool = False  # to a user who is gone: what it is sent to is not written down
+    changes: frozenset[str] = frozenset()  # what `data.change` may be, each with words of its own
+    told_by: tuple[tuple[str, str], ...] = ()  # those changes that another event tells the user
 
 
 TEXTS = {
-    "user_login_event": Texts(folder="login", needs=("name", "user_agent", "logged_in_at"), link_setting="SESSION_URL"),
-    "new_user_event": Texts(folder="new_user", needs=("name",), matters=False),
+    "user_login_event": Texts(folder="login", needs=("user_agent",), when="logged_in_at", link_setting="SESSION_URL"),
+    "new_user_event": Texts(folder="new_user", cannot_be_off=frozenset()),
     "password_reset_requested_event": Texts(
-        folder="password_reset", needs=("name", "token", "expires_at"), link_setting="PASSWORD_RESET_URL"
+        folder="password_reset",
+        needs=("expires_at",),
+        secret="token",  # noqa: S106  # nosec B106 - the name of a member
+        link_setting="PASSWORD_RESET_URL",
+        any_address=True,
     ),
-    "password_changed_event": Texts(folder="password_changed", needs=("name", "user_agent", "changed_at")),
+    "password_changed_event": Texts(folder="password_changed", needs=("user_agent",), when="changed_at"),
     "email_verification_requested_event": Texts(
-        folder="email_verification", needs=("name", "token", "expires_at"), link_setting="EMAIL_VERIFICATION_URL"
+        folder="email_verification",
+        needs=("expires_at",),
+        secret="token",  # noqa: S106  # nosec B106
+        link_setting="EMAIL_VERIFICATION_URL",
+        any_address=True,
+        in_digest=False,
     ),
+    "email_change_requested_event": Texts(
+        folder="email_change",
+        needs=("expires_at", "new_email"),
+        secret="token",  # noqa: S106  # nosec B106
+        link_setting="EMAIL_CHANGE_UNDO_URL",
+    ),
+    "account_changed_event": Texts(
+        folder="account_changed",
+        when="changed_at",
+        changes=frozenset(
+            {
+                "email_change_requested",
+                "email_change_cancelled",
+                "email_changed",
+                "email_change_undone",
+                "email_verified",
+                "phone_changed",
+                "phone_verified",
+                "rights_changed",
+                "activated",
+                "deactivated",
+            }
+        ),
+        told_by=(("email_change_requested", "email_change_requested_event"),),
+    ),
+    "sign_in_changed_event": Texts(
+        folder="sign_in_changed",
+        when="changed_at",
+        changes=frozenset(
+            {
+                "totp_enabled",
+                "totp_disabled",
+                "passkey_added",
+                "passkey_removed",
+                "recovery_codes_renewed",
+                "second_factors_removed",
+                "second_factor_failures",
+                "address_proven",
+            }
+        ),
+    ),
+    "sign_up_repeated_event": Texts(folder="sign_up_repeated", any_address=True),
+    "phone_verification_requested_event": Texts(
+        folder="phone_verification",
+        needs=("phone", "expires_at"),
+        secret="code",  # noqa: S106  # nosec B106
+        cannot_be_off=frozenset({"sms"}),
+        in_digest=False,
+    ),
+    "user_deleted_event": Texts(folder="user_deleted", when="deleted_at", is_farewell=True),
 }
-_TIMES = frozenset({"logged_in_at", "changed_at", "expires_at"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Notice:
     """An event, ready to be written to the person that it is about."""
 
-    folder: str
+    texts: Texts
+    change: str  # which of `texts.changes`; empty where there are none
     language: str
+    time_zone: str
     user_id: int
     email: str
+    is_verified: bool
     phone: str
     expires_at: datetime | None
     event: CloudEvent
     facts: dict[str, Any]
 
+    @property
+    def kind(self) -> str:
+        """What limits are counted by: the event, and of one that tells of many changes which."""
+        return f"{self.event.type}/{self.change}" if self.change else self.event.type
+
+    @property
+    def told_by(self) -> str:
+        """The event that tells the user the same; empty when this one does."""
+        return dict(self.texts.told_by).get(self.change, "")
+
     def text(self, name: str) -> str:
-        """The text `name` (subject.txt, body.txt, body.html, sms.txt) in the person's language."""
-        return loader.render_to_string(f"{self.language}/{self.folder}/{name}", self.facts).strip()
+        """The text `name` (subject.txt, body.txt, body.html, sms.txt) in the person's language.
+
+        A subject knows nothing but what happened: no words of anybody's get there. Raises PermanentFailure when the
+        secret cannot be opened.
+        """
+        if name == SUBJECT:
+            return subject(folder=self.texts.folder, change=self.change, language=self.language)
+        facts = self.facts | self._secret()
+        return loader.render_to_string(f"{self.language}/{self.texts.folder}/{name}", facts).strip()
+
+    def text_if_any(self, name: str) -> str:
+        """The same; empty when no medium sends such a text for this event."""
+        try:
+            return self.text(name)
+        except TemplateDoesNotExist:
+            return ""
+
+    def _secret(self) -> dict[str, str]:
+        """The token or code, opened only now, and the page that takes it, or a session, where one is configured."""
+        values = {"session_id": str(self.event.data.get("session_id"))}
+        opened = {self.texts.secret: _opened(self.event, self.texts.secret)} if self.texts.secret else {}
+        page: str = getattr(settings, self.texts.link_setting) if self.texts.link_setting else ""
+        for name, value in (values | opened).items():
+            page = page.replace(f"{{{name}}}", quote(value, safe=""))
+        return opened | {"link": page}
+
+
+def subject(*, folder: str, change: str, language: str) -> str:
+    """The subject of a notice."""
+    return loader.render_to_string(f"{language}/{folder}/{SUBJECT}", {"change": change}).strip()
+
+
+def subject_of(kind: str, *, language: str) -> str:
+    """The subject of the notices of one `Notice.kind`."""
+    event_type, _, change = kind.partition("/")
+    return subject(folder=TEXTS[event_type].folder, change=change, language=language)
 
 
 def notice_of(event: CloudEvent) -> Notice:
@@ -67,57 +186,144 @@ def notice_of(event: CloudEvent) -> Notice:
         texts = TEXTS[event.type]
     except KeyError as error:
         raise InvalidEvent(f"no text for {event.type!r}") from error
-    needed = {name: event.text(name) for name in texts.needs if name not in _TIMES}
-    times = {name: event.moment(name) for name in texts.needs if name in _TIMES}
-    optional = {name: event.text(name, default="") for name in ("phone", "locale", "time_zone", "address")}
-    user_id, email = event.whole("user_id"), event.text("email", maximum=MAXIMUM_ADDRESS_LENGTH)
-    language = optional["locale"].partition("-")[0]
+    for name in texts.needs:
+        event.text(name)
+    if texts.secret and not _is_there(event, texts.secret):
+        raise InvalidEvent(f"data.sealed_{texts.secret} is missing or no str")
+    optional = {name: event.text(name, default="") for name in ("phone", "locale", "time_zone")}
+    email = event.text("email", maximum=MAXIMUM_ADDRESS_LENGTH)
     return Notice(
-        folder=texts.folder,
-        language=language if language in LANGUAGES else DEFAULT_LANGUAGE,
-        user_id=user_id,
+        texts=texts,
+        change=_change(event, texts),
+        language=language_of(optional["locale"]),
+        time_zone=optional["time_zone"],
+        user_id=event.whole("user_id"),
         email=email,
+        is_verified=event.data.get("email_verified", True) is True,
         phone=optional["phone"][:MAXIMUM_ADDRESS_LENGTH],
-        expires_at=times.get("expires_at"),
+        expires_at=event.moment("expires_at") if "expires_at" in texts.needs else None,
         event=event,
-        facts=needed
-        | {"email": email, "address": optional["address"], "link": _link(texts.link_setting, event)}
-        | {name: _local(moment, optional["time_zone"]) for name, moment in times.items()},
+        facts=_facts(event, texts, email=email, time_zone=optional["time_zone"]),
     )
 
 
-def example(event_type: str, *, locale: str) -> Notice:
-    """The notice of an event that never happened, to look at its texts. Raises InvalidEvent."""
-    data = {
-        "user_id": 1,
-        "name": "Ada",
-        "email": "ada@example.org",
-        "locale": locale,
-        "time_zone": "Europe/Rome",
-        "session_id": 7,
-        "address": "203.0.113.7",
-        "user_agent": "Firefox",
-        "token": "0vYbT1uK3z9mQ2cH7rJ5xW8nL4pS6dF1gA0eI2oU9kE",  # pragma: allowlist secret
-        **dict.fromkeys(_TIMES, "2026-01-31T12:00:00+00:00"),
+def _change(event: CloudEvent, texts: Texts) -> str:
+    change = event.text("change") if texts.changes else ""
+    if change and change not in texts.changes:
+        raise InvalidEvent(f"no text for the change {change[:100]!r}")
+    return change
+
+
+def _is_there(event: CloudEvent, secret: str) -> bool:
+    """Sealed, or for one release in the clear, as an older auth-ms sends it."""
+    return isinstance(event.data.get(f"sealed_{secret}", event.data.get(secret)), str)
+
+
+def _opened(event: CloudEvent, secret: str) -> str:
+    sealed = event.data.get(f"sealed_{secret}")
+    if not isinstance(sealed, str):
+        return event.text(secret)
+    try:
+        return sealing.open_sealed(sealed, private_key=settings.SEALING_PRIVATE_KEY, info=event.type)
+    except ValueError as error:
+        raise PermanentFailure("SEALING_PRIVATE_KEY does not open what auth-ms sealed by SEALING_PUBLIC_KEY") from error
+
+
+def _facts(event: CloudEvent, texts: Texts, *, email: str, time_zone: str) -> dict[str, Any]:
+    """What the texts may say. What somebody has typed is defanged here, once, and left out where anybody may read."""
+    data = event.data
+    actor = data.get("actor_id")
+    facts: dict[str, Any] = {
+        "change": _change(event, texts),
+        "email": email,
+        "when": local_time(event.moment(texts.when) if texts.when else event.time, time_zone),
+        "by_somebody_else": isinstance(actor, int) and actor != event.whole("user_id"),
+        "address": showing.defanged(event.text("address", default="")),
+        "first_proof": data.get("first_proof") is True,
+        "reason": event.text("reason", default=""),
+        "is_admin": data.get("is_admin") is True,
     }
-    moment = datetime(2026, 1, 31, 12, tzinfo=UTC)
-    return notice_of(
-        CloudEvent(id=uuid7(), source="/preview", type=event_type, time=moment, subject="users/1", data=data)
-    )
+    if "expires_at" in texts.needs:
+        facts["expires_at"] = local_time(event.moment("expires_at"), time_zone)
+    if texts.any_address:
+        return facts
+    new_email = event.text("new_email", default="")
+    return facts | {
+        "name": showing.name(event.text("name", default="")),
+        "user_agent": showing.defanged(event.text("user_agent", default="")),
+        "new_email": showing.defanged(new_email) if "new_email" in texts.needs else showing.masked(new_email),
+        "is_new_email": email == new_email,
+        "scopes": [showing.defanged(str(scope)) for scope in _list(data.get("scopes"))],
+    }
 
 
-def _link(setting: str | None, event: CloudEvent) -> str:
-    """The page that takes the token or the session, or nothing where none is configured."""
-    page: str = getattr(settings, setting) if setting else ""
-    for name in ("token", "session_id"):
-        page = page.replace(f"{{{name}}}", quote(str(event.data.get(name)), safe=""))
-    return page
+def _list(value: Any) -> list[Any]:
+    return value[:50] if isinstance(value, list) else []
 
 
-def _local(moment: datetime, time_zone: str) -> str:
+def language_of(locale: str) -> str:
+    """The language of the texts that is nearest."""
+    language = locale.partition("-")[0]
+    return language if language in LANGUAGES else DEFAULT_LANGUAGE
+
+
+def local_time(moment: datetime, time_zone: str) -> str:
     """`2026-01-31 13:00 Europe/Rome`, in the person's time zone, or in UTC when that is unknown."""
     try:
         zone = zoneinfo.ZoneInfo(time_zone or "UTC")
     except (zoneinfo.ZoneInfoNotFoundError, ValueError):
         zone = zoneinfo.ZoneInfo("UTC")
     return f"{moment.astimezone(zone):%Y-%m-%d %H:%M} {zone.key}"
+
+
+def digest(
+    event: CloudEvent, *, counted: list[tuple[str, int]], since: datetime, address: str, language: str, time_zone: str
+) -> Notice:
+    """The notice of how many notices, by `Notice.kind`, were held back since then."""
+    held_back = [{"count": count, "what": subject_of(kind, language=language)} for kind, count in counted]
+    return Notice(
+        texts=Texts(folder=DIGEST),
+        change="",
+        language=language,
+        time_zone=time_zone,
+        user_id=event.whole("user_id"),
+        email=address,
+        is_verified=True,
+        phone=address,
+        expires_at=None,
+        event=event,
+        facts={
+            "held_back": held_back,
+            "total": sum(count for _, count in counted),
+            "since": local_time(since, time_zone),
+            "until": local_time(event.time, time_zone),
+        },
+    )
+
+
+def example(event_type: str, *, locale: str, change: str = "") -> Notice:
+    """The notice of an event that never happened, to look at its texts. Raises InvalidEvent."""
+    moment = datetime(2026, 1, 31, 12, tzinfo=UTC)
+    changes = TEXTS[event_type].changes
+    data = {
+        "user_id": 1,
+        "name": "Ada",
+        "email": "ada@example.org",
+        "phone": "+390612345678",
+        "locale": locale,
+        "time_zone": "Europe/Rome",
+        "session_id": 7,
+        "address": "203.0.113.7",
+        "user_agent": "Firefox",
+        "token": "0vYbT1uK3z9mQ2cH7rJ5xW8nL4pS6dF1gA0eI2oU9kE",  # pragma: allowlist secret
+        "code": "123456",
+        "change": change or min(changes, default=""),
+        "old_email": "ada@example.org",
+        "new_email": "a***@example.net",
+        "scopes": ["orders:read"],
+        "actor_id": None,
+        **dict.fromkeys(("logged_in_at", "changed_at", "expires_at", "deleted_at"), moment.isoformat()),
+    }
+    return notice_of(
+        CloudEvent(id=uuid7(), source="/preview", type=event_type, time=moment, subject="users/1", data=data)
+    )

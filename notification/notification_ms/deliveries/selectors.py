@@ -1,13 +1,30 @@
 """Reads of the delivery log."""
 
+import json
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import QuerySet
 
 from chassis.tokens import Principal
 from notification_ms import topology
-from notification_ms.deliveries import notices, services
+from notification_ms.deliveries import services
 from notification_ms.deliveries.models import Delivery, Preference
+
+EXPORTED = (
+    "id",
+    "event",
+    "event_id",
+    "medium",
+    "recipient",
+    "status",
+    "attempts",
+    "last_error",
+    "created_at",
+    "sent_at",
+)
 
 
 def notifications_for(principal: Principal, **filters: Any) -> QuerySet[Delivery]:
@@ -26,6 +43,20 @@ def preferences_of(user_id: int) -> list[dict[str, Any]]:
             "enabled": (each.event_type, each.medium) not in unwanted,
             "can_be_switched_off": services.may_be_switched_off(event=each.event_type, medium=each.medium),
         }
-        for each in topology.SUBSCRIPTIONS
-        if each.event_type in notices.TEXTS and each.medium in topology.PERSONAL_MEDIA
+        for each in topology.NOTICES
+        if each.medium in topology.PERSONAL_MEDIA
     ]
+
+
+def export_of(user_id: int, *, at: datetime) -> Iterator[str]:
+    """All that is kept of a user, as JSON in pieces: the log of a year may be long."""
+    yield f'{{"user_id": {user_id}, "exported_at": {_json(at)}, "preferences": {_json(preferences_of(user_id))}'
+    yield ', "notifications": ['
+    rows = Delivery.objects.filter(user_id=user_id).order_by("-id").values(*EXPORTED)
+    for number, row in enumerate(rows.iterator(chunk_size=500)):
+        yield f"{',' if number else ''}\n{_json(row)}"
+    yield "]}"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, cls=DjangoJSONEncoder)

@@ -6,18 +6,19 @@ from rest_framework import serializers
 
 from chassis import fields
 from notification_ms import topology
-from notification_ms.deliveries import notices, services
+from notification_ms.deliveries import notices, selectors, services
 from notification_ms.deliveries.models import Delivery
 
 QUEUES = [subscription.queue for subscription in topology.SUBSCRIPTIONS]
 EVENTS = sorted(notices.TEXTS)
+CHANGES = sorted({change for texts in notices.TEXTS.values() for change in texts.changes})
 
 
 class NotificationFilter(serializers.Serializer):
     """The filters of the list; each is exact."""
 
     user_id = serializers.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
-    event = serializers.ChoiceField(required=False, choices=EVENTS)
+    event = serializers.ChoiceField(required=False, choices=[*EVENTS, notices.DIGEST])
     medium = serializers.ChoiceField(required=False, choices=topology.MEDIA)
     status = serializers.ChoiceField(required=False, choices=Delivery.Status.choices)
 
@@ -114,11 +115,33 @@ class PreferencesOutput(serializers.Serializer):
 
 class PreviewQuery(serializers.Serializer):
     locale = serializers.ChoiceField(choices=list(notices.LANGUAGES), default=notices.DEFAULT_LANGUAGE)
+    change = serializers.ChoiceField(
+        choices=CHANGES, required=False, help_text="of an event that tells of many changes: which of them"
+    )
 
 
 class PreviewOutput(serializers.Serializer):
-    """A notice as it would be sent to somebody called Ada."""
+    """A notice as it would be sent to somebody called Ada; what a medium does not send is empty."""
 
     subject = serializers.CharField()
     text = serializers.CharField()
     html = serializers.CharField()
+    sms = serializers.CharField()
+
+
+class ExportedNotificationOutput(serializers.ModelSerializer):
+    """One event told over one medium."""
+
+    class Meta:
+        model = Delivery
+        fields = list(selectors.EXPORTED)
+        read_only_fields = fields
+
+
+class ExportOutput(serializers.Serializer):
+    """All that notification-ms keeps of the caller."""
+
+    user_id = serializers.IntegerField()
+    exported_at = serializers.DateTimeField()
+    preferences = PreferenceOutput(many=True)
+    notifications = ExportedNotificationOutput(many=True)

@@ -11,14 +11,16 @@ from django.utils import timezone
 
 from chassis import pruning, tracing
 from chassis.events import CloudEvent
-from notification_ms.deliveries import notices
+from notification_ms import topology
+from notification_ms.deliveries import limits, notices
 from notification_ms.deliveries.failures import PermanentFailure, TransientFailure
 from notification_ms.deliveries.media import Medium
-from notification_ms.deliveries.models import Delivery, ErasedUser, Preference
+from notification_ms.deliveries.models import Delivery, ErasedUser, Preference, Tally
 from notification_ms.deliveries.notices import Notice
 
 FIRST_BACKOFF_SECONDS = 1.0
 MAXIMUM_BACKOFF_SECONDS = 300.0
+LATE_DELIVERIES = timedelta(days=1)
 DATABASE_OUTAGE_SECONDS = 20.0  # a restart of PostgreSQL; shorter than what stopping a worker may take
 
 
@@ -28,17 +30,23 @@ def notify(*, event: CloudEvent, medium: Medium) -> Delivery:
     Raises InvalidEvent, TransientFailure (it will be tried again) and PermanentFailure (also after DELIVERY_ATTEMPTS).
     """
     notice = notices.notice_of(event)
-    is_erased = ErasedUser.objects.filter(user_id=notice.user_id).exists()
-    recipient = "" if is_erased else medium.recipient(notice)
-    reason = _reason_to_skip(notice, recipient, medium=medium, at=timezone.now())
-    attempts = 0 if reason else 1
-    delivery = Delivery.begin(
-        event=event, medium=medium.name, attempts=attempts, user_id=notice.user_id, recipient=recipient
-    )
+    is_farewell = notice.texts.is_farewell and medium.name in topology.PERSONAL_MEDIA
+    is_gone = is_erased(notice.user_id) and not is_farewell
+    recipient = "" if is_gone else medium.recipient(notice)
+    reason = "the user was deleted" if is_gone else _reason_to_skip(notice, recipient, medium=medium, at=timezone.now())
+    with transaction.atomic():
+        delivery = Delivery.begin(
+            event=event,
+            medium=medium.name,
+            attempts=0 if reason else 1,
+            user_id=notice.user_id,
+            recipient="" if is_farewell else recipient,
+        )
+        if not reason and delivery.attempts == 1 and not delivery.is_finished:
+            reason = _reason_to_hold_back(notice, recipient, medium=medium, at=timezone.now())
+        if reason and not delivery.is_finished:
+            delivery.hold_back(reason=reason)
     if delivery.is_finished:
-        return delivery
-    if reason:
-        delivery.finish(status=Delivery.Status.SKIPPED, error=reason)
         return delivery
     if delivery.attempts > settings.DELIVERY_ATTEMPTS:  # those before ended with the worker that made them
         delivery.finish(status=Delivery.Status.FAILED, error="every attempt ended without an answer")
@@ -57,11 +65,9 @@ def _attempt(delivery: Delivery, notice: Notice, *, recipient: str, medium: Medi
             delivery = Delivery.objects.select_for_update().get(pk=delivery.pk)
             if delivery.is_finished:
                 return delivery
-            failure = _send(delivery, notice, recipient=recipient, medium=medium)
+            failure = send(delivery, notice, recipient=recipient, medium=medium)
             is_sent = failure is None
-            delivery.finish(
-                status=_status_after(failure), error=str(failure or ""), at=timezone.now() if is_sent else None
-            )
+            note_attempt(delivery, failure)
     except (OperationalError, InterfaceError):
         if not is_sent:
             raise
@@ -71,9 +77,16 @@ def _attempt(delivery: Delivery, notice: Notice, *, recipient: str, medium: Medi
     return delivery
 
 
-def _send(
+def note_attempt(delivery: Delivery, failure: PermanentFailure | TransientFailure | None) -> None:
+    """Note how an attempt ended that `send` has made."""
+    sent_at = timezone.now() if failure is None else None
+    delivery.finish(status=_status_after(failure), error=str(failure or ""), at=sent_at)
+
+
+def send(
     delivery: Delivery, notice: Notice, *, recipient: str, medium: Medium
 ) -> PermanentFailure | TransientFailure | None:
+    """Make the attempt that has begun. Returns what went wrong, if anything: the last attempt fails for good."""
     try:
         with tracing.span(f"send {medium.name}", kind="client"):
             medium.send(notice, recipient=recipient, message_id=delivery.message_id)
@@ -116,9 +129,29 @@ def _reason_to_skip(notice: Notice, recipient: str, *, medium: Medium, at: datet
         return "switched off by the user"
     if not recipient:
         return f"the user cannot be reached by {medium.name}"
+    if medium.name in topology.PERSONAL_MEDIA:
+        if notice.told_by:
+            return f"told by {notice.told_by}"
+        if not notice.is_verified and not notice.texts.any_address:
+            return "the address is not verified"
     if notice.expires_at is not None and notice.expires_at <= at:
         return "expired"  # a link that is dead helps nobody
     return ""
+
+
+def _reason_to_hold_back(notice: Notice, recipient: str, *, medium: Medium, at: datetime) -> str:
+    """Asked once of each delivery, because asking counts."""
+    if medium.name not in topology.PERSONAL_MEDIA:
+        return ""
+    if not limits.is_used_up(notice, medium=medium.name, recipient=recipient, at=at):
+        return ""
+    told = "counted in a digest" if limits.is_told_later(notice) else "not told later either"
+    return f"more than {settings.NOTICES_OF_A_KIND} in {settings.NOTICE_WINDOW_SECONDS} seconds; {told}"
+
+
+def is_erased(user_id: int) -> bool:
+    """True when the user was deleted."""
+    return ErasedUser.objects.filter(user_id=user_id).exists()
 
 
 def erase_user(*, user_id: int, at: datetime) -> None:
@@ -130,6 +163,7 @@ def erase_user(*, user_id: int, at: datetime) -> None:
         ErasedUser.objects.get_or_create(user_id=user_id, defaults={"erased_at": at})
         Delivery.objects.filter(user_id=user_id).update(recipient="", last_error="")
         Preference.objects.filter(user_id=user_id).delete()
+        Tally.objects.filter(user_id=user_id).delete()
 
 
 def is_switched_off(notice: Notice, *, medium: Medium) -> bool:
@@ -139,8 +173,8 @@ def is_switched_off(notice: Notice, *, medium: Medium) -> bool:
 
 
 def may_be_switched_off(*, event: str, medium: str) -> bool:
-    """False for the mails that matter: of each such notice one medium is left that nobody can silence."""
-    return not (medium == "email" and notices.TEXTS[event].matters)
+    """False for what matters: of each such notice one medium is left that nobody can silence."""
+    return medium not in notices.TEXTS[event].cannot_be_off
 
 
 def set_preferences(*, user_id: int, switched_off: list[tuple[str, str]]) -> None:
@@ -154,9 +188,17 @@ def set_preferences(*, user_id: int, switched_off: list[tuple[str, str]]) -> Non
 
 
 def prune(*, at: datetime) -> None:
-    """Forget deliveries that are older than NOTIFICATION_RETENTION_DAYS."""
+    """Forget deliveries older than NOTIFICATION_RETENTION_DAYS, and counts whose time is over and told of.
+
+    A delivery that began while its user was being erased may have noted the recipient after that; it goes here.
+    """
     oldest = at - timedelta(days=settings.NOTIFICATION_RETENTION_DAYS)
     pruning.delete(Delivery.objects.filter(created_at__lt=oldest))
+    over_since = at - timedelta(seconds=settings.NOTICE_WINDOW_SECONDS)
+    pruning.delete(Tally.objects.filter(began_at__lt=over_since, held_back_from=None))
+    erased = ErasedUser.objects.filter(erased_at__gt=at - LATE_DELIVERIES).values("user_id")
+    Delivery.objects.filter(user_id__in=erased).exclude(recipient="").update(recipient="", last_error="")
+    pruning.delete(Tally.objects.filter(user_id__in=erased))
 
 
 def backoff_seconds(*, attempts: int) -> float:

@@ -1,9 +1,10 @@
 """The consumers: one task for each event, named after it, run by the worker of one medium."""
 
+import dataclasses
 import logging
 from typing import Any
 
-from celery import current_app, shared_task
+from celery import Task, current_app, shared_task
 from celery.exceptions import Reject
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
@@ -11,12 +12,15 @@ from django.utils import timezone
 from chassis import consuming, metrics, tracing
 from chassis.events import CloudEvent, InvalidEvent
 from notification_ms import topology
-from notification_ms.deliveries import media, services
+from notification_ms.deliveries import media, services, users_client
 from notification_ms.deliveries.failures import PermanentFailure, TransientFailure
 from notification_ms.deliveries.models import Delivery
 
 logger = logging.getLogger(__name__)
 DATABASE_BACKOFF_SECONDS = 5.0
+USERS_BACKOFF_SECONDS = 30.0
+SECOND_QUESTION_SECONDS = 2.0
+_ERASURE_NEEDS = {"user_id", "deleted_at"}
 
 
 @shared_task(name="user_login_event")
@@ -49,22 +53,71 @@ def notify_of_email_verification_request(*, event: dict[str, Any], **_fields_of_
     _notify(event, "email_verification_requested_event")
 
 
-@shared_task(name="user_deleted_event")
-def erase_deleted_user(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
-    """Forget where a user who is gone was reached."""
+@shared_task(name="email_change_requested_event")
+def notify_of_email_change_request(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
+    """Tell the old address of an account that another one is to take its place, with the token that undoes it."""
+    _notify(event, "email_change_requested_event")
+
+
+@shared_task(name="account_changed_event")
+def notify_of_account_change(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
+    """Tell the user that its addresses, rights or state have changed."""
+    _notify(event, "account_changed_event")
+
+
+@shared_task(name="sign_in_changed_event")
+def notify_of_sign_in_change(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
+    """Tell the user that what it signs in with has changed, or fails."""
+    _notify(event, "sign_in_changed_event")
+
+
+@shared_task(name="sign_up_repeated_event")
+def notify_of_repeated_sign_up(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
+    """Tell the owner of an address that somebody signed up with it once more."""
+    _notify(event, "sign_up_repeated_event")
+
+
+@shared_task(name="phone_verification_requested_event")
+def notify_of_phone_verification_request(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
+    """Send the code that verifies the telephone it is sent to."""
+    _notify(event, "phone_verification_requested_event")
+
+
+@shared_task(name="user_deleted_event", bind=True)
+def take_leave_of_deleted_user(self: Task, *, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
+    """Say so a last time, or forget where a user who is gone was reached: that depends on the queue."""
     medium = current_app.conf.notification_medium
+    if self.request.get("queue") == topology.queue_name(event_type="user_deleted_event", medium=medium):
+        return _notify(event, "user_deleted_event")
     with tracing.handling(event, medium=medium):
-        _erase(event, medium)
+        return _erase(event, medium)
 
 
-def _erase(event: Any, medium: str) -> None:
+def _erase(message: Any, medium: str) -> None:
+    """Erase a user whom users-ms, too, knows to be gone: what is erased does not come back."""
     try:
-        deleted = CloudEvent.parse(event, expected_type="user_deleted_event")
-        services.erase_user(user_id=deleted.whole("user_id"), at=timezone.now())
+        event = CloudEvent.parse(message, expected_type="user_deleted_event")
+        user_id = event.whole("user_id")
+        is_deleted = users_client.is_deleted(user_id)
+        if is_deleted:
+            services.erase_user(user_id=user_id, at=timezone.now())
     except InvalidEvent as failure:
-        _give_up(failure, medium, "user_deleted_event")
+        return _give_up(failure, medium, "user_deleted_event")
+    except TransientFailure as failure:
+        return _erase_later(event, medium, USERS_BACKOFF_SECONDS, reason=str(failure))
     except (OperationalError, InterfaceError) as failure:
-        _retry_later(deleted, medium, DATABASE_BACKOFF_SECONDS, reason=type(failure).__name__)
+        return _erase_later(event, medium, DATABASE_BACKOFF_SECONDS, reason=type(failure).__name__)
+    if is_deleted:
+        return None
+    reason = "users-ms says that this user was not deleted"
+    if set(event.data) - _ERASURE_NEEDS:  # asked once more, without what must not lie among the dead letters
+        return _erase_later(event, medium, SECOND_QUESTION_SECONDS, reason=reason)
+    return _give_up(PermanentFailure(reason), medium, "user_deleted_event")
+
+
+def _erase_later(event: CloudEvent, medium: str, seconds: float, *, reason: str) -> None:
+    needed = {name: value for name, value in event.data.items() if name in _ERASURE_NEEDS}
+    _retry_later(dataclasses.replace(event, data=needed), medium, seconds, reason=reason, queue=topology.ERASURE_QUEUE)
 
 
 def _give_up(failure: Exception, medium: str, event: str) -> None:
@@ -106,9 +159,9 @@ def _count(event: CloudEvent, medium: str, delivery: Delivery) -> None:
         metrics.delivery_seconds.labels(event.type, medium).observe(max(seconds, 0))
 
 
-def _retry_later(event: CloudEvent, medium: str, seconds: float, *, reason: str) -> None:
+def _retry_later(event: CloudEvent, medium: str, seconds: float, *, reason: str, queue: str | None = None) -> None:
     metrics.deliveries.labels(event.type, medium, "retried").inc()
-    queue = topology.queue_name(event_type=event.type, medium=medium)
+    queue = queue or topology.queue_name(event_type=event.type, medium=medium)
     consuming.retry_later(current_app, queue=queue, event=event.as_dict(), seconds=seconds)
     logger.warning(
         "delivery will be tried again",

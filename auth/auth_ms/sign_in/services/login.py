@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
+from django.db import transaction
 from django.db.models import F
 from rest_framework.exceptions import ValidationError
 
@@ -21,6 +22,8 @@ from chassis.rate_limits import services as rate_limits
 PENDING_LIFE = timedelta(minutes=5)
 PENDING_ATTEMPTS = 5
 # The second factor of one account, over all logins: who tries it knows the password, so no stranger can use this up.
+# Passkeys and recovery codes cannot be guessed: theirs is by client, so that a thief of the password at his own address
+# does not keep the owner out.
 SECOND_FACTOR_LIMIT = rate_limits.Limit(name="second_factor", times=20, seconds=3600)
 
 
@@ -46,7 +49,8 @@ class SecondFactorRequired:
 def log_in(*, username: str, password: str, client: Client, at: datetime) -> TokenPair | SecondFactorRequired:
     """Sign a user in and announce it, or ask for the second factor of a user who has one.
 
-    Raises WrongCredentials, TooManyFailures, and ServiceUnavailable when users-ms does not answer or too many sign in.
+    Raises WrongCredentials, TooManyFailures, SecondFactorBlocked, and ServiceUnavailable when users-ms does not answer
+    or too many sign in.
     """
     turns.passwords.check()
     try:
@@ -61,7 +65,11 @@ def log_in(*, username: str, password: str, client: Client, at: datetime) -> Tok
     lockout.check(username=username, client=client, at=at)  # a right guess among many at once is told to nobody
     if passwords.is_outdated(user.password_hash):
         _renew_hash(user, password)
-    methods = second_factors.methods_of(user_id=user.id)
+    try:
+        methods = second_factors.methods_of(user_id=user.id)
+    except second_factors.SecondFactorBlocked:
+        audit.record(audit.Event.SECOND_FACTOR, client=client, at=at, succeeded=False, user_id=user.id, blocked=True)
+        raise
     if methods:
         return _await_second_factor(user, methods, at=at)
     lockout.forget_failures(username=username, client=client)
@@ -101,27 +109,40 @@ def complete_log_in(
 ) -> TokenPair:
     """Complete a login with the second factor. A `mfa_token` allows PENDING_ATTEMPTS attempts.
 
-    Raises WrongCredentials, TooManyRequests and ServiceUnavailable.
+    Raises WrongCredentials, SecondFactorBlocked, TooManyRequests and ServiceUnavailable.
     """
     pending = find_pending(mfa_token=mfa_token, at=at)
-    rate_limits.take(SECOND_FACTOR_LIMIT, key=str(pending.user_id))
+    rate_limits.take(SECOND_FACTOR_LIMIT, key=f"{pending.user_id}{'' if method == 'totp' else f' {client.network}'}")
     allowed = PendingLogin.objects.filter(token_hash=pending.token_hash, attempts__lt=PENDING_ATTEMPTS)
     if not allowed.update(attempts=F("attempts") + 1):
         raise WrongCredentials("There were too many attempts with this mfa_token. Sign in again.")
     user = users_client.find_credentials(user_id=pending.user_id)
-    right = user is not None and user.is_active
-    if method == "passkey":
-        right = right and passkeys.matches(user_id=pending.user_id, credential=credential, at=at)
-    else:
-        right = right and second_factors.accept(user_id=pending.user_id, method=method, code=code, at=at)
-    if user is None or not right:
-        facts = {"user_id": pending.user_id, "method": method}
+    if user is None or not user.is_active:
+        _refuse_second_factor(pending.user_id, method, client=client, at=at)
+    attempt = second_factors.count_attempt(user_id=user.id)
+    if method == "totp" and attempt > second_factors.FAILURES_UNTIL_BLOCKED:
+        facts = {"user_id": user.id, "method": method, "blocked": True}
         audit.record(audit.Event.SECOND_FACTOR, client=client, at=at, succeeded=False, **facts)
-        raise WrongCredentials("The second factor is wrong.")
-    if not PendingLogin.objects.filter(token_hash=pending.token_hash).delete()[0]:
-        raise WrongCredentials("The mfa_token is not valid any more. Sign in again.")
+        raise second_factors.SecondFactorBlocked
+    if method == "passkey":
+        right = passkeys.matches(user_id=user.id, credential=credential, at=at)
+    else:
+        right = second_factors.accept(user_id=user.id, method=method, code=code, at=at)
+    if not right:
+        second_factors.tell_of_failures(user, attempt=attempt, client=client, at=at)
+        _refuse_second_factor(user.id, method, client=client, at=at)
+    second_factors.forgive_failures(user_id=user.id)
     lockout.forget_failures(username=user.email, client=client)
-    return sessions.open_session(user=user, methods=["pwd", _AMR[method], "mfa"], client=client, at=at)
+    with transaction.atomic():  # whoever forgets the factors of this user waits for the session, and ends it
+        if not PendingLogin.objects.filter(token_hash=pending.token_hash).delete()[0]:
+            raise WrongCredentials("The mfa_token is not valid any more. Sign in again.")
+        return sessions.open_session(user=user, methods=["pwd", _AMR[method], "mfa"], client=client, at=at)
+
+
+def _refuse_second_factor(user_id: int, method: str, *, client: Client, at: datetime) -> NoReturn:
+    facts = {"user_id": user_id, "method": method}
+    audit.record(audit.Event.SECOND_FACTOR, client=client, at=at, succeeded=False, **facts)
+    raise WrongCredentials("The second factor is wrong.")
 
 
 _AMR = {"totp": "otp", "recovery_code": "otp", "passkey": "hwk"}
@@ -132,25 +153,28 @@ def log_in_with_passkey(*, credential: Any, client: Client, at: datetime) -> Tok
 
     Raises WrongCredentials, TooManyFailures and ServiceUnavailable.
     """
-    lockout.check(username="(passkey)", client=client, at=at)
+    guessed = f"(passkey) {passkeys.fingerprint_of(credential)}"
+    lockout.check(username=guessed, client=client, at=at)
     passkey = passkeys.find(credential=credential, at=at)
     user = users_client.find_credentials(user_id=passkey.user_id) if passkey else None
-    if user is None or not user.is_active:
-        facts = {"user_id": passkey.user_id if passkey else None, "method": "passkey"}
-        audit.record(audit.Event.LOGIN, client=client, at=at, succeeded=False, **facts)
-        lockout.count_failure(username="(passkey)", client=client, at=at)
-        raise WrongCredentials("The passkey is not valid here.")
-    return sessions.open_session(user=user, methods=["hwk", "user", "mfa"], client=client, at=at)
+    with transaction.atomic():
+        if passkey and user and user.is_active and passkeys.is_kept(passkey):
+            lockout.forget_failures(username=guessed, client=client)
+            return sessions.open_session(user=user, methods=["hwk", "user", "mfa"], client=client, at=at)
+    facts = {"user_id": passkey.user_id if passkey else None, "method": "passkey"}
+    audit.record(audit.Event.LOGIN, client=client, at=at, succeeded=False, **facts)
+    lockout.count_failure(username=guessed, client=client, at=at)
+    raise WrongCredentials("The passkey is not valid here.")
 
 
 def check_password(*, user_id: int, password: str, field: str, client: Client, at: datetime) -> Credentials:
     """The caller's credentials when `password` is its own. Raises ValidationError for `field`, and as `log_in` does."""
     account = f"user {user_id}"
     lockout.check(username=account, client=client, at=at)
-    user = users_client.find_credentials(user_id=user_id)
-    if user is None:
-        raise users_client.UserGone
+    user = users_client.find_user(user_id=user_id)
     if not passwords.matches(password=password, password_hash=user.password_hash):
+        facts = {"user_id": user_id, "reason": "wrong current password"}
+        audit.record(audit.Event.PASSWORD_CHANGE, client=client, at=at, succeeded=False, **facts)
         lockout.count_failure(username=account, client=client, at=at)
         raise ValidationError({field: ["This is not the current password."]})
     lockout.check(username=account, client=client, at=at)

@@ -1,5 +1,6 @@
 """Passkeys (https://www.w3.org/TR/webauthn-3/), as a second step or instead of the password."""
 
+import hashlib
 import json
 import secrets
 from datetime import datetime, timedelta
@@ -18,15 +19,26 @@ from webauthn.helpers.structs import (
 
 from auth_ms.sign_in import audit, issuing, users_client
 from auth_ms.sign_in.models import Passkey, PasskeyChallenge
-from auth_ms.sign_in.services import second_factors
+from auth_ms.sign_in.services import notices, second_factors
+from auth_ms.sign_in.services.notices import Change
 from chassis import db, pruning
 from chassis.clients import Client
 from chassis.errors import InvalidInput, Problem
+from chassis.rate_limits import services as rate_limits
 
 CHALLENGE_LIFE = timedelta(minutes=5)
 MAXIMUM_PASSKEYS = 20
-# What the library raises for credentials that are not what they should be, and what Python does for stranger ones.
-_NOT_A_CREDENTIAL = (exceptions.WebAuthnException, ValueError, TypeError, KeyError, IndexError, AttributeError)
+# What the library raises for credentials that are not what they should be, and what Python does for stranger ones, such
+# as JSON or CBOR of a thousand levels.
+_NOT_A_CREDENTIAL = (
+    exceptions.WebAuthnException,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    RecursionError,
+)
 
 
 class PasskeyRefused(InvalidInput):
@@ -51,14 +63,16 @@ class PasskeyNotFound(Problem):
 
 
 def registration_options(*, user_id: int, at: datetime) -> dict[str, Any]:
-    """What `navigator.credentials.create()` takes, as JSON. Raises UserGone and ServiceUnavailable."""
-    user = users_client.find_credentials(user_id=user_id)
-    if user is None:
-        raise users_client.UserGone
+    """What `navigator.credentials.create()` takes, as JSON.
+
+    Raises TooManyRequests, EmailNotVerified, UserGone and ServiceUnavailable.
+    """
+    _limit_challenges(f"user {user_id}")
+    user = users_client.find_verified(user_id=user_id)
     options = webauthn.generate_registration_options(
         rp_id=settings.WEBAUTHN_RP_ID,
         rp_name=settings.WEBAUTHN_RP_NAME,
-        user_id=str(user_id).encode(),
+        user_id=_user_handle(user_id),
         user_name=user.email,
         user_display_name=f"{user.name} {user.surname}",
         challenge=_challenge(registers_for=user_id, at=at),
@@ -71,12 +85,14 @@ def registration_options(*, user_id: int, at: datetime) -> dict[str, Any]:
 
 
 def register(
-    *, user_id: int, name: str, credential: dict[str, Any], client: Client, at: datetime
+    *, user_id: int, session_id: int, name: str, credential: dict[str, Any], client: Client, at: datetime
 ) -> tuple[Passkey, list[str]]:
     """Store the passkey that an authenticator has made. Returns recovery codes when it is the first second factor.
 
-    Raises PasskeyRefused, PasskeyKnown and TooManyPasskeys.
+    Raises PasskeyRefused, PasskeyKnown, TooManyPasskeys, EmailNotVerified, AuthenticationFailed, UserGone and
+    ServiceUnavailable.
     """
+    user = users_client.find_verified(user_id=user_id)
     try:
         verified = webauthn.verify_registration_response(
             credential=credential,
@@ -89,6 +105,7 @@ def register(
     if Passkey.objects.filter(user_id=user_id).count() >= MAXIMUM_PASSKEYS:
         raise TooManyPasskeys
     with db.constraint("passkey_credential_unique", PasskeyKnown), transaction.atomic():
+        second_factors.hold_session(session_id=session_id)
         passkey = Passkey.objects.create(
             user_id=user_id,
             credential_id=verified.credential_id,
@@ -97,21 +114,28 @@ def register(
             name=name,
         )
         audit.record(audit.Event.PASSKEY_ADDED, client=client, at=at, user_id=user_id, passkey_id=passkey.id)
+        notices.record(Change.PASSKEY_ADDED, contact=user.contact, client=client, at=at)
         return passkey, second_factors.issue_first_recovery_codes(user_id=user_id)
 
 
 def remove(*, user_id: int, passkey_id: int, client: Client, at: datetime) -> None:
-    """Forget a passkey of the user. Raises PasskeyNotFound."""
+    """Forget a passkey of the user. Raises PasskeyNotFound, UserGone and ServiceUnavailable."""
+    user = users_client.find_user(user_id=user_id)
     with transaction.atomic():
         deleted, _ = Passkey.objects.filter(user_id=user_id, id=passkey_id).delete()
         if not deleted:
             raise PasskeyNotFound
         second_factors.forget_recovery_codes_without_factor(user_id=user_id)
         audit.record(audit.Event.PASSKEY_REMOVED, client=client, at=at, user_id=user_id, passkey_id=passkey_id)
+        notices.record(Change.PASSKEY_REMOVED, contact=user.contact, client=client, at=at)
 
 
-def authentication_options(*, user_id: int | None, at: datetime) -> dict[str, Any]:
-    """What `navigator.credentials.get()` takes, as JSON: for a known user its passkeys, else whichever is at hand."""
+def authentication_options(*, user_id: int | None, client: Client, at: datetime) -> dict[str, Any]:
+    """What `navigator.credentials.get()` takes, as JSON: for a known user its passkeys, else whichever is at hand.
+
+    Raises TooManyRequests: for a known user by the user, who has shown the password, so that nobody else uses it up.
+    """
+    _limit_challenges(f"user {user_id}" if user_id else client.network)
     preferred, required = UserVerificationRequirement.PREFERRED, UserVerificationRequirement.REQUIRED
     options = webauthn.generate_authentication_options(
         rp_id=settings.WEBAUTHN_RP_ID,
@@ -124,20 +148,40 @@ def authentication_options(*, user_id: int | None, at: datetime) -> dict[str, An
 
 def matches(*, user_id: int, credential: Any, at: datetime) -> bool:
     """True when the credential is a passkey of the user and signs a challenge of ours: the second step."""
-    passkey = _verify(credential, user_verified=False, at=at)
-    return passkey is not None and passkey.user_id == user_id
+    return _verify(credential, user_id=user_id, at=at) is not None
 
 
 def find(*, credential: Any, at: datetime) -> Passkey | None:
     """The passkey that has verified its user (PIN, finger, face) and signs a challenge of ours; None if it has not."""
-    return _verify(credential, user_verified=True, at=at)
+    return _verify(credential, user_id=None, at=at)
 
 
-def _verify(credential: Any, *, user_verified: bool, at: datetime) -> Passkey | None:
+def is_kept(passkey: Passkey) -> bool:
+    """True when the passkey is still there; it then stays until the end of the caller's transaction."""
+    return Passkey.objects.select_for_update(no_key=True).filter(id=passkey.id).first() is not None
+
+
+def fingerprint_of(credential: Any) -> str:
+    """What stands for the passkey that the credential says it is, whether or not there is one."""
+    try:
+        return hashlib.sha256(base64url_to_bytes(credential["rawId"])).hexdigest()
+    except _NOT_A_CREDENTIAL:
+        return "none"
+
+
+def _verify(credential: Any, *, user_id: int | None, at: datetime) -> Passkey | None:
+    """The passkey; of `user_id` when the user is known already, else one that has verified its user itself.
+
+    The authenticator says whose it is (§7.2, step 6 of the specification): that has to be the passkey's user.
+    """
     try:
         challenge = _spend_challenge(credential, registers_for=None, at=at)
         passkey = Passkey.objects.filter(credential_id=base64url_to_bytes(credential["rawId"])).first()
-        if passkey is None:
+        if passkey is None or user_id not in (None, passkey.user_id):
+            return None
+        handle = credential["response"].get("userHandle")
+        is_named = handle is not None and base64url_to_bytes(handle) == _user_handle(passkey.user_id)
+        if not is_named and (handle is not None or user_id is None):
             return None
         verified = webauthn.verify_authentication_response(
             credential=credential,
@@ -146,13 +190,23 @@ def _verify(credential: Any, *, user_verified: bool, at: datetime) -> Passkey | 
             expected_origin=settings.WEBAUTHN_ORIGINS,
             credential_public_key=bytes(passkey.public_key),
             credential_current_sign_count=passkey.sign_count,
-            require_user_verification=user_verified,
+            require_user_verification=user_id is None,
         )
     except _NOT_A_CREDENTIAL:
         return None
     passkey.sign_count, passkey.last_used_at = verified.new_sign_count, at
     passkey.save(update_fields=["sign_count", "last_used_at"])
     return passkey
+
+
+def _user_handle(user_id: int) -> bytes:
+    return str(user_id).encode()
+
+
+def _limit_challenges(key: str) -> None:
+    """Each is a row until it is signed or has expired. Raises TooManyRequests."""
+    times = settings.PASSKEY_CHALLENGES_PER_10_MINUTES
+    rate_limits.take(rate_limits.Limit(name="passkey_challenge", times=times, seconds=600), key=key)
 
 
 def _challenge(*, registers_for: int | None, at: datetime) -> bytes:

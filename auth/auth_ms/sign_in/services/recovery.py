@@ -8,7 +8,7 @@ from django.db import transaction
 
 from auth_ms.sign_in import audit, events, issuing, users_client
 from auth_ms.sign_in.models import OneTimeToken, PendingLogin
-from auth_ms.sign_in.services import login, sessions
+from auth_ms.sign_in.services import login, second_factors, sessions
 from auth_ms.sign_in.users_client import Credentials
 from chassis import pruning
 from chassis.clients import Client
@@ -91,6 +91,7 @@ def reset_password(*, token: str, new_password: str, client: Client, at: datetim
     with transaction.atomic():
         _note_new_password(user, but_session=None, client=client, at=at)
         OneTimeToken.objects.filter(user_id=user.id, purpose=Purpose.PASSWORD_RESET).delete()
+        second_factors.forgive_failures(user_id=user.id)
         audit.record(audit.Event.PASSWORD_RESET, client=client, at=at, user_id=user.id)
 
 

@@ -8,11 +8,14 @@ from datetime import datetime
 
 import pyotp
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
+from rest_framework.exceptions import AuthenticationFailed
 
-from auth_ms.sign_in import audit, users_client
-from auth_ms.sign_in.models import TOTP, Passkey, PendingLogin, RecoveryCode
-from chassis import sealing
+from auth_ms.sign_in import audit, users_client, vault
+from auth_ms.sign_in.models import TOTP, Passkey, PendingLogin, RecoveryCode, SecondFactorFailures, Session
+from auth_ms.sign_in.services import notices
+from auth_ms.sign_in.services.notices import Change
+from auth_ms.sign_in.users_client import Credentials
 from chassis.clients import Client
 from chassis.errors import InvalidInput, Problem
 from chassis.rate_limits import services as rate_limits
@@ -20,6 +23,21 @@ from chassis.rate_limits import services as rate_limits
 STEP_SECONDS = 30
 RECOVERY_CODES = 10
 CONFIRMATION_LIMIT = rate_limits.Limit(name="totp_confirmation", times=10, seconds=600)
+
+
+# Wrong codes in a row, whatever the factor: then the user is told, and then six digits are not enough any more
+# (NIST SP 800-63B-4, §3.2.2). Passkeys and recovery codes cannot be guessed, so they stay.
+FAILURES_UNTIL_NOTICE = 5
+FAILURES_UNTIL_BLOCKED = 100
+
+
+class SecondFactorBlocked(Problem):
+    status = 403
+    title = "Second factor blocked"
+    detail = (
+        "There were too many wrong codes in a row. Use another second factor or a recovery code, or set a new password"
+        " with the link in a mail."
+    )
 
 
 class AlreadyEnrolled(Problem):
@@ -65,25 +83,38 @@ def status_of(*, user_id: int) -> Status:
 
 
 def methods_of(*, user_id: int) -> list[str]:
-    """What may complete a login of the user; empty when the password is enough."""
+    """What may complete a login of the user; empty when the password is enough. Raises SecondFactorBlocked."""
     status = status_of(user_id=user_id)
-    enrolled = [name for name, has in (("totp", status.totp), ("passkey", status.passkeys)) if has]
-    return [*enrolled, "recovery_code"] if enrolled and status.recovery_codes else enrolled
+    has = {"totp": status.totp, "passkey": status.passkeys}
+    if not any(has.values()):
+        return []
+    has |= {"recovery_code": status.recovery_codes, "totp": status.totp and not _is_blocked(user_id)}
+    usable = [method for method in ("totp", "passkey", "recovery_code") if has[method]]
+    if not usable:
+        raise SecondFactorBlocked
+    return usable
+
+
+def hold_session(*, session_id: int) -> None:
+    """Keep the session from being ended until the end of the caller's transaction. Raises AuthenticationFailed.
+
+    Whatever ends the sessions of a user and then forgets its factors does not miss one that is just being added.
+    """
+    if Session.objects.select_for_update(no_key=True).filter(id=session_id, revoked_at=None).first() is None:
+        raise AuthenticationFailed("The session has ended.")
 
 
 def begin_totp(*, user_id: int, at: datetime) -> Enrolment:
     """Make a secret; it counts once a code of it has been confirmed.
 
-    Raises AlreadyEnrolled, UserGone and ServiceUnavailable.
+    Raises AlreadyEnrolled, EmailNotVerified, UserGone and ServiceUnavailable.
     """
-    user = users_client.find_credentials(user_id=user_id)
-    if user is None:
-        raise users_client.UserGone
+    user = users_client.find_verified(user_id=user_id)
     secret = pyotp.random_base32()
+    sealed = vault.seal(secret.encode())
     with transaction.atomic():
         if TOTP.objects.select_for_update().filter(user_id=user_id, confirmed_at__isnull=False).exists():
             raise AlreadyEnrolled
-        sealed = sealing.seal(secret.encode(), secret=settings.SIGNING_KEY_ENCRYPTION_KEY)
         TOTP.objects.update_or_create(
             user_id=user_id, defaults={"sealed_secret": sealed, "created_at": at, "last_step": 0}
         )
@@ -91,13 +122,16 @@ def begin_totp(*, user_id: int, at: datetime) -> Enrolment:
     return Enrolment(secret=secret, uri=pyotp.TOTP(secret).provisioning_uri(name=user.email, issuer_name=issuer))
 
 
-def confirm_totp(*, user_id: int, code: str, client: Client, at: datetime) -> list[str]:
+def confirm_totp(*, user_id: int, session_id: int, code: str, client: Client, at: datetime) -> list[str]:
     """Turn one-time passwords on, with a first code. Returns recovery codes when these are the first second factor.
 
-    Raises NotEnrolled, AlreadyEnrolled, WrongCode and TooManyRequests.
+    Raises NotEnrolled, AlreadyEnrolled, WrongCode, TooManyRequests, EmailNotVerified, AuthenticationFailed, UserGone
+    and ServiceUnavailable.
     """
     rate_limits.take(CONFIRMATION_LIMIT, key=str(user_id))
+    user = users_client.find_verified(user_id=user_id)
     with transaction.atomic():
+        hold_session(session_id=session_id)
         totp = TOTP.objects.select_for_update().filter(user_id=user_id).first()
         if totp is None:
             raise NotEnrolled("Begin with POST /auth-ms/auth/mfa/totp.")
@@ -108,17 +142,20 @@ def confirm_totp(*, user_id: int, code: str, client: Client, at: datetime) -> li
         totp.confirmed_at = at
         totp.save(update_fields=["confirmed_at"])
         audit.record(audit.Event.TOTP_ENABLED, client=client, at=at, user_id=user_id)
+        notices.record(Change.TOTP_ENABLED, contact=user.contact, client=client, at=at)
         return issue_first_recovery_codes(user_id=user_id)
 
 
 def disable_totp(*, user_id: int, client: Client, at: datetime) -> None:
-    """Turn one-time passwords off. Raises NotEnrolled."""
+    """Turn one-time passwords off. Raises NotEnrolled, UserGone and ServiceUnavailable."""
+    user = users_client.find_user(user_id=user_id)
     with transaction.atomic():
         deleted, _ = TOTP.objects.filter(user_id=user_id).delete()
         if not deleted:
             raise NotEnrolled
         forget_recovery_codes_without_factor(user_id=user_id)
         audit.record(audit.Event.TOTP_DISABLED, client=client, at=at, user_id=user_id)
+        notices.record(Change.TOTP_DISABLED, contact=user.contact, client=client, at=at)
 
 
 def accept(*, user_id: int, method: str, code: str, at: datetime) -> bool:
@@ -131,14 +168,39 @@ def accept(*, user_id: int, method: str, code: str, at: datetime) -> bool:
         return totp is not None and _spend(totp, code, at=at)
 
 
+def count_attempt(*, user_id: int) -> int:
+    """Which attempt in a row this is; it stands for a wrong one until `forgive_failures`."""
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT_ATTEMPT, {"user_id": user_id})
+        return int(cursor.fetchone()[0])
+
+
+_COUNT_ATTEMPT = """
+    INSERT INTO sign_in_secondfactorfailures AS stored (user_id, failures) VALUES (%(user_id)s, 1)
+    ON CONFLICT (user_id) DO UPDATE SET failures = least(stored.failures + 1, 1000000)
+    RETURNING failures
+"""
+
+
+def tell_of_failures(user: Credentials, *, attempt: int, client: Client, at: datetime) -> None:
+    """Tell the owner, once when it begins and once when one-time passwords are blocked: the password is known."""
+    if attempt in (FAILURES_UNTIL_NOTICE, FAILURES_UNTIL_BLOCKED):
+        with transaction.atomic():
+            notices.record(Change.SECOND_FACTOR_FAILURES, contact=user.contact, client=client, at=at)
+
+
+def forgive_failures(*, user_id: int) -> None:
+    """The owner was there: a second factor was right, or the password was set with a mailed link."""
+    SecondFactorFailures.objects.filter(user_id=user_id).delete()
+
+
+def _is_blocked(user_id: int) -> bool:
+    return SecondFactorFailures.objects.filter(user_id=user_id, failures__gte=FAILURES_UNTIL_BLOCKED).exists()
+
+
 def _spend(totp: TOTP, code: str, *, at: datetime) -> bool:
     """Hold `code` against the steps around `at` that are later than the last one used (RFC 6238, §5.2)."""
-    secret = sealing.unseal(
-        bytes(totp.sealed_secret),
-        secret=settings.SIGNING_KEY_ENCRYPTION_KEY,
-        called="SIGNING_KEY_ENCRYPTION_KEY",
-    )
-    generator = pyotp.TOTP(secret.decode())
+    generator = pyotp.TOTP(vault.unseal(bytes(totp.sealed_secret)).decode())
     now = int(at.timestamp()) // STEP_SECONDS
     for step in (now - 1, now, now + 1):
         if step > totp.last_step and pyotp.utils.strings_equal(code, generator.at(step * STEP_SECONDS)):
@@ -149,11 +211,16 @@ def _spend(totp: TOTP, code: str, *, at: datetime) -> bool:
 
 
 def renew_recovery_codes(*, user_id: int, client: Client, at: datetime) -> list[str]:
-    """Ten new codes in place of what is left of the old ones. Raises NotEnrolled for a user without second factor."""
+    """Ten new codes in place of what is left of the old ones.
+
+    Raises NotEnrolled for a user without second factor, UserGone and ServiceUnavailable.
+    """
+    user = users_client.find_user(user_id=user_id)
     with transaction.atomic():
-        if not methods_of(user_id=user_id):
+        if not _has_factor(user_id):
             raise NotEnrolled("Recovery codes are for those who have a second factor.")
         audit.record(audit.Event.RECOVERY_CODES, client=client, at=at, user_id=user_id)
+        notices.record(Change.RECOVERY_CODES_RENEWED, contact=user.contact, client=client, at=at)
         return _issue_recovery_codes(user_id)
 
 
@@ -164,21 +231,30 @@ def issue_first_recovery_codes(*, user_id: int) -> list[str]:
 
 def forget_recovery_codes_without_factor(*, user_id: int) -> None:
     """Codes recover a second factor; with the last one they go too."""
-    status = status_of(user_id=user_id)
-    if not status.totp and not status.passkeys:
+    if not _has_factor(user_id):
         RecoveryCode.objects.filter(user_id=user_id).delete()
 
 
+def _has_factor(user_id: int) -> bool:
+    status = status_of(user_id=user_id)
+    return status.totp or status.passkeys > 0
+
+
 def remove_all(*, user_id: int, at: datetime) -> None:
-    """For a user who has lost the second factor and every recovery code, once an operator knows that it is the user."""
+    """For a user who has lost the second factor and every recovery code, once an operator knows that it is the user.
+
+    Raises UserGone and ServiceUnavailable.
+    """
+    user = users_client.find_user(user_id=user_id)
     with transaction.atomic():
         forget(user_id=user_id)
-        audit.record(audit.Event.SECOND_FACTORS_REMOVED, client=None, at=at, user_id=user_id)
+        audit.record(audit.Event.SECOND_FACTORS_REMOVED, client=None, at=at, user_id=user_id, reason="by an operator")
+        notices.record(Change.SECOND_FACTORS_REMOVED, contact=user.contact, client=None, at=at)
 
 
 def forget(*, user_id: int) -> None:
     """Forget every factor of a user."""
-    for model in (TOTP, RecoveryCode, Passkey, PendingLogin):
+    for model in (TOTP, RecoveryCode, Passkey, PendingLogin, SecondFactorFailures):
         model.objects.filter(user_id=user_id).delete()
 
 

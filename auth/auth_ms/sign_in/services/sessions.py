@@ -76,8 +76,15 @@ def open_session(*, user: Credentials, methods: list[str], client: Client, at: d
 
 
 def _store(token: issuing.OpaqueToken, *, session: Session, at: datetime) -> None:
-    expires_at = at + timedelta(seconds=settings.REFRESH_TOKEN_SECONDS)
+    expires_at = at + timedelta(seconds=_refresh_token_life(session, at=at))
     RefreshToken.objects.create(session=session, token_hash=token.digest, expires_at=expires_at)
+
+
+def _refresh_token_life(session: Session, *, at: datetime) -> int:
+    """In seconds; no token outlives its session, which lasts SESSION_SECONDS from its login at most."""
+    left = settings.SESSION_SECONDS - int((at - session.created_at).total_seconds())
+    life: int = max(0, min(settings.REFRESH_TOKEN_SECONDS, left))
+    return life
 
 
 def _pair(session: Session, refresh_token: issuing.OpaqueToken, *, scope: str, at: datetime) -> TokenPair:
@@ -86,13 +93,14 @@ def _pair(session: Session, refresh_token: issuing.OpaqueToken, *, scope: str, a
             user_id=session.user_id,
             session_id=session.id,
             scope=scope,
+            methods=session.methods,
             authenticated_at=session.created_at,
             at=at,
         ),
         token_type="Bearer",  # noqa: S106 - the type of the token, not a password
         expires_in=settings.ACCESS_TOKEN_SECONDS,
         refresh_token=refresh_token.text,
-        refresh_expires_in=settings.REFRESH_TOKEN_SECONDS,
+        refresh_expires_in=_refresh_token_life(session, at=at),
     )
 
 
@@ -111,7 +119,9 @@ def refresh(*, refresh_token: str, client: Client, at: datetime) -> TokenPair:
     with transaction.atomic():
         session = Session.objects.select_for_update().get(id=presented.session_id)
         presented = RefreshToken.objects.select_for_update().get(id=presented.id)
-        successor = issuing.successor_of(refresh_token)
+        successor, *older = issuing.successors_of(refresh_token)
+        if presented.used_at is not None and older:
+            successor = _given(successor, *older)
         if session.revoked_at is None and presented.used_at is None:
             _rotate(presented, successor, session=session, client=client, at=at)
     if session.revoked_at is not None:
@@ -120,9 +130,18 @@ def refresh(*, refresh_token: str, client: Client, at: datetime) -> TokenPair:
     return _pair(session, successor, scope=user.scope, at=at)
 
 
+def _given(*successors: issuing.OpaqueToken) -> issuing.OpaqueToken:
+    """The one of these that was given out while SIGNING_KEY_ENCRYPTION_KEY is being replaced."""
+    known = RefreshToken.objects.filter(token_hash__in=[each.digest for each in successors])
+    given = {bytes(digest) for digest in known.values_list("token_hash", flat=True)}
+    return next((each for each in successors if each.digest in given), successors[0])
+
+
 def _find(text: str, *, at: datetime) -> RefreshToken:
     found = RefreshToken.objects.select_related("session").filter(token_hash=issuing.digest_of(text)).first()
     if found is None or found.session.revoked_at is not None or found.expires_at <= at:
+        raise InvalidRefreshToken
+    if not _refresh_token_life(found.session, at=at):
         raise InvalidRefreshToken
     return found
 
@@ -184,9 +203,11 @@ def revoke(
 
 
 def live_sessions(*, at: datetime) -> QuerySet[Session]:
-    """The sessions that have not ended, by logout or for not having been used."""
-    oldest = at - timedelta(seconds=settings.REFRESH_TOKEN_SECONDS)
-    return Session.objects.filter(revoked_at=None, last_used_at__gt=oldest)
+    """The sessions that have not ended: by logout, for not having been used, or for their age."""
+    last_used, created = (
+        at - timedelta(seconds=seconds) for seconds in (settings.REFRESH_TOKEN_SECONDS, settings.SESSION_SECONDS)
+    )
+    return Session.objects.filter(revoked_at=None, last_used_at__gt=last_used, created_at__gt=created)
 
 
 def introspect(*, token: str, at: datetime) -> dict[str, Any]:
@@ -212,7 +233,7 @@ def introspect(*, token: str, at: datetime) -> dict[str, Any]:
 def _introspect_refresh_token(token: str, *, at: datetime) -> dict[str, Any]:
     hashes = issuing.digest_of(token)
     found = RefreshToken.objects.select_related("session").filter(token_hash=hashes, used_at=None, expires_at__gt=at)
-    stored = found.filter(session__revoked_at=None).first()
+    stored = found.filter(session__in=live_sessions(at=at)).first()
     rights = users_client.find_rights(user_id=stored.session.user_id) if stored else None
     if stored is None or rights is None or not rights.is_active:
         return {"active": False}

@@ -3,9 +3,14 @@
 A request asks for it with the header `Token-Delivery: cookie`. Without it nothing is different: tokens come and go in
 bodies. A page of another origin gets nothing done with the cookie: the browser does not send it there (SameSite), the
 header needs a permission that no answer gives (CORS), and `Origin` has to name the address that was called.
+
+Over HTTPS the cookie's name begins with `__Host-`: no other host of the same domain can have set it, and it is never
+sent in the clear (RFC 6265bis, §4.1.3.2). Browsers then want the path `/`; the gateway hands the cookie to `refresh`
+alone.
 """
 
 from dataclasses import replace
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.urls import reverse
@@ -20,16 +25,18 @@ from auth_ms.sign_in.views.shared import answer
 from chassis.errors import Problem
 
 HEADER = "Token-Delivery"
-NAME = "refresh_token"
+PLAIN_NAME = "refresh_token"
+NAME = f"__Host-{PLAIN_NAME}"
 BODY, COOKIE = "body", "cookie"
 
 TOKEN_DELIVERY = OpenApiParameter(
     HEADER,
     {"type": "string", "enum": [BODY, COOKIE], "default": BODY},
     OpenApiParameter.HEADER,
-    description="`cookie`, for pages on the same address: the refresh token goes into the cookie `refresh_token` "
-    "(HttpOnly, SameSite=Strict, path of `refresh`), and `refresh_token` in the body is empty. Needs an `Origin` "
-    "that is the address called. `refresh` then takes the token from the cookie and looks at no body.",
+    description="`cookie`, for pages on the same address: the refresh token goes into the cookie "
+    "`__Host-refresh_token` (HttpOnly, Secure, SameSite=Strict; without HTTPS `refresh_token`, with the path of "
+    "`refresh`), and `refresh_token` in the body is empty. Needs an `Origin` that is the address called. `refresh` "
+    "then takes the token from the cookie and looks at no body.",
     examples=[OpenApiExample(BODY, value=BODY)],
 )
 
@@ -66,26 +73,26 @@ def _address(origin: str) -> str:
 
 def presented(request: Request) -> str:
     """The refresh token in the cookie. Raises InvalidRefreshToken when there is none."""
-    token = request.COOKIES.get(NAME, "")
+    token = request.COOKIES.get(_attributes(request)["key"], "")
     if not 0 < len(token) <= serializers.MAXIMUM_OPAQUE_TOKEN_LENGTH or "\0" in token:
         raise InvalidRefreshToken
     return str(token)
 
 
+def _attributes(request: Request) -> dict[str, Any]:
+    """What the cookie has whenever it is set; `Secure` when the page came by HTTPS, which its `Origin` says."""
+    always = {"httponly": True, "samesite": "Strict"}
+    if request.headers["Origin"].lower().startswith("https:"):
+        return always | {"key": NAME, "path": "/", "secure": True}
+    return always | {"key": PLAIN_NAME, "path": reverse("refresh"), "secure": False}
+
+
 def answer_tokens(request: Request, pair: TokenPair) -> Response:
-    """The tokens as the request wants them. `Secure` when the page came by HTTPS, which its `Origin` says."""
+    """The tokens as the request wants them."""
     if not wanted(request):
         return answer(serializers.TokenOutput, pair)
     response = answer(serializers.TokenOutput, replace(pair, refresh_token=""))
-    response.set_cookie(
-        NAME,
-        pair.refresh_token,
-        max_age=pair.refresh_expires_in,
-        path=reverse("refresh"),
-        secure=request.headers["Origin"].lower().startswith("https:"),
-        httponly=True,
-        samesite="Strict",
-    )
+    response.set_cookie(value=pair.refresh_token, max_age=pair.refresh_expires_in, **_attributes(request))
     return response
 
 
@@ -93,5 +100,5 @@ def answer_signed_out(request: Request) -> Response:
     """Nothing, and the cookie is gone when the request speaks of it."""
     response = Response(status=204)
     if wanted(request):
-        response.delete_cookie(NAME, path=reverse("refresh"), samesite="Strict")
+        response.set_cookie(max_age=0, expires="Thu, 01 Jan 1970 00:00:00 GMT", **_attributes(request))
     return response

@@ -51,7 +51,11 @@ class SecondFactor(OpenToAll):
         tags=["sign-in"],
     )
     def post(self, request: Request) -> Response:
-        """Complete a login with the second factor. A `mfa_token` allows five attempts."""
+        """Complete a login with the second factor. A `mfa_token` allows five attempts.
+
+        After a hundred wrong ones in a row one-time passwords are blocked: another factor, a recovery code or a new
+        password by mail opens them.
+        """
         cookies.wanted(request)
         given = read(serializers.SecondFactorInput, request)
         pair = login.complete_log_in(**given, client=client_of(request), at=timezone.now())
@@ -62,7 +66,7 @@ class PasskeyLoginOptions(OpenToAll):
     @extend_schema(
         operation_id="begin_passkey_login",
         request=serializers.PasskeyOptionsInput,
-        responses={200: serializers.OptionsOutput, **problems(400, 401, 413, 415)},
+        responses={200: serializers.OptionsOutput, **problems(400, 401, 413, 415, 429)},
         examples=[examples.PASSKEY_OPTIONS_INPUT, examples.OPTIONS],
         tags=["sign-in"],
     )
@@ -70,7 +74,8 @@ class PasskeyLoginOptions(OpenToAll):
         """Options for the browser: to sign in with a passkey alone, or with `mfa_token` as the second step."""
         given, at = read(serializers.PasskeyOptionsInput, request), timezone.now()
         user_id = login.find_pending(mfa_token=given["mfa_token"], at=at).user_id if given else None
-        return Response(passkeys.authentication_options(user_id=user_id, at=at), headers=NO_STORE)
+        options = passkeys.authentication_options(user_id=user_id, client=client_of(request), at=at)
+        return Response(options, headers=NO_STORE)
 
 
 class PasskeyLogin(OpenToAll):

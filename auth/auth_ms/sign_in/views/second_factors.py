@@ -66,7 +66,11 @@ class TOTPConfirmation(Privileged):
         """Turn one-time passwords on with a first code. The recovery codes are shown this once."""
         code = read(serializers.CodeInput, request)["code"]
         codes = second_factors.confirm_totp(
-            user_id=request.user.user_id, code=code, client=client_of(request), at=timezone.now()
+            user_id=request.user.user_id,
+            session_id=request.user.session_id,
+            code=code,
+            client=client_of(request),
+            at=timezone.now(),
         )
         return answer(serializers.RecoveryCodesOutput, {"recovery_codes": codes})
 
@@ -91,7 +95,7 @@ class PasskeyOptions(Privileged):
     @extend_schema(
         operation_id="begin_passkey",
         request=None,
-        responses={200: serializers.OptionsOutput, **problems(401, 403, 404)},
+        responses={200: serializers.OptionsOutput, **problems(401, 403, 404, 429)},
         examples=[examples.OPTIONS],
         tags=["second factor"],
     )
@@ -123,7 +127,7 @@ class PasskeyCollection(APIView):
     @extend_schema(
         operation_id="add_passkey",
         request=serializers.PasskeyInput,
-        responses={201: serializers.NewPasskeyOutput, **problems(400, 401, 403, 409, 413, 415)},
+        responses={201: serializers.NewPasskeyOutput, **problems(400, 401, 403, 404, 409, 413, 415)},
         examples=[examples.PASSKEY_INPUT, examples.NEW_PASSKEY],
         tags=["second factor"],
     )
@@ -131,7 +135,11 @@ class PasskeyCollection(APIView):
         """Add the passkey that the browser has made."""
         given = read(serializers.PasskeyInput, request)
         passkey, codes = passkeys.register(
-            **given, user_id=request.user.user_id, client=client_of(request), at=timezone.now()
+            **given,
+            user_id=request.user.user_id,
+            session_id=request.user.session_id,
+            client=client_of(request),
+            at=timezone.now(),
         )
         return answer(serializers.NewPasskeyOutput, {"passkey": passkey, "recovery_codes": codes}, status=201)
 

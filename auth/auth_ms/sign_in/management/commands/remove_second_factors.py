@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from auth_ms.sign_in.services import second_factors
+from chassis.errors import Problem
 
 
 class Command(BaseCommand):
@@ -16,5 +17,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         user_id = options["user_id"]
-        second_factors.remove_all(user_id=user_id, at=timezone.now())
+        try:
+            second_factors.remove_all(user_id=user_id, at=timezone.now())
+        except Problem as error:
+            raise CommandError(f"{error.title}. {error.detail or ''}".strip()) from error
         self.stdout.write(f"User {user_id} signs in with the password alone now.")

@@ -1,0 +1,63 @@
+"""What a worker cannot do without is named when it starts, and not found out at the first event."""
+
+import base64
+import os
+import subprocess
+import sys
+
+import pytest
+
+from notification.tests.builders import PRIVATE_KEY
+
+SECRET = "whsec_" + base64.b64encode(b"x" * 32).decode()
+GOOD = {
+    "USERS_URL": "http://127.0.0.1:1",
+    "SEALING_PRIVATE_KEY": PRIVATE_KEY,
+    "WEBHOOK_URL": "https://backend.example/hooks",
+    "WEBHOOK_SECRET": SECRET,
+}
+
+
+def start(medium, **variables):
+    environment = os.environ | GOOD | {"NOTIFICATION_MEDIUM": medium} | variables
+    return subprocess.run(
+        [sys.executable, "-c", "import notification_ms.celery"], env=environment, capture_output=True, text=True
+    )
+
+
+@pytest.mark.parametrize("medium", ["email", "sms", "webhook"])
+def test_a_worker_starts_with_what_it_needs(medium):
+    started = start(medium)
+
+    assert (started.returncode, started.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("medium", ["sms", "webhook"])
+def test_a_worker_starts_without_what_it_does_not_need(medium):
+    others = {"sms": ["USERS_URL", "WEBHOOK_SECRET"], "webhook": ["USERS_URL", "SEALING_PRIVATE_KEY"]}[medium]
+
+    assert start(medium, **dict.fromkeys(others, "")).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("medium", "variables", "reason"),
+    [
+        ("email", {"SEALING_PRIVATE_KEY": ""}, "the medium email needs SEALING_PRIVATE_KEY"),
+        ("sms", {"SEALING_PRIVATE_KEY": ""}, "the medium sms needs SEALING_PRIVATE_KEY"),
+        ("email", {"SEALING_PRIVATE_KEY": "c2hvcnQ"}, "SEALING_PRIVATE_KEY is not the 32 bytes"),
+        ("email", {"SEALING_PRIVATE_KEY": "%%%"}, "SEALING_PRIVATE_KEY is not the 32 bytes"),
+        ("email", {"USERS_URL": ""}, "the medium email needs USERS_URL"),
+        ("email", {"USERS_URL": "users-ms:4000"}, "the medium email needs USERS_URL"),
+        ("webhook", {"WEBHOOK_SECRET": ""}, "needs WEBHOOK_URL and WEBHOOK_SECRET"),
+        ("webhook", {"WEBHOOK_SECRET": "whsec_not*base64"}, "WEBHOOK_SECRET must be whsec_ and 24 to 64 bytes"),
+        ("webhook", {"WEBHOOK_SECRET": "whsec_c2hvcnQ="}, "it has 5 bytes"),
+        ("webhook", {"WEBHOOK_URL": "backend.example"}, "WEBHOOK_URL must be a URL"),
+    ],
+)
+def test_a_worker_does_not_start_without_and_names_the_variable(medium, variables, reason):
+    started = start(medium, **variables)
+
+    assert started.returncode == 1
+    assert reason in started.stderr
+    assert "Traceback" not in started.stderr
+    assert not any(value and value in started.stderr for value in variables.values() if "URL" not in reason)
