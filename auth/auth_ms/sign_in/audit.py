@@ -7,7 +7,7 @@ from typing import Any
 from django.db import connection
 
 from auth_ms.sign_in.models import AuditEvent, FollowedChange
-from chassis import logs, metrics
+from chassis import logs, metrics, pruning
 from chassis.clients import Client
 
 Event = AuditEvent.Event
@@ -64,4 +64,4 @@ def says_deleted(*, user_id: int) -> bool:
 
 def prune(*, at: datetime) -> None:
     """Forget which changes were written down, once no event of theirs can come any more."""
-    FollowedChange.objects.filter(followed_at__lt=at - CHANGE_REMEMBERED).delete()
+    pruning.delete(FollowedChange.objects.filter(followed_at__lt=at - CHANGE_REMEMBERED))

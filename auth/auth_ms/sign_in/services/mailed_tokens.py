@@ -8,7 +8,7 @@ from django.conf import settings
 from auth_ms.sign_in import issuing
 from auth_ms.sign_in.models import OneTimeToken
 from auth_ms.sign_in.users_client import Credentials
-from chassis import addresses
+from chassis import addresses, pruning
 from chassis.errors import InvalidInput
 from chassis.rate_limits import services as rate_limits
 
@@ -107,4 +107,4 @@ def end(
 
 def prune(*, at: datetime) -> None:
     """Forget tokens that have expired."""
-    OneTimeToken.objects.filter(expires_at__lt=at).delete()
+    pruning.delete(OneTimeToken.objects.filter(expires_at__lt=at))

@@ -10,6 +10,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 
 from auth_ms.sign_in import audit, events, users_client
 from auth_ms.sign_in.models import PhoneCode
+from chassis import pruning
 from chassis.clients import Client
 from chassis.errors import InvalidInput, Problem
 from chassis.outbox import services as outbox
@@ -91,4 +92,4 @@ def _hash(user_id: int, code: str) -> bytes:
 
 def prune(*, at: datetime) -> None:
     """Forget codes that have expired."""
-    PhoneCode.objects.filter(expires_at__lt=at).delete()
+    pruning.delete(PhoneCode.objects.filter(expires_at__lt=at))

@@ -12,6 +12,7 @@ from auth_ms.sign_in.models import OneTimeToken, PasswordChange, PendingLogin
 from auth_ms.sign_in.services import erasure, login, mailed_tokens, second_factors, sessions
 from auth_ms.sign_in.services.mailed_tokens import InvalidToken, Purpose
 from auth_ms.sign_in.users_client import Credentials, NewPassword
+from chassis import pruning
 from chassis.clients import Client
 from chassis.errors import Problem, ServiceUnavailable
 from chassis.outbox import services as outbox
@@ -175,4 +176,4 @@ def _made_with(spent: OneTimeToken, user: Credentials, new_password: str) -> boo
 
 def prune(*, at: datetime) -> None:
     """Forget changes of passwords that got no answer and were not tried again."""
-    PasswordChange.objects.filter(created_at__lt=at - CHANGE_REMEMBERED).delete()
+    pruning.delete(PasswordChange.objects.filter(created_at__lt=at - CHANGE_REMEMBERED))
