@@ -114,6 +114,7 @@ def _add_tests(add: Callable[..., argparse.ArgumentParser]) -> None:
     for command in (test, compose_test, cluster_test, chaos, brokers, cover):
         command.add_argument("pytest", nargs="*")
     add("soak", _soak, "load held for long, and more than can be held").add_argument("--time", default="15m")
+    add("states", _states, "random lives of accounts").add_argument("--time", default="10m")
     add("fuzz", _fuzz, "schemathesis against every service").add_argument("--cases", type=int, default=fuzzing.CASES)
     docs_test = add("docs-test", lambda _, given: documents_trying.run(given.documents), "type what the documents say")
     docs_test.add_argument("documents", nargs="*")
@@ -319,6 +320,14 @@ def _soak(directory: Path, arguments: argparse.Namespace) -> None:
     except ValueError as error:
         sys.exit(str(error))
     sys.exit(soak.run(ROOT / ".local" / "soak", minutes=minutes, report=_report_file()))
+
+
+def _states(directory: Path, arguments: argparse.Namespace) -> None:
+    try:
+        os.environ["STATES_SECONDS"] = str(60 * soak.minutes_of(arguments.time))
+    except ValueError as error:
+        sys.exit(str(error))
+    sys.exit(testing.run(ROOT / ".local" / "test", testing.states, []))
 
 
 def _brokers(directory: Path, arguments: argparse.Namespace) -> None:

@@ -22,7 +22,7 @@ FOLDERS = {"test", "compose-test", "cluster-test", "docs-test", "experiments", "
 OF_THE_TREE = ("test_audited_packages.py", "test_development.py", "test_documents.py", "test_new_service.py")
 NO_TESTS = 5  # pytest's exit status when it found none, as with a narrow -k
 # The cheapest bcrypt, because the tests are about what happens and not about how long it takes; and no limits for the
-# one address that all of them come from.
+# one address that all of them come from, or for what one user is notified of.
 VARIABLES = {
     "BCRYPT_COST": "4",
     "ARGON2_MEMORY_KIB": "64",
@@ -200,6 +200,11 @@ def _as_owner(layout: Layout, service: str) -> dict[str, str]:
 def chaos(layout: Layout) -> list[Suite]:
     """What `make chaos` runs."""
     return [("tests/chaos", _outside(layout), ["-s"])]
+
+
+def states(layout: Layout) -> list[Suite]:
+    """What `make states` runs."""
+    return [("tests/test_account_states.py", _outside(layout), ["-s"])]
 
 
 def faults(addresses: dict[str, str], where: str) -> Suite:

@@ -13,7 +13,14 @@ from typing import Any
 import pytest
 import requests
 
+from chassis.tests.waiting import eventually
+
 PASSWORD = "correct horse battery"
+
+
+def a_phone() -> str:
+    """A phone number that no other test uses: how many codes a number is sent is limited."""
+    return f"+39347{secrets.randbelow(10**7):07}"
 
 
 @dataclass
@@ -78,16 +85,70 @@ class Stack:
         assert answer.status_code == 201, answer.text
         return dict(answer.json())
 
+    def verified_user(self, **changes: Any) -> dict[str, Any]:
+        """A new user who has proven its address with the mailed token, and its phone, if given, with the code."""
+        user = self.sign_up(**changes)
+        self.verify(user["email"])
+        if user["phone"]:
+            self.verify_phone(user["phone"], token=self.token_of(user["email"], changes.get("password", PASSWORD)))
+        return dict(user)
+
+    def verify(self, email: str) -> requests.Response:
+        """Proves an address with the token of the newest mail that asks for it."""
+        mail = eventually(lambda: self.mails(email, "Confirm your email address"))[0]
+        answer = self.call("POST", "/auth-ms/auth/email/verify", {"token": self.mailed_token(mail)})
+        assert answer.ok, answer.text
+        return answer
+
+    def verify_phone(self, phone: str, *, token: str) -> None:
+        """Proves the phone of the user whose token this is with the code of the text message."""
+        answer = self.call("POST", "/auth-ms/auth/phone/verification", token=token)
+        assert answer.status_code == 202, answer.text
+        answer = self.call("POST", "/auth-ms/auth/phone/verify", {"code": self.code_sent_to(phone)}, token=token)
+        assert answer.status_code == 204, answer.text
+
+    def code_sent_to(self, phone: str) -> str:
+        """The six digits of the newest text message with a code."""
+        mail = eventually(lambda: self.mails(f"sms{phone}@tessera.example"))[0]
+        found = re.search(r"\b\d{6}\b", self.mail_text(mail))
+        assert found, self.mail_text(mail)
+        return found[0]
+
+    def make_admin(self, email: str, *options: str, password: str = PASSWORD) -> None:
+        """An account with all rights, made as an operator does. Raises CalledProcessError."""
+        variables = os.environ | {"ADMIN_PASSWORD": password}
+        self.command("manage", "users", "create_admin", f"--email={email}", *options, env=variables)
+
     def log_in(self, email: str, password: str = PASSWORD) -> requests.Response:
         """The answer to a login."""
-        body = {"username": email, "password": password}
-        return requests.post(f"{self.auth}/auth-ms/auth/login", json=body, timeout=10)
+        return self.call("POST", "/auth-ms/auth/login", {"username": email, "password": password})
+
+    def token_of(self, email: str, password: str = PASSWORD) -> str:
+        """The access token of a new session."""
+        answer = self.log_in(email, password)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["access_token"])
+
+    def call(
+        self, method: str, path: str, body: Any = None, *, token: str = "", headers: dict[str, str] | None = None
+    ) -> requests.Response:
+        """The answer of the service whose prefix the path has; `token` is an access token."""
+        service = path.split("/")[1].removesuffix("-ms")
+        bearer = {"Authorization": f"Bearer {token}"} if token else {}
+        url = getattr(self, service) + path
+        return requests.request(method, url, json=body, headers=bearer | (headers or {}), timeout=10)
 
     def mails(self, to: str, subject: str = "") -> list[dict[str, Any]]:
         """The mails that the SMTP side has received for an address."""
         query = f'to:"{to}"' + (f' subject:"{subject}"' if subject else "")
         answer = requests.get(f"{self.mail}/api/v1/search", {"query": query}, timeout=5)
         return list(answer.json()["messages"])
+
+    def told(self, event: str, *, token: str) -> int:
+        """Of how many events the user was told by mail, or was not because of the limit for one recipient."""
+        path = f"/notification-ms/notifications?event={event}&medium=email&limit=200"
+        rows = self.call("GET", path, token=token).json()["results"]
+        return sum(row["status"] in ("sent", "skipped") for row in rows)
 
     @contextmanager
     def mail_refused(self, code: int) -> Iterator[None]:
@@ -139,8 +200,8 @@ def stopped(stack: Stack) -> Iterator[Callable[[str], None]]:
 @pytest.fixture(scope="session")
 def admins_email(stack: Stack) -> str:
     """The address of an account with all rights."""
-    email = str(stack.sign_up(name="Root")["email"])
-    stack.manage("users", "create_admin", "--email", email)
+    email = f"root.{secrets.token_hex(8)}@example.org"
+    stack.make_admin(email)
     return email
 
 

@@ -38,17 +38,19 @@ def auth(stack):
 
 def test_a_new_user_verifies_its_address_with_the_mail_that_came_unasked(stack, auth):
     user = stack.sign_up()
+    before = stack.log_in(user["email"]).json()
     token = mailed_token(stack, user["email"], "Confirm your email address")
 
-    assert auth("POST", "email/verify", {"token": token}).status_code == 204
+    assert auth("POST", "email/verify", {"token": token}).ok
 
+    assert auth("GET", "sessions", tokens=before).status_code == 401  # what was there before the proof has ended
     tokens = stack.log_in(user["email"]).json()
     profile = requests.get(f"{stack.users}/users-ms/users/me", headers=bearer(tokens), timeout=5)
     assert profile.json()["email_verified"] is True
 
 
 def test_a_forgotten_password_is_set_anew_by_mail_and_everything_else_ends(stack, auth):
-    user = stack.sign_up()
+    user = stack.verified_user()
     before = stack.log_in(user["email"]).json()
     assert auth("POST", "password/forgot", {"email": user["email"].upper()}).status_code == 202
 
@@ -66,7 +68,7 @@ def test_a_forgotten_password_is_set_anew_by_mail_and_everything_else_ends(stack
 
 
 def test_a_changed_password_holds_at_once(stack, auth):
-    user = stack.sign_up()
+    user = stack.verified_user()
     here, elsewhere = stack.log_in(user["email"]).json(), stack.log_in(user["email"]).json()
 
     changed = auth("POST", "password/change", {"current_password": PASSWORD, "new_password": NEW}, here)
@@ -78,7 +80,7 @@ def test_a_changed_password_holds_at_once(stack, auth):
 
 
 def test_a_deleted_user_is_signed_out_everywhere_and_forgotten_elsewhere(stack, auth, admin):
-    user = stack.sign_up()
+    user = stack.verified_user()
     tokens = stack.log_in(user["email"]).json()
     eventually(lambda: stack.mails(user["email"], "New sign-in"))
 
@@ -98,7 +100,7 @@ def test_a_deleted_user_is_signed_out_everywhere_and_forgotten_elsewhere(stack, 
 
 
 def test_rights_that_an_admin_gives_are_in_the_next_token(stack, auth, admin):
-    user = stack.sign_up()
+    user = stack.verified_user()
     tokens = stack.log_in(user["email"]).json()
     url = f"{stack.users}/users-ms/users/{user['id']}"
 
@@ -110,7 +112,7 @@ def test_rights_that_an_admin_gives_are_in_the_next_token(stack, auth, admin):
 
 
 def test_a_deactivated_user_is_out_with_the_next_refresh(stack, auth, admin):
-    user = stack.sign_up()
+    user = stack.verified_user()
     tokens = stack.log_in(user["email"]).json()
     url = f"{stack.users}/users-ms/users/{user['id']}"
     requests.patch(url, json={"is_active": False}, headers=bearer(admin), timeout=5).raise_for_status()
@@ -120,7 +122,7 @@ def test_a_deactivated_user_is_out_with_the_next_refresh(stack, auth, admin):
 
 
 def test_a_second_factor_is_asked_for_from_then_on(stack, auth):
-    user = stack.sign_up()
+    user = stack.verified_user()
     tokens = stack.log_in(user["email"]).json()
     app = pyotp.TOTP(auth("POST", "mfa/totp", tokens=tokens).json()["secret"])
     codes = auth("POST", "mfa/totp/confirm", {"code": app.now()}, tokens).json()["recovery_codes"]
@@ -135,7 +137,7 @@ def test_a_second_factor_is_asked_for_from_then_on(stack, auth):
 
 
 def test_keys_rotate_under_a_running_stack(stack, auth):
-    user = stack.sign_up()
+    user = stack.verified_user()
     before = stack.log_in(user["email"]).json()
 
     stack.manage("auth", "rotate_signing_key", "--compromised")
@@ -155,7 +157,7 @@ def test_keys_rotate_under_a_running_stack(stack, auth):
 
 
 def test_the_address_behind_the_gateway_is_the_clients_and_cannot_be_forged(stack, auth):
-    user = stack.sign_up()
+    user = stack.verified_user()
     url = f"{stack.gateway}/auth-ms/auth/login"
     body = {"username": user["email"], "password": PASSWORD}
     tokens = requests.post(url, json=body, headers={"X-Forwarded-For": "203.0.113.7"}, timeout=10).json()

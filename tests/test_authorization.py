@@ -107,7 +107,7 @@ def service_tokens(stack) -> dict[str, str]:
 @pytest.fixture
 def user(stack) -> dict[str, Any]:
     """Whose things are asked for: the account, its tokens, its session and its first notification."""
-    account = stack.sign_up()
+    account = stack.verified_user()
     tokens = stack.log_in(account["email"]).json()
     headers = {"Authorization": f"Bearer {tokens['access_token']}"}
     [session] = requests.get(f"{stack.auth}/auth-ms/auth/sessions", headers=headers, timeout=10).json()["results"]

@@ -12,7 +12,7 @@ __all__ = ["browser", "page"]
 
 
 def test_try_it_out_signs_in_through_the_gateway(stack, page):
-    user = stack.sign_up()
+    user = stack.verified_user()
     page.goto(f"{stack.gateway}/docs")
     page.locator("#select").select_option(label="auth-ms")
     operation = page.locator("#operations-sign-in-login")

@@ -6,13 +6,18 @@ import requests
 from playwright.sync_api import expect
 
 from tests.chromium import browser, page, page_of
-from tests.conftest import PASSWORD
+from tests.conftest import PASSWORD, a_phone
 from tests.console import follow, heading, newest_mail, sign_in
 
 __all__ = ["browser", "page"]
 
 
-def test_sign_up_confirm_change_and_delete(stack, page):
+def test_sign_up_confirm_change_and_delete(stack, browser):
+    with page_of(browser, refusals=(401,)) as page:  # of the session that ends with the proof of the address
+        sign_up_confirm_change_and_delete(stack, page)
+
+
+def sign_up_confirm_change_and_delete(stack, page):
     email = f"ada.{secrets.token_hex(8)}@example.org"
     page.goto(stack.gateway)
     page.get_by_role("link", name="Create an account").click()
@@ -26,11 +31,15 @@ def test_sign_up_confirm_change_and_delete(stack, page):
     heading(page, "Profile")
     expect(page.get_by_role("status")).to_contain_text("Your account is ready")
 
+    expect(page.get_by_text("Your address is not confirmed yet.")).to_be_visible()
     page.goto(stack.mailed_page(newest_mail(stack, email, "Confirm your email address")))
     page.get_by_role("button", name="Confirm").click()
-    expect(page.get_by_text("Your address is confirmed.")).to_be_visible()
+    expect(page.get_by_text("Your address is confirmed.")).to_contain_text("please sign in again")
     assert page.url.endswith("#/verify")  # the token is in no history
-    page.get_by_role("link", name="To your profile").click()
+    page.get_by_role("main").get_by_role("link", name="Sign in").click()
+    page.get_by_label("Email").fill(email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
     heading(page, "Profile")
     expect(page.get_by_text("Your address is not confirmed yet.")).not_to_be_visible()
 
@@ -46,7 +55,7 @@ def test_sign_up_confirm_change_and_delete(stack, page):
 
 
 def test_a_change_made_elsewhere_meanwhile_is_not_overwritten(stack, browser):
-    user = stack.sign_up()
+    user = stack.verified_user()
     with page_of(browser, refusals=(412,)) as page:
         sign_in(page, stack, user["email"])
         heading(page, "Profile")
@@ -63,7 +72,7 @@ def test_a_change_made_elsewhere_meanwhile_is_not_overwritten(stack, browser):
 
 
 def test_the_keyboard_alone_signs_in(stack, browser):
-    user = stack.sign_up()
+    user = stack.verified_user()
     with page_of(browser, refusals=(401,)) as page:
         page.goto(stack.gateway)
         expect(page.get_by_label("Email")).to_be_focused()
@@ -88,7 +97,7 @@ def test_the_keyboard_alone_signs_in(stack, browser):
 
 
 def test_notifications_are_shown_and_chosen(stack, page):
-    user = stack.sign_up(phone="+390612345678")
+    user = stack.verified_user(phone=a_phone())
     sign_in(page, stack, user["email"])
     heading(page, "Profile")
     newest_mail(stack, user["email"], "New sign-in")

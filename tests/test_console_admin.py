@@ -40,7 +40,7 @@ def test_an_admin_sends_a_dead_letter_again_and_reads_the_audit_log(stack, page,
         user = stack.sign_up()
         sign_in(page, stack, admins_email)
         heading(page, "Profile")
-        button = page.get_by_role("button", name=f"Send again: new_user_email_notification, {user['id']}")
+        button = page.get_by_role("button", name=f"Send again: email_verification_email_notification, {user['id']}")
 
         def dead():
             follow(page, "Users")
@@ -51,7 +51,7 @@ def test_an_admin_sends_a_dead_letter_again_and_reads_the_audit_log(stack, page,
         eventually(dead)
     button.click()
     expect(page.get_by_role("status")).to_have_text("Sent again: 1.")
-    newest_mail(stack, user["email"], "Welcome, Ada")
+    newest_mail(stack, user["email"], "Confirm your email address")
 
     follow(page, "Audit log")
     expect(page.get_by_role("cell", name="Sign-in").first).to_be_visible()

@@ -19,7 +19,7 @@ NEW = "a longer staple of horses"
 
 
 def test_scripts_never_have_the_refresh_token_and_a_reload_keeps_the_session(stack, page):
-    user = stack.sign_up()
+    user = stack.verified_user()
     bodies = []
     page.on("response", lambda answer: bodies.append(answer) if "/auth-ms/auth/" in answer.url else None)
     sign_in(page, stack, user["email"])
@@ -41,7 +41,7 @@ def test_scripts_never_have_the_refresh_token_and_a_reload_keeps_the_session(sta
 
 
 def test_a_forgotten_password_is_set_with_the_mailed_link(stack, page):
-    user = stack.sign_up()
+    user = stack.verified_user()
     page.goto(f"{stack.gateway}/#/sign-in")
     page.get_by_role("link", name="Forgot your password?").click()
     page.get_by_label("Email").fill(user["email"])
@@ -58,7 +58,7 @@ def test_a_forgotten_password_is_set_with_the_mailed_link(stack, page):
 
 
 def test_a_weak_password_is_explained_at_its_field(stack, browser):
-    user = stack.sign_up()
+    user = stack.verified_user()
     with page_of(browser, refusals=(400,)) as page:
         sign_in(page, stack, user["email"])
         heading(page, "Profile")
@@ -78,7 +78,7 @@ def test_a_weak_password_is_explained_at_its_field(stack, browser):
 
 
 def test_a_second_factor_is_set_up_and_asked_for(stack, page):
-    user = stack.sign_up()
+    user = stack.verified_user()
     sign_in(page, stack, user["email"])
     heading(page, "Profile")
     follow(page, "Security")
@@ -114,7 +114,7 @@ def test_a_passkey_is_made_and_signs_in(stack, browser):
     if address.hostname not in ("127.0.0.1", "localhost"):
         pytest.skip(f"passkeys are for localhost in this stack, not for {address.hostname}")
     here = f"http://localhost:{address.port}"
-    user = stack.sign_up()
+    user = stack.verified_user()
     with page_of(browser) as page:
         tools = page.context.new_cdp_session(page)
         tools.send("WebAuthn.enable")
@@ -138,7 +138,7 @@ def test_a_passkey_is_made_and_signs_in(stack, browser):
 
 
 def test_a_session_elsewhere_is_ended(stack, page):
-    user = stack.sign_up()
+    user = stack.verified_user()
     elsewhere = stack.log_in(user["email"]).json()
     sign_in(page, stack, user["email"])
     heading(page, "Profile")

@@ -77,7 +77,7 @@ def test_the_audit_log_is_append_only(query, statement):
 
 
 def test_the_audit_log_is_written_and_read(stack, query):
-    user = stack.sign_up()
+    user = stack.verified_user()
     stack.log_in(user["email"])
 
     written = query("auth", "SELECT user_id, event FROM sign_in_auditevent")

@@ -98,7 +98,7 @@ def test_what_cannot_be_redelivered_is_named(dead_letters, body, field):
 
 
 def test_dead_letters_are_for_admins_alone(stack):
-    user = stack.sign_up()
+    user = stack.verified_user()
     token = stack.log_in(user["email"]).json()["access_token"]
     url = f"{stack.notification}/notification-ms/dead-letters"
 

@@ -35,7 +35,7 @@ def test_no_secret_is_in_the_arguments_of_a_process(layout):
 
 
 def test_no_secret_is_in_a_log(stack, layout):
-    account = stack.sign_up()
+    account = stack.verified_user()
     tokens = stack.log_in(account["email"]).json()
     requests.get(
         f"{stack.users}/users-ms/users/me", headers={"Authorization": f"Bearer {tokens['access_token']}"}, timeout=10

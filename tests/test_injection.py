@@ -56,7 +56,7 @@ def test_the_filters_are_found(filters):
 @pytest.mark.parametrize("payload", PAYLOADS, ids=lambda payload: ascii(payload)[:24])
 def test_no_filter_lets_out_more_or_fails(stack, filters, admin, payload):
     """An admin may see all, so what matches shows whether the filter was taken as text; a person sees its own alone."""
-    user = stack.sign_up()
+    user = stack.verified_user()
     own = {"Authorization": f"Bearer {stack.log_in(user['email']).json()['access_token']}"}
     everything = {"Authorization": f"Bearer {admin['access_token']}"}
     for service, path, name in filters:
@@ -89,9 +89,10 @@ def test_a_wildcard_of_sql_is_a_letter_in_a_search(stack, admin):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_is_text_in_mails(stack, name):
-    user = stack.sign_up(name=name)
+    user = stack.verified_user(name=name)
+    stack.log_in(user["email"]).raise_for_status()
 
-    mail = eventually(lambda: stack.mails(user["email"], "Welcome"))[0]
+    mail = eventually(lambda: stack.mails(user["email"], "New sign-in"))[0]
     shown = requests.get(f"{stack.mail}/api/v1/message/{mail['ID']}", timeout=10).json()
 
     assert name in shown["Text"]

@@ -3,7 +3,7 @@
 import requests
 
 from chassis.tests.waiting import eventually
-from tests.conftest import PASSWORD
+from tests.conftest import PASSWORD, a_phone
 
 
 def bearer(answer):
@@ -11,8 +11,8 @@ def bearer(answer):
 
 
 def test_a_new_user_is_welcomed_signs_in_and_is_told_of_it(stack):
-    user = stack.sign_up(time_zone="Europe/Rome")
-    [welcome] = eventually(lambda: stack.mails(user["email"], "Welcome, Ada"))
+    user = stack.verified_user(time_zone="Europe/Rome")
+    [welcome] = eventually(lambda: stack.mails(user["email"], "Your email address is confirmed"))
 
     answer = stack.log_in(user["email"])
 
@@ -26,7 +26,7 @@ def test_a_new_user_is_welcomed_signs_in_and_is_told_of_it(stack):
 
 
 def test_the_token_is_accepted_by_the_other_services(stack):
-    user = stack.sign_up()
+    user = stack.verified_user()
     answer = stack.log_in(user["email"])
 
     profile = requests.get(f"{stack.users}/users-ms/users/me", headers=bearer(answer), timeout=5)
@@ -41,14 +41,14 @@ def test_the_token_is_accepted_by_the_other_services(stack):
         return found if len(found) == 3 else None
 
     assert {(each["event"], each["medium"]) for each in eventually(sent)} == {
-        ("new_user_event", "email"),
+        ("account_changed_event", "email"),
         ("user_login_event", "email"),
         ("email_verification_requested_event", "email"),
     }
 
 
 def test_a_wrong_password_and_an_unknown_user_are_refused_alike(stack):
-    user = stack.sign_up()
+    user = stack.verified_user()
 
     wrong = stack.log_in(user["email"], "not the password")
     unknown = stack.log_in("nobody@example.org")
@@ -58,7 +58,7 @@ def test_a_wrong_password_and_an_unknown_user_are_refused_alike(stack):
 
 
 def test_a_token_that_was_changed_is_refused(stack):
-    user = stack.sign_up()
+    user = stack.verified_user()
     header, payload, signature = stack.log_in(user["email"]).json()["access_token"].split(".")
     forged = f"{header}.{payload}.{signature[:-6]}AAAAAA"
 
@@ -76,14 +76,14 @@ def test_one_user_does_not_see_another(stack):
 
 
 def test_a_user_with_a_telephone_gets_a_text_message_too(stack):
-    number = "+390612345678"
-    user = stack.sign_up(phone=number)
+    number = a_phone()
+    user = stack.verified_user(phone=number)
     before = len(stack.mails(f"sms{number}@tessera.example"))
 
     stack.log_in(user["email"])
 
     eventually(lambda: len(stack.mails(f"sms{number}@tessera.example")) == before + 1)
-    eventually(lambda: len(stack.mails(user["email"], "New sign-in")) == 1)
+    eventually(lambda: len(stack.mails(user["email"], "New sign-in")) == 2)  # the first one, to verify the phone
 
 
 def test_a_request_id_is_carried_back(stack):

@@ -53,7 +53,7 @@ def value(samples, name, **labels):
 
 def test_requests_are_counted_by_route_and_status(stack, read):
     before = read("auth-ms")
-    user = stack.sign_up()
+    user = stack.verified_user()
     stack.log_in(user["email"])
     stack.log_in(user["email"], "not the password")
 
@@ -74,7 +74,7 @@ def test_requests_are_counted_by_route_and_status(stack, read):
 
 
 def test_no_label_has_an_id_a_name_or_what_a_caller_made_up(stack, read):
-    user = stack.sign_up()
+    user = stack.verified_user()
     token = stack.log_in(user["email"]).json()["access_token"]
     for path in (f"users/{user['id']}", "users/me", "nothing/of/the/kind", "users?email=x@example.org"):
         headers = {"Authorization": f"Bearer {token}"}
@@ -108,7 +108,7 @@ def test_every_metric_is_explained(stack, read):
 
 
 def test_a_login_is_followed_from_the_outbox_to_the_mail(stack, read):
-    user = stack.sign_up()
+    user = stack.verified_user()
     relay, worker = read("auth-outbox-relay"), read("notification-email-worker")
     stack.log_in(user["email"])
     eventually(lambda: stack.mails(user["email"], "New sign-in"))
@@ -131,7 +131,7 @@ def test_a_login_is_followed_from_the_outbox_to_the_mail(stack, read):
 
 
 def test_what_fails_for_good_is_counted(stack, read):
-    labels = {"event": "new_user_event", "medium": "email", "outcome": "failed"}
+    labels = {"event": "email_verification_requested_event", "medium": "email", "outcome": "failed"}
     before = value(read("notification-email-worker"), "deliveries_total", **labels)
     with stack.mail_refused(550):
         stack.sign_up()

@@ -14,6 +14,7 @@ import requests
 from chassis.tests.waiting import eventually
 from local.bootstrap import ROOT
 from local.programs import SERVICES
+from tests.conftest import a_phone
 from tests.prometheus import FOLDER, WHY, asker, installed, watching
 
 promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason=WHY)
@@ -92,7 +93,7 @@ def test_every_panel_and_every_alert_finds_what_it_asks_for(stack, prometheus):
         eventually(lambda: prometheus('deliveries_total{outcome="retried"}'))
 
     def missing():
-        user = stack.sign_up(phone="+390612345678")
+        user = stack.verified_user(phone=a_phone())
         stack.log_in(user["email"])
         stack.log_in(user["email"], "not the password")
         # A used token that comes again after ten seconds counts as stolen.

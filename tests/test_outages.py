@@ -8,8 +8,8 @@ from chassis.tests.waiting import eventually
 
 
 def test_a_login_while_rabbitmq_is_down_succeeds_and_is_told_once_it_is_back(stack, stopped):
-    user = stack.sign_up()
-    eventually(lambda: stack.mails(user["email"], "Welcome"))
+    user = stack.verified_user()
+    eventually(lambda: stack.mails(user["email"], "Your email address is confirmed"))
     stopped("rabbitmq")
 
     answers = [stack.log_in(user["email"]).status_code for _ in range(3)]
@@ -21,7 +21,7 @@ def test_a_login_while_rabbitmq_is_down_succeeds_and_is_told_once_it_is_back(sta
 
 
 def test_a_login_while_users_ms_is_down_is_503_in_under_three_seconds(stack, stopped):
-    user = stack.sign_up()
+    user = stack.verified_user()
     stopped("users-ms")
     started = time.monotonic()
 
@@ -34,8 +34,8 @@ def test_a_login_while_users_ms_is_down_is_503_in_under_three_seconds(stack, sto
 
 
 def test_a_mail_that_the_server_was_not_there_for_is_sent_when_it_is(stack, stopped):
-    user = stack.sign_up()
-    eventually(lambda: stack.mails(user["email"], "Welcome"))
+    user = stack.verified_user()
+    eventually(lambda: stack.mails(user["email"], "Your email address is confirmed"))
     stopped("mail-catcher")
     stack.log_in(user["email"])
     token = {"Authorization": f"Bearer {stack.log_in(user['email']).json()['access_token']}"}
@@ -72,13 +72,13 @@ def test_a_worker_that_is_stopped_finds_its_messages_when_it_is_back(stack, stop
     assert not stack.mails(user["email"])
     stack.start("notification-email-worker")
 
-    eventually(lambda: len(stack.mails(user["email"], "Welcome")) == 1)
+    eventually(lambda: len(stack.mails(user["email"], "Confirm your email address")) == 1)
 
 
 def test_a_mail_that_is_refused_for_now_is_tried_again_and_holds_nobody_up(stack):
     """SMTP 451, then 250 (RFC 5321, section 4.2.1)."""
-    user = stack.sign_up()
-    eventually(lambda: stack.mails(user["email"], "Welcome"))
+    user = stack.verified_user()
+    eventually(lambda: stack.mails(user["email"], "Your email address is confirmed"))
     with stack.mail_refused(451):
         token = stack.log_in(user["email"]).json()["access_token"]
         url = f"{stack.notification}/notification-ms/notifications?status=pending"
@@ -90,15 +90,15 @@ def test_a_mail_that_is_refused_for_now_is_tried_again_and_holds_nobody_up(stack
         eventually(refused)
     other = stack.sign_up()
 
-    eventually(lambda: stack.mails(other["email"], "Welcome"))
+    eventually(lambda: stack.mails(other["email"], "Confirm your email address"))
     eventually(lambda: stack.mails(user["email"], "New sign-in"))
     assert len(stack.mails(user["email"], "New sign-in")) == 1
 
 
 def test_a_retry_after_the_broker_was_restarted_is_no_dead_letter(stack, stopped):
     """The worker keeps the connection that it gives retries back through; the broker has closed it meanwhile."""
-    user = stack.sign_up()
-    eventually(lambda: stack.mails(user["email"], "Welcome"))
+    user = stack.verified_user()
+    eventually(lambda: stack.mails(user["email"], "Your email address is confirmed"))
 
     def refuse_once(logins):
         with stack.mail_refused(451):

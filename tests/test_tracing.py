@@ -19,7 +19,7 @@ from chassis.tests.waiting import eventually
 from local import programs
 from local.beside import beside
 from local.bootstrap import ROOT
-from tests.conftest import PASSWORD
+from tests.conftest import PASSWORD, a_phone
 from tests.local_processes import layout_of
 
 NEW = "a longer staple of horses"
@@ -78,7 +78,7 @@ def traced(stack):
 
 
 def test_a_login_is_one_trace_through_five_hops(stack, traced):
-    user = stack.sign_up()
+    user = stack.verified_user()
     trace_id = secrets.token_hex(16)
     body = {"username": user["email"], "password": PASSWORD}
     headers = {"traceparent": f"00-{trace_id}-{secrets.token_hex(8)}-01"}
@@ -136,7 +136,7 @@ def lines(stack, identifier):
 
 
 def test_one_grep_shows_a_login_from_the_click_to_the_mail(stack):
-    user = stack.sign_up()
+    user = stack.verified_user()
     request_id, trace_id = f"click-{secrets.token_hex(6)}", secrets.token_hex(16)
     body = {"username": user["email"], "password": PASSWORD}
     headers = {"X-Request-ID": request_id, "traceparent": f"00-{trace_id}-{secrets.token_hex(8)}-01"}
@@ -151,8 +151,8 @@ def test_one_grep_shows_a_login_from_the_click_to_the_mail(stack):
 
 
 def test_nothing_personal_and_no_secret_is_in_the_logs_of_a_whole_life(stack):
-    name, surname, phone = f"N{secrets.token_hex(6)}", f"S{secrets.token_hex(6)}", "+390612345678"
-    user = stack.sign_up(name=name, surname=surname, phone=phone, attributes={"note": f"A{secrets.token_hex(6)}"})
+    name, surname, phone = f"N{secrets.token_hex(6)}", f"S{secrets.token_hex(6)}", a_phone()
+    user = stack.verified_user(name=name, surname=surname, phone=phone, attributes={"note": f"A{secrets.token_hex(6)}"})
     secret = {user["email"], name, surname, phone, PASSWORD, NEW, user["attributes"]["note"]}
     stack.log_in(user["email"], wrong := f"wrong {secrets.token_hex(4)}")
     tokens = stack.log_in(user["email"]).json()

@@ -45,8 +45,8 @@ export async function profile({ go, changed, ended }) {
       const answer = await api.call("PATCH", `/users-ms/users/${user.id}`, { body, headers: { "If-Match": version } });
       [version, known] = [answer.tag, answer.value];
       changed(answer.value);
-      announce(t("profile.saved"));
-      if (body.email) go("/profile");
+      announce(t(answer.value.pending_email && body.email ? "profile.pending.sent" : "profile.saved"));
+      if ("email" in body || "phone" in body) go("/profile"); // what is to be confirmed is said above
     },
   });
   const remove = action(t("profile.delete"), async () => {
@@ -57,18 +57,85 @@ export async function profile({ go, changed, ended }) {
   }, { kind: "danger" });
   return [
     ...(user.email_verified ? [] : [unverified()]),
+    ...(user.pending_email ? [pending(user, () => go("/profile"))] : []),
+    ...(user.phone && !user.phone_verified ? [unverifiedPhone(user, () => go("/profile"))] : []),
     card(t("profile.data"), ...suggestions(), edit),
+    card(t("export.title"), h("p", {}, t("export.explained")), action(t("export.button"), download)),
     card(t("profile.delete"), h("p", {}, t("profile.delete.explained")), remove),
   ];
 }
 
-function unverified() {
+/** Says that the address is not confirmed, with a button that sends the mail again. */
+export function unverified(text = t("profile.unverified")) {
   const send = action(t("profile.unverified.send"), async () => {
     await api.call("POST", "/auth-ms/auth/email/verification");
     announce(t("profile.unverified.sent"));
   });
   return h("section", { class: "message", "aria-label": t("profile.unverified.title") },
-    h("p", {}, t("profile.unverified")), h("div", { class: "actions" }, send));
+    h("p", {}, text), h("div", { class: "actions" }, send));
+}
+
+/** A change of the address that waits for its confirmation. */
+function pending(user, again) {
+  const cancel = action(t("profile.pending.cancel"), async () => {
+    await api.call("PATCH", `/users-ms/users/${user.id}`, { body: { email: user.email } });
+    announce(t("profile.pending.cancelled"));
+    again();
+  });
+  return h("section", { class: "message", "aria-label": t("profile.pending.title") },
+    h("p", {}, t("profile.pending", { email: user.pending_email })), h("div", { class: "actions" }, cancel));
+}
+
+function unverifiedPhone(user, again) {
+  const place = h("section", { class: "message", "aria-label": t("phone.title") });
+  const code = field("code", t("phone.code"), {
+    id: "field-phone-code", hint: t("phone.code.hint"), inputmode: "numeric", autocomplete: "one-time-code", required: true,
+  });
+  const check = form([code], {
+    button: t("phone.confirm"),
+    submit: async (values) => {
+      await api.call("POST", "/auth-ms/auth/phone/verify", { body: { code: values.code.trim() } });
+      announce(t("phone.confirmed"));
+      again();
+    },
+  });
+  const send = action(t("phone.send"), async () => {
+    await api.call("POST", "/auth-ms/auth/phone/verification");
+    place.replaceChildren(h("p", {}, t("phone.sent", { phone: user.phone })), check);
+    code.input.focus();
+  });
+  place.append(h("p", {}, t("phone.unverified", { phone: user.phone })), h("div", { class: "actions" }, send));
+  return place;
+}
+
+/** All data that the services have of the user, as one file. */
+async function download() {
+  const paths = {
+    users: "/users-ms/users/me/export", auth: "/auth-ms/auth/export", notification: "/notification-ms/export",
+  };
+  const all = {};
+  for (const [service, path] of Object.entries(paths)) all[service] = (await api.call("GET", path)).value;
+  const url = URL.createObjectURL(new Blob([JSON.stringify(all, null, 2)], { type: "application/json" }));
+  const link = h("a", { href: url, download: "tessera-data.json", hidden: true });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+  announce(t("export.done"));
+}
+
+/** What happened to the own account, as its audit log has it. */
+export function activity({ me }) {
+  const columns = [
+    { label: t("audit.at"), cell: (row) => time(row.at) },
+    { label: t("audit.event"), cell: (row) => named("audit-event", row.event) },
+    { label: t("audit.outcome"), cell: (row) => badge(named("outcome", row.outcome), row.outcome === "success" ? "good" : "bad") },
+    { label: t("sessions.device"), cell: (row) => h("span", { title: row.user_agent }, deviceName(row.user_agent || "")) },
+    { label: t("sessions.address"), cell: (row) => row.address || "–" },
+    { label: t("activity.by"), cell: (row) => t(row.actor_id && row.actor_id !== me.id ? "activity.admin" : "activity.you") },
+  ];
+  return [card(null, h("p", {}, t("activity.explained")),
+    list("/auth-ms/auth/activity?limit=20", t("activity.caption"), columns).node)];
 }
 
 export function sessions({ go, ended }, wanted) {

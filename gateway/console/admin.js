@@ -50,7 +50,7 @@ export async function user({ go, changed }, id) {
       const answer = await call("PATCH", `/users-ms/users/${id}`, { body, headers: { "If-Match": tag } });
       ({ value: known, tag } = answer);
       changed(known);
-      announce(t("profile.saved"));
+      announce(t(known.pending_email && body.email ? "profile.pending.sent" : "profile.saved"));
     },
   });
   const remove = action(t("user.delete"), async () => {
@@ -62,7 +62,8 @@ export async function user({ go, changed }, id) {
   const facts = h("dl", { class: "facts" },
     h("dt", {}, t("users.id")), h("dd", {}, String(known.id)),
     h("dt", {}, t("users.state")), h("dd", {}, states(known)),
-    h("dt", {}, t("users.since")), h("dd", {}, time(known.created_at)));
+    h("dt", {}, t("users.since")), h("dd", {}, time(known.created_at)),
+    ...(known.pending_email ? [h("dt", {}, t("user.pending")), h("dd", {}, known.pending_email)] : []));
   return [
     h("p", {}, h("a", { href: "#/users" }, t("user.back"))),
     card(`${known.name} ${known.surname}`, facts, ...suggestions(), edit),

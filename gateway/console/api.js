@@ -17,6 +17,10 @@ export class Problem extends Error {
   get needsNewSignIn() {
     return this.status === 403 && this.title === "Sign in again";
   }
+
+  get needsVerifiedEmail() {
+    return this.status === 403 && this.title === "Email not verified";
+  }
 }
 
 async function send(method, path, { body, headers = {} } = {}) {
@@ -49,13 +53,13 @@ function forget() {
 }
 
 /** One refresh for all that wait for it. */
-function refresh() {
+function refresh({ quietly = false } = {}) {
   refreshing ??= send("POST", "/auth-ms/auth/refresh", { headers: COOKIE })
     .then(({ value }) => keep(value))
     .catch((problem) => {
       if (problem.status === 401 || problem.status === 403) {
         forget();
-        window.dispatchEvent(new Event("signed-out"));
+        if (!quietly) window.dispatchEvent(new Event("signed-out"));
       }
       throw problem;
     })
@@ -83,12 +87,12 @@ export async function callOpenly(method, path, body, headers = {}) {
   return (await send(method, path, { body, headers })).value;
 }
 
-/** Tries to go on with the session of this browser; true when there is one. */
-export async function resume() {
-  if (accessToken) return true;
+/** Tries to go on with the session of this browser; true when there is one. `renewed` asks for a new token. */
+export async function resume({ renewed = false } = {}) {
+  if (accessToken && !renewed) return true;
   if (!localStorage.getItem(SIGNED_IN)) return false;
   try {
-    await refresh();
+    await refresh({ quietly: renewed });
     return true;
   } catch (problem) {
     if (problem.status === 401 || problem.status === 403) return false;

@@ -15,9 +15,11 @@ const ROUTES = [
   [/^\/password\/forgot$/, "forgot.title", entry.forgot, "anybody"],
   [/^\/password\/reset\/([\w-]+)$/, "reset.title", entry.reset, "anybody"],
   [/^\/verify\/([\w-]+)$/, "verify.title", entry.verify, "anybody"],
+  [/^\/email\/undo\/([\w-]+)$/, "undo.title", entry.undo, "anybody"],
   [/^\/profile$/, "profile.title", account.profile, "person"],
   [/^\/security$/, "security.title", security.page, "person"],
   [/^\/sessions(?:\/(\d+))?$/, "sessions.title", account.sessions, "person"],
+  [/^\/activity$/, "activity.title", account.activity, "person"],
   [/^\/notifications$/, "notifications.title", notices.notifications, "person"],
   [/^\/preferences$/, "preferences.title", notices.preferences, "person"],
   [/^\/users$/, "users.title", admin.users, "admin"],
@@ -25,12 +27,13 @@ const ROUTES = [
   [/^\/dead-letters$/, "dead.title", admin.deadLetters, "admin"],
   [/^\/audit-log$/, "audit.title", admin.auditLog, "admin"],
 ];
-const PERSON = ["profile", "security", "sessions", "notifications", "preferences"];
+const PERSON = ["profile", "security", "sessions", "activity", "notifications", "preferences"];
 const ADMIN = ["users", "dead-letters", "audit-log"];
 
 const main = document.getElementById("main");
 let me = null;
 let returnTo = "/profile";
+let left = "/profile"; // the page of one's own that was shown last
 let turn = 0;
 
 function path() {
@@ -60,8 +63,9 @@ async function show() {
     const allowed = route && (route[3] === "anybody" || (person && (route[3] === "person" || person.is_admin)));
     if (!allowed) return void redirect(route, asked, person);
     const [pattern, title, page, audience] = route;
-    const content = await page({ me: person, go, signedIn, changed, ended }, ...pattern.exec(asked).slice(1));
+    const content = await page({ me: person, go, signedIn, signedOut, changed, ended }, ...pattern.exec(asked).slice(1));
     if (mine !== turn) return;
+    if (audience !== "anybody") left = asked;
     draw(t(title), content, audience === "anybody");
   } catch (problem) {
     if (mine === turn) draw(t("error.title"), [failure(problem)], true);
@@ -92,6 +96,13 @@ async function signedIn() {
   go(target);
 }
 
+/** Called when the session is over, and the page says so itself. */
+function signedOut() {
+  api.forget();
+  me = null;
+  navigation();
+}
+
 /** Called when the profile was changed here. */
 function changed(value) {
   if (me && value.id === me.id) me = value;
@@ -108,7 +119,7 @@ function ended(message) {
 async function signInAgain() {
   await api.signOut();
   me = null;
-  returnTo = "/security";
+  returnTo = left;
   location.replace("#/sign-in");
 }
 

@@ -86,12 +86,17 @@ export function signUp({ signedIn }) {
       const body = { ...values, locale: language, time_zone: zone };
       if (JSON.stringify(body) !== sent) [sent, key] = [JSON.stringify(body), randomKey()];
       // The same body again, after an answer that was lost, opens no second account.
-      await api.callOpenly("POST", "/users-ms/users", body, { "Idempotency-Key": key });
+      const user = await api.callOpenly("POST", "/users-ms/users", body, { "Idempotency-Key": key });
+      if (!user.id) { // this installation does not say whether the address has an account
+        place.replaceChildren(h("p", { role: "status" }, t("signUp.mailed")));
+        return;
+      }
       if (!(await api.signIn("login", { username: values.email, password: values.password }))) await signedIn();
       announce(t("signUp.done"));
     },
   });
-  return [card(null, sign), h("p", {}, h("a", { href: "#/sign-in" }, t("signUp.toSignIn")))];
+  const place = card(null, sign);
+  return [place, h("p", {}, h("a", { href: "#/sign-in" }, t("signUp.toSignIn")))];
 }
 
 function randomKey() {
@@ -133,15 +138,39 @@ export function reset({ go }, token) {
   }))];
 }
 
-export function verify({ me, changed }, token) {
+export function verify({ me, changed, signedOut }, token) {
   hideToken("/verify");
   const place = card(null, h("p", {}, t("verify.explained")), form([], {
     button: t("verify.button"), // a click, because mail servers open links to look at them
     submit: async () => {
-      await api.callOpenly("POST", "/auth-ms/auth/email/verify", { token });
-      if (me) changed({ ...me, email_verified: true });
-      const next = h("a", { href: me ? "#/profile" : "#/sign-in" }, t(me ? "verify.toProfile" : "signUp.toSignIn"));
-      place.replaceChildren(h("p", { role: "status" }, t("verify.done")), h("p", {}, next));
+      const answer = await api.callOpenly("POST", "/auth-ms/auth/email/verify", { token });
+      const signedIn = me && (await api.resume({ renewed: true })); // the first proof of an address ends all sessions
+      if (signedIn) changed((await api.call("GET", "/users-ms/users/me")).value);
+      else if (me) signedOut();
+      const over = answer?.first_proof || (me && !signedIn);
+      const next = signedIn ? ["#/profile", "verify.toProfile"] : ["#/sign-in", "signUp.toSignIn"];
+      place.replaceChildren(
+        h("p", { role: "status" }, t("verify.done"), over ? ` ${t("verify.signInAgain")}` : ""),
+        h("p", {}, h("a", { href: next[0] }, t(next[1]))));
+    },
+  }));
+  return [place];
+}
+
+/** From the mail to the old address: the change of it was not wanted. */
+export function undo({ signedOut }, token) {
+  hideToken("/email/undo");
+  const place = card(null, h("p", {}, t("undo.explained")), form([], {
+    button: t("undo.button"),
+    kind: "danger",
+    submit: async () => {
+      await api.callOpenly("POST", "/auth-ms/auth/email/change/undo", { token });
+      signedOut();
+      place.replaceChildren(
+        h("p", { role: "status" }, t("undo.done")),
+        h("ul", { class: "links" },
+          h("li", {}, h("a", { href: "#/sign-in" }, t("signUp.toSignIn"))),
+          h("li", {}, h("a", { href: "#/password/forgot" }, t("signIn.toForgot")))));
     },
   }));
   return [place];

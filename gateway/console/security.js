@@ -1,4 +1,5 @@
 // How one signs in: password, one-time passwords, recovery codes, passkeys.
+import { unverified } from "./account.js";
 import { call } from "./api.js";
 import { action, announce, badge, card, confirm, field, form, h, time } from "./dom.js";
 import { list } from "./paging.js";
@@ -6,11 +7,14 @@ import { makePasskey, passkeysWork } from "./passkeys.js";
 import { drawing } from "./qr.js";
 import { t } from "./texts.js";
 
-export async function page({ go, me }) {
+export async function page({ go, changed }) {
+  const { value: user } = await call("GET", "/users-ms/users/me"); // the address may be confirmed elsewhere meanwhile
   const { value: factors } = await call("GET", "/auth-ms/auth/mfa");
   const again = () => go("/security");
+  changed(user);
+  if (!user.email_verified) return [passwordCard(user), unverified(t("factors.unverified"))];
   return [
-    passwordCard(me),
+    passwordCard(user),
     totpCard(factors, again),
     ...(factors.totp || factors.passkeys ? [recoveryCard(factors)] : []),
     passkeyCard(again),

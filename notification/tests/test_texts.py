@@ -248,9 +248,10 @@ def test_a_changed_address_is_told_to_both_and_the_old_one_sees_the_new_one_mask
     "event",
     [
         account_event("account_changed_event", change="email_verified"),
+        account_event("account_changed_event", change="email_changed", new_email="ada@example.org"),
         account_event("password_changed_event", reason="reset"),
     ],
-    ids=lambda event: event.type,
+    ids=lambda event: event.data.get("change", event.type),
 )
 def test_the_first_proof_of_an_address_says_what_it_has_ended(mail_server, event, first_proof):
     event.data["first_proof"] = first_proof

@@ -97,6 +97,9 @@ class Clients:
     def at_work(self) -> Iterator[None]:
         """Within it, four of them sign up, sign in, and mistake the password, each as soon as it was answered."""
         eventually(lambda: self.sign_up().is_accepted and len(self._users) >= CLIENTS, seconds=60)
+        for each in [attempt for attempt in self.ledger if attempt.mark in self._users]:
+            self.stack.verify(each.mark)  # the others are asked for a proof, and are told no more
+            self.stack.verify_phone(each.body["phone"], token=self.stack.token_of(each.mark))
         over, began = threading.Event(), time.monotonic()
         threads = [threading.Thread(target=self._work, args=(over, number)) for number in range(CLIENTS)]
         for thread in threads:
@@ -136,11 +139,19 @@ class Probe:
     clients: Clients
     seconds: float = 240.0
     missing: list[str] = field(default_factory=list)
+    is_asked: bool = False  # for the proof of the phone
 
     def passes(self) -> float:
         """Seconds until it does. Raises AssertionError after the deadline, with what is missing."""
         began = time.monotonic()
-        for text, step in (("a sign-up", self._signs_up), ("a sign-in", self._signs_in), ("its mails", self._is_told)):
+        steps = (
+            ("a sign-up", self._signs_up),
+            ("the proof of its address", self._verifies),
+            ("the proof of its phone", self._verifies_the_phone),
+            ("a sign-in", self._signs_in),
+            ("its mails", self._is_told),
+        )
+        for text, step in steps:
             while not _works(step):
                 if time.monotonic() - began > self.seconds:
                     raise AssertionError(f"{text} did not work {self.seconds} s after the fault: {self.missing}")
@@ -151,15 +162,35 @@ class Probe:
         self._user = self.clients.sign_up()
         return self._user.is_accepted
 
+    def _verifies(self) -> bool:
+        stack = self.clients.stack
+        mails = stack.mails(self._user.mark, "Confirm your email address")
+        body = {"token": stack.mailed_token(mails[0])} if mails else {}
+        return bool(mails) and stack.call("POST", "/auth-ms/auth/email/verify", body).ok
+
+    def _verifies_the_phone(self) -> bool:
+        """With a code that is asked for once, as few are sent."""
+        stack, phone = self.clients.stack, self._user.body["phone"]
+        login = stack.log_in(self._user.mark)
+        if not login.ok:
+            return False
+        token = str(login.json()["access_token"])
+        if not self.is_asked:
+            self.is_asked = stack.call("POST", "/auth-ms/auth/phone/verification", token=token).ok
+        if not self.is_asked or not stack.mails(f"sms{phone}@tessera.example"):
+            return False
+        body = {"code": stack.code_sent_to(phone)}
+        return stack.call("POST", "/auth-ms/auth/phone/verify", body, token=token).ok
+
     def _signs_in(self) -> bool:
         return self.clients.log_in(self._user.mark).is_accepted
 
     def _is_told(self) -> bool:
         subjects = {mail["Subject"].split(",")[0] for mail in self.clients.stack.mails(self._user.mark)}
-        wanted = {"Welcome", "Confirm your email address", "New sign-in to your account"}
+        wanted = {"Confirm your email address", "Your email address is confirmed", "New sign-in to your account"}
         self.missing = sorted(wanted - subjects)
         texts = self.clients.stack.mails(f"sms{self._user.body['phone']}")
-        return not self.missing and bool(texts)
+        return not self.missing and len(texts) > 1  # the code, and the sign-in
 
 
 def _works(step: Callable[[], bool]) -> bool:

@@ -43,7 +43,7 @@ class Chaos:
         layout = local_stack.running(Path(stack.directory))
         assert layout is not None
         self.layout: Layout = layout
-        self.users = [stack.sign_up()["email"] for _ in range(20)]
+        self.users = [stack.verified_user()["email"] for _ in range(20)]
 
     def query(self, service: str, statement: str, *values: Any) -> Any:
         """The first column of the first row, from a service's database."""

@@ -21,5 +21,5 @@ def test_broker_relay_and_worker_start_in_any_order(stack, order):
     for part in order:
         stack.start(part)
 
-    eventually(lambda: stack.mails(user["email"], "Welcome"))
-    assert len(stack.mails(user["email"], "Welcome")) == 1
+    eventually(lambda: stack.mails(user["email"], "Confirm your email address"))
+    assert len(stack.mails(user["email"], "Confirm your email address")) == 1

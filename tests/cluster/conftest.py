@@ -76,7 +76,7 @@ def pods() -> Pods:
 @pytest.fixture
 def account(stack: Stack) -> dict[str, Any]:
     """A new user."""
-    return stack.sign_up()
+    return stack.verified_user()
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ def test_no_request_fails_while_all_services_are_rolled_to_a_new_image(pods, und
 
 def test_nothing_is_lost_while_workers_and_relays_are_replaced(stack, pods, account, new_version, version):
     programs = ["users-outbox-relay", "auth-outbox-relay", "notification-email-worker"]
+    token = stack.token_of(account["email"])
     for program in programs:
         new_version(program, version)
     for _ in range(30):
@@ -38,7 +39,7 @@ def test_nothing_is_lost_while_workers_and_relays_are_replaced(stack, pods, acco
     for program in programs:
         pods.rolled_out(program)
 
-    eventually(lambda: len(stack.mails(account["email"], "New sign-in")) == 30, seconds=PATIENCE_SECONDS)
+    eventually(lambda: stack.told("user_login_event", token=token) == 31, seconds=PATIENCE_SECONDS)
 
 
 def test_a_version_that_cannot_start_gets_no_request_and_takes_nothing_away(pods, under_load, new_version):

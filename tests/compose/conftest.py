@@ -75,8 +75,8 @@ def all_is_well(stack: Stack, containers: Containers):
 
     def look() -> None:
         eventually(lambda: all(containers.healthy(service) for service in containers.services()), seconds=120)
-        user = stack.sign_up()
+        user = stack.verified_user()
         assert stack.log_in(user["email"]).status_code == 200
-        eventually(lambda: stack.mails(user["email"], "Welcome"), seconds=90)
+        eventually(lambda: stack.mails(user["email"], "Confirm your email address"), seconds=90)
 
     return look

@@ -9,7 +9,7 @@ from tests.traffic import traffic
 
 
 def test_the_data_is_kept_while_nothing_runs(stack, containers, all_is_well):
-    user = stack.sign_up()
+    user = stack.verified_user()
 
     stack.command("down")
     assert not containers.project.runs()
@@ -20,7 +20,7 @@ def test_the_data_is_kept_while_nothing_runs(stack, containers, all_is_well):
 
 
 def test_no_request_fails_while_every_process_is_replaced(stack, containers):
-    user = stack.sign_up()
+    user = stack.verified_user()
     before = {service: set(containers.of(service)) for service in ("users-ms", "auth-ms", "notification-ms")}
 
     with traffic(
@@ -39,7 +39,7 @@ def test_no_request_fails_while_every_process_is_replaced(stack, containers):
 
 def test_a_backup_brings_the_accounts_back_into_an_empty_stack(stack, containers, tmp_path):
     project = containers.project
-    user = stack.sign_up()
+    user = stack.verified_user()
     stack.command("backup")
     [file] = Path(f"{stack.directory}-backups").glob("*.tar")
     assert file.stat().st_mode & 0o077 == 0

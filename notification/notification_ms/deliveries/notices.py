@@ -191,7 +191,8 @@ def notice_of(event: CloudEvent) -> Notice:
     if texts.secret and not _is_there(event, texts.secret):
         raise InvalidEvent(f"data.sealed_{texts.secret} is missing or no str")
     optional = {name: event.text(name, default="") for name in ("phone", "locale", "time_zone")}
-    email = event.text("email", maximum=MAXIMUM_ADDRESS_LENGTH)
+    # An older users-ms does not say where a deleted user was reached.
+    email = event.text("email", maximum=MAXIMUM_ADDRESS_LENGTH, default="" if texts.is_farewell else None)
     return Notice(
         texts=texts,
         change=_change(event, texts),

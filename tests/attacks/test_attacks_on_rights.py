@@ -1,0 +1,236 @@
+"""A right that was taken away is without effect everywhere within a second; so is a token of a session that has ended.
+
+Issue 21, lines 1, 2 and 4: what an attacker did, and what has to come of it.
+"""
+
+import secrets
+import subprocess
+import time
+
+import pytest
+
+from chassis.tests.waiting import eventually
+from tests.conftest import PASSWORD
+
+NEW = "a longer staple of horses"
+AT_ONCE_SECONDS = 1.0
+
+
+@pytest.fixture
+def boss(stack, admin):
+    """`boss("PATCH", "/users-ms/users/7", {...})` calls as an admin who stays one."""
+
+    def call(method, path, body=None):
+        return stack.call(method, path, body, token=admin["access_token"])
+
+    return call
+
+
+@pytest.fixture
+def dismissible(stack):
+    """Another admin: its account, and a token that says so."""
+    email = f"dismissible.{secrets.token_hex(8)}@example.org"
+    stack.make_admin(email)
+    token = stack.token_of(email)
+    return stack.call("GET", "/users-ms/users/me", token=token).json() | {"token": token}
+
+
+def is_over(attempt, statuses=(401, 403)):
+    """True when what has ended is refused within a second, and stays so."""
+    began = time.monotonic()
+    while (answer := attempt()).status_code not in statuses:
+        if time.monotonic() - began > AT_ONCE_SECONDS:
+            raise AssertionError((answer.request.method, answer.url, answer.status_code, answer.text[:200]))
+        time.sleep(0.05)
+    return attempt().status_code in statuses
+
+
+def test_a_dismissed_admin_does_not_reinstate_itself(stack, boss, dismissible):
+    path = f"/users-ms/users/{dismissible['id']}"
+    assert boss("PATCH", path, {"is_admin": False}).status_code == 200
+
+    for field in ({"is_admin": True}, {"scopes": ["orders:read"]}):
+        stack.call("PATCH", path, field, token=dismissible["token"])
+        stack.call("PUT", path, {**profile(dismissible), **field}, token=dismissible["token"])
+
+    now = boss("GET", path).json()
+    assert (now["is_admin"], now["scopes"]) == (False, [])
+    assert is_over(lambda: stack.call("GET", "/users-ms/users", token=dismissible["token"]))
+
+
+def profile(user):
+    return {name: user[name] for name in ("name", "surname", "email")}
+
+
+def test_an_admin_who_is_switched_off_changes_nobody_and_does_not_switch_itself_on(stack, boss, dismissible):
+    victim = stack.verified_user()
+    path = f"/users-ms/users/{dismissible['id']}"
+    assert boss("PATCH", path, {"is_active": False}).status_code == 200
+
+    moved = stack.call(
+        "PATCH", f"/users-ms/users/{victim['id']}", {"email": "thief@example.org"}, token=dismissible["token"]
+    )
+    back = stack.call("PATCH", path, {"is_active": True}, token=dismissible["token"])
+
+    assert (moved.status_code, back.status_code) == (401, 401)
+    assert boss("GET", path).json()["is_active"] is False
+    assert boss("GET", f"/users-ms/users/{victim['id']}").json()["email"] == victim["email"]
+
+
+def test_a_deleted_admin_lists_nobody_and_makes_no_admin(stack, boss, dismissible):
+    helper = stack.verified_user()
+    assert boss("DELETE", f"/users-ms/users/{dismissible['id']}").status_code == 204
+
+    listed = stack.call("GET", "/users-ms/users", token=dismissible["token"])
+    made = stack.call("PATCH", f"/users-ms/users/{helper['id']}", {"is_admin": True}, token=dismissible["token"])
+
+    assert (listed.status_code, made.status_code) == (401, 401)
+    assert boss("GET", f"/users-ms/users/{helper['id']}").json()["is_admin"] is False
+
+
+def test_the_token_of_a_user_who_is_switched_off_is_not_active(stack, boss):
+    user = stack.verified_user()
+    token = stack.token_of(user["email"])
+    assert boss("POST", "/auth-ms/auth/introspect", {"token": token}).json()["active"] is True
+    boss("PATCH", f"/users-ms/users/{user['id']}", {"is_active": False}).raise_for_status()
+
+    assert boss("POST", "/auth-ms/auth/introspect", {"token": token}).json() == {"active": False}
+
+
+ENDS = ["logout", "logout-all", "session ended by an admin", "password change", "reset", "deactivation", "deletion"]
+
+
+def end(stack, boss, how, user, token):
+    """Ends what a token is good for, in one of the ways that there are."""
+    path = f"/users-ms/users/{user['id']}"
+    if how in ("logout", "logout-all"):
+        answer = stack.call("POST", f"/auth-ms/auth/{how}", token=token)
+    elif how == "session ended by an admin":
+        [session] = stack.call("GET", "/auth-ms/auth/sessions", token=token).json()["results"]
+        answer = boss("DELETE", f"/auth-ms/auth/sessions/{session['id']}")
+    elif how == "password change":  # in another session
+        body = {"current_password": PASSWORD, "new_password": NEW}
+        answer = stack.call("POST", "/auth-ms/auth/password/change", body, token=stack.token_of(user["email"]))
+    elif how == "reset":
+        answer = stack.call(
+            "POST", "/auth-ms/auth/password/reset", {"token": reset_token(stack, user["email"]), "new_password": NEW}
+        )
+    elif how == "deactivation":
+        answer = boss("PATCH", path, {"is_active": False})
+    else:
+        answer = boss("DELETE", path)
+    assert answer.ok, answer.text
+
+
+def reset_token(stack, email):
+    """The token that is mailed to who says that it has forgotten its password."""
+    before = len(stack.mails(email, "Set a new password"))
+    assert stack.call("POST", "/auth-ms/auth/password/forgot", {"email": email}).status_code == 202
+    mails = eventually(lambda: len(found := stack.mails(email, "Set a new password")) > before and found)
+    return stack.mailed_token(mails[0])
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_a_token_writes_nowhere_once_its_session_has_ended(stack, boss, how):
+    user = stack.verified_user()
+    token = stack.token_of(user["email"])
+    path = f"/users-ms/users/{user['id']}"
+
+    end(stack, boss, how, user, token)
+
+    assert is_over(lambda: stack.call("PATCH", path, {"surname": "Byron"}, token=token))
+    assert is_over(lambda: stack.call("PATCH", path, {"email": "thief@example.org"}, token=token))
+    assert is_over(lambda: stack.call("DELETE", path, token=token))
+    assert is_over(lambda: stack.call("POST", "/auth-ms/auth/mfa/totp", token=token))
+    assert is_over(lambda: stack.call("PUT", "/notification-ms/preferences", {"preferences": []}, token=token))
+    now = boss("GET", path)
+    assert now.status_code == 404 if how == "deletion" else now.json()["surname"] == "Lovelace"
+
+
+@pytest.mark.parametrize("how", ["logout-all", "reset", "demotion", "deactivation", "deletion"])
+def test_a_token_of_an_admin_reads_nothing_of_others_once_that_has_ended(stack, boss, dismissible, how):
+    token, other = dismissible["token"], stack.verified_user()
+    reads = [
+        "/users-ms/users",
+        f"/users-ms/users/{other['id']}",
+        "/auth-ms/auth/audit-log",
+        f"/notification-ms/notifications?user_id={other['id']}",
+        "/notification-ms/dead-letters",
+    ]
+    assert [stack.call("GET", path, token=token).status_code for path in reads] == [200] * len(reads)
+
+    if how == "demotion":
+        boss("PATCH", f"/users-ms/users/{dismissible['id']}", {"is_admin": False}).raise_for_status()
+    else:
+        end(stack, boss, how, dismissible, token)
+
+    for path in reads:
+        if how == "demotion" and path.startswith("/notification-ms/notifications"):  # its own are still its own
+            assert stack.call("GET", path, token=token).json()["results"] == []
+        else:
+            assert is_over(lambda path=path: stack.call("GET", path, token=token), statuses=(401, 403, 404))
+    assert is_over(lambda: stack.call("POST", "/auth-ms/auth/introspect", {"token": token}, token=token))
+
+
+def test_without_auth_ms_nothing_is_written_and_ones_own_is_read(stack, stopped):
+    user = stack.verified_user()
+    token = stack.token_of(user["email"])
+    path = f"/users-ms/users/{user['id']}"
+    assert stack.call("GET", path, token=token).status_code == 200  # the keys are known from then on
+    stopped("auth-ms")
+
+    written = stack.call("PATCH", path, {"surname": "Byron"}, token=token)
+    read = stack.call("GET", path, token=token)
+
+    assert (written.status_code, read.status_code) == (503, 200)
+    assert written.headers["Retry-After"]
+    assert read.json()["surname"] == "Lovelace"
+
+
+def test_without_users_ms_an_admin_reads_nothing_of_others_and_everybody_can_sign_out(stack, stopped, admins_email):
+    token, own = stack.token_of(admins_email), stack.token_of(stack.verified_user()["email"])
+    assert stack.call("GET", "/notification-ms/dead-letters", token=token).status_code == 200
+    stopped("users-ms")
+
+    answers = [
+        stack.call("GET", "/notification-ms/dead-letters", token=token),
+        stack.call("GET", "/auth-ms/auth/audit-log", token=token),
+        stack.call("POST", "/auth-ms/auth/introspect", {"token": own}, token=token),
+        stack.call("PUT", "/notification-ms/preferences", {"preferences": []}, token=own),
+        stack.call("GET", "/notification-ms/notifications", token=own),
+        stack.call("POST", "/auth-ms/auth/logout", token=own),
+    ]
+
+    assert [answer.status_code for answer in answers] == [503, 503, 503, 503, 200, 204]
+
+
+def refused(stack, email, *options):
+    """True when create_admin ends with an error."""
+    try:
+        stack.make_admin(email, *options, password=NEW)
+    except subprocess.CalledProcessError:
+        return True
+    return False
+
+
+def test_a_stranger_who_signed_up_with_the_address_of_an_admin_to_be_is_not_promoted(stack, boss):
+    squatter = stack.sign_up()
+
+    assert refused(stack, squatter["email"])
+    assert refused(stack, squatter["email"], "--promote")  # the address is not verified
+
+    assert boss("GET", f"/users-ms/users/{squatter['id']}").json()["is_admin"] is False
+    assert stack.log_in(squatter["email"], NEW).status_code == 401
+
+
+def test_who_is_promoted_has_the_operators_password_and_no_older_session(stack, boss):
+    user = stack.verified_user()
+    token = stack.token_of(user["email"])
+    assert refused(stack, user["email"])
+
+    stack.make_admin(user["email"], "--promote", password=NEW)
+
+    assert stack.log_in(user["email"]).status_code == 401
+    assert stack.call("GET", "/users-ms/users", token=stack.token_of(user["email"], NEW)).status_code == 200
+    assert is_over(lambda: stack.call("GET", "/auth-ms/auth/sessions", token=token))
+    eventually(lambda: stack.mails(user["email"], "Your password was changed"))

@@ -1,0 +1,535 @@
+"""Random lives of accounts: an owner, an attacker and an admin do what they can, in any order, on the running stack.
+
+After every step: a right that was taken away cannot be used; only who has proven an address owns its account; nothing
+is sent to anyone but the owner. `make states TIME=10m SEED=7` runs it for longer.
+
+The owner is careful in one way: she verifies an address only for an account or a change that is hers. Whoever confirms
+a stranger's account with the own mailbox is not protected (docs/security.md).
+"""
+
+import os
+import re
+import secrets
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyotp
+import pytest
+import requests
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from chassis.tests.waiting import eventually
+from tests.conftest import Stack
+
+SECONDS = float(os.environ.get("STATES_SECONDS", "0"))
+SEED = int(os.environ.get("SEED") or "21")
+SEQUENCES, STEPS = 6, 25  # in `make test`
+MAILS_AN_HOUR = 4  # below what users-ms and auth-ms allow for one address, so that no mail is awaited that is not sent
+FAILURES = 3  # of the five that lock an account at an address
+KINDS = {"verify": "/verify/", "reset": "/password/reset/", "undo": "/email/undo/"}
+WHO, WHICH = st.sampled_from(["owner", "attacker"]), st.integers(min_value=0, max_value=7)
+
+
+@dataclass(eq=False)
+class Actor:
+    """Somebody with mailboxes, and with the passwords that they have set."""
+
+    name: str
+    mailboxes: list[str]
+    passwords: dict[int, list[str]] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Account:
+    """What is true of an account, by the rules of docs/security.md."""
+
+    id: int
+    creator: str
+    email: str
+    password: str | None  # None: only a reset by mail opens it
+    pending: str = ""
+    requested_by: str = ""
+    is_verified: bool = False
+    is_active: bool = True
+    is_admin: bool = False
+    is_deleted: bool = False
+    codes: list[str] = field(default_factory=list)  # recovery codes of its second factor, which `codes_of` knows
+    codes_of: str = ""
+    serial: int = 0  # counts the changes that end mailed tokens
+
+    @property
+    def is_open(self) -> bool:
+        return self.is_active and not self.is_deleted
+
+
+@dataclass(eq=False)
+class Session:
+    actor: str
+    account: Account
+    access: str
+    refresh: str
+    is_alive: bool = True
+
+
+@dataclass(eq=False)
+class Mailed:
+    """A token in a mailbox, and what it was for."""
+
+    kind: str
+    address: str
+    account: Account
+    token: str
+    serial: int
+    asked_by: str
+    is_spent: bool = False
+
+
+class Lives(RuleBasedStateMachine):
+    """`stack` and `admin_email` are set by the test."""
+
+    stack: Stack
+    admin_email: str
+    sequences = 0
+
+    @initialize()
+    def begin(self) -> None:
+        type(self).sequences += 1
+        self.marks = {name: f"{name}{secrets.token_hex(4)}" for name in ("owner", "attacker")}
+        self.actors = {
+            name: Actor(name=name, mailboxes=[f"{mark}.{number}@example.org" for number in (1, 2)])
+            for name, mark in self.marks.items()
+        }
+        self.accounts: list[Account] = []
+        self.sessions: list[Session] = []
+        self.mailed: list[Mailed] = []
+        self.sent: dict[str, int] = {}
+        self.reserved: dict[str, Account] = {}
+        self.failures: dict[str, int] = {}
+        self.admin = self.log_in_as_admin()
+
+    # ------------------------------------------------------------------------------------------ helpers
+    def log_in_as_admin(self) -> dict[str, str]:
+        answer = self.stack.log_in(self.admin_email)
+        assert answer.status_code == 200, answer.text
+        return {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+    def auth(self, method: str, path: str, body: Any = None, session: Session | None = None) -> requests.Response:
+        headers = {"Authorization": f"Bearer {session.access}"} if session else {}
+        url = f"{self.stack.auth}/auth-ms/auth/{path}"
+        return requests.request(method, url, json=body, headers=headers, timeout=20)
+
+    def users(self, method: str, account: Account, body: Any = None, *, headers: dict[str, str]) -> requests.Response:
+        url = f"{self.stack.users}/users-ms/users/{account.id}"
+        return requests.request(method, url, json=body, headers=headers, timeout=20)
+
+    def of(self, session: Session) -> dict[str, str]:
+        return {"Authorization": f"Bearer {session.access}"}
+
+    def addresses(self) -> list[str]:
+        return [address for actor in self.actors.values() for address in actor.mailboxes]
+
+    def owner_of(self, address: str) -> Actor:
+        return next(actor for actor in self.actors.values() if address in actor.mailboxes)
+
+    def holder(self, address: str) -> Account | None:
+        """The account that has the address, or that may still have it back."""
+        held = [each for each in self.accounts if each.email == address and not each.is_deleted]
+        reserved = self.reserved.get(address)
+        return held[0] if held else reserved if reserved and not reserved.is_deleted else None
+
+    def tokens_in(self, address: str, kind: str) -> list[str]:
+        texts = [self.stack.mail_text(mail) for mail in self.stack.mails(address)]
+        return [found for text in texts for found in re.findall(rf"{KINDS[kind]}([\w-]{{43}})", text)]
+
+    def expect_mail(self, kind: str, address: str, account: Account, *, asked_by: str) -> None:
+        """Wait for a token that comes by mail, unless the limits of mails may have stopped it."""
+        key = f"{kind} {address}"
+        self.sent[key] = self.sent.get(key, 0) + 1
+        if self.sent[key] > MAILS_AN_HOUR:
+            return
+        known = {each.token for each in self.mailed}
+        [token] = eventually(lambda: [each for each in self.tokens_in(address, kind) if each not in known], seconds=30)
+        self.mailed.append(Mailed(kind, address, account, token, account.serial, asked_by))
+
+    def is_limited(self, kind: str, address: str) -> bool:
+        return self.sent.get(f"{kind} {address}", 0) >= MAILS_AN_HOUR
+
+    def end_sessions(self, account: Account, *, but: Session | None = None) -> None:
+        for session in self.sessions:
+            if session.account is account and session is not but:
+                session.is_alive = False
+
+    def set_password(self, account: Account, actor: Actor, password: str) -> None:
+        account.password, account.pending = password, ""
+        account.serial += 1
+        actor.passwords.setdefault(account.id, []).append(password)
+
+    def note_first_proof(self, account: Account) -> None:
+        if not account.is_verified:
+            self.end_sessions(account)
+            account.is_verified, account.codes, account.codes_of = True, [], ""
+            account.serial += 1
+
+    def is_replaced(self, mailed: Mailed) -> bool:
+        """True when a later mail has taken the place of this one."""
+        same = [each for each in self.mailed if (each.kind, each.account) == (mailed.kind, mailed.account)]
+        return same[-1] is not mailed
+
+    def pick(self, things: list[Any], which: int) -> Any:
+        return things[which % len(things)]
+
+    def alive(self) -> list[Session]:
+        return [session for session in self.sessions if session.is_alive and session.account.is_open]
+
+    # -------------------------------------------------------------------------------- owner and attacker
+    @rule(who=WHO, which=WHICH)
+    def sign_up(self, who: str, which: int) -> None:
+        """The attacker takes anybody's address, the owner one of hers."""
+        actor = self.actors[who]
+        address = self.pick(actor.mailboxes if who == "owner" else self.addresses(), which)
+        password = f"{secrets.token_hex(6)} battery staple"
+        body = {"name": "Ada", "surname": "Doe", "email": address, "password": password}
+        answer = requests.post(f"{self.stack.users}/users-ms/users", json=body, timeout=20)
+        if self.holder(address):
+            assert answer.status_code == 409, answer.text
+            return
+        assert answer.status_code == 201, answer.text
+        account = Account(id=answer.json()["id"], creator=who, email=address, password=None)
+        self.accounts.append(account)
+        self.set_password(account, actor, password)
+        self.expect_mail("verify", address, account, asked_by=who)
+
+    @precondition(lambda self: self.accounts)
+    @rule(who=WHO, which=WHICH, password=WHICH)
+    def log_in(self, who: str, which: int, password: int) -> None:
+        """With a password that the actor has set once, whether or not it is still the one."""
+        actor, account = self.actors[who], self.pick(self.accounts, which)
+        known = actor.passwords.get(account.id, [])
+        if not known:
+            return
+        typed = self.pick(known, password)
+        if not account.is_open or typed != account.password:
+            self.fail_to_log_in(account, typed)
+            return
+        answer = self.stack.log_in(account.email, typed)
+        assert answer.status_code == 200, (answer.text, account)
+        self.failures.pop(account.email, None)
+        tokens = answer.json()
+        if "mfa_token" in tokens:
+            assert account.codes_of, account
+            if account.codes_of != who or not account.codes:
+                return
+            body = {"mfa_token": tokens["mfa_token"], "method": "recovery_code", "code": account.codes.pop()}
+            answer = self.auth("POST", "login/mfa", body)
+            assert answer.status_code == 200, answer.text
+            tokens = answer.json()
+        else:
+            assert not account.codes_of, account
+        self.sessions.append(Session(who, account, tokens["access_token"], tokens["refresh_token"]))
+
+    def fail_to_log_in(self, account: Account, password: str) -> None:
+        """With a password that does not open the account; less often than what locks the owner out, too."""
+        if self.failures.setdefault(account.email, 0) < FAILURES:
+            self.failures[account.email] += 1
+            answer = self.stack.log_in(account.email, password)
+            assert answer.status_code == 401, (answer.status_code, account)
+
+    @precondition(lambda self: self.alive())
+    @rule(which=WHICH)
+    def enrol_second_factor(self, which: int) -> None:
+        session = self.pick(self.alive(), which)
+        account = session.account
+        answer = self.auth("POST", "mfa/totp", session=session)
+        if not account.is_verified:
+            assert answer.status_code == 403, answer.text
+        elif account.codes_of:
+            assert answer.status_code == 409, answer.text
+        else:
+            assert answer.status_code == 201, answer.text
+            body = {"code": pyotp.TOTP(answer.json()["secret"]).now()}
+            confirmed = self.auth("POST", "mfa/totp/confirm", body, session)
+            assert confirmed.status_code == 200, confirmed.text
+            account.codes, account.codes_of = confirmed.json()["recovery_codes"], session.actor
+
+    @precondition(lambda self: self.alive())
+    @rule(which=WHICH)
+    def change_password(self, which: int) -> None:
+        session = self.pick(self.alive(), which)
+        account, actor = session.account, self.actors[session.actor]
+        if account.password is None or account.password not in actor.passwords.get(account.id, []):
+            return
+        password = f"{secrets.token_hex(6)} battery staple"
+        body = {"current_password": account.password, "new_password": password}
+        answer = self.auth("POST", "password/change", body, session)
+        assert answer.status_code == 204, answer.text
+        self.set_password(account, actor, password)
+        self.end_sessions(account, but=session)
+
+    @precondition(lambda self: self.accounts)
+    @rule(which=WHICH)
+    def forget_password(self, which: int) -> None:
+        """Anybody may ask, for any address; the mail goes to the address alone."""
+        account = self.pick(self.accounts, which)
+        if self.is_limited("reset", account.email) or self.holder(account.email) is not account:
+            return
+        assert self.auth("POST", "password/forgot", {"email": account.email}).status_code == 202
+        if account.is_open:
+            self.expect_mail("reset", account.email, account, asked_by="anybody")
+
+    @precondition(lambda self: self.mailed)
+    @rule(which=WHICH)
+    def reset_password(self, which: int) -> None:
+        """With any token that was ever mailed; its reader sets the password."""
+        found = [each for each in self.mailed if each.kind == "reset"]
+        if not found:
+            return
+        mailed = self.pick(found, which)
+        account, actor = mailed.account, self.owner_of(mailed.address)
+        password = f"{secrets.token_hex(6)} battery staple"
+        answer = self.auth("POST", "password/reset", {"token": mailed.token, "new_password": password})
+        if mailed.is_spent or mailed.serial != account.serial or not account.is_open:
+            assert answer.status_code == 400, (answer.status_code, mailed)
+            return
+        if answer.status_code == 400 and self.is_replaced(mailed):
+            return
+        assert answer.status_code == 204, (answer.text, mailed)
+        mailed.is_spent = True
+        self.set_password(account, actor, password)
+        self.end_sessions(account)
+        self.note_first_proof(account)
+
+    @precondition(lambda self: self.mailed)
+    @rule(which=WHICH)
+    def verify_address(self, which: int) -> None:
+        """With any token that was ever mailed, by a careful owner and by an attacker who is not."""
+        found = [each for each in self.mailed if each.kind == "verify"]
+        mine = [each for each in found if self.owner_of(each.address).name in ("attacker", each.asked_by)]
+        if not mine:
+            return
+        mailed = self.pick(mine, which)
+        account = mailed.account
+        answer = self.auth("POST", "email/verify", {"token": mailed.token})
+        is_current, is_pending = mailed.address == account.email, mailed.address == account.pending
+        if mailed.is_spent or not account.is_open or not (is_current or is_pending) or mailed.serial != account.serial:
+            assert answer.status_code in (400, 409), (answer.status_code, mailed)
+            return
+        if is_pending and self.holder(mailed.address) not in (None, account):
+            assert answer.status_code in (400, 409), (answer.status_code, mailed)
+            return
+        if answer.status_code == 400 and self.is_replaced(mailed):
+            return
+        assert answer.ok, (answer.text, mailed)
+        mailed.is_spent = True
+        if is_pending:
+            if account.is_verified:
+                self.reserved[account.email] = account
+            self.reserved.pop(mailed.address, None)
+            account.email = mailed.address
+            account.serial += 1
+        account.pending = ""
+        self.note_first_proof(account)
+
+    @precondition(lambda self: self.alive())
+    @rule(which=WHICH, where=WHICH)
+    def request_other_address(self, which: int, where: int) -> None:
+        session = self.pick(self.alive(), which)
+        account = session.account
+        address = self.pick(self.addresses(), where)
+        if self.is_limited("change", str(account.id)) or self.is_limited("verify", address):
+            return
+        self.sent[f"change {account.id}"] = self.sent.get(f"change {account.id}", 0) + 1
+        answer = self.users("PATCH", account, {"email": address}, headers=self.of(session))
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["email"] == account.email
+        if address == account.email:
+            account.pending = ""
+            return
+        assert answer.json()["pending_email"] == address
+        if self.holder(address) in (None, account):
+            self.expect_mail("verify", address, account, asked_by=session.actor)
+        if account.is_verified:
+            self.expect_mail("undo", account.email, account, asked_by=session.actor)
+        account.pending = address
+
+    @precondition(lambda self: self.accounts)
+    @rule(which=WHICH)
+    def undo_change_of_address(self, which: int) -> None:
+        found = [each for each in self.mailed if each.kind == "undo" and not each.is_spent and each.account.is_open]
+        if not found:
+            return
+        mailed = self.pick(found, which)
+        account = mailed.account
+        answer = self.auth("POST", "email/change/undo", {"token": mailed.token})
+        if answer.status_code == 400:  # what it would undo is over: the address was changed back, or the token ended
+            assert mailed.address == account.email, (answer.text, mailed)
+            return
+        assert answer.ok, (answer.text, mailed)
+        mailed.is_spent = True
+        account.pending = ""
+        self.end_sessions(account)
+        if account.codes_of:  # a factor that came after the request is gone; which one that is, a login will say
+            account.codes, account.codes_of = self.codes_left(account)
+        if account.email != mailed.address:
+            self.reserved.pop(mailed.address, None)
+            account.email, account.password = mailed.address, None
+            account.serial += 1
+            if not self.is_limited("reset", account.email):
+                self.expect_mail("reset", account.email, account, asked_by="auth-ms")
+
+    def codes_left(self, account: Account) -> tuple[list[str], str]:
+        headers = self.admin_headers()
+        url = f"{self.stack.auth}/auth-ms/auth/audit-log?user_id={account.id}&event=second_factors_removed"
+        removed = requests.get(url, headers=headers, timeout=20).json()["results"]
+        return ([], "") if removed else (account.codes, account.codes_of)
+
+    @precondition(lambda self: self.alive())
+    @rule(which=WHICH, everywhere=st.booleans())
+    def log_out(self, which: int, everywhere: bool) -> None:
+        session = self.pick(self.alive(), which)
+        assert self.auth("POST", "logout-all" if everywhere else "logout", session=session).status_code == 204
+        session.is_alive = False
+        if everywhere:
+            self.end_sessions(session.account)
+
+    @precondition(lambda self: self.alive())
+    @rule(which=WHICH)
+    def refresh(self, which: int) -> None:
+        session = self.pick(self.alive(), which)
+        answer = self.auth("POST", "refresh", {"refresh_token": session.refresh})
+        assert answer.status_code == 200, answer.text
+        session.access, session.refresh = answer.json()["access_token"], answer.json()["refresh_token"]
+
+    @precondition(lambda self: self.alive())
+    @rule(which=WHICH)
+    def delete_own_account(self, which: int) -> None:
+        session = self.pick(self.alive(), which)
+        assert self.users("DELETE", session.account, headers=self.of(session)).status_code == 204
+        self.note_deleted(session.account)
+
+    def note_deleted(self, account: Account) -> None:
+        account.is_deleted = True
+        self.end_sessions(account)
+        self.reserved = {address: held for address, held in self.reserved.items() if held is not account}
+
+    # -------------------------------------------------------------------------------------------- admin
+    def admin_headers(self) -> dict[str, str]:
+        return self.admin
+
+    @precondition(lambda self: [account for account in self.accounts if not account.is_deleted])
+    @rule(which=WHICH, what=st.sampled_from(["promote", "demote", "deactivate", "activate", "delete"]))
+    def administer(self, which: int, what: str) -> None:
+        account = self.pick([account for account in self.accounts if not account.is_deleted], which)
+        if what == "delete":
+            assert self.users("DELETE", account, headers=self.admin_headers()).status_code == 204
+            self.note_deleted(account)
+            return
+        name, value = {
+            "promote": ("is_admin", True),
+            "demote": ("is_admin", False),
+            "deactivate": ("is_active", False),
+            "activate": ("is_active", True),
+        }[what]
+        answer = self.users("PATCH", account, {name: value}, headers=self.admin_headers())
+        assert answer.status_code == 200, answer.text
+        setattr(account, name, value)
+        if what == "deactivate":
+            self.end_sessions(account)
+
+    # --------------------------------------------------------------------------------------- invariants
+    @invariant()
+    def whoever_lost_a_right_cannot_use_it(self) -> None:
+        for session in self.sessions[-5:]:
+            is_alive = session.is_alive and session.account.is_open
+            if is_alive:
+                self.check_alive(session)
+            else:
+                eventually(lambda session=session: self.is_dead(session), seconds=10)
+
+    def check_alive(self, session: Session) -> None:
+        answer = self.users("PATCH", session.account, {"is_admin": True, "surname": "Roe"}, headers=self.of(session))
+        assert answer.status_code == 200, (answer.text, session)
+        assert answer.json()["is_admin"] is session.account.is_admin, session
+        found = requests.get(f"{self.stack.users}/users-ms/users?limit=1", headers=self.of(session), timeout=20)
+        if not session.account.is_admin:
+            assert found.status_code == 403, session
+
+    def is_dead(self, session: Session) -> bool:
+        own = self.users("PATCH", session.account, {"surname": "Poe"}, headers=self.of(session)).status_code
+        listed = requests.get(f"{self.stack.users}/users-ms/users?limit=1", headers=self.of(session), timeout=20)
+        factors = self.auth("POST", "mfa/totp", session=session).status_code
+        preferences = requests.put(
+            f"{self.stack.notification}/notification-ms/preferences",
+            json={"preferences": []},
+            headers=self.of(session),
+            timeout=20,
+        ).status_code
+        refreshed = self.auth("POST", "refresh", {"refresh_token": session.refresh}).status_code
+        body = {"token": session.access}
+        url = f"{self.stack.auth}/auth-ms/auth/introspect"
+        introspected = requests.post(url, json=body, headers=self.admin_headers(), timeout=20).json()
+        return (
+            own == 401
+            and listed.status_code in (401, 403)
+            and factors == preferences == refreshed == 401
+            and introspected == {"active": False}
+        )
+
+    @invariant()
+    def only_who_proved_the_address_owns_the_account(self) -> None:
+        """A verified account answers to the passwords of whoever proved its address last, and to nobody else's."""
+        for account in self.accounts[-3:]:
+            if not account.is_open or account.password is None:
+                continue
+            for actor in self.actors.values():
+                stale = [each for each in actor.passwords.get(account.id, []) if each != account.password]
+                for typed in stale[-1:]:
+                    self.fail_to_log_in(account, typed)
+
+    def teardown(self) -> None:
+        """Nothing was sent to anyone but the owner: no mail names an address of the other."""
+        for name, actor in getattr(self, "actors", {}).items():
+            other = "owner" if name == "attacker" else "attacker"
+            for address in actor.mailboxes:
+                for mail in self.stack.mails(address):
+                    text = mail["Subject"] + self.stack.mail_text(mail)
+                    assert f"{self.marks[other]}." not in text, (address, text)
+
+
+@pytest.fixture
+def lives(stack: Stack, admins_email: str) -> type[Lives]:
+    Lives.stack, Lives.admin_email, Lives.sequences = stack, admins_email, 0
+    return Lives
+
+
+def run(machine: type[Lives], *, examples: int, random_seed: int) -> None:
+    """One after the other; a failing sequence is printed as it was found, because shrinking it would take hours."""
+    chosen = settings(
+        max_examples=examples,
+        stateful_step_count=STEPS,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    seed(random_seed)(machine)
+    run_state_machine_as_test(machine, settings=chosen)
+
+
+def test_no_sequence_of_steps_gives_anybody_what_is_not_theirs(lives):
+    ends = time.monotonic() + SECONDS
+    run(lives, examples=SEQUENCES, random_seed=SEED)
+    rounds = 1
+    while time.monotonic() < ends:
+        run(lives, examples=SEQUENCES, random_seed=SEED + rounds)
+        rounds += 1
+    print(f"\n{lives.sequences} sequences of up to {STEPS} steps, seeds {SEED} to {SEED + rounds - 1}")
