@@ -46,7 +46,8 @@ def _check_sender(message: Message, event: Mapping[str, Any], sources: Mapping[s
     user = message.properties.get("user_id")
     if not isinstance(user, str) or user not in sources:
         raise InvalidEvent("its publisher may not send this event")
-    if event.get("source") not in sources[user]:
+    source = event.get("source")
+    if not isinstance(source, str) or source not in sources[user]:
         raise InvalidEvent("its source is not the service that published it")
 
 

@@ -41,7 +41,8 @@ def _drain(recorder: Recorder, chaos: Chaos, messages: int) -> None:
 def _publish(chaos: Chaos, messages: int) -> list[str]:
     """Publishes login events, and returns when all are told."""
     ids = []
-    with Connection(chaos.stack.broker_url, transport_options={"confirm_publish": True}) as connection:
+    url = chaos.stack.broker_url_of("auth-outbox-relay")
+    with Connection(url, transport_options={"confirm_publish": True}) as connection:
         channel = connection.channel()
         for _ in range(messages):
             event = a_login_event()

@@ -48,7 +48,7 @@ def configure_broker(layout: Layout) -> None:
     definitions = home / "definitions"
     definitions.mkdir(mode=0o700, exist_ok=True)
     (definitions / "10-users.json").write_text(broker_rights.users(layout.secrets))
-    (definitions / "20-rights.json").write_text(broker_rights.FILE.read_text())
+    (definitions / "20-rights.json").write_text(broker_rights.generate())  # a queue that is new already, too
     lines = [
         f"listeners.tcp.local = 127.0.0.1:{numbers['RABBITMQ_PORT']}",
         "management.tcp.ip = 127.0.0.1",

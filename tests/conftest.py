@@ -52,6 +52,11 @@ class Stack:
             client_address=os.environ["CLIENT_ADDRESS"],
         )
 
+    @staticmethod
+    def broker_url_of(user: str) -> str:
+        """The broker as the user of one process, such as auth-outbox-relay; `broker_url` is the administrator's."""
+        return os.environ[f"{user.replace('-', '_').upper()}_BROKER_URL"]
+
     @property
     def on_cluster(self) -> bool:
         """True on Kubernetes, where nobody reaches a program that is not ready."""

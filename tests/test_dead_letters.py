@@ -11,8 +11,9 @@ QUEUE = "login_email_notification"
 
 
 @pytest.fixture
-def channel(stack):
-    with Connection(stack.broker_url) as connection:
+def relay(stack):
+    """A channel of the process whose events logins are."""
+    with Connection(stack.broker_url_of("auth-outbox-relay")) as connection:
         yield connection.channel()
 
 
@@ -35,10 +36,10 @@ def find(dead_letters, event_id):
     return next((letter for letter in results if letter["event_id"] == event_id), None)
 
 
-def test_an_event_that_is_not_valid_is_shown_with_the_reason_and_stays(channel, dead_letters):
+def test_an_event_that_is_not_valid_is_shown_with_the_reason_and_stays(relay, dead_letters):
     event = a_login_event()
     del event["data"]["name"]
-    publish(channel, event)
+    publish(relay, event)
 
     letter = eventually(lambda: find(dead_letters, event["id"]))
 
@@ -48,10 +49,10 @@ def test_an_event_that_is_not_valid_is_shown_with_the_reason_and_stays(channel, 
     assert find(dead_letters, event["id"]) == letter
 
 
-def test_a_refused_mail_is_delivered_once_when_it_is_sent_again_after_the_repair(stack, channel, dead_letters):
+def test_a_refused_mail_is_delivered_once_when_it_is_sent_again_after_the_repair(stack, relay, dead_letters):
     event = a_login_event()
     with stack.mail_refused(550):
-        publish(channel, event)
+        publish(relay, event)
         letter = eventually(lambda: find(dead_letters, event["id"]))
     assert "550" in letter["reason"]
 
@@ -61,15 +62,15 @@ def test_a_refused_mail_is_delivered_once_when_it_is_sent_again_after_the_repair
     eventually(lambda: stack.mails(event["data"]["email"]))
     assert find(dead_letters, event["id"]) is None
     later = a_login_event()
-    publish(channel, later)
+    publish(relay, later)
     eventually(lambda: stack.mails(later["data"]["email"]))
     assert len(stack.mails(event["data"]["email"])) == 1
 
 
-def test_other_dead_letters_stay_where_they_are(channel, dead_letters):
+def test_other_dead_letters_stay_where_they_are(relay, dead_letters):
     first, second = a_login_event(data={}), a_login_event(data={})
-    publish(channel, first)
-    publish(channel, second)
+    publish(relay, first)
+    publish(relay, second)
     letter = eventually(lambda: find(dead_letters, first["id"]))
     eventually(lambda: find(dead_letters, second["id"]))
 

@@ -29,6 +29,13 @@ def channel(stack):
         yield connection.channel()
 
 
+@pytest.fixture
+def relay(stack):
+    """A channel of the process whose events logins are; consumers refuse those of any other."""
+    with Connection(stack.broker_url_of("auth-outbox-relay")) as connection:
+        yield connection.channel()
+
+
 def a_login_event(**changes):
     """A login of a user that exists nowhere: consumers call nobody back."""
     data = {
@@ -41,7 +48,7 @@ def a_login_event(**changes):
     return {
         "specversion": "1.0",
         "id": str(uuid.uuid4()),
-        "source": "/tests",
+        "source": "/auth-ms",
         "type": "user_login_event",
         "time": datetime.now(UTC).isoformat(),
         "subject": "users/4711",
@@ -50,7 +57,7 @@ def a_login_event(**changes):
 
 
 def publish(channel, event, *, exchange="user_login_event", task="user_login_event"):
-    """Publishes a Celery protocol 2 message, made by hand."""
+    """Publishes a Celery protocol 2 message, made by hand, as the user of the channel."""
     body = json.dumps([[], {"event": event}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}])
     headers = {"lang": "py", "task": task, "id": str(uuid.uuid4()), "root_id": None, "parent_id": None, "group": None}
     message = channel.prepare_message(
@@ -58,7 +65,7 @@ def publish(channel, event, *, exchange="user_login_event", task="user_login_eve
         content_type="application/json",
         content_encoding="utf-8",
         headers=headers,
-        properties={"delivery_mode": 2},
+        properties={"delivery_mode": 2, "user_id": channel.connection.client.userid},
     )
     channel.basic_publish(message, exchange=exchange, routing_key="")
 
@@ -80,23 +87,23 @@ def test_every_queue_is_there_with_its_helpers(channel, queue, suffix):
     assert declared.queue == f"{queue}{suffix}"
 
 
-def test_an_event_that_comes_twice_is_told_once(stack, channel):
+def test_an_event_that_comes_twice_is_told_once(stack, relay):
     event = a_login_event()
-    publish(channel, event)
-    publish(channel, event)
+    publish(relay, event)
+    publish(relay, event)
     later = a_login_event()
-    publish(channel, later)
+    publish(relay, later)
 
     eventually(lambda: stack.mails(later["data"]["email"]))
 
     assert len(stack.mails(event["data"]["email"])) == 1
 
 
-def test_a_message_of_a_newer_producer_is_understood(stack, channel):
+def test_a_message_of_a_newer_producer_is_understood(stack, relay):
     event = a_login_event(a_new_member=True, dataschema="https://example.org/schema")
     event["data"]["a_new_field"] = 1
 
-    publish(channel, event)
+    publish(relay, event)
 
     eventually(lambda: stack.mails(event["data"]["email"]))
 
@@ -111,10 +118,10 @@ def test_a_message_of_a_newer_producer_is_understood(stack, channel):
         {"time": "yesterday"},
     ],
 )
-def test_an_event_that_cannot_be_understood_goes_to_the_dead_letters(channel, broken):
+def test_an_event_that_cannot_be_understood_goes_to_the_dead_letters(channel, relay, broken):
     marker = uuid.uuid4().hex
 
-    publish(channel, a_login_event(**broken) | {"marker": marker})
+    publish(relay, a_login_event(**broken) | {"marker": marker})
 
     for queue in ("login_email_notification", "login_sms_notification"):
         eventually(lambda queue=queue: dead(channel, queue, marker))
@@ -130,28 +137,28 @@ def test_plain_json_is_not_lost_but_goes_to_the_dead_letters(channel):
     eventually(lambda: dead(channel, "login_email_notification", marker))
 
 
-def test_a_task_that_nobody_knows_goes_to_the_dead_letters(channel):
+def test_a_task_that_nobody_knows_goes_to_the_dead_letters(channel, relay):
     marker = uuid.uuid4().hex
 
-    publish(channel, {"marker": marker}, task="unheard_of_event")
+    publish(relay, {"marker": marker}, task="unheard_of_event")
 
     eventually(lambda: dead(channel, "login_email_notification", marker))
 
 
-def test_trouble_with_one_medium_does_not_repeat_the_other(stack, channel):
+def test_trouble_with_one_medium_does_not_repeat_the_other(stack, channel, relay):
     """The retry of a text message goes to its own queue, never back through the exchange."""
     event = a_login_event()
     event["data"]["phone"] = "nobody@"  # Apprise refuses what this makes of the URL, again and again
-    publish(channel, event)
+    publish(relay, event)
     eventually(lambda: stack.mails(event["data"]["email"]))
 
     def retried():
-        waiting = [channel.queue_declare(f"retry.{seconds}s", passive=True).message_count for seconds in (1, 2, 4, 8)]
-        return any(waiting)
+        names = [f"retry.notification-sms-worker.{seconds}s" for seconds in (1, 2, 4, 8)]
+        return any(channel.queue_declare(name, passive=True).message_count for name in names)
 
     eventually(retried)
     assert len(stack.mails(event["data"]["email"])) == 1
     later = a_login_event()
-    publish(channel, later)
+    publish(relay, later)
     eventually(lambda: stack.mails(later["data"]["email"]))
     assert len(stack.mails(event["data"]["email"])) == 1

@@ -25,6 +25,7 @@ from tests.test_messages import QUEUES
 
 FOR_ANY_ADDRESS = ("email_verification_requested_event", "password_reset_requested_event")
 PRODUCERS = ["users", "auth"]
+WORKERS = ["auth-event-worker", "notification-email-worker", "notification-sms-worker"]
 
 
 def media_of(event: dict[str, Any]) -> list[str]:
@@ -107,7 +108,8 @@ class Invariants:
     def _queued(self) -> Iterable[int]:
         with Connection(self.stack.broker_url) as connection:
             channel = connection.channel()
-            for queue in [*QUEUES, *(f"retry.{2**power}s" for power in range(10))]:
+            retries = [f"retry.{worker}.{2**power}s" for worker in WORKERS for power in range(10)]
+            for queue in [*QUEUES, *retries]:
                 yield channel.queue_declare(queue, passive=True).message_count
 
     def compare(self, ledger: list[Attempt]) -> Findings:

@@ -25,7 +25,9 @@ def events(stack):
     """Publishes login events of users that nobody else is told of, and says when the queue is empty."""
     run = uuid.uuid4().hex[:8]
     # Confirmed, as from the outbox: only then has the broker promised to keep them.
-    with Connection(stack.broker_url, transport_options={"confirm_publish": True}) as connection:
+    with Connection(
+        stack.broker_url_of("auth-outbox-relay"), transport_options={"confirm_publish": True}
+    ) as connection:
         channel = connection.channel()
 
         def publish_all(count):
