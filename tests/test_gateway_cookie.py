@@ -1,4 +1,4 @@
-"""Which services see the cookie of the refresh token: the one route that exchanges it, behind a gateway of the test's own."""
+"""Which services see the cookie of the refresh token: the one route that exchanges it. With a gateway of its own."""
 
 import os
 import shutil
