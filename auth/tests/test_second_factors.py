@@ -420,6 +420,20 @@ def test_a_password_that_was_reset_by_mail_opens_what_is_blocked(client, enrolle
     assert second_step(client, pending["mfa_token"], enrolled.now()).status_code == 200
 
 
+def test_another_app_begins_without_the_failures_of_the_one_before(client, ada_client, enrolled):
+    fail(client, 100)
+    ada_client.delete("/auth-ms/auth/mfa/totp")
+    app = begin(ada_client)
+    confirm(ada_client, app.now())
+    TOTP.objects.update(last_step=0)
+    forget_limits()
+
+    pending = first_step(client)
+
+    assert pending["methods"] == ["totp", "recovery_code"]
+    assert second_step(client, pending["mfa_token"], app.now()).status_code == 200
+
+
 def test_a_thief_of_the_password_does_not_keep_the_owner_from_a_recovery_code(client, enrolled):
     for _ in range(5):
         token = first_step(client)["mfa_token"]

@@ -141,6 +141,7 @@ def confirm_totp(*, user_id: int, session_id: int, code: str, client: Client, at
             raise WrongCode
         totp.confirmed_at = at
         totp.save(update_fields=["confirmed_at"])
+        forgive_failures(user_id=user_id)
         audit.record(audit.Event.TOTP_ENABLED, client=client, at=at, user_id=user_id)
         notices.record(Change.TOTP_ENABLED, contact=user.contact, client=client, at=at)
         return issue_first_recovery_codes(user_id=user_id)
