@@ -370,6 +370,14 @@ def test_after_a_hundred_failures_one_time_passwords_are_blocked_and_the_owner_i
     assert "access_token" not in first_step(client)
 
 
+def test_failures_of_what_cannot_be_guessed_are_told_and_block_nothing(client, enrolled):
+    fail(client, 101, method="recovery_code")
+    forget_limits()
+
+    assert notices() == ["totp_enabled", "second_factor_failures"]
+    assert second_step(client, first_step(client)["mfa_token"], enrolled.now()).status_code == 200
+
+
 def test_a_right_code_ends_the_row_of_failures(client, enrolled):
     fail(client, 99)
     forget_limits()
