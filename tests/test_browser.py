@@ -39,6 +39,20 @@ def test_one_page_shows_each_service(stack, page, service):
     expect(page.locator(".opblock").first).to_be_visible()
 
 
+@pytest.mark.parametrize("service", ["users-ms", "auth-ms", "notification-ms"])
+def test_the_page_of_each_service_works_under_its_policy(stack, page, service):
+    said = []
+    page.on("console", lambda message: said.append(message.text))
+
+    answer = page.goto(f"{stack.gateway}/{service}/docs")
+
+    assert "script-src 'self';" in answer.headers["content-security-policy"]
+    expect(page.locator(".info .title")).to_contain_text(service)
+    expect(page.locator(".opblock").first).to_be_visible()
+    assert [text for text in said if "Content Security Policy" in text] == []
+    assert page.evaluate("() => { try { return eval('1') } catch (error) { return error.name } }") == "EvalError"
+
+
 def test_the_console_leads_to_the_documentation(stack, page):
     page.goto(stack.gateway)
 
