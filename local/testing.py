@@ -81,6 +81,7 @@ def addresses(layout: Layout) -> dict[str, str]:
         "GATEWAY_URL": layout.url("GATEWAY_PORT"),
         "MAIL_URL": layout.url("MAIL_PORT"),
         "BROKER_URL": layout.broker_url,
+        "SEALING_PUBLIC_KEY": layout.secrets["SEALING_PUBLIC_KEY"],  # to seal what tests publish
         **broker_urls(layout.broker_url_of),
         **{f"{service.upper()}_DATABASE_URL": layout.database_url(service) for service in SERVICES},
         "TESSERA_DIRECTORY": str(layout.directory),
