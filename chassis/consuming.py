@@ -11,20 +11,15 @@ that the event belongs to, by the worker itself (a retry), or by the process tha
 """
 
 import logging
-import threading
 from collections.abc import Collection
 from typing import Any
 
 from celery import Celery, signals
-from django.conf import settings
-from django.db import InterfaceError, OperationalError, close_old_connections, connection
-from django.utils import timezone
-from django.utils.module_loading import import_string
+from django.db import close_old_connections
 from kombu import Exchange, Queue
 
-from chassis import broker, messages, metrics
+from chassis import broker, messages, metrics, pruning
 
-HOUSEKEEPING_INTERVAL_SECONDS = 3600
 logger = logging.getLogger(__name__)
 DELIVERY_LIMIT = 20  # of quorum queues: a message that kills its worker each time is given to the dead letters
 # A quorum queue lets go of a dead-lettered message when the target has confirmed it, which needs this overflow.
@@ -178,18 +173,4 @@ def retry_later(application: Celery, *, queue: str, event: dict[str, Any], secon
 
 def keep_house() -> None:
     """Has the worker forget, once an hour, what settings.PRUNERS says; for services without a relay, which does it."""
-
-    def keep() -> None:
-        while True:
-            try:
-                for path in settings.PRUNERS:
-                    import_string(path)(at=timezone.now())
-            except (OperationalError, InterfaceError):
-                logger.warning("the database does not answer; pruning waits for the next hour")
-            finally:
-                connection.close()
-            pause.wait(HOUSEKEEPING_INTERVAL_SECONDS)
-
-    pause = threading.Event()
-    thread = threading.Thread(target=keep, name="housekeeping", daemon=True)
-    signals.worker_ready.connect(lambda **_: thread.start(), weak=False)
+    signals.worker_ready.connect(lambda **_: pruning.keep_house(), weak=False)

@@ -23,6 +23,7 @@ def run(recorder: Recorder) -> None:
     """Load, and every 25 s the next victim; afterwards the events are counted."""
     with local_stack.started(recorder) as chaos:
         user, over = User(chaos.stack.gateway), threading.Event()
+        chaos.stack.verify(user.email)  # before that nobody is told of a sign-in
         user.sign_in()
         before = local_stack.last_event(chaos)
         recorder.case(CASE)

@@ -13,7 +13,7 @@ from tests.conftest import Stack
 
 DIRECTORY = ROOT / ".local" / "experiments"
 WORKERS = ["auth-event-worker", "notification-email-worker", "notification-sms-worker"]
-MAILS_OF_A_SIGN_UP = 2  # a welcome, and the one that verifies the address
+MAILS_OF_A_SIGN_UP = 2  # the one that verifies the address, and that it is verified
 LOGINS_SINCE = "FROM outbox_outboxmessage WHERE id > %s AND exchange = 'user_login_event'"
 
 

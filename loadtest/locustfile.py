@@ -42,7 +42,7 @@ class Account(HttpUser):
     @tag("login")
     @task(2)
     def log_in(self) -> None:
-        """Bcrypt in auth-ms, the credentials from users-ms, and a mail."""
+        """Bcrypt in auth-ms, and the credentials from users-ms; no mail, because nobody has proven the address."""
         with self.client.post(
             "/auth-ms/auth/login", json={"username": self.email, "password": self.password}, catch_response=True
         ) as answer:

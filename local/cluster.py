@@ -1,6 +1,7 @@
 """The stack on the current Kubernetes cluster, with the commands that local processes and Compose have too."""
 
 import json
+import os
 import sys
 
 from local import kubernetes, secret_values
@@ -38,9 +39,11 @@ class Cluster:
             kubectl("label", "rabbitmqcluster", "rabbitmq", f"{PAUSED}-")
 
     def manage(self, service: str, *arguments: str) -> int:
-        """Runs a command of a service's manage.py in one of its web pods."""
-        command = ["exec", f"deployment/{service}-ms-deployment", "--container=app", "--", "python", "manage.py"]
-        return kubectl(*command, *arguments, check=False, capture_output=False).returncode
+        """Runs a command of a service's manage.py in one of its web pods; it reads an admin's password from a pipe."""
+        pod, password = [f"deployment/{service}-ms-deployment", "--container=app"], os.environ.get("ADMIN_PASSWORD")
+        given = ["env", "ADMIN_PASSWORD_FILE=/dev/stdin"] if password else []
+        command = ["exec", *(["--stdin"] if password else []), *pod, "--", *given, "python", "manage.py"]
+        return kubectl(*command, *arguments, check=False, capture_output=False, input=password).returncode
 
     def logs(self, program: str | None, *, follow: bool) -> None:
         """Shows the logs of a program's pods; when they are followed, their end, until Ctrl-C."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import requests
 
 from experiments import machine
@@ -108,6 +109,7 @@ async def _measure(layout: Layout, minutes: float) -> "Measured":
     people = People(layout.url("GATEWAY_PORT"))
     try:
         await people.arrive(ACCOUNTS)
+        _verify_addresses(layout)
         saturation = await _saturation(people)
         stack.say(f"saturation: {saturation:.1f} good answers a second; now {SHARE:.0%} of it for {minutes:g} minutes")
         people.answers.clear()
@@ -126,6 +128,12 @@ async def _measure(layout: Layout, minutes: float) -> "Measured":
         return Measured(saturation, began, 60 * minutes, held, sampler, overloaded, beyond, recovered)
     finally:
         await people.close()
+
+
+def _verify_addresses(layout: Layout) -> None:
+    """As their owners would by mail: a sign-in sends mails to verified addresses alone."""
+    with psycopg2.connect(layout.database_url("users")) as connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE accounts_user SET email_verified = true")
 
 
 async def _saturation(people: People) -> float:

@@ -23,10 +23,13 @@ globals().update(
 REST_FRAMEWORK["DEFAULT_AUTHENTICATION_CLASSES"] = ["auth_ms.sign_in.authentication.LiveSession"]  # noqa: F821
 PRUNERS += [  # noqa: F821
     "chassis.rate_limits.services.prune",
+    "auth_ms.sign_in.audit.prune",
     "auth_ms.sign_in.keys.prune",
     "auth_ms.sign_in.lockout.prune",
     "auth_ms.sign_in.services.login.prune",
+    "auth_ms.sign_in.services.mailed_tokens.prune",
     "auth_ms.sign_in.services.passkeys.prune",
+    "auth_ms.sign_in.services.phones.prune",
     "auth_ms.sign_in.services.recovery.prune",
     "auth_ms.sign_in.services.sessions.prune",
 ]
@@ -73,6 +76,25 @@ PASSWORD_RESET_SECONDS = environment.integer(
 )
 EMAIL_VERIFICATION_SECONDS = environment.integer(
     "EMAIL_VERIFICATION_SECONDS", "how long a mailed token can verify an address", default=86400, minimum=60
+)
+EMAIL_CHANGE_UNDO_SECONDS = environment.integer(
+    "EMAIL_CHANGE_UNDO_SECONDS",
+    "how long the token that is mailed to the old address can undo a change of address; users-ms keeps the old address"
+    " for 72 hours",
+    default=72 * 3600,
+    minimum=60,
+    maximum=72 * 3600,
+)
+PHONE_CODES_PER_HOUR = environment.integer(
+    "PHONE_CODES_PER_HOUR", "how many codes an account, and a number, is sent by text message", default=3, minimum=1
+)
+PHONE_CODES_PER_DAY = environment.integer(
+    "PHONE_CODES_PER_DAY", "the same in a day, because text messages cost money", default=10, minimum=1
+)
+SEALING_PUBLIC_KEY = environment.text(
+    "SEALING_PUBLIC_KEY",
+    "seals mailed tokens and codes to notification-ms; base64url of 32 bytes. Web and event worker need it",
+    default="",
 )
 LOGIN_FAILURES_OF_AN_ACCOUNT = environment.integer(
     "LOGIN_FAILURES_OF_AN_ACCOUNT",

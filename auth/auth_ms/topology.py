@@ -6,6 +6,7 @@ SUBSCRIPTIONS = {
     "user_deleted_event": "user_deleted_session_revocation",
     "password_changed_event": "password_changed_session_revocation",
     "new_user_event": "new_user_email_verification",
+    "account_changed_event": "account_changed_audit",
 }
 WORKER = "auth-event-worker"  # its broker user
 # The services that may publish an event. auth-ms published password_changed_event before users-ms did, and its outbox

@@ -5,7 +5,11 @@ from typing import Any
 
 from django.contrib.auth import hashers
 
+from chassis import sealing
+from chassis.outbox.models import OutboxMessage
+
 PASSWORD = "correct horse battery"
+SEALING_PRIVATE_KEY, SEALING_PUBLIC_KEY = sealing.generate_key_pair()
 
 
 def password_hash(password: str, *, cost: int = 4) -> str:
@@ -59,3 +63,18 @@ def login(**changes: Any) -> dict[str, Any]:
 def bearer(tokens: dict[str, Any]) -> dict[str, str]:
     """The header that goes with an access token."""
     return {"Authorization": f"Bearer {tokens['access_token']}"}
+
+
+def recorded(kind: str) -> list[dict[str, Any]]:
+    """The data of the events of a kind that were recorded, the oldest first."""
+    return [message.body["data"] for message in OutboxMessage.objects.filter(exchange=kind).order_by("id")]
+
+
+def mailed_token(kind: str = "password_reset_requested_event") -> str:
+    """The token of the last event of a kind, as notification-ms reads it."""
+    return opened(recorded(kind)[-1]["sealed_token"], kind)
+
+
+def opened(sealed: str, kind: str) -> str:
+    """What an event of `kind` has sealed to notification-ms."""
+    return sealing.open_sealed(sealed, private_key=SEALING_PRIVATE_KEY, info=kind)

@@ -11,7 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.test import Client
 
-from auth.tests.builders import bearer, credentials, login, password_hash
+from auth.tests.builders import SEALING_PUBLIC_KEY, bearer, credentials, login, password_hash
+from chassis import addresses
 from chassis.tests.contract import events_follow_the_contract
 from chassis.tests.static_files import static_files_are_looked_for_when_asked_for
 
@@ -75,6 +76,10 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
+def same(one: str, other: str) -> bool:
+    return addresses.canonical(one) == addresses.canonical(other)
+
+
 class UsersService:
     """What auth-ms sees of users-ms: its internal routes, on a port of their own."""
 
@@ -83,6 +88,7 @@ class UsersService:
         self.delay_seconds = 0.0
         self.status = 200
         self.closes_connections = False
+        self.loses_answers = False  # a password is changed, and nobody is told
         self.tokens: list[str] = []
         self.calls: list[str] = []
         self.missing: set[str] = set()  # routes of a newer users-ms
@@ -100,9 +106,8 @@ class UsersService:
 
     def find(self, email: str = "", user_id: str = "") -> dict[str, Any] | None:
         """The user of that email or id."""
-        return next(
-            (user for user in self.users.values() if user["email"] == email or str(user["id"]) == user_id), None
-        )
+        users = self.users.values()
+        return next((user for user in users if same(user["email"], email) or str(user["id"]) == user_id), None)
 
     def set_password(self, user: dict[str, Any], given: dict[str, Any]) -> tuple[int, Any]:
         """The same password at another cost, or another password; the same change twice changes nothing more."""
@@ -110,30 +115,34 @@ class UsersService:
             return 400, {"errors": {"password": ["Too short."]}}
         if given.get("rehash_of", user["password_hash"]) != user["password_hash"]:
             return 409, {}
-        if given.get("proven_email", user["email"]) != user["email"]:
+        if not same(given.get("proven_email", user["email"]), user["email"]):
             return 409, {}
         if given.get("change_id") is None:
             user["password_hash"] = password_hash(given["password"])
             return 204, None
         if given["change_id"] != user["password_change_id"]:
+            if given.get("replaces_version", user["password_version"]) != user["password_version"]:
+                return 409, {}
             user["first_proof"] = "proven_email" in given and not user["email_verified"]
             user["email_verified"] = user["email_verified"] or "proven_email" in given
             user["password_hash"], user["pending_email"] = password_hash(given["password"]), ""
             user["password_version"] += 1
             user["password_change_id"] = given["change_id"]
+        if self.loses_answers:
+            return 503, {}
         return 200, {"first_proof": user["first_proof"], "password_version": user["password_version"]}
 
     def verify_email(self, user: dict[str, Any], given: dict[str, Any]) -> tuple[int, Any]:
         """The address of now, or the one that it is changing to."""
-        if given["email"] not in (user["email"], user["pending_email"]):
+        changed, first = not same(given["email"], user["email"]), not user["email_verified"]
+        if changed and not same(given["email"], user["pending_email"]):
             return 409, {}
-        changed, first = given["email"] != user["email"], not user["email_verified"]
         user.update(email=given["email"], email_verified=True, pending_email="")
         return 200, {"first_proof": first, "email_changed": changed, "email": user["email"]}
 
     def undo_email_change(self, user: dict[str, Any], given: dict[str, Any]) -> tuple[int, Any]:
         """The old address is back; then only a reset by mail sets a password."""
-        restored = user["email"] != given["email"]
+        restored = not same(user["email"], given["email"])
         user.update(email=given["email"], email_verified=True, pending_email="")
         if restored:
             user.update(password_hash="!", password_version=user["password_version"] + 1)
@@ -153,8 +162,9 @@ class UsersService:
 
 @pytest.fixture(autouse=True)
 def surroundings(settings: Any) -> None:
-    """No proxy in front, and pages at the address that the tests' authenticator is used from."""
+    """No proxy in front, pages where the tests' authenticator is used, and a notification-ms of the tests' own."""
     settings.TRUSTED_PROXIES, settings.WEBAUTHN_ORIGINS = [], ["http://localhost:8080"]
+    settings.SEALING_PUBLIC_KEY = SEALING_PUBLIC_KEY
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 """What the event worker does with the events it takes; each may come twice, and late."""
 
+import hashlib
 import itertools
+import uuid
 from datetime import timedelta
 
 import pytest
@@ -9,15 +11,34 @@ from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
-from auth.tests.builders import as_json, bearer
+from auth.tests.builders import as_json, bearer, mailed_token, recorded
 from auth_ms import topology
 from auth_ms.sign_in import tasks
-from auth_ms.sign_in.models import TOTP, AuditEvent, OneTimeToken, RecoveryCode, RefreshToken, Session
+from auth_ms.sign_in.models import (
+    TOTP,
+    AuditEvent,
+    OneTimeToken,
+    Passkey,
+    PasswordChange,
+    PhoneCode,
+    RecoveryCode,
+    RefreshToken,
+    Session,
+)
+from auth_ms.sign_in.services import account_changes
 from chassis import events
 from chassis.outbox.models import OutboxMessage
 from chassis.tests import contract
 
 pytestmark = pytest.mark.django_db
+CONTACT = {
+    "name": "Ada",
+    "email": "ada@example.org",
+    "email_verified": False,
+    "phone": "",
+    "locale": "it",
+    "time_zone": "UTC",
+}
 
 
 def event(kind, **data):
@@ -26,23 +47,72 @@ def event(kind, **data):
     ).as_dict()
 
 
-def test_a_deleted_user_is_signed_out_and_forgotten(client, sign_in):
+def account_changed(change, **facts):
+    """Of Ada, by herself unless `facts` say otherwise."""
+    data = {
+        "user_id": 7,
+        **CONTACT,
+        "change_id": str(uuid.uuid4()),
+        "change": change,
+        "changed_at": timezone.now().isoformat(),
+        "first_proof": False,
+        "old_email": "",
+        "new_email": "",
+        "is_active": True,
+        "is_admin": False,
+        "scopes": [],
+        "actor_id": None,
+        "session_id": 3,
+        "address": "192.0.2.7",
+        "user_agent": "Firefox",
+    }
+    return event("account_changed_event", **data | facts)
+
+
+def test_a_deleted_user_is_signed_out_and_forgotten(client, sign_in, users_service):
     pair = sign_in()
     TOTP.objects.create(user_id=7, sealed_secret=b"x")
     RecoveryCode.objects.create(user_id=7, code_hash=b"x")
     client.post("/auth-ms/auth/password/forgot", **as_json({"email": "ada@example.org"}))
-    deleted = event("user_deleted_event", user_id=7, deleted_at=timezone.now().isoformat(), a_new_field=1)
+    PhoneCode.objects.create(user_id=7, phone="+390612345678", code_hash=b"x", expires_at=timezone.now())
+    PasswordChange.objects.create(change_id=uuid.uuid4(), user_id=7, session_id=1, created_at=timezone.now())
+    users_service.users.clear()
+    by = {"actor_id": 1, "address": "192.0.2.7", "user_agent": "Firefox"}
+    deleted = event("user_deleted_event", user_id=7, deleted_at=timezone.now().isoformat(), a_new_field=1, **by)
 
     for _ in range(2):
         tasks.forget_deleted_user(event=deleted)
 
     assert client.get("/auth-ms/auth/sessions", headers=bearer(pair)).status_code == 401
     assert client.post("/auth-ms/auth/refresh", **as_json({"refresh_token": pair["refresh_token"]})).status_code == 401
-    for model in (TOTP, RecoveryCode, OneTimeToken, RefreshToken):
+    for model in (TOTP, RecoveryCode, OneTimeToken, RefreshToken, PhoneCode, PasswordChange):
         assert not model.objects.exists()
     session = Session.objects.get()
     assert (session.address, session.user_agent) == (None, "")
-    assert AuditEvent.objects.filter(event="user_deleted").count() == 1
+    written = AuditEvent.objects.get(event="user_deleted")
+    assert (written.actor_id, written.address, written.user_agent) == (1, "192.0.2.7", "Firefox")
+
+
+def test_a_deletion_that_users_ms_does_not_confirm_erases_nothing(ada_client):
+    TOTP.objects.create(user_id=7, sealed_secret=b"x")
+
+    with pytest.raises(Reject):
+        tasks.forget_deleted_user(event=event("user_deleted_event", user_id=7))
+
+    assert TOTP.objects.exists()
+    assert ada_client.get("/auth-ms/auth/sessions").status_code == 200
+
+
+def test_a_deletion_waits_while_users_ms_is_away(ada_client, users_service, monkeypatch):
+    waiting = []
+    monkeypatch.setattr(tasks.consuming, "retry_later", lambda *_, queue, **__: waiting.append(queue))
+    users_service.status = 500
+
+    tasks.forget_deleted_user(event=event("user_deleted_event", user_id=7))
+
+    assert waiting == ["user_deleted_session_revocation"]
+    users_service.status = 200
+    assert ada_client.get("/auth-ms/auth/sessions").status_code == 200
 
 
 def test_another_users_sessions_go_on(client, ada_client):
@@ -58,28 +128,31 @@ def test_a_login_with_the_old_password_that_finished_after_the_change_is_ended(s
     Session.objects.filter(id=new_id).update(created_at=changed_at + timedelta(seconds=1))
     changed = event("password_changed_event", user_id=7, changed_at=changed_at.isoformat(), kept_session_id=kept_id)
 
-    tasks.end_sessions_of_old_password(event=changed)
+    tasks.follow_new_password(event=changed)
 
     alive = [Client(headers=bearer(pair)).get("/auth-ms/auth/sessions").status_code for pair in (kept, late, new)]
     assert alive == [200, 401, 200]
     assert Session.objects.get(id=late_id).revoked_at is not None
 
 
-CONTACT = {"name": "Ada", "email": "ada@example.org", "phone": "", "locale": "it", "time_zone": "UTC"}
 HANDLERS = {
+    "account_changed_event": tasks.follow_account_change,
     "new_user_event": tasks.verify_email_of_new_user,
-    "password_changed_event": tasks.end_sessions_of_old_password,
+    "password_changed_event": tasks.follow_new_password,
     "user_deleted_event": tasks.forget_deleted_user,
 }
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(HANDLERS)), ids=" then ".join)
-def test_in_whatever_order_events_come_nothing_of_a_deleted_user_is_left(order, sign_in):
+def test_in_whatever_order_events_come_nothing_of_a_deleted_user_is_left(order, sign_in, users_service):
     sign_in()
+    users_service.users.clear()
     at = timezone.now().isoformat()
 
     for kind in order:
-        HANDLERS[kind](event=event(kind, user_id=7, changed_at=at, deleted_at=at, **CONTACT))
+        changed = account_changed("email_change_requested", new_email="ada@example.net")
+        other = event(kind, user_id=7, changed_at=at, deleted_at=at, **CONTACT)
+        HANDLERS[kind](event=changed if kind == "account_changed_event" else other)
 
     assert not OneTimeToken.objects.exists()
     assert not Session.objects.filter(revoked_at=None).exists()
@@ -92,10 +165,103 @@ def test_a_new_user_is_asked_to_verify_its_address_once():
     for _ in range(2):
         tasks.verify_email_of_new_user(event=signed_up)
 
-    message = OutboxMessage.objects.get()
-    assert message.exchange == "email_verification_requested_event"
-    assert message.event["data"]["email"] == "ada@example.org"
-    assert message.event["data"]["token"]
+    assert OutboxMessage.objects.count() == 1
+    [asked] = recorded("email_verification_requested_event")
+    assert asked["email"] == "ada@example.org"
+    token = mailed_token("email_verification_requested_event")
+    assert bytes(OneTimeToken.objects.get().token_hash) == hashlib.sha256(token.encode()).digest()
+    assert token not in repr(list(OutboxMessage.objects.values()))
+
+
+def test_a_new_user_whose_address_an_operator_has_verified_is_asked_nothing():
+    tasks.verify_email_of_new_user(event=event("new_user_event", user_id=7, **CONTACT | {"email_verified": True}))
+
+    assert not OutboxMessage.objects.exists()
+
+
+@pytest.mark.parametrize(("change", "written"), sorted(account_changes.WRITTEN_AS.items()))
+def test_every_change_of_an_account_is_written_down_once(ada, change, written):
+    changed = account_changed(change, actor_id=1)
+
+    for _ in range(2):
+        tasks.follow_account_change(event=changed)
+
+    found = AuditEvent.objects.get()
+    facts = (found.event, found.user_id, found.actor_id, found.session_id, found.address, found.user_agent)
+    assert facts == (written, 7, 1, 3, "192.0.2.7", "Firefox")
+
+
+def test_rights_are_written_down_as_they_are_after_the_change():
+    tasks.follow_account_change(event=account_changed("rights_changed", is_admin=True, scopes=["orders:read"]))
+
+    assert AuditEvent.objects.get().details == {"is_admin": True, "scopes": ["orders:read"]}
+
+
+def test_a_change_of_address_which_is_told_to_both_is_written_down_once(client, ada):
+    client.post("/auth-ms/auth/password/forgot", **as_json({"email": "ada@example.org"}))
+    facts = {"change_id": str(uuid.uuid4()), "old_email": "ada@example.org", "new_email": "ada@example.net"}
+
+    for email in ("ada@example.net", "ada@example.org"):
+        tasks.follow_account_change(event=account_changed("email_changed", email=email, **facts))
+
+    assert AuditEvent.objects.filter(event="email_changed").count() == 1
+    assert not OneTimeToken.objects.exists()
+
+
+def test_a_token_that_was_sent_after_the_change_of_address_stays(client, ada):
+    earlier = timezone.now() - timedelta(minutes=1)
+    client.post("/auth-ms/auth/password/forgot", **as_json({"email": "ada@example.org"}))
+
+    tasks.follow_account_change(event=account_changed("email_changed", changed_at=earlier.isoformat()))
+
+    assert OneTimeToken.objects.exists()
+
+
+def test_a_deactivation_ends_the_sessions_from_before_it(client, sign_in, ada):
+    before = sign_in()
+    deactivated = account_changed("deactivated", is_active=False)
+    after = sign_in()
+    Session.objects.filter(id=Session.objects.latest("id").id).update(created_at=timezone.now() + timedelta(seconds=1))
+
+    tasks.follow_account_change(event=deactivated)
+
+    assert client.get("/auth-ms/auth/sessions", headers=bearer(before)).status_code == 401
+    assert client.get("/auth-ms/auth/sessions", headers=bearer(after)).status_code == 200
+
+
+def test_a_first_proof_whose_answer_was_lost_ends_by_its_event_what_was_before_and_nothing_after(client, sign_in, ada):
+    before, after = sign_in(), sign_in()
+    Passkey.objects.create(user_id=7, credential_id=b"1", public_key=b"", sign_count=0, name="before")
+    RecoveryCode.objects.create(user_id=7, code_hash=b"1")
+    proved = account_changed("email_verified", first_proof=True)
+    later = timezone.now() + timedelta(seconds=1)
+    Session.objects.filter(id=Session.objects.latest("id").id).update(created_at=later)
+    Passkey.objects.create(user_id=7, credential_id=b"2", public_key=b"", sign_count=0, name="after", created_at=later)
+    RecoveryCode.objects.create(user_id=7, code_hash=b"2", created_at=later)
+
+    for _ in range(2):
+        tasks.follow_account_change(event=proved)
+
+    assert client.get("/auth-ms/auth/sessions", headers=bearer(before)).status_code == 401
+    assert client.get("/auth-ms/auth/sessions", headers=bearer(after)).status_code == 200
+    assert [passkey.name for passkey in Passkey.objects.all()] == ["after"]
+    assert bytes(RecoveryCode.objects.get().code_hash) == b"2"
+
+
+def test_a_new_password_whose_answer_was_lost_is_followed_by_its_event(client, sign_in):
+    pair = sign_in()
+    client.post("/auth-ms/auth/password/forgot", **as_json({"email": "ada@example.org"}))
+    facts = {"reason": "reset", "address": "192.0.2.7", "user_agent": "Firefox", "first_proof": False}
+    changed_at, change_id = timezone.now().isoformat(), str(uuid.uuid4())
+    changed = event("password_changed_event", user_id=7, changed_at=changed_at, change_id=change_id, **facts)
+
+    for _ in range(2):
+        tasks.follow_new_password(event=changed)
+
+    assert client.get("/auth-ms/auth/sessions", headers=bearer(pair)).status_code == 401
+    assert not OneTimeToken.objects.exists()
+    written = AuditEvent.objects.get(event="password_reset")
+    assert (written.address, written.user_agent) == ("192.0.2.7", "Firefox")
 
 
 @pytest.mark.parametrize(
@@ -104,9 +270,14 @@ def test_a_new_user_is_asked_to_verify_its_address_once():
         (tasks.forget_deleted_user, "no event"),
         (tasks.forget_deleted_user, event("user_deleted_event")),
         (tasks.forget_deleted_user, event("user_deleted_event", user_id="7")),
-        (tasks.end_sessions_of_old_password, event("password_changed_event", user_id=7)),
-        (tasks.end_sessions_of_old_password, event("password_changed_event", user_id=7, changed_at="yesterday")),
+        (tasks.follow_new_password, event("password_changed_event", user_id=7)),
+        (tasks.follow_new_password, event("password_changed_event", user_id=7, changed_at="yesterday")),
         (tasks.verify_email_of_new_user, event("new_user_event", email="ada@example.org")),
+        (tasks.follow_account_change, account_changed("something_else")),
+        (tasks.follow_account_change, account_changed("activated", change_id="x")),
+        (tasks.follow_account_change, account_changed("activated", scopes="admin")),
+        (tasks.follow_account_change, account_changed("activated", actor_id="1")),
+        (tasks.follow_account_change, account_changed("activated", address="at home")),
     ],
 )
 def test_a_message_that_can_never_be_handled_is_rejected(ada_client, task, message):
@@ -116,10 +287,11 @@ def test_a_message_that_can_never_be_handled_is_rejected(ada_client, task, messa
     assert Session.objects.get().revoked_at is None
 
 
-def test_the_worker_takes_every_event_that_is_described_for_it():
+def test_the_worker_takes_every_event_that_is_described_for_it(users_service):
     handled = {
+        "account_changed_event": tasks.follow_account_change,
         "user_deleted_event": tasks.forget_deleted_user,
-        "password_changed_event": tasks.end_sessions_of_old_password,
+        "password_changed_event": tasks.follow_new_password,
         "new_user_event": tasks.verify_email_of_new_user,
     }
     for name, task in handled.items():

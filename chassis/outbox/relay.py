@@ -5,7 +5,6 @@ import logging
 import random
 import select
 import threading
-import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,7 +14,6 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import BinaryField, Case, Value, When
 from django.utils import timezone
-from django.utils.module_loading import import_string
 from kombu.exceptions import KombuError
 
 from chassis import certificates, metrics, tracing
@@ -29,7 +27,6 @@ BATCH = 100
 POLL_SECONDS = 1.0
 RETURNED_DELAY = timedelta(seconds=2)
 MAXIMUM_BACKOFF_SECONDS = 10.0
-PRUNE_INTERVAL_SECONDS = 3600.0
 
 # Secret data goes with the publishing. That there was some stays, as empty bytes: it cannot be published again.
 _FORGOTTEN = Case(When(sealed_data__isnull=False, then=Value(b"")), default=None, output_field=BinaryField())
@@ -45,7 +42,6 @@ class Relay:
     def __init__(self, connect: Callable[[], Publisher]) -> None:
         self._connect = connect
         self._stopping = threading.Event()
-        self._pruned_at = -float("inf")
 
     def stop(self, *_: object) -> None:
         """Ends `run` after the batch in hand; a signal handler."""
@@ -82,7 +78,6 @@ class Relay:
         while not self._stopping.is_set():
             self._beat()
             if publish_batch(publisher, at=timezone.now()) < BATCH:
-                self._prune()
                 self._wait_for_rows()
 
     def _listen(self) -> None:
@@ -98,12 +93,6 @@ class Relay:
                 select.select([raw], [], [], POLL_SECONDS)
                 raw.poll()
         raw.notifies.clear()
-
-    def _prune(self) -> None:
-        if time.monotonic() - self._pruned_at > PRUNE_INTERVAL_SECONDS:
-            self._pruned_at = time.monotonic()
-            for path in settings.PRUNERS:
-                import_string(path)(at=timezone.now())
 
     def _beat(self) -> None:
         Path(settings.HEARTBEAT_FILE).touch()

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from chassis import events, logs, sealing, tracing
+from chassis import events, logs, pruning, sealing, tracing
 from chassis.outbox.models import OutboxMessage
 
 CHANNEL = "outbox"
@@ -76,4 +76,4 @@ def republish(*, since: datetime) -> tuple[int, int]:
 def prune(*, at: datetime) -> None:
     """Forget events that were published more than OUTBOX_RETENTION_HOURS ago, and the personal data in them."""
     oldest = at - timedelta(hours=settings.OUTBOX_RETENTION_HOURS)
-    OutboxMessage.objects.filter(published_at__lt=oldest).delete()
+    pruning.delete(OutboxMessage.objects.filter(published_at__lt=oldest))

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import connection
 from django.utils.crypto import salted_hmac
 
+from chassis import pruning
 from chassis.errors import Problem
 from chassis.rate_limits.models import RateLimit
 
@@ -58,7 +59,7 @@ def take(limit: Limit, *, key: str) -> None:
 
 def prune(*, at: datetime) -> None:
     """Forget limits that are unused again."""
-    RateLimit.objects.filter(free_at__lt=at).delete()
+    pruning.delete(RateLimit.objects.filter(free_at__lt=at))
 
 
 _TAKE = """

@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from kombu import Connection, Consumer, Exchange, Queue
 
+from chassis import pruning
 from chassis.events import CloudEvent
 from chassis.outbox import relay, services
 from chassis.outbox.models import OutboxMessage
@@ -247,7 +248,7 @@ def test_published_rows_are_pruned_by_the_time_of_their_publishing(event_class):
     )
     OutboxMessage.objects.filter(pk=waiting.pk).update(created_at=timezone.now() - timedelta(days=30))
 
-    relay.Relay(lambda: None)._prune()
+    pruning.run()
 
     assert set(OutboxMessage.objects.values_list("pk", flat=True)) == {fresh.pk, waiting.pk}
 

@@ -1,13 +1,17 @@
 """Writing the audit log, and what it says."""
 
-from datetime import datetime
+import uuid
+from datetime import datetime, timedelta
 from typing import Any
 
-from auth_ms.sign_in.models import AuditEvent
-from chassis import logs, metrics
+from django.db import connection
+
+from auth_ms.sign_in.models import AuditEvent, FollowedChange
+from chassis import logs, metrics, pruning
 from chassis.clients import Client
 
 Event = AuditEvent.Event
+CHANGE_REMEMBERED = timedelta(days=30)  # longer than any event of it can still come
 
 
 def record(event: str, *, client: Client | None, at: datetime, succeeded: bool = True, **facts: Any) -> AuditEvent:
@@ -19,7 +23,7 @@ def record(event: str, *, client: Client | None, at: datetime, succeeded: bool =
         at=at,
         event=event,
         outcome=outcome,
-        username=_masked(facts.pop("username", ""))[:254],
+        username=masked(facts.pop("username", ""))[:254],
         address=client.address if client else None,
         user_agent=client.user_agent if client else "",
         request_id=logs.request_id.get() or "",
@@ -28,7 +32,26 @@ def record(event: str, *, client: Client | None, at: datetime, succeeded: bool =
     )
 
 
-def _masked(username: str) -> str:
+def record_once(event: str, *, change_id: uuid.UUID, **options: Any) -> bool:
+    """The same for a change of an account, whoever comes first with it: its request or its event. True for the first.
+
+    In the caller's transaction, so that what follows from the change is done once too.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_REMEMBER, {"change_id": change_id, "change": str(event)})
+        if not cursor.rowcount:
+            return False
+    record(event, **options)
+    return True
+
+
+_REMEMBER = """
+    INSERT INTO sign_in_followedchange (change_id, change, followed_at)
+    VALUES (%(change_id)s, %(change)s, now()) ON CONFLICT (change_id, change) DO NOTHING
+"""
+
+
+def masked(username: str) -> str:
     """The first letter and the domain: enough to find an attack, too little for a password typed into that field."""
     name, at, domain = username.partition("@")
     return f"{name[:1]}***{at}{domain}" if at else f"{name[:1]}***" if name else ""
@@ -37,3 +60,8 @@ def _masked(username: str) -> str:
 def says_deleted(*, user_id: int) -> bool:
     """True when the user was deleted; its id is never given out again."""
     return AuditEvent.objects.filter(user_id=user_id, event=Event.USER_DELETED).exists()
+
+
+def prune(*, at: datetime) -> None:
+    """Forget which changes were written down, once no event of theirs can come any more."""
+    pruning.delete(FollowedChange.objects.filter(followed_at__lt=at - CHANGE_REMEMBERED))

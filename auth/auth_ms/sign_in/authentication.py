@@ -35,8 +35,8 @@ class SessionAlone(LiveSession):
         return False
 
 
-class SessionAloneScheme(openapi.PersonTokenScheme):
-    target_class = "auth_ms.sign_in.authentication.SessionAlone"
+# How the OpenAPI document names both of these, and the next one.
+ACCESS_TOKEN: list[Any] = [{"accessToken": []}]
 
 
 class LiveSessionOrService(LiveSession):

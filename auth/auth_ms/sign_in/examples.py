@@ -98,6 +98,7 @@ PASSWORD_CHANGE = _request(
 FORGOTTEN_PASSWORD = _request("whose password", {"email": "ada@example.org"})
 PASSWORD_RESET = _request("the token and a password", {"token": _TOKEN, "new_password": "a longer staple of horses"})
 EMAIL_VERIFICATION = _request("the token", {"token": _TOKEN})
+VERIFIED_EMAIL = _answer("a new user", {"email": "ada@example.org", "email_changed": False, "first_proof": True})
 ACCEPTED = _answer("accepted", {"detail": "If there is such an account, a mail is on its way."}, "202")
 FACTORS = _answer("second factors", {"totp": True, "passkeys": 0, "recovery_codes": 10})
 ENROLMENT = _answer(
@@ -153,5 +154,39 @@ AUDIT_EVENT = _answer(
         "user_agent": "curl/8.15.0",
         "request_id": "8f7c1e0ab6d44f0b9a0f3c6f1f0e2d11",
         "details": {},
+    },
+)
+_OWN = {
+    "id": 12,
+    "at": "2026-01-31T12:00:00Z",
+    "event": "email_change_requested",
+    "outcome": "success",
+    "actor_id": None,
+    "session_id": 7,
+    "address": "203.0.113.7",
+    "user_agent": "curl/8.15.0",
+    "details": {"old_email": "a***@example.org", "new_email": "a***@example.net"},
+}
+ACTIVITY = _answer("a change of address", _OWN)
+EXPORT = _answer(
+    "everything",
+    {
+        "user_id": 1,
+        "exported_at": "2026-01-31T12:00:00Z",
+        "sessions": [
+            {
+                "id": 7,
+                "address": "203.0.113.7",
+                "user_agent": "curl/8.15.0",
+                "methods": ["pwd"],
+                "created_at": "2026-01-31T11:00:00Z",
+                "last_used_at": "2026-01-31T12:00:00Z",
+                "revoked_at": None,
+            }
+        ],
+        "totp_confirmed_at": None,
+        "passkeys": [_PASSKEY],
+        "recovery_codes": 10,
+        "activity": [_OWN],
     },
 )

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.utils.crypto import salted_hmac
 
 from auth_ms.sign_in.models import LoginFailures
-from chassis import addresses
+from chassis import addresses, pruning
 from chassis.clients import Client
 from chassis.rate_limits.services import TooManyRequests
 
@@ -60,7 +60,7 @@ def forget_failures(*, username: str, client: Client) -> None:
 
 def prune(*, at: datetime) -> None:
     """Forget failures that are long forgiven."""
-    LoginFailures.objects.filter(counted_at__lt=at - FORGOTTEN_AFTER).delete()
+    pruning.delete(LoginFailures.objects.filter(counted_at__lt=at - FORGOTTEN_AFTER))
 
 
 def _rules(username: str, client: Client) -> Iterator[_Rule]:

@@ -18,8 +18,11 @@ _LEAST_KIB = 8  # that argon2 works with
 def matches(*, password: str, password_hash: str | None) -> bool:
     """True when `password` belongs to `password_hash`; without a hash, False after the same work.
 
-    Raises ServiceUnavailable when too many passwords are being compared.
+    A hash that no password can have, as after a change of address was undone, is as none. Raises ServiceUnavailable
+    when too many passwords are being compared.
     """
+    if password_hash is not None and not is_usable(password_hash):
+        password_hash = None
     with turns.passwords.turn(), metrics.bcrypt_seconds.labels("compare").time():
         return _matches(password, password_hash)
 
@@ -35,6 +38,11 @@ def _matches(password: str, password_hash: str | None) -> bool:
     _work_of_bcrypt(password, done_at=cost_of(password_hash) if password_hash and kind == BCRYPT else None)
     _work_of_argon2id(password, done=_argon2id_work(password_hash) if password_hash and kind == ARGON2ID else 0)
     return False
+
+
+def is_usable(password_hash: str) -> bool:
+    """False when only a mailed token opens the account, because no password has this hash."""
+    return bool(hashers.is_password_usable(password_hash))
 
 
 def is_outdated(password_hash: str) -> bool:

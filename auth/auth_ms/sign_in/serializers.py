@@ -139,8 +139,18 @@ class PasswordResetInput(serializers.Serializer):
     new_password = Password(help_text="held against the password policy of users-ms")
 
 
-class EmailVerificationInput(serializers.Serializer):
+class MailedTokenInput(serializers.Serializer):
     token = OpaqueToken(help_text="from the mail")
+
+
+class VerifiedEmailOutput(serializers.Serializer):
+    """The address is verified."""
+
+    email = serializers.CharField(help_text="the address of the account now")
+    email_changed = serializers.BooleanField(help_text="whether it was another one before")
+    first_proof = serializers.BooleanField(
+        help_text="whether it is the first address that was verified: sessions and second factors from before ended"
+    )
 
 
 class AcceptedOutput(serializers.Serializer):
@@ -233,6 +243,47 @@ class AuditEventOutput(serializers.ModelSerializer):
             "details",
         ]
         read_only_fields = fields
+
+
+class ActivityOutput(serializers.ModelSerializer):
+    """What happened with an account. Where an admin acted, from where it did so is the admin's own."""
+
+    address = serializers.SerializerMethodField()
+    user_agent = serializers.SerializerMethodField()
+
+    class Meta:
+        model = AuditEvent
+        fields = ["id", "at", "event", "outcome", "actor_id", "session_id", "address", "user_agent", "details"]
+        read_only_fields = fields
+
+    def get_address(self, event: AuditEvent) -> str | None:
+        return None if _is_by_another(event) else event.address
+
+    def get_user_agent(self, event: AuditEvent) -> str:
+        return "" if _is_by_another(event) else event.user_agent
+
+
+def _is_by_another(event: AuditEvent) -> bool:
+    return event.actor_id not in (None, event.user_id)
+
+
+class ExportedSessionOutput(serializers.ModelSerializer):
+    class Meta:
+        model = Session
+        fields = ["id", "address", "user_agent", "methods", "created_at", "last_used_at", "revoked_at"]
+        read_only_fields = fields
+
+
+class ExportOutput(serializers.Serializer):
+    """What auth-ms keeps of a user."""
+
+    user_id = serializers.IntegerField()
+    exported_at = serializers.DateTimeField()
+    sessions = ExportedSessionOutput(many=True)
+    totp_confirmed_at = serializers.DateTimeField(allow_null=True, help_text="none while one-time passwords are off")
+    passkeys = PasskeyOutput(many=True)
+    recovery_codes = serializers.IntegerField(help_text="how many are left")
+    activity = ActivityOutput(many=True)
 
 
 class KeyOutput(serializers.Serializer):

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from auth_ms.sign_in.views import audit, login, recovery, second_factors, sessions
+from auth_ms.sign_in.views import audit, emails, login, phones, recovery, second_factors, sessions
 
 urlpatterns = [
     path("auth/login", login.Login.as_view(), name="login"),
@@ -16,8 +16,11 @@ urlpatterns = [
     path("auth/password/change", recovery.PasswordChange.as_view(), name="password-change"),
     path("auth/password/forgot", recovery.ForgottenPassword.as_view(), name="password-forgot"),
     path("auth/password/reset", recovery.PasswordReset.as_view(), name="password-reset"),
-    path("auth/email/verification", recovery.EmailVerificationRequest.as_view(), name="email-verification"),
-    path("auth/email/verify", recovery.EmailVerification.as_view(), name="email-verify"),
+    path("auth/email/verification", emails.EmailVerificationRequest.as_view(), name="email-verification"),
+    path("auth/email/verify", emails.EmailVerification.as_view(), name="email-verify"),
+    path("auth/email/change/undo", emails.EmailChangeUndo.as_view(), name="email-change-undo"),
+    path("auth/phone/verification", phones.PhoneVerificationRequest.as_view(), name="phone-verification"),
+    path("auth/phone/verify", phones.PhoneVerification.as_view(), name="phone-verify"),
     path("auth/mfa", second_factors.Factors.as_view(), name="second-factors"),
     path("auth/mfa/totp", second_factors.TOTP.as_view(), name="totp"),
     path("auth/mfa/totp/confirm", second_factors.TOTPConfirmation.as_view(), name="totp-confirmation"),
@@ -25,6 +28,8 @@ urlpatterns = [
     path("auth/passkeys", second_factors.PasskeyCollection.as_view(), name="passkeys"),
     path("auth/passkeys/options", second_factors.PasskeyOptions.as_view(), name="passkey-options"),
     path("auth/passkeys/<int:passkey_id>", second_factors.PasskeyDetail.as_view(), name="passkey"),
+    path("auth/activity", audit.Activity.as_view(), name="activity"),
+    path("auth/export", audit.Export.as_view(), name="export"),
     path("auth/audit-log", audit.AuditLog.as_view(), name="audit-log"),
     path("internal/session", sessions.InternalSession.as_view(), name="internal-session"),
     path("internal/principal", sessions.InternalPrincipal.as_view(), name="internal-principal"),

@@ -152,14 +152,16 @@ def change_password(
     reason: str,
     client: Client,
     proven_email: str | None = None,
+    replaces_version: int | None = None,
     kept_session_id: int | None = None,
 ) -> NewPassword:
     """Give a user another password, which users-ms announces. The same change may be asked for again.
 
-    `proven_email` is the address whose mail had the token. Raises PasswordRefused, UserGone, ChangedMeanwhile when
-    that is not the user's address any more, and ServiceUnavailable, after which the change may have been made.
+    `proven_email` is the address whose mail had the token, `replaces_version` that of the password that was compared.
+    Raises PasswordRefused, UserGone, ChangedMeanwhile when either is not the user's any more, and ServiceUnavailable,
+    after which the change may have been made.
     """
-    known = {"proven_email": proven_email, "kept_session_id": kept_session_id}
+    known = {"proven_email": proven_email, "replaces_version": replaces_version, "kept_session_id": kept_session_id}
     body = {"password": password, "change_id": str(change_id), "reason": reason, **_client(client)}
     answer = _call(
         "PUT",
@@ -172,15 +174,6 @@ def change_password(
     if answer.status_code == 204:  # of an older users-ms
         return NewPassword(first_proof=False, password_version=1)
     return _members(answer, NewPassword)
-
-
-def set_password(*, user_id: int, password: str) -> None:
-    """Give a user a new password. Raises PasswordRefused, UserGone and ServiceUnavailable."""
-    answer = _call("PUT", f"/users/{user_id}/password", json={"password": password})
-    if answer.status_code == 400:
-        raise PasswordRefused(errors={"new_password": _reasons(answer)})
-    _refuse(answer)
-    _expect(answer, 204)
 
 
 def _reasons(answer: requests.Response) -> list[str]:
@@ -222,12 +215,12 @@ def undo_email_change(*, user_id: int, email: str, client: Client) -> bool:
         raise _users(settings.USERS_URL).unavailable() from error
 
 
-def verify_phone(*, user_id: int, phone: str) -> None:
+def verify_phone(*, user_id: int, phone: str, client: Client) -> None:
     """Note that the user reads the text messages of `phone`.
 
     Raises UserGone, ChangedMeanwhile and ServiceUnavailable.
     """
-    answer = _call("POST", f"/users/{user_id}/phone-verified", json={"phone": phone})
+    answer = _call("POST", f"/users/{user_id}/phone-verified", json={"phone": phone, **_client(client)})
     _refuse(answer)
     _expect(answer, 204)
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
-from chassis import tracing
+from chassis import pruning, tracing
 from chassis.events import CloudEvent
 from notification_ms import topology
 from notification_ms.deliveries import limits, notices
@@ -193,12 +193,12 @@ def prune(*, at: datetime) -> None:
     A delivery that began while its user was being erased may have noted the recipient after that; it goes here.
     """
     oldest = at - timedelta(days=settings.NOTIFICATION_RETENTION_DAYS)
-    Delivery.objects.filter(created_at__lt=oldest).delete()
+    pruning.delete(Delivery.objects.filter(created_at__lt=oldest))
     over_since = at - timedelta(seconds=settings.NOTICE_WINDOW_SECONDS)
-    Tally.objects.filter(began_at__lt=over_since, held_back_from=None).delete()
+    pruning.delete(Tally.objects.filter(began_at__lt=over_since, held_back_from=None))
     erased = ErasedUser.objects.filter(erased_at__gt=at - LATE_DELIVERIES).values("user_id")
     Delivery.objects.filter(user_id__in=erased).exclude(recipient="").update(recipient="", last_error="")
-    Tally.objects.filter(user_id__in=erased).delete()
+    pruning.delete(Tally.objects.filter(user_id__in=erased))
 
 
 def backoff_seconds(*, attempts: int) -> float:

@@ -14,7 +14,7 @@ from auth_ms.sign_in.models import PendingLogin
 from auth_ms.sign_in.services import passkeys, second_factors, sessions
 from auth_ms.sign_in.services.sessions import TokenPair
 from auth_ms.sign_in.users_client import Credentials
-from chassis import turns
+from chassis import pruning, turns
 from chassis.clients import Client
 from chassis.errors import Problem, ServiceUnavailable
 from chassis.rate_limits import services as rate_limits
@@ -184,4 +184,4 @@ def check_password(*, user_id: int, password: str, field: str, client: Client, a
 
 def prune(*, at: datetime) -> None:
     """Forget logins whose second factor never came."""
-    PendingLogin.objects.filter(expires_at__lt=at).delete()
+    pruning.delete(PendingLogin.objects.filter(expires_at__lt=at))

@@ -21,7 +21,7 @@ from auth_ms.sign_in import audit, issuing, users_client
 from auth_ms.sign_in.models import Passkey, PasskeyChallenge
 from auth_ms.sign_in.services import notices, second_factors
 from auth_ms.sign_in.services.notices import Change
-from chassis import db
+from chassis import db, pruning
 from chassis.clients import Client
 from chassis.errors import InvalidInput, Problem
 from chassis.rate_limits import services as rate_limits
@@ -239,4 +239,4 @@ def _descriptors(user_id: int) -> list[PublicKeyCredentialDescriptor]:
 
 def prune(*, at: datetime) -> None:
     """Forget challenges that nobody has signed."""
-    PasskeyChallenge.objects.filter(expires_at__lt=at).delete()
+    pruning.delete(PasskeyChallenge.objects.filter(expires_at__lt=at))

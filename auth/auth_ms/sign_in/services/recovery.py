@@ -1,35 +1,24 @@
-"""Passwords changed and forgotten, and email addresses verified."""
+"""Passwords changed and forgotten. users-ms makes the change and announces it; a change that got no answer can be tried
+again, and what follows of it is done by its event too (services/account_changes.py)."""
 
+import uuid
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 
-from auth_ms.sign_in import audit, events, issuing, users_client
-from auth_ms.sign_in.models import OneTimeToken, PendingLogin
-from auth_ms.sign_in.services import login, second_factors, sessions
-from auth_ms.sign_in.users_client import Credentials
+from auth_ms.sign_in import audit, events, lockout, passwords, users_client
+from auth_ms.sign_in.models import OneTimeToken, PasswordChange, PendingLogin
+from auth_ms.sign_in.services import erasure, login, mailed_tokens, second_factors, sessions
+from auth_ms.sign_in.services.mailed_tokens import InvalidToken, Purpose
+from auth_ms.sign_in.users_client import Credentials, NewPassword
+from chassis import pruning
 from chassis.clients import Client
-from chassis.errors import InvalidInput, Problem
+from chassis.errors import Problem, ServiceUnavailable
 from chassis.outbox import services as outbox
 from chassis.rate_limits import services as rate_limits
 
-Purpose = OneTimeToken.Purpose
-# Mails to one address: enough for somebody who looks into the wrong folder, too few to fill it.
-MAIL_LIMIT = rate_limits.Limit(name="mail", times=5, seconds=3600)
-
-
-class InvalidToken(InvalidInput):
-    def __init__(self) -> None:
-        super().__init__(
-            errors={"token": ["This token is wrong, was used already, or has expired. Ask for a new one."]}
-        )
-
-
-class EmailVerifiedAlready(Problem):
-    status = 409
-    title = "Email verified already"
+CHANGE_REMEMBERED = timedelta(days=1)
 
 
 def change_password(
@@ -37,15 +26,69 @@ def change_password(
 ) -> None:
     """Give the caller a new password, and end its sessions but this one.
 
-    Raises ValidationError, PasswordRefused, TooManyFailures, UserGone and ServiceUnavailable.
+    Raises ValidationError, PasswordRefused, TooManyFailures, UserGone, ChangedMeanwhile and ServiceUnavailable; after
+    the last one the same change may be tried again, whether or not it has been made.
     """
-    user = login.check_password(
-        user_id=user_id, password=current_password, field="current_password", client=client, at=at
-    )
-    users_client.set_password(user_id=user_id, password=new_password)
+    change_id = _made_already(user_id=user_id, session_id=session_id, new_password=new_password, client=client, at=at)
+    compared = None
+    if change_id is None:
+        user = login.check_password(
+            user_id=user_id, password=current_password, field="current_password", client=client, at=at
+        )
+        compared = user.password_version
+        change_id = uuid.uuid4()
+        PasswordChange.objects.create(change_id=change_id, user_id=user_id, session_id=session_id, created_at=at)
+    try:
+        users_client.change_password(
+            user_id=user_id,
+            password=new_password,
+            change_id=change_id,
+            reason="change",
+            client=client,
+            replaces_version=compared,
+            kept_session_id=session_id,
+        )
+    except ServiceUnavailable:
+        raise
+    except Problem:
+        PasswordChange.objects.filter(change_id=change_id).delete()
+        raise
     with transaction.atomic():
-        _note_new_password(user, but_session=session_id, client=client, at=at)
-        audit.record(audit.Event.PASSWORD_CHANGE, client=client, at=at, user_id=user_id, session_id=session_id)
+        PasswordChange.objects.filter(change_id=change_id).delete()
+        _end_what_the_old_one_opened(user_id=user_id, but_session=session_id, at=at)
+        audit.record_once(
+            audit.Event.PASSWORD_CHANGE,
+            change_id=change_id,
+            client=client,
+            at=at,
+            user_id=user_id,
+            session_id=session_id,
+        )
+
+
+def _made_already(
+    *, user_id: int, session_id: int, new_password: str, client: Client, at: datetime
+) -> uuid.UUID | None:
+    """The id of this very change, when users-ms made it and its answer was lost: the new password is right already."""
+    unanswered = PasswordChange.objects.filter(user_id=user_id, session_id=session_id).values_list(
+        "change_id", flat=True
+    )
+    change_ids = {str(change_id) for change_id in unanswered}
+    if not change_ids:
+        return None
+    lockout.check(username=f"user {user_id}", client=client, at=at)  # as login.check_password counts
+    user = users_client.find_credentials(user_id=user_id)
+    if user is None or user.password_change_id not in change_ids:
+        return None
+    made = passwords.matches(password=new_password, password_hash=user.password_hash)
+    return uuid.UUID(user.password_change_id) if made else None
+
+
+def _end_what_the_old_one_opened(*, user_id: int, but_session: int | None, at: datetime) -> None:
+    """End sessions, logins that wait for a second factor, and mailed tokens."""
+    sessions.end_sessions_of(user_id=user_id, but=but_session, at=at)
+    PendingLogin.objects.filter(user_id=user_id).delete()
+    mailed_tokens.end(user_id=user_id)
 
 
 def request_password_reset(*, email: str, client: Client, at: datetime) -> None:
@@ -57,7 +100,7 @@ def request_password_reset(*, email: str, client: Client, at: datetime) -> None:
     rate_limits.take(limit, key=client.network)
     user = users_client.find_credentials(email=email)
     try:
-        rate_limits.take(MAIL_LIMIT, key=f"{Purpose.PASSWORD_RESET} {email.lower()}")
+        mailed_tokens.take_from_limit(Purpose.PASSWORD_RESET, email=email)
         is_allowed = user is not None and user.is_active
     except rate_limits.TooManyRequests:
         is_allowed = False
@@ -65,119 +108,72 @@ def request_password_reset(*, email: str, client: Client, at: datetime) -> None:
         facts = {"user_id": user.id if user else None, "username": email}
         audit.record(audit.Event.PASSWORD_FORGOTTEN, client=client, at=at, succeeded=is_allowed, **facts)
         if user is not None and is_allowed:
-            expires_at = at + timedelta(seconds=settings.PASSWORD_RESET_SECONDS)
-            token = _issue(Purpose.PASSWORD_RESET, user.contact, expires_at=expires_at)
-            event = events.PasswordResetRequested(
-                **user.contact, token=token.text, expires_at=expires_at.isoformat(), address=client.address
-            )
-            outbox.record(event, at=at)
+            send_reset(user, client=client, at=at)
+
+
+def send_reset(user: Credentials, *, client: Client | None, at: datetime) -> None:
+    """Send a user a token that sets a new password, in the caller's transaction."""
+    token, expires_at = mailed_tokens.issue(
+        Purpose.PASSWORD_RESET, user_id=user.id, email=user.email, password_version=user.password_version, at=at
+    )
+    event = events.PasswordResetRequested(
+        **user.contact,
+        sealed_token=events.sealed(token.text, to=events.PasswordResetRequested),
+        expires_at=expires_at.isoformat(),
+        address=client.address if client else None,
+    )
+    outbox.record(event, at=at)
 
 
 def reset_password(*, token: str, new_password: str, client: Client, at: datetime) -> None:
     """Give the owner of a token a new password, and end all of its sessions.
 
-    Raises InvalidToken, PasswordRefused, after which the token is still good, and ServiceUnavailable.
+    When that is the first proof of the address, whatever was set up before it goes too. Raises InvalidToken,
+    PasswordRefused and ServiceUnavailable, after which the token may be tried again.
     """
-    spent = _spend(token, purpose=Purpose.PASSWORD_RESET, at=at)
+    spent = mailed_tokens.spend(token, Purpose.PASSWORD_RESET, at=at)
     try:
-        user = users_client.find_credentials(user_id=spent.user_id)
-        if user is None or not user.is_active:
-            raise InvalidToken
-        users_client.set_password(user_id=user.id, password=new_password)
-    except Problem:
-        OneTimeToken.objects.filter(token_hash=spent.token_hash).update(used_at=None)
-        raise
-    with transaction.atomic():
-        _note_new_password(user, but_session=None, client=client, at=at)
-        OneTimeToken.objects.filter(user_id=user.id, purpose=Purpose.PASSWORD_RESET).delete()
-        second_factors.forgive_failures(user_id=user.id)
-        audit.record(audit.Event.PASSWORD_RESET, client=client, at=at, user_id=user.id)
-
-
-def _note_new_password(user: Credentials, *, but_session: int | None, client: Client, at: datetime) -> None:
-    """End what the old password had opened. The event lets the event worker end what was being opened meanwhile."""
-    sessions.end_sessions_of(user_id=user.id, but=but_session, at=at)
-    PendingLogin.objects.filter(user_id=user.id).delete()
-    outbox.record(
-        events.PasswordChanged(
-            **user.contact,
-            changed_at=at.isoformat(),
-            address=client.address,
-            user_agent=client.user_agent,
-            kept_session_id=but_session,
-        ),
-        at=at,
-    )
-
-
-def request_email_verification(*, user_id: int, at: datetime) -> None:
-    """Send a token to the address of a user, to show that its mail is read.
-
-    Raises EmailVerifiedAlready, TooManyRequests, UserGone and ServiceUnavailable.
-    """
-    user = users_client.find_credentials(user_id=user_id)
-    if user is None:
-        raise users_client.UserGone
-    if user.email_verified:
-        raise EmailVerifiedAlready
-    rate_limits.take(MAIL_LIMIT, key=f"{Purpose.EMAIL_VERIFICATION} {user.email.lower()}")
-    _send_email_verification(user.contact, at=at)
-
-
-def verify_email_of_new_user(*, contact: dict[str, Any], at: datetime) -> None:
-    """Send a new user a token for its address: once however often its event comes, never after its deletion."""
-    user_id = contact["user_id"]
-    has_one = OneTimeToken.objects.filter(user_id=user_id, purpose=Purpose.EMAIL_VERIFICATION).exists()
-    if not has_one and not audit.says_deleted(user_id=user_id):
-        _send_email_verification(contact, at=at)
-
-
-def _send_email_verification(contact: dict[str, Any], *, at: datetime) -> None:
-    expires_at = at + timedelta(seconds=settings.EMAIL_VERIFICATION_SECONDS)
-    with transaction.atomic():
-        token = _issue(Purpose.EMAIL_VERIFICATION, contact, expires_at=expires_at)
-        event = events.EmailVerificationRequested(**contact, token=token.text, expires_at=expires_at.isoformat())
-        outbox.record(event, at=at)
-
-
-def verify_email(*, token: str, client: Client, at: datetime) -> None:
-    """Note that the bearer of the token reads the mail it was sent to.
-
-    Raises InvalidToken, also when the user has another address by now, and ServiceUnavailable.
-    """
-    spent = _spend(token, purpose=Purpose.EMAIL_VERIFICATION, at=at)
-    try:
-        users_client.verify_email(user_id=spent.user_id, email=spent.email, client=client)
+        changed, change_id = _reset(spent, new_password=new_password, client=client)
     except (users_client.UserGone, users_client.ChangedMeanwhile) as error:
         raise InvalidToken from error
     except Problem:
-        OneTimeToken.objects.filter(token_hash=spent.token_hash).update(used_at=None)
+        mailed_tokens.give_back(spent)
         raise
+    user_id = spent.user_id
     with transaction.atomic():
-        OneTimeToken.objects.filter(user_id=spent.user_id, purpose=Purpose.EMAIL_VERIFICATION).delete()
-        audit.record(audit.Event.EMAIL_VERIFICATION, client=client, at=at, user_id=spent.user_id)
+        _end_what_the_old_one_opened(user_id=user_id, but_session=None, at=at)
+        if changed.first_proof:
+            erasure.forget_what_was_before_proof(user_id=user_id, client=client, at=at)
+        second_factors.forgive_failures(user_id=user_id)
+        audit.record_once(audit.Event.PASSWORD_RESET, change_id=change_id, client=client, at=at, user_id=user_id)
 
 
-def _issue(purpose: OneTimeToken.Purpose, contact: dict[str, Any], *, expires_at: datetime) -> issuing.OpaqueToken:
-    token = issuing.opaque_token()
-    OneTimeToken.objects.create(
-        token_hash=token.digest,
-        purpose=purpose,
-        user_id=contact["user_id"],
-        email=contact["email"],
-        expires_at=expires_at,
-    )
-    return token
-
-
-def _spend(text: str, *, purpose: OneTimeToken.Purpose, at: datetime) -> OneTimeToken:
-    """The token, marked as used in the same statement that finds it unused. Raises InvalidToken."""
-    mine = OneTimeToken.objects.filter(token_hash=issuing.digest_of(text), purpose=purpose)
-    if not mine.filter(used_at=None, expires_at__gt=at).update(used_at=at):
+def _reset(spent: OneTimeToken, *, new_password: str, client: Client) -> tuple[NewPassword, uuid.UUID]:
+    user = users_client.find_credentials(user_id=spent.user_id)
+    if user is None or not user.is_active:
         raise InvalidToken
-    return mine.get()
+    is_bound = mailed_tokens.is_bound_to(spent, user)
+    if not is_bound and not _made_with(spent, user, new_password):
+        raise users_client.ChangedMeanwhile
+    change_id = mailed_tokens.begin_change(spent)
+    changed = users_client.change_password(
+        user_id=user.id,
+        password=new_password,
+        change_id=change_id,
+        reason="reset",
+        client=client,
+        proven_email=spent.email,
+        replaces_version=user.password_version if is_bound else None,
+    )
+    return changed, change_id
+
+
+def _made_with(spent: OneTimeToken, user: Credentials, new_password: str) -> bool:
+    """True when users-ms had made this very change and its answer was lost."""
+    made_last = spent.change_id is not None and user.password_change_id == str(spent.change_id)
+    return made_last and passwords.matches(password=new_password, password_hash=user.password_hash)
 
 
 def prune(*, at: datetime) -> None:
-    """Forget tokens that have expired."""
-    OneTimeToken.objects.filter(expires_at__lt=at).delete()
+    """Forget changes of passwords that got no answer and were not tried again."""
+    pruning.delete(PasswordChange.objects.filter(created_at__lt=at - CHANGE_REMEMBERED))

@@ -1,4 +1,4 @@
-"""Passwords changed and forgotten, email addresses verified."""
+"""Passwords changed and forgotten."""
 
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -17,12 +17,15 @@ class PasswordChange(APIView):
     @extend_schema(
         operation_id="change_password",
         request=serializers.PasswordChangeInput,
-        responses={204: None, **problems(400, 401, 403, 404, 413, 415, 429)},
+        responses={204: None, **problems(400, 401, 403, 404, 409, 413, 415, 429)},
         examples=[examples.PASSWORD_CHANGE],
         tags=["account"],
     )
     def post(self, request: Request) -> Response:
-        """Set a new password. All other sessions of the caller end; this one goes on."""
+        """Set a new password. All other sessions of the caller end; this one goes on.
+
+        After a 503 the same request may be sent again: the password is set once, or was.
+        """
         given = read(serializers.PasswordChangeInput, request)
         recovery.change_password(
             **given,
@@ -59,36 +62,10 @@ class PasswordReset(OpenToAll):
         tags=["account"],
     )
     def post(self, request: Request) -> Response:
-        """Set a new password with the token from the mail. All sessions of the user end."""
+        """Set a new password with the token from the mail. All sessions of the user end.
+
+        A first proof of the address ends second factors from before it, too.
+        """
         given = read(serializers.PasswordResetInput, request)
         recovery.reset_password(**given, client=client_of(request), at=timezone.now())
-        return Response(status=204)
-
-
-class EmailVerificationRequest(APIView):
-    @extend_schema(
-        operation_id="request_email_verification",
-        request=None,
-        responses={202: serializers.AcceptedOutput, **problems(401, 403, 404, 409, 429)},
-        examples=[examples.ACCEPTED],
-        tags=["account"],
-    )
-    def post(self, request: Request) -> Response:
-        """Ask for a mail with a token that verifies the caller's address. A new user gets the first one unasked."""
-        recovery.request_email_verification(user_id=request.user.user_id, at=timezone.now())
-        return answer(serializers.AcceptedOutput, {"detail": "A mail is on its way."}, status=202)
-
-
-class EmailVerification(OpenToAll):
-    @extend_schema(
-        operation_id="verify_email",
-        request=serializers.EmailVerificationInput,
-        responses={204: None, **problems(400, 413, 415)},
-        examples=[examples.EMAIL_VERIFICATION],
-        tags=["account"],
-    )
-    def post(self, request: Request) -> Response:
-        """Verify an address with the token from the mail."""
-        given = read(serializers.EmailVerificationInput, request)
-        recovery.verify_email(**given, client=client_of(request), at=timezone.now())
         return Response(status=204)

@@ -47,6 +47,7 @@ class Logout(APIView):
 
     @extend_schema(
         operation_id="logout",
+        auth=authentication.ACCESS_TOKEN,
         parameters=[cookies.TOKEN_DELIVERY],
         request=None,
         responses={204: None, **problems(400, 401, 403)},
@@ -64,6 +65,7 @@ class LogoutAll(APIView):
 
     @extend_schema(
         operation_id="logout_all",
+        auth=authentication.ACCESS_TOKEN,
         parameters=[cookies.TOKEN_DELIVERY],
         request=None,
         responses={204: None, **problems(400, 401, 403)},
@@ -97,7 +99,12 @@ class SessionCollection(APIView):
 class SessionDetail(APIView):
     authentication_classes = [authentication.SessionAlone]
 
-    @extend_schema(operation_id="revoke_session", responses={204: None, **problems(401, 403, 404)}, tags=["sessions"])
+    @extend_schema(
+        operation_id="revoke_session",
+        auth=authentication.ACCESS_TOKEN,
+        responses={204: None, **problems(401, 403, 404)},
+        tags=["sessions"],
+    )
     def delete(self, request: Request, session_id: int) -> Response:
         """End one session: of the caller, or for admins of anybody."""
         sessions.revoke(
@@ -117,7 +124,7 @@ class Introspection(APIView):
 
     @extend_schema(
         operation_id="introspect",
-        auth=[{"accessToken": []}],  # type: ignore[list-item]  # a scheme with its scopes, as in OpenAPI
+        auth=authentication.ACCESS_TOKEN,
         request=serializers.IntrospectionInput,
         responses={200: serializers.IntrospectionOutput, **problems(400, 401, 403, 413, 415)},
         examples=[examples.INTROSPECTION, examples.INTROSPECTION_FORM, examples.INTROSPECTED],

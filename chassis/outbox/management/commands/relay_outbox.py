@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from chassis import broker, metrics
+from chassis import broker, metrics, pruning
 from chassis.outbox.publisher import Publisher
 from chassis.outbox.relay import Relay
 
@@ -23,4 +23,5 @@ class Command(BaseCommand):
         relay = Relay(functools.partial(Publisher, broker_url, awaited=settings.AWAITED_QUEUES))
         signal.signal(signal.SIGTERM, relay.stop)
         signal.signal(signal.SIGINT, relay.stop)
+        pruning.keep_house()
         relay.run()

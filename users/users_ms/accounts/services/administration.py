@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import transaction
 
-from chassis import addresses
+from chassis import addresses, pruning
 from users_ms.accounts import passwords
 from users_ms.accounts.events import Origin
 from users_ms.accounts.models import FormerAddress, SignUp, User
@@ -56,5 +56,5 @@ def make_admin(*, email: str, password: str, promote: bool, at: datetime) -> tup
 
 def prune(*, at: datetime) -> None:
     """Forget the keys of sign-ups that are more than a day old, and addresses that are reserved no longer."""
-    SignUp.objects.filter(created_at__lt=at - SIGN_UP_REMEMBERED).delete()
-    FormerAddress.objects.filter(reserved_until__lt=at).delete()
+    pruning.delete(SignUp.objects.filter(created_at__lt=at - SIGN_UP_REMEMBERED))
+    pruning.delete(FormerAddress.objects.filter(reserved_until__lt=at))

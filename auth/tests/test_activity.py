@@ -1,0 +1,81 @@
+"""A user sees what happened with its account, and can take along what is kept of it."""
+
+import pytest
+
+from auth.tests.builders import as_json, login
+from auth.tests.test_events import account_changed
+from auth_ms.sign_in import tasks
+from auth_ms.sign_in.models import AuditEvent, Passkey
+
+pytestmark = pytest.mark.django_db
+
+
+def activity(client, **query):
+    answer = client.get("/auth-ms/auth/activity", query)
+    assert answer.status_code == 200
+    return answer.json()
+
+
+def test_a_user_sees_logins_failures_and_changes_of_its_own_account(client, ada_client, admin_client):
+    client.post("/auth-ms/auth/login", REMOTE_ADDR="192.0.2.7", **login(password="wrong"))
+    tasks.follow_account_change(event=account_changed("phone_changed"))
+
+    seen = activity(ada_client)["results"]
+
+    assert [(event["event"], event["outcome"]) for event in seen] == [
+        ("phone_changed", "success"),
+        ("login", "failure"),
+        ("login", "success"),
+    ]
+    assert seen[1]["address"] == "192.0.2.7"
+
+
+def test_an_admin_who_acted_is_named_but_not_where_from(ada_client):
+    tasks.follow_account_change(event=account_changed("rights_changed", actor_id=1))
+
+    [event] = activity(ada_client, limit=1)["results"]
+    assert (event["actor_id"], event["address"], event["user_agent"]) == (1, None, "")
+
+
+def test_refreshes_are_left_out(client, sign_in):
+    from django.test import Client
+
+    from auth.tests.builders import bearer
+
+    pair = sign_in()
+    client.post("/auth-ms/auth/refresh", **as_json({"refresh_token": pair["refresh_token"]}))
+
+    assert AuditEvent.objects.filter(event="token_refresh").exists()
+    assert [event["event"] for event in activity(Client(headers=bearer(pair)))["results"]] == ["login"]
+
+
+def test_it_comes_in_pages(ada_client):
+    for _ in range(3):
+        tasks.follow_account_change(event=account_changed("phone_changed"))
+
+    first = activity(ada_client, limit=2)
+    rest = ada_client.get(first["next"]).json()
+
+    assert len(first["results"]) == 2
+    assert [event["event"] for event in rest["results"]] == ["phone_changed", "login"]
+
+
+def test_a_user_takes_along_what_is_kept_of_it_and_no_secret(ada_client, admin_client):
+    Passkey.objects.create(user_id=7, credential_id=b"id", public_key=b"key", sign_count=0, name="my key")
+
+    answer = ada_client.get("/auth-ms/auth/export")
+
+    assert answer.status_code == 200
+    assert answer.headers["Cache-Control"] == "no-store"
+    data = answer.json()
+    assert data["user_id"] == 7
+    assert [session["methods"] for session in data["sessions"]] == [["pwd"]]
+    assert [passkey["name"] for passkey in data["passkeys"]] == ["my key"]
+    assert (data["totp_confirmed_at"], data["recovery_codes"]) == (None, 0)
+    assert [event["event"] for event in data["activity"]] == ["login"]
+    assert set(data["passkeys"][0]) == {"id", "name", "created_at", "last_used_at"}
+
+
+@pytest.mark.parametrize("path", ["activity", "export"])
+def test_it_is_for_its_own_user_alone(client, path):
+    assert client.get(f"/auth-ms/auth/{path}").status_code == 401
