@@ -15,7 +15,7 @@ import tarfile
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from local import packages, secret_values, stack
 from local.bootstrap import ROOT
@@ -41,7 +41,7 @@ def backup(runs: Layout | Project) -> Path:
     try:
         with unfinished.open("wb") as output, tarfile.open(fileobj=output, mode="w") as archive:
             unfinished.chmod(0o600)
-            about = json.dumps({"created_at": at.isoformat(), "key": _fingerprint(runs)}).encode()
+            about = json.dumps({"created_at": at.isoformat(), "keys": _fingerprints(runs)}).encode()
             entry = tarfile.TarInfo(ABOUT)
             entry.size = len(about)
             archive.addfile(entry, io.BytesIO(about))
@@ -74,11 +74,12 @@ def restore(runs: Layout | Project, file: Path) -> None:
         _replace(runs, Path(unpacked), about=about, file=file)
 
 
-def _replace(runs: Layout | Project, unpacked: Path, *, about: dict[str, str], file: Path) -> None:
-    if about["key"] != _fingerprint(runs):
+def _replace(runs: Layout | Project, unpacked: Path, *, about: dict[str, Any], file: Path) -> None:
+    needed = about["keys"] if "keys" in about else [about["key"]]  # of a backup that an older version has made
+    if not set(needed) <= set(_fingerprints(runs)):
         sys.exit(
-            f"{file} was made by a stack with another SIGNING_KEY_ENCRYPTION_KEY. Begin anew with that one: make clean,"
-            " put it into .env, make up, and restore again."
+            f"{file} was made by a stack with another SIGNING_KEY_ENCRYPTION_KEY. Put that one into .env behind the"
+            " present one, with a comma between, make up, and restore again. Then make manage S=auth C=reseal."
         )
     print(f"Replacing all data with that of {about['created_at']}", flush=True)
     _stop_services(runs)
@@ -91,9 +92,11 @@ def _replace(runs: Layout | Project, unpacked: Path, *, about: dict[str, str], f
     _start_services(runs)
 
 
-def _fingerprint(runs: Layout | Project) -> str:
+def _fingerprints(runs: Layout | Project) -> list[str]:
+    """One for each secret, of which there are two while one replaces the other."""
     secrets = secret_values.read(runs.environment) if isinstance(runs, Project) else runs.secrets
-    return hashlib.sha256(b"tessera backup " + secrets["SIGNING_KEY_ENCRYPTION_KEY"].encode()).hexdigest()[:16]
+    each = (secret.strip() for secret in secrets["SIGNING_KEY_ENCRYPTION_KEY"].split(","))
+    return [hashlib.sha256(b"tessera backup " + secret.encode()).hexdigest()[:16] for secret in each]
 
 
 def _stop_services(runs: Layout | Project) -> None:

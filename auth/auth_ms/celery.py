@@ -6,9 +6,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "auth_ms.settings")
 
 from django.conf import settings
 
-from auth_ms import topology
+from auth_ms import needs, topology
 from chassis import broker, consuming
 
+needs.check()
 application = consuming.consumer_application(
     "auth_ms",
     broker_url=broker.url_of_this_process(),

@@ -4,8 +4,10 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from auth_ms import needs
 from chassis import metrics
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "auth_ms.settings")
+needs.check()
 metrics.start_afresh()
 application = get_wsgi_application()

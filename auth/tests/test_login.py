@@ -6,8 +6,8 @@ import jwt
 import pytest
 import time_machine
 
-from auth.tests.builders import PASSWORD, credentials, login
-from auth_ms.sign_in.models import RefreshToken, Session
+from auth.tests.builders import PASSWORD, as_json, credentials, login
+from auth_ms.sign_in.models import AuditEvent, RefreshToken, Session
 from chassis.outbox.models import OutboxMessage
 
 pytestmark = pytest.mark.django_db
@@ -192,6 +192,15 @@ def test_a_private_key_is_encrypted_in_the_database(client, ada):
 
     with pytest.raises(ValueError):
         load_der_private_key(bytes(SigningKey.objects.get().private_key_encrypted), password=None)
+
+
+def test_a_wrong_current_password_is_written_down(ada_client):
+    body = {"current_password": "wrong", "new_password": "a longer staple of horses"}
+    ada_client.post("/auth-ms/auth/password/change", REMOTE_ADDR="192.0.2.7", **as_json(body))
+
+    event = AuditEvent.objects.get(event="password_change")
+    assert (event.outcome, event.user_id, event.address) == ("failure", 7, "192.0.2.7")
+    assert event.details == {"reason": "wrong current password"}
 
 
 def test_ready_and_healthcheck(client):

@@ -370,6 +370,14 @@ def test_after_a_hundred_failures_one_time_passwords_are_blocked_and_the_owner_i
     assert "access_token" not in first_step(client)
 
 
+def test_failures_of_what_cannot_be_guessed_are_told_and_block_nothing(client, enrolled):
+    fail(client, 101, method="recovery_code")
+    forget_limits()
+
+    assert notices() == ["totp_enabled", "second_factor_failures"]
+    assert second_step(client, first_step(client)["mfa_token"], enrolled.now()).status_code == 200
+
+
 def test_a_right_code_ends_the_row_of_failures(client, enrolled):
     fail(client, 99)
     forget_limits()
@@ -418,6 +426,20 @@ def test_a_password_that_was_reset_by_mail_opens_what_is_blocked(client, enrolle
     pending = client.post("/auth-ms/auth/login", **login(password=NEW)).json()
     assert pending["methods"] == ["totp"]
     assert second_step(client, pending["mfa_token"], enrolled.now()).status_code == 200
+
+
+def test_another_app_begins_without_the_failures_of_the_one_before(client, ada_client, enrolled):
+    fail(client, 100)
+    ada_client.delete("/auth-ms/auth/mfa/totp")
+    app = begin(ada_client)
+    confirm(ada_client, app.now())
+    TOTP.objects.update(last_step=0)
+    forget_limits()
+
+    pending = first_step(client)
+
+    assert pending["methods"] == ["totp", "recovery_code"]
+    assert second_step(client, pending["mfa_token"], app.now()).status_code == 200
 
 
 def test_a_thief_of_the_password_does_not_keep_the_owner_from_a_recovery_code(client, enrolled):

@@ -115,6 +115,11 @@ def unsigned() -> str:
     return f"{header}.{KEYS.person_token(user_id=7).split('.')[1]}."
 
 
+def nested() -> str:
+    deep = jwt.utils.base64url_encode(b"[" * 1000 + b"]" * 1000).decode()
+    return f"{deep}.{deep}."
+
+
 @pytest.mark.parametrize(
     "token",
     [
@@ -128,8 +133,21 @@ def unsigned() -> str:
         SigningKeys().person_token(user_id=7),
         hs256_with_the_public_key(),
         unsigned(),
+        nested(),
     ],
-    ids=["empty", "text", "dots", "not-ascii", "long", "truncated", "unknown-kid", "other-key", "hs256", "none"],
+    ids=[
+        "empty",
+        "text",
+        "dots",
+        "not-ascii",
+        "long",
+        "truncated",
+        "unknown-kid",
+        "other-key",
+        "hs256",
+        "none",
+        "nested",
+    ],
 )
 def test_a_forged_token_is_refused(token):
     with pytest.raises(AuthenticationFailed):

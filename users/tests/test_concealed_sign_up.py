@@ -1,11 +1,14 @@
 """With CONCEAL_ACCOUNTS, sign-up answers every address alike; only its owner finds out."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from chassis.outbox.models import OutboxMessage
 from users.tests.builders import a_user, sign_up
 from users_ms.accounts import passwords
-from users_ms.accounts.models import User
+from users_ms.accounts.models import FormerAddress, User
 
 pytestmark = pytest.mark.django_db
 
@@ -100,3 +103,17 @@ def test_without_it_a_known_address_is_said_to_be_in_use(client, settings):
 
     assert post(client).status_code == 409
     assert repeated() == []  # whoever signed up was told
+
+
+def test_a_reserved_address_gets_the_same_answer_and_opens_no_account(client):
+    user = a_user(email="ada@example.net")
+    until = timezone.now() + timedelta(hours=1)
+    FormerAddress.objects.create(
+        user=user, email="ada@example.org", email_canonical="ada@example.org", reserved_until=until
+    )
+
+    answer = post(client)
+
+    assert (answer.status_code, answer.json()) == (202, {"status": "accepted"})
+    assert list(User.objects.values_list("email", flat=True)) == ["ada@example.net"]
+    assert OutboxMessage.objects.count() == 1  # of Ada's own sign-up

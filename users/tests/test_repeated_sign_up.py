@@ -55,6 +55,24 @@ def test_another_key_is_another_sign_up(client):
 
 
 @pytest.mark.django_db
+def test_a_key_is_the_clients_own(client):
+    """Whoever guesses the key of somebody else gets neither the answer nor in the way."""
+    first = post(client)
+
+    same_body = client.post(
+        "/users-ms/users", headers={"Idempotency-Key": "a-key-of-the-caller"}, REMOTE_ADDR="192.0.2.1", **sign_up()
+    )
+    other_body = client.post(
+        "/users-ms/users",
+        headers={"Idempotency-Key": "a-key-of-the-caller"},
+        REMOTE_ADDR="192.0.2.1",
+        **sign_up(email="grace@example.org"),
+    )
+
+    assert (first.status_code, same_body.status_code, other_body.status_code) == (201, 409, 201)
+
+
+@pytest.mark.django_db
 def test_a_refused_sign_up_does_not_use_the_key_up(client):
     post(client, key="first")
 

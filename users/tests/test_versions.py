@@ -80,3 +80,15 @@ def test_a_list_has_a_tag_too(admin, ada):
     tag = admin.get("/users-ms/users").headers["ETag"]
 
     assert admin.get("/users-ms/users", headers={"If-None-Match": tag}).status_code == 304
+
+
+def test_the_version_of_one_user_is_no_version_of_another(itself, caller):
+    """Two users of one browser: the path `/users/me` is the same, and both are in their first version."""
+    grace = caller(user_id=a_user(email="grace@example.org", name="Grace").id)
+    tag = itself.get("/users-ms/users/me").headers["ETag"]
+
+    answer = grace.get("/users-ms/users/me", headers={"If-None-Match": tag})
+
+    assert (answer.status_code, answer.json()["name"]) == (200, "Grace")
+    assert answer.headers["Vary"] == "Authorization"
+    assert answer.headers["Cache-Control"] == "private, no-cache"

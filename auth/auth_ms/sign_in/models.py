@@ -149,10 +149,11 @@ class PendingLogin(models.Model):
 
 
 class SecondFactorFailures(models.Model):
-    """How many attempts at a user's second factor have failed in a row; a right one removes the row."""
+    """How many attempts at a user's second factors have failed in a row; a right one removes the row."""
 
     user_id = models.BigIntegerField(primary_key=True)
     failures = models.PositiveIntegerField()
+    totp_failures = models.PositiveIntegerField(db_default=0, default=0, help_text="those of one-time passwords")
 
 
 class LoginFailures(models.Model):

@@ -119,8 +119,8 @@ def complete_log_in(
     user = users_client.find_credentials(user_id=pending.user_id)
     if user is None or not user.is_active:
         _refuse_second_factor(pending.user_id, method, client=client, at=at)
-    attempt = second_factors.count_attempt(user_id=user.id)
-    if method == "totp" and attempt > second_factors.FAILURES_UNTIL_BLOCKED:
+    failures = second_factors.count_attempt(user_id=user.id, method=method)
+    if method == "totp" and failures.of_totp > second_factors.FAILURES_UNTIL_BLOCKED:
         facts = {"user_id": user.id, "method": method, "blocked": True}
         audit.record(audit.Event.SECOND_FACTOR, client=client, at=at, succeeded=False, **facts)
         raise second_factors.SecondFactorBlocked
@@ -129,7 +129,7 @@ def complete_log_in(
     else:
         right = second_factors.accept(user_id=user.id, method=method, code=code, at=at)
     if not right:
-        second_factors.tell_of_failures(user, attempt=attempt, client=client, at=at)
+        second_factors.tell_of_failures(user, failures, method=method, client=client, at=at)
         _refuse_second_factor(user.id, method, client=client, at=at)
     second_factors.forgive_failures(user_id=user.id)
     lockout.forget_failures(username=user.email, client=client)

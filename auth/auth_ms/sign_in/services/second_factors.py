@@ -25,8 +25,8 @@ RECOVERY_CODES = 10
 CONFIRMATION_LIMIT = rate_limits.Limit(name="totp_confirmation", times=10, seconds=600)
 
 
-# Wrong codes in a row, whatever the factor: then the user is told, and then six digits are not enough any more
-# (NIST SP 800-63B-4, §3.2.2). Passkeys and recovery codes cannot be guessed, so they stay.
+# Failures in a row: of any second factor until the user is told, and of one-time passwords until six digits are not
+# enough any more (NIST SP 800-63B-4, §3.2.2). Passkeys and recovery codes cannot be guessed, so they stay.
 FAILURES_UNTIL_NOTICE = 5
 FAILURES_UNTIL_BLOCKED = 100
 
@@ -71,6 +71,14 @@ class Status:
     totp: bool
     passkeys: int
     recovery_codes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failures:
+    """Attempts in a row that were wrong, of any second factor and of one-time passwords."""
+
+    of_any: int
+    of_totp: int
 
 
 def status_of(*, user_id: int) -> Status:
@@ -141,6 +149,7 @@ def confirm_totp(*, user_id: int, session_id: int, code: str, client: Client, at
             raise WrongCode
         totp.confirmed_at = at
         totp.save(update_fields=["confirmed_at"])
+        forgive_failures(user_id=user_id)
         audit.record(audit.Event.TOTP_ENABLED, client=client, at=at, user_id=user_id)
         notices.record(Change.TOTP_ENABLED, contact=user.contact, client=client, at=at)
         return issue_first_recovery_codes(user_id=user_id)
@@ -168,23 +177,28 @@ def accept(*, user_id: int, method: str, code: str, at: datetime) -> bool:
         return totp is not None and _spend(totp, code, at=at)
 
 
-def count_attempt(*, user_id: int) -> int:
-    """Which attempt in a row this is; it stands for a wrong one until `forgive_failures`."""
+def count_attempt(*, user_id: int, method: str) -> Failures:
+    """How many attempts in a row these are with this one, which stands for a wrong one until `forgive_failures`."""
     with connection.cursor() as cursor:
-        cursor.execute(_COUNT_ATTEMPT, {"user_id": user_id})
-        return int(cursor.fetchone()[0])
+        cursor.execute(_COUNT_ATTEMPT, {"user_id": user_id, "of_totp": int(method == "totp")})
+        of_any, of_totp = cursor.fetchone()
+    return Failures(of_any=of_any, of_totp=of_totp)
 
 
 _COUNT_ATTEMPT = """
-    INSERT INTO sign_in_secondfactorfailures AS stored (user_id, failures) VALUES (%(user_id)s, 1)
-    ON CONFLICT (user_id) DO UPDATE SET failures = least(stored.failures + 1, 1000000)
-    RETURNING failures
+    INSERT INTO sign_in_secondfactorfailures AS stored (user_id, failures, totp_failures)
+    VALUES (%(user_id)s, 1, %(of_totp)s)
+    ON CONFLICT (user_id) DO UPDATE SET
+        failures = least(stored.failures + 1, 1000000),
+        totp_failures = least(stored.totp_failures + %(of_totp)s, 1000000)
+    RETURNING failures, totp_failures
 """
 
 
-def tell_of_failures(user: Credentials, *, attempt: int, client: Client, at: datetime) -> None:
+def tell_of_failures(user: Credentials, failures: Failures, *, method: str, client: Client, at: datetime) -> None:
     """Tell the owner, once when it begins and once when one-time passwords are blocked: the password is known."""
-    if attempt in (FAILURES_UNTIL_NOTICE, FAILURES_UNTIL_BLOCKED):
+    is_last = method == "totp" and failures.of_totp == FAILURES_UNTIL_BLOCKED
+    if is_last or failures.of_any == FAILURES_UNTIL_NOTICE:
         with transaction.atomic():
             notices.record(Change.SECOND_FACTOR_FAILURES, contact=user.contact, client=client, at=at)
 
@@ -195,7 +209,7 @@ def forgive_failures(*, user_id: int) -> None:
 
 
 def _is_blocked(user_id: int) -> bool:
-    return SecondFactorFailures.objects.filter(user_id=user_id, failures__gte=FAILURES_UNTIL_BLOCKED).exists()
+    return SecondFactorFailures.objects.filter(user_id=user_id, totp_failures__gte=FAILURES_UNTIL_BLOCKED).exists()
 
 
 def _spend(totp: TOTP, code: str, *, at: datetime) -> bool:

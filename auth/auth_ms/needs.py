@@ -1,0 +1,15 @@
+"""What the web processes and the event worker cannot do without, checked when they start and not at the first mail."""
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from chassis import sealing
+from chassis.environment import ConfigurationError
+
+
+def check() -> None:
+    """Raises ConfigurationError, which names the variable. The relay publishes what is sealed, so it needs no key."""
+    try:
+        sealing.seal_to("", public_key=settings.SEALING_PUBLIC_KEY, info="")
+    except ImproperlyConfigured as error:
+        raise ConfigurationError(f"auth-ms cannot start: {error}") from error

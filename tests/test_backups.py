@@ -1,0 +1,65 @@
+"""Which backups a stack takes back: those whose secrets it has."""
+
+import io
+import json
+import tarfile
+from types import SimpleNamespace
+
+import pytest
+
+from local import backups
+
+OLD, NEW = "a" * 32, "b" * 32
+
+
+class Accepted(Exception):
+    """The backup fits; what follows needs a stack."""
+
+
+@pytest.fixture
+def restore(tmp_path, monkeypatch):
+    """`restore(made_by=, by=)`: give a stack with the secrets `by` a backup of one with `made_by`."""
+
+    def stop(_):
+        raise Accepted
+
+    def stack(secrets):
+        return SimpleNamespace(directory=tmp_path / "stack", secrets={"SIGNING_KEY_ENCRYPTION_KEY": secrets})
+
+    def run(*, made_by=None, by, about=None):
+        file = tmp_path / "backup.tar"
+        about = about or {"keys": backups._fingerprints(stack(made_by))}
+        members = {backups.ABOUT: json.dumps(about | {"created_at": "2026-11-26"})}
+        members |= {f"{service}.dump": "" for service in backups.SERVICES}
+        with tarfile.open(file, "w") as archive:
+            for name, text in members.items():
+                entry = tarfile.TarInfo(name)
+                entry.size = len(text)
+                archive.addfile(entry, io.BytesIO(text.encode()))
+        backups.restore(stack(by), file)
+
+    monkeypatch.setattr(backups, "_stop_services", stop)
+    return run
+
+
+@pytest.mark.parametrize(
+    ("made_by", "by"), [(OLD, OLD), (OLD, f"{NEW},{OLD}"), (f"{NEW},{OLD}", f"{NEW}, {OLD}"), (NEW, f"{NEW},{OLD}")]
+)
+def test_a_stack_takes_the_backup_of_one_whose_secrets_it_has(restore, made_by, by):
+    with pytest.raises(Accepted):
+        restore(made_by=made_by, by=by)
+
+
+@pytest.mark.parametrize(("made_by", "by"), [(OLD, NEW), (f"{NEW},{OLD}", NEW)])
+def test_a_backup_that_could_not_be_read_is_refused_and_nothing_is_stopped(restore, made_by, by):
+    with pytest.raises(SystemExit, match="SIGNING_KEY_ENCRYPTION_KEY"):
+        restore(made_by=made_by, by=by)
+
+
+def test_a_backup_of_the_version_before_has_one_fingerprint(restore):
+    with pytest.raises(Accepted):
+        restore(about={"key": backups._fingerprints(_stack(OLD))[0]}, by=OLD)
+
+
+def _stack(secrets):
+    return SimpleNamespace(secrets={"SIGNING_KEY_ENCRYPTION_KEY": secrets})
