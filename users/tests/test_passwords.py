@@ -49,6 +49,20 @@ def test_the_same_change_again_gets_the_same_answer_and_happens_once(auth_ms):
 
 
 @pytest.mark.django_db
+def test_a_change_that_was_made_is_not_held_against_a_policy_that_is_stricter_now(auth_ms, settings):
+    user, change_id = a_user(), str(uuid.uuid4())
+    first = change(auth_ms, user, change_id=change_id)
+    settings.AUTH_PASSWORD_VALIDATORS = [
+        {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 100}}
+    ]
+
+    again, another = change(auth_ms, user, change_id=change_id), change(auth_ms, user)
+
+    assert (again.status_code, again.json()) == (200, first.json())
+    assert another.status_code == 400
+
+
+@pytest.mark.django_db
 def test_the_same_change_with_another_password_is_refused(auth_ms):
     user, change_id = a_user(), str(uuid.uuid4())
     change(auth_ms, user, change_id=change_id)
