@@ -1,5 +1,6 @@
 """How much one recipient is told at most, and the digest of the rest, over a real SMTP connection."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -7,6 +8,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from chassis.tests.waiting import eventually
 from notification.tests.builders import account_event, login_event
 from notification_ms.deliveries import digests, services
 from notification_ms.deliveries.failures import TransientFailure
@@ -184,16 +186,27 @@ def test_no_digest_of_codes(mail_server, settings):
     assert len(mail_server.mails) == 5
 
 
+@pytest.mark.parametrize(("is_verified", "digests_sent"), [(False, 0), (True, 1)])
+def test_only_who_has_shown_to_be_the_user_gets_a_digest(mail_server, is_verified, digests_sent):
+    notify(8, lambda: account_event("password_reset_requested_event", email_verified=is_verified))
+
+    digests.send_due(medium=Email(), at=later(hours=1))
+
+    assert len(mail_server.mails) == 5 + digests_sent
+
+
 def test_a_digest_that_cannot_be_sent_is_tried_again_later_and_in_the_end_recorded(mail_server, settings):
     settings.DELIVERY_ATTEMPTS = 3
     notify(6)
     before = len(mail_server.mails)
     mail_server.replies = ["451 try later"] * 2
 
-    for minutes in (60, 61, 65, 66, 75, 76):  # five minutes more after each attempt
+    attempts = []
+    for minutes in (61, 62, 66, 67, 71, 72):
         digests.send_due(medium=Email(), at=later(minutes=minutes))
+        attempts.append(Delivery.objects.get(event="digest").attempts)
 
-    assert mail_server.replies == []
+    assert attempts == [1, 1, 2, 2, 3, 3]  # five minutes more after each
     assert len(mail_server.mails) == before + 1
     told = Delivery.objects.get(event="digest")
     assert (told.status, told.attempts) == ("sent", 3)
@@ -265,3 +278,70 @@ def test_two_workers_send_one_digest(mail_server):
     digests.send_due(medium=Email(), at=later(hours=1))
 
     assert len(mail_server.mails) == before + 1
+
+
+class SlowMail(Email):
+    """Says when a mail is on its way, and sends it when it is told to."""
+
+    def __init__(self):
+        super().__init__()
+        self.is_sending, self.may_send = threading.Event(), threading.Event()
+
+    def send(self, *arguments, **options):
+        self.is_sending.set()
+        assert self.may_send.wait(10)
+        super().send(*arguments, **options)
+
+
+def alone(use_case):
+    """Runs in a thread, with a connection of its own."""
+
+    def run():
+        try:
+            return use_case()
+        finally:
+            connection.close()
+
+    return run
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_held_back_while_a_digest_is_sent_is_told_by_the_next(mail_server):
+    notify(6)
+    slow = SlowMail()
+
+    with ThreadPoolExecutor(2) as workers:
+        sending = workers.submit(alone(lambda: digests.send_due(medium=slow, at=later(hours=1))))
+        assert slow.is_sending.wait(10)
+        held_back = workers.submit(alone(lambda: notify(1)))
+        eventually(lambda: held_back.done() or is_waiting_for_a_lock())
+        slow.may_send.set()
+        sending.result(10)
+        assert held_back.result(10)[0].status == "skipped"
+
+    assert "1 x New sign-in" in mail_server.mails[-1].get_body(("plain",)).get_content()
+    assert Tally.objects.get().held_back == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_does_not_wait_for_the_digests_of_another(mail_server):
+    notify(6)
+    slow = SlowMail()
+
+    with ThreadPoolExecutor(1) as workers:
+        sending = workers.submit(alone(lambda: digests.send_due(medium=slow, at=later(hours=1))))
+        assert slow.is_sending.wait(10)
+        with connection.cursor() as cursor:
+            cursor.execute("SET statement_timeout TO '2s'")
+        digests.send_due(medium=Email(), at=later(hours=1))
+        connection.close()
+        slow.may_send.set()
+        sending.result(10)
+
+    assert Delivery.objects.filter(event="digest").count() == 1
+
+
+def is_waiting_for_a_lock():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock')")
+        return cursor.fetchone()[0]

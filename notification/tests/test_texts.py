@@ -1,12 +1,14 @@
 """What mails say, to whom and in which language, over a real SMTP connection."""
 
+from pathlib import Path
+
 import pytest
 
 from chassis import sealing
 from chassis.events import CloudEvent, InvalidEvent
 from notification.tests import builders
 from notification.tests.builders import CHANGES, MAILED_TOKENS, account_event, login_event, new_user_event
-from notification_ms.deliveries import services, showing
+from notification_ms.deliveries import notices, services, showing
 from notification_ms.deliveries.failures import PermanentFailure
 from notification_ms.deliveries.media import Email, TextMessage
 from notification_ms.deliveries.models import Delivery
@@ -208,6 +210,7 @@ def test_every_change_is_told_with_when_where_which_device_and_what_to_do(mail_s
         assert "192.0.2.7" in text
         assert "Firefox" in text
         assert "If " in text
+        assert "\n\n\n" not in text.replace("\r", "")
 
 
 def test_a_change_that_an_admin_made_says_so_and_not_where_the_admin_was(mail_server):
@@ -323,3 +326,13 @@ def test_what_is_not_sealed_for_this_is_not_sent_and_the_reason_names_the_variab
 )
 def test_text_is_defanged_and_stays_readable(text, shown):
     assert showing.defanged(text) == shown
+
+
+def test_a_subject_has_no_place_for_anybodys_words():
+    subjects = sorted((Path(notices.__file__).parent / "templates").glob("*/*/subject.txt"))
+
+    assert len(subjects) > 20
+    assert not [subject for subject in subjects if "{{" in subject.read_text()]
+    assert notices.subject(folder="account_changed", change="email_changed", language="en") == (
+        "Your email address was changed"
+    )
