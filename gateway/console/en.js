@@ -192,6 +192,7 @@ export const texts = {
   "event.sign_in_changed_event": "Ways to sign in changed",
   "event.phone_verification_requested_event": "Code for your phone",
   "event.sign_up_repeated_event": "Sign-up with your address",
+  "event.digest": "Summary",
   "event.user_deleted_event": "Account deleted",
   "medium.email": "Email",
   "medium.sms": "Text message",

@@ -192,6 +192,7 @@ export const texts = {
   "event.sign_in_changed_event": "Modi di accedere modificati",
   "event.phone_verification_requested_event": "Codice per il tuo telefono",
   "event.sign_up_repeated_event": "Registrazione con il tuo indirizzo",
+  "event.digest": "Riepilogo",
   "event.user_deleted_event": "Account eliminato",
   "medium.email": "Email",
   "medium.sms": "Messaggio di testo",
