@@ -80,6 +80,7 @@ def addresses(layout: Layout) -> dict[str, str]:
         **{f"{service.upper()}_URL": layout.url(f"{service.upper()}_PORT") for service in SERVICES},
         "GATEWAY_URL": layout.url("GATEWAY_PORT"),
         "MAIL_URL": layout.url("MAIL_PORT"),
+        "SEALING_PUBLIC_KEY": layout.secrets["SEALING_PUBLIC_KEY"],  # to seal what tests publish
         **broker_rights.urls(layout.secrets, f"127.0.0.1:{layout.ports['RABBITMQ_PORT']}"),
         **{f"{service.upper()}_DATABASE_URL": layout.database_url(service) for service in SERVICES},
         "TESSERA_DIRECTORY": str(layout.directory),
