@@ -123,6 +123,7 @@ def _python(service: str, *arguments: str) -> str:
     keys = sealing_keys()
     layout = Layout(ROOT, DEFAULTS, dict.fromkeys(NAMES, PLACEHOLDER) | keys)
     worker = {"NOTIFICATION_MEDIUM": "email", "SEALING_PRIVATE_KEY": keys["SEALING_PRIVATE_KEY"]}
+    worker |= {"USERS_URL": layout.url("USERS_PORT")}
     variables = service_environment(layout, service) | worker | {"SERVICE": SERVICES[service]}
     variables |= {"BROKER_URL": layout.broker_url}
     done = subprocess.run(
