@@ -93,6 +93,19 @@ def test_a_deleted_user_is_signed_out_and_forgotten(client, sign_in, users_servi
     assert (written.actor_id, written.address, written.user_agent) == (1, "192.0.2.7", "Firefox")
 
 
+def test_the_published_events_of_a_deleted_user_go_and_those_of_others_stay(sign_in, admin_client, users_service):
+    sign_in()
+    assert {row.body["subject"] for row in OutboxMessage.objects.all()} == {"users/1", "users/7"}
+    OutboxMessage.objects.update(published_at=timezone.now())
+    sign_in()  # not published yet
+    users_service.users.clear()
+
+    tasks.forget_deleted_user(event=event("user_deleted_event", user_id=7))
+
+    left = [(row.body["subject"], row.published_at is None) for row in OutboxMessage.objects.order_by("id")]
+    assert left == [("users/1", False), ("users/7", True)]
+
+
 def test_a_deletion_that_users_ms_does_not_confirm_erases_nothing(ada_client):
     TOTP.objects.create(user_id=7, sealed_secret=b"x")
 
