@@ -210,6 +210,7 @@ def test_every_change_is_told_with_when_where_which_device_and_what_to_do(mail_s
         assert "192.0.2.7" in text
         assert "Firefox" in text
         assert "If " in text
+        assert "\n\n\n" not in text.replace("\r", "")
 
 
 def test_a_change_that_an_admin_made_says_so_and_not_where_the_admin_was(mail_server):

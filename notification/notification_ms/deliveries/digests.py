@@ -83,6 +83,8 @@ def _send(due: list[Tally], *, medium: Medium, at: datetime) -> None:
         failure = services.send(delivery, notice, recipient=recipient, medium=medium)
         services.note_attempt(delivery, failure)
         metrics.deliveries.labels(notices.DIGEST, medium.name, str(delivery.status)).inc()
+        facts = {"event_id": str(notice.event.id), "medium": medium.name, "status": delivery.status}
+        logger.info("digest finished", extra=facts | {"held_back": notice.facts["total"]})
         if isinstance(failure, TransientFailure):
             return
     Tally.objects.filter(id__in=[each.id for each in due]).update(held_back=0, held_back_from=None)

@@ -1,5 +1,6 @@
 """What an event says to a person: which texts, in which language, with which facts."""
 
+import re
 import zoneinfo
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ DEFAULT_LANGUAGE = "en"
 LANGUAGES = ("en", "it")
 MAXIMUM_ADDRESS_LENGTH = 254  # what the delivery log takes
 SUBJECT = "subject.txt"
+_EMPTY_LINES = re.compile(r"\n{3,}")  # of nothing, where templates meet
 # Each of them stands for all deliveries that were held back; it is no event that anybody publishes.
 DIGEST = "digest"
 
@@ -150,7 +152,8 @@ class Notice:
         if name == SUBJECT:
             return subject(folder=self.texts.folder, change=self.change, language=self.language)
         facts = self.facts | self._secret()
-        return loader.render_to_string(f"{self.language}/{self.texts.folder}/{name}", facts).strip()
+        text = loader.render_to_string(f"{self.language}/{self.texts.folder}/{name}", facts).strip()
+        return _EMPTY_LINES.sub("\n\n", text)
 
     def text_if_any(self, name: str) -> str:
         """The same; empty when no medium sends such a text for this event."""
