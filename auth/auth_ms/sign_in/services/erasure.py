@@ -19,7 +19,7 @@ from auth_ms.sign_in.models import (
     RefreshToken,
     Session,
 )
-from auth_ms.sign_in.services import login, mailed_tokens, second_factors, sessions
+from auth_ms.sign_in.services import login, mailed_tokens, phones, second_factors, sessions
 from chassis.clients import Client
 from chassis.outbox.models import OutboxMessage
 
@@ -82,7 +82,8 @@ def forget_what_was_before_proof(
     With `proved_at`, what came after it stays, because its event may come late.
     """
     end_everything(user_id=user_id, begun_before=proved_at, at=at)
-    PhoneCode.objects.filter(user_id=user_id).delete()
+    codes = PhoneCode.objects.filter(user_id=user_id)
+    (codes if proved_at is None else codes.filter(expires_at__lt=proved_at + phones.CODE_LIFE)).delete()
     mailed_tokens.end(user_id=user_id, sent_before=proved_at)
     if forget_factors(user_id=user_id, added_before=proved_at):
         facts: dict[str, Any] = {"user_id": user_id, "reason": "first proof of the address"}
