@@ -1,5 +1,8 @@
 """What the services' OpenAPI documents share: problem answers, and the name of the bearer token."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from django.conf import settings
@@ -82,6 +85,26 @@ class ServiceTokenScheme(OpenApiAuthenticationExtension):
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
         return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "auth-ms signs it for itself"}
+
+
+_with_internal_routes: ContextVar[bool] = ContextVar("with internal routes", default=False)
+
+
+@contextmanager
+def internal_routes() -> Iterator[None]:
+    """Within it, documents describe every route, also those that the gateway does not pass on."""
+    reset = _with_internal_routes.set(True)
+    try:
+        yield
+    finally:
+        _with_internal_routes.reset(reset)
+
+
+def leave_out_internal(endpoints: list[Any]) -> list[Any]:
+    """Preprocessing of drf-spectacular: the public document tells nobody about routes that the gateway hides."""
+    if _with_internal_routes.get():
+        return endpoints
+    return [each for each in endpoints if "/internal/" not in each[0] and not each[0].endswith("/load-test")]
 
 
 def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The routes that every service has, below its prefix: liveness, readiness, OpenAPI and Swagger UI."""
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from functools import cache
@@ -14,7 +15,7 @@ from django.utils.module_loading import import_string
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
 from drf_spectacular.utils import OpenApiExample, extend_schema
-from drf_spectacular.views import SpectacularSwaggerView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from rest_framework import serializers
@@ -24,8 +25,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from chassis import errors, gunicorn, metrics
+from chassis import errors, gunicorn, metrics, openapi
 from chassis.openapi import problems
+
+# What Swagger UI cannot do without; as the gateway says it of its own /docs.
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self';"
+    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 
 
 class Status(serializers.Serializer):
@@ -86,18 +93,20 @@ _generation = threading.Lock()
 
 
 @cache
-def _document() -> Any:
-    return SchemaGenerator().get_schema(request=None, public=True)
+def _document(*, internal: bool) -> Any:
+    with openapi.internal_routes() if internal else contextlib.nullcontext():
+        return SchemaGenerator().get_schema(request=None, public=True)
 
 
 class _Document(OpenToAll):
     """Generated once by a process, and by one thread: drf-spectacular keeps state while it generates."""
 
     content_negotiation_class = DefaultContentNegotiation
+    internal = False  # whether it has the routes that the gateway hides, as this one is then hidden itself
 
     def get(self, request: Request) -> Response:
         with _generation:
-            return Response(_document())
+            return Response(_document(internal=self.internal))
 
 
 class OpenAPIJSON(_Document):
@@ -108,9 +117,17 @@ class OpenAPIYAML(_Document):
     renderer_classes = [OpenApiYamlRenderer]
 
 
-class SwaggerUI(SpectacularSwaggerView):
+class SwaggerUI(SpectacularSwaggerSplitView):
+    """Its script is a request of its own, so that nothing that came into the page could run as one."""
+
     content_negotiation_class = DefaultContentNegotiation
     renderer_classes = [TemplateHTMLRenderer]
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        answer: Response = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]
+        answer.headers["Content-Security-Policy"] = PAGE_POLICY
+        return answer
 
 
 class Slots:
@@ -139,6 +156,7 @@ def shared_routes() -> list[URLPattern]:
         path("healthcheck", Healthcheck.as_view(), name="healthcheck"),
         path("ready", Ready.as_view(), name="ready"),
         path("metrics", Metrics.as_view(), name="metrics"),
+        path("internal/openapi.json", hidden(OpenAPIJSON).as_view(internal=True), name="internal-openapi-json"),
         path("openapi.json", hidden(OpenAPIJSON).as_view(), name="openapi-json"),
         path("openapi.yaml", hidden(OpenAPIYAML).as_view(), name="openapi-yaml"),
         path("docs", SwaggerUI.as_view(url=f"/{settings.SERVICE}/openapi.json"), name="docs"),

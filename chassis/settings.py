@@ -176,6 +176,7 @@ def _rest_framework() -> dict[str, Any]:
 
 def _spectacular(prefix: str) -> dict[str, Any]:
     return {
+        "PREPROCESSING_HOOKS": ["chassis.openapi.leave_out_internal"],
         "POSTPROCESSING_HOOKS": [
             "drf_spectacular.hooks.postprocess_schema_enums",
             "chassis.openapi.complete",

@@ -1,5 +1,6 @@
 """How requests come in: their id, their size, their log line, and strict JSON."""
 
+import io
 import logging
 import time
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from typing import Any
 from django.conf import settings as django_settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
+from gunicorn.http.errors import ParseException
 from rest_framework.exceptions import ParseError
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
@@ -15,6 +17,8 @@ from rest_framework.parsers import BaseParser
 from chassis import errors, logs, metrics, settings, strict_json, tracing
 
 logger = logging.getLogger("chassis.access")
+# Of every answer that does not say otherwise: whatever a browser takes it for, it loads, runs and frames nothing.
+NO_PAGE = "default-src 'none'; frame-ancestors 'none'"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})  # others are made up by callers
 
 
@@ -44,11 +48,11 @@ class RequestMiddleware:
             logs.request_id.reset(reset)
 
     def _answer(self, request: HttpRequest, identifier: str, started: float) -> HttpResponse:
-        if _content_length(request) > settings.MAXIMUM_BODY_BYTES:
-            response: HttpResponse = errors.json_problem(request, 413, errors.BodyTooLarge.detail)
-        else:
+        response = _refuse_body(request)
+        if response is None:
             response = self.get_response(request)
         response["X-Request-ID"] = identifier
+        response.setdefault("Content-Security-Policy", NO_PAGE)
         if "Authorization" in request.headers:  # personal: no cache gives it to somebody else (RFC 9111, §3.5)
             patch_vary_headers(response, ["Authorization"])
             response.setdefault("Cache-Control", "no-store")
@@ -88,6 +92,29 @@ def _content_length(request: HttpRequest) -> int:
         return int(request.META.get("CONTENT_LENGTH") or 0)
     except ValueError:
         return 0
+
+
+def _refuse_body(request: HttpRequest) -> HttpResponse | None:
+    """The answer to a request whose body is too large or cannot be read."""
+    try:
+        _gather_chunks(request)
+    except (ParseException, OSError):  # of gunicorn, and of the connection; gunicorn closes it after the answer
+        return errors.json_problem(request, 400, "The body's chunks are not well formed.")
+    if _content_length(request) > settings.MAXIMUM_BODY_BYTES:
+        return errors.json_problem(request, 413, errors.BodyTooLarge.detail)
+    return None
+
+
+def _gather_chunks(request: HttpRequest) -> None:
+    """Give a body that comes in chunks its length, of which at most a byte more than is allowed is read.
+
+    Django reads as much of a body as `Content-Length` says, and takes one without it for empty
+    (https://code.djangoproject.com/ticket/35838): a PATCH would change nothing and be answered with 200.
+    """
+    if "HTTP_TRANSFER_ENCODING" in request.META and request.META.get("wsgi.input_terminated"):
+        body = request.META["wsgi.input"].read(settings.MAXIMUM_BODY_BYTES + 1)
+        request.META |= {"CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body)}
+        request._stream = request.META["wsgi.input"]  # type: ignore[attr-defined]
 
 
 class StrictJSONParser(BaseParser):

@@ -29,11 +29,11 @@ INTRODUCTION = """# Fuzzed
 What `make fuzz` has sent to a stack of local processes, and what became of it; the tables are those of one run.
 
 - **Requests** are made by [schemathesis](https://schemathesis.readthedocs.io) from the services' own OpenAPI
-  documents: what they allow, what they do not, and sequences along their links; by an admin, by auth-ms for the
-  internal routes, and by nobody. **Accepted** are those that fit the document and were answered with 2xx. A **failure**
-  is a case whose answer is a 5xx, has a status, header or body that the document does not have, lets in what it should
-  not, or does not come within a minute. One check is left out: that whatever fits the
-  document is accepted. A password that is common fits it, too.
+  documents, internal routes among them: what they allow, what they do not, and sequences along their links; by an
+  admin, by auth-ms for the internal routes of users-ms, and by nobody. **Accepted** are those that fit the document and
+  were answered with 2xx. A **failure** is a case whose answer is a 5xx, has a status, header or body that the document
+  does not have, lets in what it should not, or does not come within a minute. One check is left out: that whatever fits
+  the document is accepted. A password that is common fits it, too.
 - **Messages** are published to the workers' queues past their exchanges, with good ones between them. Each malformed
   one has to be in the dead letters afterwards, each good one told once, and no worker may have ended, or logged what
   was in them.
@@ -99,7 +99,7 @@ def _rows(results: dict[str, Result]) -> list[str]:
 
 
 def _fuzz(layout: Layout, service: str, cases: int) -> Result:
-    url = f"{layout.url(f'{service.upper()}_PORT')}/{SERVICES[service]}/openapi.json"
+    url = f"{layout.url(f'{service.upper()}_PORT')}/{SERVICES[service]}/internal/openapi.json"
     document = requests.get(url, timeout=10).json()
     examples = max(1, cases // sum(len(path) for path in document["paths"].values()))  # for each operation
     folder = layout.directory / f"schemathesis-{service}"

@@ -74,7 +74,7 @@ admin, auth_service = _Admin(), _AuthService()
 @schemathesis.auth(refresh_interval=None)
 class Bearer:
     def get(self, case: schemathesis.Case, context: schemathesis.AuthContext) -> str:
-        return auth_service.token() if "/internal/" in case.operation.path else admin.token()
+        return auth_service.token() if "/users-ms/internal/" in case.operation.path else admin.token()
 
     def set(self, case: schemathesis.Case, token: str, context: schemathesis.AuthContext) -> None:
         case.headers["Authorization"] = f"Bearer {token}"

@@ -85,7 +85,7 @@ def operations(stack) -> dict[tuple[str, str], tuple[str, str, bool]]:
     """By service and operation: the method, the path, and whether it takes a body."""
     found = {}
     for service in MATRIX:
-        url = f"{getattr(stack, service)}/{service}-ms/openapi.json"
+        url = f"{getattr(stack, service)}/{service}-ms/internal/openapi.json"
         for path, methods in requests.get(url, timeout=10).json()["paths"].items():
             for method, operation in methods.items():
                 found[service, operation["operationId"]] = (method.upper(), path, "requestBody" in operation)

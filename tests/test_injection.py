@@ -32,7 +32,7 @@ def filters(stack):
     """Every query parameter of every operation that reads: (service, path, parameter)."""
     found = []
     for service in SERVICES:
-        document = requests.get(f"{getattr(stack, service)}/{service}-ms/openapi.json", timeout=20).json()
+        document = requests.get(f"{getattr(stack, service)}/{service}-ms/internal/openapi.json", timeout=20).json()
         for path, methods in document["paths"].items():
             for parameter in methods.get("get", {}).get("parameters", []):
                 found += [(service, path, parameter["name"])] if parameter["in"] == "query" else []

@@ -1,5 +1,22 @@
+from typing import Any
+
 from django.urls import include, path
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
 
-from chassis.routes import shared_routes
+from chassis.routes import OpenToAll, shared_routes
 
-urlpatterns = [path("example-ms/", include(shared_routes()))]
+
+@extend_schema(exclude=True)
+class Echo(OpenToAll):
+    """Answers with what it was sent."""
+
+    def patch(self, request: Request) -> Response:
+        return Response({"given": request.data, "length": request.META.get("CONTENT_LENGTH")})
+
+    put: Any = patch
+    post: Any = patch
+
+
+urlpatterns = [path("example-ms/", include([*shared_routes(), path("echo", Echo.as_view())]))]

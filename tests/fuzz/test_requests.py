@@ -19,7 +19,7 @@ PHASES = ("examples", "coverage", "fuzzing")
 
 @pytest.mark.parametrize("service", ["users", "auth", "notification"])
 def test_every_answer_is_documented_and_none_is_an_error(stack, service, tmp_path):
-    url = f"{getattr(stack, service)}/{service}-ms/openapi.json"
+    url = f"{getattr(stack, service)}/{service}-ms/internal/openapi.json"
 
     result = fuzzing.send(url, examples=EXAMPLES, folder=tmp_path, variables=dict(os.environ), phases=PHASES)
 

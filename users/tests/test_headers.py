@@ -1,5 +1,7 @@
 """What every answer says to a browser. The middleware is of `chassis`, so it is the same in the other services."""
 
+import re
+
 import pytest
 
 
@@ -31,6 +33,34 @@ def test_no_answer_is_taken_for_another_kind_of_content_or_shown_in_a_frame(answ
         "application/vnd.oai.openapi+json",
         "text/html",
     )
+
+
+def test_no_answer_may_load_or_run_what_came_into_it(answer):
+    policy = answer.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; ")
+    assert "frame-ancestors 'none'" in policy
+    assert "script-src 'unsafe" not in policy and "'unsafe-eval'" not in policy
+
+
+def test_the_page_of_the_routes_has_no_script_in_it(client):
+    page = client.get("/users-ms/docs")
+
+    scripts = re.findall(r"<script(.*?)>(.*?)</script>", page.content.decode(), re.DOTALL)
+    assert len(scripts) == 3
+    assert all("src=" in attributes and not text.strip() for attributes, text in scripts)
+    assert "script-src 'self';" in page.headers["Content-Security-Policy"]
+    assert client.get("/users-ms/docs?script=").headers["Content-Type"].startswith("application/javascript")
+
+
+def test_internal_routes_are_described_where_the_gateway_passes_nothing_on(client):
+    public = client.get("/users-ms/openapi.json").json()
+    internal = client.get("/users-ms/internal/openapi.json").json()
+
+    assert not [path for path in public["paths"] if "/internal/" in path or "load-test" in path]
+    assert "serviceToken" not in public["components"]["securitySchemes"]
+    assert "CredentialsOutput" not in public["components"]["schemas"]
+    assert "/users-ms/internal/credentials" in internal["paths"]
+    assert set(public["paths"]) < set(internal["paths"])
 
 
 def test_no_answer_allows_another_origin(answer):

@@ -1,0 +1,118 @@
+"""Bodies without a Content-Length, byte by byte to a real gunicorn: read up to 64 KiB, or refused; never ignored."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from http.client import HTTPResponse
+
+import pytest
+
+from chassis.tests.waiting import eventually
+
+LIMIT = 64 * 1024
+CHUNKED = "Transfer-Encoding: chunked"
+
+
+def free_port():
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return listening.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def server():
+    port = free_port()
+    command = [sys.executable, "-m", "gunicorn", "--config", "python:chassis.gunicorn", "chassis.tests.wsgi"]
+    variables = {"BIND": f"127.0.0.1:{port}", "WEB_PROCESSES": "1", "SERVICE": "example-ms"}
+    process = subprocess.Popen(command, env=os.environ | variables, stdout=subprocess.DEVNULL)
+    try:
+        eventually(lambda: is_listening(port))
+        yield port
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def is_listening(port):
+    with socket.socket() as connection:
+        return connection.connect_ex(("127.0.0.1", port)) == 0
+
+
+def chunks(body, *, size=1000):
+    parts = [body[begin : begin + size] for begin in range(0, len(body), size)]
+    return b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in [*parts, b""])
+
+
+def head(method, *headers):
+    lines = [f"{method} /example-ms/echo HTTP/1.1", "Host: x", "Content-Type: application/json", *headers]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def answers(port, *requests):
+    """Status and body of the answers to requests that are sent on one connection, one after the other."""
+    found = []
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        for request in requests:
+            connection.sendall(request)
+            answer = HTTPResponse(connection)
+            answer.begin()
+            found.append((answer.status, json.loads(answer.read())))
+    return found
+
+
+def text_of(length):
+    return json.dumps({"a": "x" * (length - len('{"a": ""}'))}).encode()
+
+
+@pytest.mark.parametrize("method", ["PATCH", "PUT", "POST"])
+def test_a_body_in_chunks_is_read(server, method):
+    body = b'{"surname": "Byron"}'
+
+    [(status, given)] = answers(server, head(method, CHUNKED) + chunks(body, size=3))
+
+    assert (status, given) == (200, {"given": {"surname": "Byron"}, "length": str(len(body))})
+
+
+def test_the_largest_body_is_read_and_one_byte_more_is_refused(server):
+    [(status, given)] = answers(server, head("PATCH", CHUNKED) + chunks(text_of(LIMIT)))
+    [(refused, problem)] = answers(server, head("PATCH", CHUNKED) + chunks(text_of(LIMIT + 1)))
+
+    assert (status, given["length"]) == (200, str(LIMIT))
+    assert (refused, problem["status"]) == (413, 413)
+
+
+def test_the_next_request_on_the_connection_is_another_one(server):
+    first = head("PATCH", CHUNKED) + chunks(b'{"number": 1}')
+    second = head("PATCH", "Content-Length: 13") + b'{"number": 2}'
+    third = head("PATCH", CHUNKED) + chunks(b'{"number": 3}')
+
+    found = answers(server, first, second, third)
+
+    assert [given["given"]["number"] for _, given in found] == [1, 2, 3]
+
+
+def test_an_empty_body_in_chunks_is_an_empty_body(server):
+    [(status, given)] = answers(server, head("PATCH", CHUNKED) + chunks(b""))
+
+    assert (status, given["length"]) == (200, "0")
+
+
+@pytest.mark.parametrize("broken", [b"zz\r\n{}\r\n0\r\n\r\n", b"2\r\n{}XX0\r\n\r\n", b"-1\r\n\r\n"])
+def test_chunks_that_cannot_be_read_are_refused_and_the_connection_ends(server, broken):
+    with socket.create_connection(("127.0.0.1", server), timeout=20) as connection:
+        connection.sendall(head("PATCH", CHUNKED) + broken)
+        said = b"".join(iter(lambda: connection.recv(65536), b""))
+
+    assert said.startswith(b"HTTP/1.1 400 ")
+    assert said.count(b"HTTP/1.1") == 1
+
+
+def test_a_body_whose_end_never_comes_changes_nothing(server):
+    with socket.create_connection(("127.0.0.1", server), timeout=20) as connection:
+        connection.sendall(head("PATCH", CHUNKED) + b"14\r\n{")
+        connection.shutdown(socket.SHUT_WR)
+        said = b"".join(iter(lambda: connection.recv(65536), b""))
+
+    assert not said.startswith(b"HTTP/1.1 2")
