@@ -68,20 +68,32 @@ def _hash(password: str) -> str:
     return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
 
 
-def forget_others(management: str, secrets: Mapping[str, str]) -> list[str]:
-    """Removes, through the management API at `management`, users that no process has any more; returns their names.
+def urls(secrets: Mapping[str, str], address: str) -> dict[str, str]:
+    """For tests: BROKER_URL as the administrator, and one for each user, such as USERS_OUTBOX_RELAY_BROKER_URL."""
+    every = {f"{user.replace('-', '_').upper()}_BROKER_URL": url(user, secrets, address) for user in names()}
+    return every | {"BROKER_URL": url(ADMINISTRATOR, secrets, address)}
 
-    Definitions are only ever added: an installation of a version with one user for all would keep that user.
+
+def apply(management: str, secrets: Mapping[str, str], *, rights: str) -> list[str]:
+    """Gives users and `rights` to a broker that runs, through its management API; it loads them itself when it starts.
+
+    Removes users that no process has any more, which loading never does, and returns their names. A broker that does
+    not answer, or does not know the administrator yet, is left alone.
     """
     import requests  # what only describes a cluster has none
 
-    password = secrets[secret_name(ADMINISTRATOR)]
     with requests.Session() as session:
-        session.auth = (ADMINISTRATOR, password)
-        patience = requests.adapters.Retry(connect=8, backoff_factor=0.25)  # it listens a moment after the broker
-        session.mount("http://", requests.adapters.HTTPAdapter(max_retries=patience))
-        answer = session.get(f"{management}/api/users", timeout=10)
+        session.auth = (ADMINISTRATOR, secrets[secret_name(ADMINISTRATOR)])
+        try:
+            answer = session.get(f"{management}/api/users", timeout=10)
+        except requests.ConnectionError:
+            return []
+        if answer.status_code == requests.codes.unauthorized:
+            return []
         answer.raise_for_status()
+        for definitions in (users(secrets), rights):
+            added = session.post(f"{management}/api/definitions", json=json.loads(definitions), timeout=30)
+            added.raise_for_status()
         others = [str(user["name"]) for user in answer.json() if user["name"] not in names()]
         for name in others:
             session.delete(f"{management}/api/users/{name}", timeout=10).raise_for_status()

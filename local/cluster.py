@@ -3,8 +3,9 @@
 import json
 import os
 import sys
+from urllib.parse import urlsplit
 
-from local import kubernetes, secret_values
+from local import broker_rights, kubernetes, secret_values
 from local.bootstrap import ROOT
 from local.kubernetes import kubectl
 
@@ -66,6 +67,14 @@ class Cluster:
             inside = f"{service}-db-cluster-ip-service:5432"
             urls[f"{service.upper()}_DATABASE_URL"] = url.replace(inside, f"{kubernetes.node_host()}:{port}")
         return urls
+
+    def broker_urls(self, port: int) -> dict[str, str]:
+        """The broker as each of its users, through a port of the node."""
+        inside = secret_values.read(kubernetes.SECRETS / "broker.env")
+        passwords = {
+            broker_rights.secret_name(user): urlsplit(inside[user]).password or "" for user in broker_rights.names()
+        }
+        return broker_rights.urls(passwords, f"{kubernetes.node_host()}:{port}")
 
     @staticmethod
     def _workload(program: str) -> str:

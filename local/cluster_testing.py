@@ -1,6 +1,5 @@
 """`make cluster-test`: the tests across services, and tests of orchestration, on the current Kubernetes cluster."""
 
-import json
 import os
 import shlex
 import shutil
@@ -13,7 +12,6 @@ import requests
 from local import compose, kubernetes, packages, testing
 from local.bootstrap import ROOT
 from local.cluster import Cluster
-from local.kubernetes import kubectl
 from local.programs import SERVICES
 
 NOT_OF_CLUSTERS = ("chaos", "cluster", "compose", "fuzz", "test_local_stack.py", *testing.OF_THE_TREE)
@@ -101,10 +99,8 @@ def _addresses(directory: Path) -> dict[str, str]:
     """What the tests know of the stack."""
     cluster = Cluster()
     found = cluster.addresses() | cluster.database_urls()
-    secret = json.loads(kubectl("get", "secret", "rabbitmq-default-user", "--output=json").stdout)["data"]
-    user, password = (kubernetes.decoded(secret[name]) for name in ("username", "password"))
     return found | {
-        "BROKER_URL": f"amqp://{user}:{password}@{kubernetes.node_host()}:{BROKER_PORT}/%2F",
+        **cluster.broker_urls(BROKER_PORT),
         "CLIENT_ADDRESS": _client_address(found),
         "TESSERA_DIRECTORY": str(directory),
         "TESSERA_COMMAND": testing.command("--cluster"),

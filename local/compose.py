@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local import ports, secret_values
+from local import broker_rights, ports, secret_values
 from local.bootstrap import ROOT
 from local.programs import SERVICES
 
@@ -92,12 +92,16 @@ class Project:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         contents = {
             "signing_key_encryption_key": values["SIGNING_KEY_ENCRYPTION_KEY"],
-            "broker_url": f"amqp://tessera:{values['RABBITMQ_PASSWORD']}@rabbitmq:5672/%2F",
-            "rabbitmq_user": f"default_user = tessera\ndefault_pass = {values['RABBITMQ_PASSWORD']}\n",
+            "sealing_public_key": values["SEALING_PUBLIC_KEY"],
+            "sealing_private_key": values["SEALING_PRIVATE_KEY"],
+            "rabbitmq_users": broker_rights.users(values),
             "email_url": values.get("EMAIL_URL", "smtp://mail-catcher:1025"),
             "sms_url": values.get("SMS_URL", CAUGHT_TEXT_MESSAGES),
             "webhook_secret": values.get("WEBHOOK_SECRET", ""),
         }
+        for user in broker_rights.names():
+            if user != broker_rights.ADMINISTRATOR:
+                contents[f"{user.replace('-', '_')}_broker_url"] = broker_rights.url(user, values, "rabbitmq:5672")
         for service in SERVICES:
             owner, process = values[f"{service.upper()}_DB_PASSWORD"], values[f"{service.upper()}_SERVICE_DB_PASSWORD"]
             contents |= {
@@ -107,6 +111,9 @@ class Project:
                 f"{service}_database_owner_url": f"postgres://{service}:{owner}@{service}-db:5432/{service}",
                 f"{service}_database_url": f"postgres://{service}_service:{process}@{service}-db:5432/{service}",
             }
+        for file in folder.iterdir():
+            if file.name not in contents:  # of an older version
+                file.unlink()
         for name, content in contents.items():
             (folder / name).write_text(content)
             (folder / name).chmod(0o444)
@@ -120,9 +127,21 @@ class Project:
         self._write_secrets()
         self._has_data.touch()
         print("Starting Tessera with Docker Compose", flush=True)
+        self._apply_broker_rights()
         if self.run("up", "--detach", "--build", "--wait").returncode:
             sys.exit("Compose did not bring everything up; what it said stands above. More: docker compose logs")
+        self._apply_broker_rights()
         ports.print_addresses(self._ports())
+
+    def _apply_broker_rights(self) -> None:
+        """Gives the broker, when it runs, the users and rights of this version, and removes users that no process has.
+
+        It loads them itself when it starts, and a container that a change does not concern is not started again.
+        """
+        secrets = secret_values.read(self.environment)
+        management = f"http://127.0.0.1:{self._ports()['RABBITMQ_MANAGEMENT_PORT']}"
+        for user in broker_rights.apply(management, secrets, rights=broker_rights.FILE.read_text()):
+            print(f"rabbitmq: removed the user {user}, which no process has any more", flush=True)
 
     def _ports(self) -> dict[str, int]:
         """Compose reads the same variables, from the environment and from .env."""
@@ -177,6 +196,7 @@ class Project:
         """
         self._checked("build")
         self._migrate()
+        self._apply_broker_rights()
         for service in WEB:
             old = self.containers(service)
             print(f"{service}: {len(old)} more of the new version", flush=True)
@@ -227,8 +247,8 @@ class Project:
         numbers = self._ports()
         names = [*(service.upper() for service in SERVICES), "GATEWAY", "MAIL"]
         urls = {f"{name}_URL": f"http://127.0.0.1:{numbers[f'{name}_PORT']}" for name in names}
-        password = secret_values.read(self.environment)["RABBITMQ_PASSWORD"]
-        return urls | {"BROKER_URL": f"amqp://tessera:{password}@127.0.0.1:{numbers['RABBITMQ_PORT']}/%2F"}
+        secrets, broker = secret_values.read(self.environment), f"127.0.0.1:{numbers['RABBITMQ_PORT']}"
+        return urls | broker_rights.urls(secrets, broker)
 
 
 def _docker(*arguments: str) -> None:

@@ -11,8 +11,9 @@ import time
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from local import secret_values
+from local import broker_rights, secret_values
 from local.bootstrap import ROOT
 from local.programs import SERVICES
 
@@ -24,6 +25,8 @@ OPERATOR = "https://github.com/rabbitmq/cluster-operator/releases/download/v2.16
 OWN_CONTEXTS = ["minikube", "kind-*", "k3d-*", "docker-desktop", "rancher-desktop", "orbstack", "colima*"]
 START_SECONDS = 600
 POLL_SECONDS = 3
+BROKER = "rabbitmq.tessera.svc:5672"  # also for KEDA, in its own namespace
+BROKER_USERS = "users.json"
 CAUGHT_MAIL = "mail-catcher-cluster-ip-service:1025"
 # What was made with a value of the first start and cannot be read with another.
 FIXED = ["POSTGRES_PASSWORD", "SIGNING_KEY_ENCRYPTION_KEY"]
@@ -98,7 +101,15 @@ def make_secrets() -> None:
                     f"To forget the data: kubectl delete namespace {NAMESPACE}"
                 )
         secret_values.add(file, {key: value for key, value in (wanted | there).items() if key not in kept})
+    _write_broker_users(SECRETS / "broker.env")
     print(f"Secrets: {SECRETS.relative_to(ROOT)}/", flush=True)
+
+
+def _write_broker_users(file: Path) -> None:
+    """What the broker loads: the users of the URLs in `file`, with hashes of their passwords."""
+    urls = secret_values.read(file)
+    passwords = {broker_rights.secret_name(user): urlsplit(urls[user]).password or "" for user in broker_rights.names()}
+    secret_values.replace(file, BROKER_USERS, json.dumps(json.loads(broker_rights.users(passwords))))
 
 
 def _new_secrets() -> dict[str, dict[str, str]]:
@@ -114,6 +125,9 @@ def _new_secrets() -> dict[str, dict[str, str]]:
             "SECRET_KEY": secret_values.random_value(),
             "DATABASE_URL": f"postgres://{service}_service:{process}@{address}",
         }
+    passwords = {broker_rights.secret_name(user): secret_values.random_value() for user in broker_rights.names()}
+    new["broker"] = {user: broker_rights.url(user, passwords, BROKER) for user in broker_rights.names()}
+    new["sealing"] = secret_values.sealing_keys()
     new["auth-ms"]["SIGNING_KEY_ENCRYPTION_KEY"] = secret_values.random_value()
     new["notification-ms"]["EMAIL_URL"] = f"smtp://{CAUGHT_MAIL}"
     new["notification-ms"]["SMS_URL"] = (
@@ -158,6 +172,16 @@ def apply(overlay: Path) -> None:
     print(f"Applying {overlay.relative_to(ROOT)}", flush=True)
     kubectl("apply", "--kustomize", str(overlay))
     wait_until_ready()
+    _remove_other_broker_users()
+
+
+def _remove_other_broker_users() -> None:
+    """Such as the one that RabbitMQ's operator made for all processes of an older version."""
+    control = ["exec", "rabbitmq-server-0", "--container=rabbitmq", "--", "rabbitmqctl", "--quiet"]
+    found = json.loads(kubectl(*control, "list_users", "--formatter=json").stdout)
+    for user in (each["user"] for each in found if each["user"] not in broker_rights.names()):
+        kubectl(*control, "delete_user", user)
+        print(f"rabbitmq: removed the user {user}, which no process has any more", flush=True)
 
 
 def ensure_operator() -> None:

@@ -176,7 +176,6 @@ def service_environment(layout: Layout, service: str) -> dict[str, str]:
             "SEALING_PUBLIC_KEY": layout.secrets["SEALING_PUBLIC_KEY"],
         },
         "notification": {
-            "USERS_URL": layout.url("USERS_PORT"),
             "EMAIL_URL": f"smtp://127.0.0.1:{smtp_port}",
             # Text messages go to the mail catcher too, so that trying them needs no account with a provider.
             "SMS_URL": f"mailto://127.0.0.1:{smtp_port}/?mode=insecure&from=sms@tessera.example"
@@ -234,7 +233,8 @@ def notification_worker(layout: Layout, medium: str, variables: dict[str, str], 
     """The worker of a medium. Those that send mailed tokens and codes can read what is sealed."""
     user = f"notification-{medium}-worker"
     sealed = {"SEALING_PRIVATE_KEY": layout.secrets["SEALING_PRIVATE_KEY"]} if medium in READ_SEALED else {}
-    own = {"NOTIFICATION_MEDIUM": medium} | sealed
+    confirming = {"USERS_URL": layout.url("USERS_PORT")} if medium == "email" else {}  # before it erases a user
+    own = {"NOTIFICATION_MEDIUM": medium} | sealed | confirming
     return worker(layout, "notification", name or user, own | variables, user=user)
 
 

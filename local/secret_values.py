@@ -39,6 +39,12 @@ def random_value() -> str:
     return secrets.token_hex(32)
 
 
+def replace(file: Path, name: str, value: str) -> None:
+    """Sets one line of `file`, which only its owner can read."""
+    kept = [line for line in file.read_text().splitlines() if not line.startswith(f"{name}=")]
+    file.write_text("\n".join([*kept, f"{name}={value}"]) + "\n")
+
+
 def add(file: Path, values: dict[str, str]) -> None:
     """Adds lines to `file`, which only its owner can read."""
     if not values:

@@ -55,10 +55,9 @@ def configure_broker(layout: Layout) -> None:
         f"management.tcp.port = {numbers['RABBITMQ_MANAGEMENT_PORT']}",
         "prometheus.tcp.ip = 127.0.0.1",
         f"prometheus.tcp.port = {numbers['RABBITMQ_PROMETHEUS_PORT']}",
-        f"load_definitions = {definitions}",
         "disk_free_limit.absolute = 50MB",
         "log.console.level = warning",
-        (ROOT / "broker" / "rabbitmq.conf").read_text(),
+        (ROOT / "broker" / "rabbitmq.conf").read_text().replace("/etc/rabbitmq/definitions", str(definitions)),
     ]
     file = home / "rabbitmq.conf"
     file.touch(mode=0o600)

@@ -174,7 +174,8 @@ def _start_all(layout: Layout) -> None:
         say("everything runs already")
         return
     _start_servers(layout, infrastructure)
-    for user in broker_rights.forget_others(layout.url("RABBITMQ_MANAGEMENT_PORT"), layout.secrets):
+    management, rights = layout.url("RABBITMQ_MANAGEMENT_PORT"), broker_rights.generate()
+    for user in broker_rights.apply(management, layout.secrets, rights=rights):
         say(f"rabbitmq: removed the user {user}, which no process has any more")
     for service in SERVICES:
         servers.ensure_role(layout, service)
@@ -248,7 +249,8 @@ def answers(layout: Layout, program: Program) -> bool:
         return program.heartbeat.exists()
     if program.name == "rabbitmq":
         options = {"connect_timeout": 2, "ssl": broker.tls(layout.broker_url)}
-        return _does(lambda: kombu.Connection(layout.broker_url, **options).connect().close())
+        management = ports.is_taken(layout.ports["RABBITMQ_MANAGEMENT_PORT"])
+        return management and _does(lambda: kombu.Connection(layout.broker_url, **options).connect().close())
     if program.name.endswith("-db"):
         return _does(lambda: servers.connect_as_superuser(layout, program.port).close())
     return program.port is None or ports.is_taken(program.port)

@@ -86,18 +86,13 @@ def addresses(layout: Layout) -> dict[str, str]:
         **{f"{service.upper()}_URL": layout.url(f"{service.upper()}_PORT") for service in SERVICES},
         "GATEWAY_URL": layout.url("GATEWAY_PORT"),
         "MAIL_URL": layout.url("MAIL_PORT"),
-        "BROKER_URL": layout.broker_url,
-        **broker_urls(layout.broker_url_of),
+        "SEALING_PUBLIC_KEY": layout.secrets["SEALING_PUBLIC_KEY"],  # to seal what tests publish
+        **broker_rights.urls(layout.secrets, f"127.0.0.1:{layout.ports['RABBITMQ_PORT']}"),
         **{f"{service.upper()}_DATABASE_URL": layout.database_url(service) for service in SERVICES},
         "TESSERA_DIRECTORY": str(layout.directory),
         "TESSERA_COMMAND": command("--directory", layout.directory),
         "CLIENT_ADDRESS": "127.0.0.1",  # whom the services see when the tests call them
     }
-
-
-def broker_urls(url_of: Callable[[str], str]) -> dict[str, str]:
-    """The broker as each of its users: USERS_OUTBOX_RELAY_BROKER_URL and so on."""
-    return {f"{user.replace('-', '_').upper()}_BROKER_URL": url_of(user) for user in broker_rights.names()}
 
 
 def command(*options: str | Path) -> str:

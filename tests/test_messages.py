@@ -16,10 +16,17 @@ QUEUES = [
     "password_reset_email_notification",
     "password_changed_email_notification",
     "email_verification_email_notification",
+    "email_change_email_notification",
+    "account_changed_email_notification",
+    "sign_in_changed_email_notification",
+    "sign_up_repeated_email_notification",
+    "phone_verification_sms_notification",
+    "user_deleted_email_notification",
     "user_deleted_data_erasure",
     "user_deleted_session_revocation",
     "password_changed_session_revocation",
     "new_user_email_verification",
+    "account_changed_audit",
 ]
 
 
@@ -56,7 +63,7 @@ def a_login_event(**changes):
     } | changes
 
 
-def publish(channel, event, *, exchange="user_login_event", task="user_login_event"):
+def publish(channel, event, *, exchange="user_login_event", task="user_login_event", routing_key=""):
     """Publishes a Celery protocol 2 message, made by hand, as the user of the channel."""
     body = json.dumps([[], {"event": event}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}])
     headers = {"lang": "py", "task": task, "id": str(uuid.uuid4()), "root_id": None, "parent_id": None, "group": None}
@@ -67,7 +74,7 @@ def publish(channel, event, *, exchange="user_login_event", task="user_login_eve
         headers=headers,
         properties={"delivery_mode": 2, "user_id": channel.connection.client.userid},
     )
-    channel.basic_publish(message, exchange=exchange, routing_key="")
+    channel.basic_publish(message, exchange=exchange, routing_key=routing_key)
 
 
 def dead(channel, queue, marker):

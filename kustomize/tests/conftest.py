@@ -17,8 +17,9 @@ def secrets() -> Iterator[None]:
     folder = FOLDER / "overlays" / "minikube" / "secrets"
     made = []
     folder.mkdir(mode=0o700, exist_ok=True)
-    for service, part in itertools.product(services.SERVICES, ("ms", "db")):
-        file = folder / f"{service}-{part}.env"
+    names = [f"{service}-{part}" for service, part in itertools.product(services.SERVICES, ("ms", "db"))]
+    for name in [*names, "broker", "sealing"]:
+        file = folder / f"{name}.env"
         if not file.exists():
             file.write_text("".join(f"{key}=only-for-building\n" for key in SECRET_KEYS))
             made.append(file)

@@ -99,7 +99,7 @@ def test_names_that_are_referred_to_exist(combination: str) -> None:
             if not combination.startswith("base"):
                 secrets = [volume.get("secret", {}).get("secretName")]
                 secrets += [each["secret"]["name"] for each in volume.get("projected", {}).get("sources", [])]
-                for name in {*secrets} - {None, "rabbitmq-default-user"}:
+                for name in {*secrets} - {None}:
                     assert ("Secret", name) in made
     targets = [item for item in objects if item["kind"] in ("HorizontalPodAutoscaler", "ScaledObject")]
     for item in targets:

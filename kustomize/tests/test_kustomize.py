@@ -134,3 +134,100 @@ def test_the_gateway_has_every_file_where_it_lies_here() -> None:
     assert {item["path"] for item in files["items"]} == here
     for item in files["items"]:
         assert contents[item["key"]] == (folder / item["path"]).read_text()
+
+
+USERS_OF_THE_BROKER = {
+    "users-outbox-relay",
+    "auth-outbox-relay",
+    "auth-event-worker",
+    "notification-ms",
+    "notification-email-worker",
+    "notification-sms-worker",
+}
+
+
+def _mounted(pod: Manifest) -> dict[str, set[tuple[str, str]]]:
+    """What each container of a pod sees of Secrets: their names, without the hash, and keys; a * is all keys."""
+    volumes: dict[str, set[tuple[str, str]]] = {}
+    for volume in pod["spec"]["volumes"]:
+        sources = [volume["secret"]] if "secret" in volume else []
+        sources += [each["secret"] for each in volume.get("projected", {}).get("sources", [])]
+        volumes[volume["name"]] = {
+            (source.get("secretName", source.get("name")).rpartition("-secrets")[0], item["key"])
+            for source in sources
+            for item in source.get("items", [{"key": "*"}])
+        }
+    return {
+        container["name"]: set().union(*(volumes[mount["name"]] for mount in container["volumeMounts"]))
+        for container in building.containers(pod)
+    }
+
+
+@pytest.mark.parametrize("overlay", ["overlays/minikube", "overlays/cloud"])
+def test_a_process_sees_its_own_broker_user_alone_and_no_other_does(overlay: str) -> None:
+    seen = {}
+    for pod in building.pods(overlay):
+        name = pod["metadata"]["labels"]["app.kubernetes.io/name"]
+        for container, secrets in _mounted(pod).items():
+            if keys := {key for secret, key in secrets if secret == "broker"}:
+                assert container == "app"
+                seen[name] = keys
+    assert seen == {name: {name} for name in USERS_OF_THE_BROKER}
+
+
+@pytest.mark.parametrize("overlay", ["overlays/minikube", "overlays/cloud"])
+def test_the_senders_of_tokens_alone_can_read_what_is_sealed(overlay: str) -> None:
+    private, public = set(), set()
+    for pod in building.pods(overlay):
+        name = pod["metadata"]["labels"]["app.kubernetes.io/name"]
+        secrets = set().union(*_mounted(pod).values())
+        private |= {name} if ("sealing", "SEALING_PRIVATE_KEY") in secrets else set()
+        public |= {name} if ("sealing", "SEALING_PUBLIC_KEY") in secrets else set()
+    assert private == {"notification-email-worker", "notification-sms-worker"}
+    assert public == {"auth-ms", "auth-outbox-relay", "auth-event-worker"}
+
+
+def test_the_broker_loads_users_and_rights_by_the_names_that_they_have_there() -> None:
+    objects = building.objects("overlays/minikube")
+    made = {(item["kind"], item["metadata"]["name"]) for item in objects}
+    [cluster] = [item for item in objects if item["kind"] == "RabbitmqCluster"]
+    volumes = {
+        each["name"]: each for each in cluster["spec"]["override"]["statefulSet"]["spec"]["template"]["spec"]["volumes"]
+    }
+
+    assert ("Secret", volumes["broker-users"]["secret"]["secretName"]) in made
+    rights = volumes["broker-rights"]["configMap"]["name"]
+    assert ("ConfigMap", rights) in made
+    [loaded] = [item["data"] for item in objects if item["metadata"]["name"] == rights]
+    assert loaded == {"rights.json": (ROOT / "broker" / "rights.json").read_text()}
+    assert "load_definitions = /etc/rabbitmq/definitions\n" in cluster["spec"]["rabbitmq"]["additionalConfig"]
+    [keda] = [item for item in building.objects("overlays/minikube+keda") if item["kind"] == "TriggerAuthentication"]
+    assert ("Secret", keda["spec"]["secretTargetRef"][0]["name"]) in made
+
+
+def test_every_queue_of_a_scaled_worker_scales_it() -> None:
+    permissions = json.loads((ROOT / "broker" / "rights.json").read_text())["permissions"]
+    scaled = [item for item in building.objects("base+keda") if item["kind"] == "ScaledObject"]
+    for item in scaled:
+        worker = item["spec"]["scaleTargetRef"]["name"].removesuffix("-deployment")
+        [rights] = [each["configure"] for each in permissions if each["user"] == worker]
+        queues = {name for name in rights.removeprefix("^(").removesuffix(")$").split("|") if "[" not in name}
+        assert {trigger["metadata"]["queueName"] for trigger in item["spec"]["triggers"]} == queues
+
+
+@pytest.mark.parametrize("overlay", ["overlays/minikube", "overlays/cloud"])
+def test_postgresql_writes_no_values_into_its_log(overlay: str) -> None:
+    wanted = {
+        "log_min_error_statement": "panic",
+        "log_error_verbosity": "terse",
+        "log_parameter_max_length_on_error": "0",
+        "log_statement": "none",
+    }
+    servers = [
+        item["spec"]["postgresql"]["parameters"] for item in building.objects(overlay) if item["kind"] == "postgresql"
+    ]
+    for pod in building.pods(overlay):
+        if pod["metadata"]["labels"]["app.kubernetes.io/component"] == "database":
+            arguments = pod["spec"]["containers"][0]["args"]
+            servers.append(dict(each.split("=") for each in arguments if "=" in each))
+    assert servers == [wanted] * 3

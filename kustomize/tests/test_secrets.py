@@ -1,10 +1,14 @@
 """`make cluster-secrets` makes values once, and keeps what the files or the cluster hold."""
 
+import base64
+import hashlib
+import json
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
-from local import kubernetes, secret_values, services
+from local import broker_rights, kubernetes, secret_values, services
 
 
 @pytest.fixture
@@ -12,6 +16,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the files go, and a cluster that has nothing."""
     monkeypatch.setattr(kubernetes, "ROOT", tmp_path)
     monkeypatch.setattr(kubernetes, "SECRETS", tmp_path / "secrets")
+    # A true pair needs the chassis' packages, which what only looks at manifests does not have.
+    monkeypatch.setattr(
+        secret_values, "sealing_keys", lambda: {"SEALING_PRIVATE_KEY": "private", "SEALING_PUBLIC_KEY": "public"}
+    )
     in_cluster(monkeypatch, {})
     return tmp_path / "secrets"
 
@@ -30,7 +38,7 @@ def test_they_are_made_once_for_their_owner_alone(folder: Path) -> None:
     kubernetes.make_secrets()
 
     assert contents(folder) == first
-    assert len(first) == 2 * len(services.SERVICES)
+    assert len(first) == 2 * len(services.SERVICES) + 2  # with those of the broker and of sealing
     assert {file.stat().st_mode & 0o777 for file in folder.glob("*.env")} == {0o600}
     assert first["users-db"]["POSTGRES_PASSWORD"] in first["users-db"]["DATABASE_OWNER_URL"]
     assert first["users-db"]["POSTGRES_PASSWORD"] not in first["users-ms"]["DATABASE_URL"]
@@ -68,3 +76,33 @@ def test_what_the_user_sets_stays(folder: Path, monkeypatch: pytest.MonkeyPatch)
 
     written = contents(folder)["notification-ms"]
     assert (written["EMAIL_URL"], written["SECRET_KEY"]) == ("smtp://mail.example.org", "the cluster's")
+
+
+def test_the_broker_knows_each_process_by_the_password_in_its_url(folder: Path) -> None:
+    kubernetes.make_secrets()
+
+    broker = contents(folder)["broker"]
+    users = {user["name"]: user for user in json.loads(broker["users.json"])["users"]}
+    assert set(users) == set(broker_rights.names()) == set(broker) - {"users.json"}
+    for name, user in users.items():
+        url = urlsplit(broker[name])
+        hashed = base64.b64decode(user["password_hash"])
+        assert hashed[4:] == hashlib.sha256(hashed[:4] + str(url.password).encode()).digest()
+        assert url.username == name
+        assert user["tags"] == (["administrator"] if name == broker_rights.ADMINISTRATOR else [])
+    assert len({urlsplit(broker[name]).password for name in users}) == len(users)
+
+
+def test_a_process_of_a_newer_version_gets_a_broker_user_beside_those_that_are_there(folder: Path) -> None:
+    kubernetes.make_secrets()
+    file = folder / "broker.env"
+    before = secret_values.read(file)
+    kept = {name: value for name, value in before.items() if name not in ("auth-event-worker", "users.json")}
+    file.write_text("".join(f"{name}={value}\n" for name, value in kept.items()))
+
+    kubernetes.make_secrets()
+
+    after = secret_values.read(file)
+    assert {name: after[name] for name in kept} == kept
+    assert after["auth-event-worker"] != before["auth-event-worker"]
+    assert file.stat().st_mode & 0o777 == 0o600

@@ -23,8 +23,6 @@ from chassis.rate_limits import services as rate_limits
 STEP_SECONDS = 30
 RECOVERY_CODES = 10
 CONFIRMATION_LIMIT = rate_limits.Limit(name="totp_confirmation", times=10, seconds=600)
-
-
 # Failures in a row: of any second factor until the user is told, and of one-time passwords until six digits are not
 # enough any more (NIST SP 800-63B-4, §3.2.2). Passkeys and recovery codes cannot be guessed, so they stay.
 FAILURES_UNTIL_NOTICE = 5

@@ -1,0 +1,34 @@
+"""A worker that hangs when it is told to, for the tests of the heartbeat: `celery --app chassis.tests.worker`."""
+
+import os
+import signal
+import time
+from typing import Any
+
+from celery import signals
+from django.conf import settings
+
+from chassis import consuming, heartbeats
+
+EVENT, QUEUE = os.environ["TEST_EVENT"], os.environ["TEST_QUEUE"]
+heartbeats.INTERVAL_SECONDS = 0.1
+heartbeats.HANGING_SECONDS = 1
+
+application = consuming.consumer_application(
+    "test",
+    broker_url=settings.BROKER_URL,
+    queues=[consuming.EventQueue.named(QUEUE, event_type=EVENT, queue_type="classic", senders=["tests"])],
+    heartbeat_file=settings.HEARTBEAT_FILE,
+)
+
+
+@application.task(name=EVENT)
+def hang(*, event: dict[str, Any]) -> None:
+    """Never ends by itself."""
+    time.sleep(3600)
+
+
+@signals.worker_ready.connect
+def hang_when_told(**_: Any) -> None:
+    """SIGALRM has the main thread hang, where the event loop runs."""
+    signal.signal(signal.SIGALRM, lambda *_: time.sleep(3600))

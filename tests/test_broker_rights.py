@@ -1,0 +1,181 @@
+"""What somebody can do at the broker with the secret of one process, tried with each of them on the real broker."""
+
+import uuid
+from contextlib import contextmanager
+
+import pytest
+import requests
+import yaml
+from amqp.exceptions import AccessRefused, PreconditionFailed
+from kombu import Connection
+
+from chassis.tests.waiting import eventually
+from local.bootstrap import ROOT
+from tests.test_messages import a_login_event, dead, publish
+
+CONTRACT = yaml.safe_load((ROOT / "docs" / "asyncapi.yaml").read_text())
+EVENTS = set(CONTRACT["channels"])
+QUEUES = {name for name, operation in CONTRACT["operations"].items() if operation["action"] == "receive"}
+WEBHOOK = {name for name in QUEUES if "_webhook_" in name}  # a worker that few installations have
+EMAIL = {name for name in QUEUES if "_email_notification" in name} | {"user_deleted_data_erasure"}
+SMS = {name for name in QUEUES if "_sms_notification" in name}
+AUTH = QUEUES - WEBHOOK - EMAIL - SMS
+# By user: the queues that it may read, and the events that it may publish.
+PROCESSES = {
+    "users-outbox-relay": (set(), "users_ms_sends_"),
+    "auth-outbox-relay": (set(), "auth_ms_sends_"),
+    "auth-event-worker": (AUTH, None),
+    "notification-ms": ({f"{queue}.dead" for queue in EMAIL | SMS | WEBHOOK}, None),
+    "notification-email-worker": (EMAIL, None),
+    "notification-sms-worker": (SMS, None),
+    "notification-webhook-worker": (WEBHOOK, None),
+    "queue-lengths": (set(), None),
+}
+TO_DEFAULT_EXCHANGE = {"auth-event-worker", "notification-ms"} | {
+    f"notification-{medium}-worker" for medium in ("email", "sms", "webhook")
+}
+# auth-ms published it before users-ms did, and its outbox may hold some.
+INHERITED = {("auth-outbox-relay", "password_changed_event")}
+
+
+@pytest.fixture(params=list(PROCESSES))
+def process(request):
+    return request.param
+
+
+@pytest.fixture
+def connection(stack, process):
+    with Connection(stack.broker_url_of(process)) as connection:
+        yield connection
+
+
+@contextmanager
+def refused(connection, error=AccessRefused):
+    """A channel of its own, which the broker closes over what is done on it."""
+    channel = connection.channel()
+    with pytest.raises(error):
+        yield channel
+        channel.queue_declare("login_email_notification", passive=True)  # waits for what the broker says
+
+
+def send(channel, *, exchange, routing_key="", user_id=None):
+    properties = {"user_id": user_id} if user_id else {}
+    message = channel.prepare_message("{}", content_encoding="utf-8", properties=properties)
+    channel.basic_publish(message, exchange, routing_key)
+
+
+def test_it_can_read_no_queue_of_another_process(connection, process):
+    readable, _ = PROCESSES[process]
+    retries = {f"retry.{other}.1s" for other in PROCESSES if "worker" in other and "webhook" not in other} - {
+        f"retry.{process}.1s"
+    }
+    others = (QUEUES - WEBHOOK) | {f"{queue}.dead" for queue in QUEUES - WEBHOOK} | retries
+    for queue in sorted(others - readable):
+        with refused(connection) as channel:
+            channel.basic_get(queue)
+        with refused(connection) as channel:
+            channel.basic_consume(queue)
+
+
+def test_it_can_publish_no_event_of_another_service(connection, process):
+    _, prefix = PROCESSES[process]
+    own = {
+        operation["channel"]["$ref"].rpartition("/")[2]
+        for name, operation in CONTRACT["operations"].items()
+        if prefix and name.startswith(prefix)
+    }
+    for event in sorted(EVENTS - own):
+        if (process, event) not in INHERITED:
+            with refused(connection) as channel:
+                send(channel, exchange=event)
+
+
+def test_the_default_exchange_leads_to_queues_for_those_alone_who_publish_retries(connection, process):
+    if process in TO_DEFAULT_EXCHANGE:
+        channel = connection.channel()
+        send(channel, exchange="", routing_key="a queue that is not there")
+        channel.queue_declare("login_email_notification", passive=True)
+        return
+    with refused(connection) as channel:
+        send(channel, exchange="", routing_key="login_email_notification")
+
+
+def test_it_can_call_itself_by_no_other_name(connection, process):
+    if process in TO_DEFAULT_EXCHANGE:
+        with refused(connection, PreconditionFailed) as channel:
+            send(channel, exchange="", routing_key="login_email_notification", user_id="auth-outbox-relay")
+
+
+def test_it_can_change_nothing_that_others_use(connection, process):
+    readable, _ = PROCESSES[process]
+    own = {queue for queue in readable if not queue.endswith(".dead")}
+    for queue in sorted(QUEUES - WEBHOOK - own):
+        with refused(connection) as channel:
+            channel.queue_delete(queue)
+        with refused(connection) as channel:
+            channel.queue_purge(queue)
+        with refused(connection) as channel:
+            channel.queue_bind(queue, "new_user_event")
+    for event in sorted(EVENTS):
+        with refused(connection) as channel:
+            channel.exchange_delete(event)
+    with refused(connection) as channel:
+        channel.queue_declare(f"mine-{uuid.uuid4().hex}")
+    with refused(connection) as channel:
+        channel.exchange_declare(f"mine-{uuid.uuid4().hex}", "fanout")
+
+
+def test_a_queue_of_its_own_making_hears_of_no_event(stack, connection, process):
+    """Binding takes the right to write to the queue and to read the exchange; a name by the broker cannot be had."""
+    with refused(connection) as channel:
+        channel.queue_declare("", exclusive=True)
+
+
+def forge(channel, user, *, source):
+    """As the relay of users-ms publishes it, past the exchange."""
+    event = a_login_event(type="user_deleted_event", source=source, subject=f"users/{user['id']}")
+    event["data"] = {"user_id": user["id"], "deleted_at": "2026-01-31T12:00:00+00:00", "email": user["email"]}
+    for queue in ("user_deleted_session_revocation", "user_deleted_data_erasure"):
+        publish(channel, event, exchange="", task="user_deleted_event", routing_key=queue)
+    return event["id"]
+
+
+@pytest.mark.parametrize("process", sorted(TO_DEFAULT_EXCHANGE))
+def test_a_forged_deletion_deletes_nothing(stack, connection, process):
+    user = stack.sign_up()
+    token = stack.log_in(user["email"]).json()["access_token"]
+
+    event_id = forge(connection.channel(), user, source="/users-ms")
+
+    with Connection(stack.broker_url) as administrators:
+        channel = administrators.channel()
+        for queue in ("user_deleted_session_revocation", "user_deleted_data_erasure"):
+            eventually(lambda queue=queue: dead(channel, queue, event_id))
+    sessions = requests.get(
+        f"{stack.auth}/auth-ms/auth/sessions", headers={"Authorization": f"Bearer {token}"}, timeout=10
+    )
+    assert sessions.status_code == 200
+    assert stack.log_in(user["email"]).status_code == 200
+
+
+def test_a_deletion_that_the_stolen_relay_of_users_ms_publishes_is_confirmed_before_anything_is_erased(stack):
+    user = stack.sign_up()
+    token = stack.log_in(user["email"]).json()["access_token"]
+    event = a_login_event(type="user_deleted_event", source="/users-ms", subject=f"users/{user['id']}")
+    event["data"] = {"user_id": user["id"], "deleted_at": "2026-01-31T12:00:00+00:00"}
+
+    with Connection(stack.broker_url_of("users-outbox-relay")) as relay:
+        publish(relay.channel(), event, exchange="user_deleted_event", task="user_deleted_event")
+
+    with Connection(stack.broker_url) as administrators:
+        channel = administrators.channel()
+        eventually(lambda: dead(channel, "user_deleted_session_revocation", event["id"]))
+    headers = {"Authorization": f"Bearer {token}"}
+    assert requests.get(f"{stack.auth}/auth-ms/auth/sessions", headers=headers, timeout=10).status_code == 200
+
+
+@pytest.mark.parametrize("user", ["tessera", "guest"])
+def test_there_is_no_user_for_everybody(stack, user):
+    url = stack.broker_url.replace("administrator:", f"{user}:")
+    with pytest.raises((AccessRefused, OSError)), Connection(url) as connection:
+        connection.connect()
