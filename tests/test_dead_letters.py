@@ -38,12 +38,12 @@ def find(dead_letters, event_id):
 
 def test_an_event_that_is_not_valid_is_shown_with_the_reason_and_stays(relay, dead_letters):
     event = a_login_event()
-    del event["data"]["name"]
+    del event["data"]["user_agent"]
     publish(relay, event)
 
     letter = eventually(lambda: find(dead_letters, event["id"]))
 
-    assert letter["reason"] == "The event is not valid: data.name is missing or no str"
+    assert letter["reason"] == "The event is not valid: data.user_agent is missing or no str"
     assert (letter["queue"], letter["event"], letter["user_id"]) == (QUEUE, "user_login_event", 4711)
     assert letter["died_at"]
     assert find(dead_letters, event["id"]) == letter

@@ -212,9 +212,11 @@ def test_one_user_gets_only_so_many_challenges(client, ada_client, key, settings
     body = as_json({"mfa_token": pending["mfa_token"]})
 
     assert client.post("/auth-ms/auth/login/passkey/options", **body).status_code == 200
-    assert ada_client.post("/auth-ms/auth/passkeys/options").status_code == 200
-    assert client.post("/auth-ms/auth/login/passkey/options", **body).status_code == 429
-    assert ada_client.post("/auth-ms/auth/passkeys/options").status_code == 429
+    assert [client.post("/auth-ms/auth/login/passkey/options", **body).status_code for _ in range(3)][1:] == [200, 429]
+    elsewhere = client.post("/auth-ms/auth/login/passkey/options", **body, REMOTE_ADDR="203.0.113.7")
+    assert elsewhere.status_code == 200  # a thief of the password does not keep the owner out
+    more = [ada_client.post("/auth-ms/auth/passkeys/options").status_code for _ in range(3)]
+    assert more == [200, 200, 429]  # the fixture has taken the first one
 
 
 def second_step_with(client, credential):

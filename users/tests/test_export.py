@@ -56,7 +56,7 @@ def test_a_deletion_is_confirmed_without_a_token(client, caller):
     assert after.headers["Cache-Control"] == "no-store"
 
 
-@pytest.mark.parametrize("distance", [1, 1000])
+@pytest.mark.parametrize("distance", [1, 1000, 2**63])
 def test_an_id_that_was_never_given_out_is_not_deleted(client, distance):
     user = a_user()
 

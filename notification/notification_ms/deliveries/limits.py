@@ -1,36 +1,47 @@
 """How much one recipient is told at most; what is above that is held back, and counted for a digest."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 
 from chassis import addresses
-from notification_ms.deliveries.models import Tally
+from notification_ms import topology
+from notification_ms.deliveries.models import Delivery, Tally
 from notification_ms.deliveries.notices import Notice
 
 
-def is_used_up(notice: Notice, *, medium: str, recipient: str, at: datetime) -> bool:
-    """Count one notice more to `recipient`; True when it is one too many.
+def counting(notice: Notice, *, medium: str, recipient: str, at: datetime) -> dict[str, Any]:
+    """What `Delivery.begin` takes to count one notice more to `recipient`; nothing for what has no limit.
 
     The recipient counts, in whatever account it stands: an address of somebody else may stand in many.
     """
-    limit: int = settings.NOTICES_OF_A_KIND
-    counted = Tally.count(
-        medium=medium,
+    if medium not in topology.PERSONAL_MEDIA:
+        return {}
+    tally = Tally(
         recipient=addresses.canonical(recipient) if medium == "email" else recipient,
         kind=notice.kind,
-        user_id=notice.user_id,
         address=recipient,
         language=notice.language,
         time_zone=notice.time_zone[:100],
-        at=at,
-        over_since=at - timedelta(seconds=settings.NOTICE_WINDOW_SECONDS),
-        limit=limit,
-        is_told_later=is_told_later(notice),
+        began_at=at,
+        held_back=is_told_later(notice),
     )
-    return counted > limit
+    return {"tally": tally, "window": _window(), "limit": settings.NOTICES_OF_A_KIND}
+
+
+def reason_to_hold_back(delivery: Delivery, notice: Notice) -> str:
+    """Why this delivery, which was counted when it began, is one too many; empty when it is not."""
+    if (delivery.counted or 0) <= settings.NOTICES_OF_A_KIND:
+        return ""
+    told = "counted in a digest" if is_told_later(notice) else "not told later either"
+    return f"more than {settings.NOTICES_OF_A_KIND} in {settings.NOTICE_WINDOW_SECONDS} seconds; {told}"
 
 
 def is_told_later(notice: Notice) -> bool:
     """True for what a digest counts: only who has shown to be the user gets one."""
     return notice.is_verified and notice.texts.in_digest
+
+
+def _window() -> timedelta:
+    return timedelta(seconds=settings.NOTICE_WINDOW_SECONDS)

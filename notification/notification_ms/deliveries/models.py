@@ -1,10 +1,10 @@
 """The log of deliveries."""
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection, models
+from django.db import models
 from django.db.models.functions import Now
 
 from chassis.events import CloudEvent
@@ -14,6 +14,8 @@ MESSAGE_ID_DOMAIN = "tessera.invalid"
 
 class Delivery(models.Model):
     """One event told over one medium: at most one row, and so at most one sending, for each such pair."""
+
+    counted: int | None = None  # by `begin`
 
     class Status(models.TextChoices):
         PENDING = "pending"
@@ -55,15 +57,34 @@ class Delivery(models.Model):
         return f"<{uuid.UUID(str(self.event_id)).hex}.{self.medium}@{MESSAGE_ID_DOMAIN}>"
 
     @classmethod
-    def begin(cls, *, event: CloudEvent, medium: str, user_id: int, recipient: str, attempts: int) -> "Delivery":
+    def begin(
+        cls,
+        *,
+        event: CloudEvent,
+        medium: str,
+        user_id: int,
+        recipient: str,
+        attempts: int,
+        tally: "Tally | None" = None,
+        window: timedelta = timedelta(0),
+        limit: int = 0,
+    ) -> "Delivery":
         """Note that an attempt begins, or with `attempts=0` that none is made; one that has finished stays as it is.
+
+        The first attempt is counted in `tally`, if any: `counted` says how many that makes within `window`. What is
+        more than `limit` is held back there when `tally.held_back` says so.
 
         The one statement does not wait for the disk: what a crash of the database loses of it, the message, which is
         not acknowledged yet, brings again.
         """
         values: dict[str, Any] = {"event_id": str(event.id), "event": event.type, "medium": medium}
         values |= {"user_id": user_id, "recipient": recipient, "attempts": attempts}
-        [delivery] = cls.objects.raw(_BEGIN, values)
+        if tally is None:
+            [delivery] = cls.objects.raw(_BEGIN, values)
+            return delivery
+        values |= {"key": tally.recipient, "kind": tally.kind, "address": tally.address, "language": tally.language}
+        values |= {"time_zone": tally.time_zone, "at": tally.began_at, "over_since": tally.began_at - window}
+        [delivery] = cls.objects.raw(_BEGIN_AND_COUNT, values | {"limit": limit, "counts": bool(tally.held_back)})
         return delivery
 
     def hold_back(self, *, reason: str) -> None:
@@ -110,13 +131,6 @@ class Tally(models.Model):
             ),
         ]
 
-    @classmethod
-    def count(cls, **values: Any) -> int:
-        """Count one more; returns how many that makes in the time that is running."""
-        with connection.cursor() as cursor:
-            cursor.execute(_COUNT, values)
-            return int(cursor.fetchone()[0])
-
 
 class ErasedUser(models.Model):
     """A user who was deleted, and to whom nothing is told any more. Ids are never given out again."""
@@ -137,8 +151,7 @@ class Preference(models.Model):
         constraints = [models.UniqueConstraint(fields=["user_id", "event", "medium"], name="preference_unique")]
 
 
-_BEGIN = """
-    SET LOCAL synchronous_commit TO off;
+_INSERT = """
     INSERT INTO deliveries_delivery AS stored
                 (event_id, event, medium, user_id, recipient, status, attempts, last_error, created_at)
     VALUES (%(event_id)s, %(event)s, %(medium)s, %(user_id)s, %(recipient)s, 'pending', %(attempts)s, '', now())
@@ -146,21 +159,27 @@ _BEGIN = """
         SET attempts = stored.attempts + CASE WHEN stored.status IN ('sent', 'skipped') THEN 0 ELSE %(attempts)s END
     RETURNING *
 """
-
-# `is_over`: a new time begins. What was held back in the one before stays until a digest has told of it.
+# A new time begins when the one before is over. What was held back in that stays until a digest has told of it.
 _COUNT = """
     INSERT INTO deliveries_tally AS stored
                 (medium, recipient, kind, user_id, address, language, time_zone, began_at, asked, held_back)
-    VALUES (%(medium)s, %(recipient)s, %(kind)s, %(user_id)s, %(address)s, %(language)s, %(time_zone)s, %(at)s, 1, 0)
+    SELECT medium, %(key)s, %(kind)s, user_id, %(address)s, %(language)s, %(time_zone)s, %(at)s, 1, 0
+    FROM begun WHERE attempts = 1 AND status = 'pending'
     ON CONFLICT (medium, recipient, kind) DO UPDATE SET
         user_id = excluded.user_id, address = excluded.address, language = excluded.language,
         time_zone = excluded.time_zone,
         began_at = CASE WHEN stored.began_at <= %(over_since)s THEN excluded.began_at ELSE stored.began_at END,
         asked = CASE WHEN stored.began_at <= %(over_since)s THEN 1 ELSE stored.asked + 1 END,
         held_back = stored.held_back + CASE
-            WHEN %(is_told_later)s AND stored.began_at > %(over_since)s AND stored.asked >= %(limit)s THEN 1 ELSE 0 END,
+            WHEN %(counts)s AND stored.began_at > %(over_since)s AND stored.asked >= %(limit)s THEN 1 ELSE 0 END,
         held_back_from = CASE
-            WHEN %(is_told_later)s AND stored.began_at > %(over_since)s AND stored.asked >= %(limit)s
+            WHEN %(counts)s AND stored.began_at > %(over_since)s AND stored.asked >= %(limit)s
             THEN coalesce(stored.held_back_from, excluded.began_at) ELSE stored.held_back_from END
     RETURNING asked
 """
+_UNHURRIED = "SET LOCAL synchronous_commit TO off;"
+_BEGIN = f"{_UNHURRIED} {_INSERT}"
+_BEGIN_AND_COUNT = (
+    f"{_UNHURRIED} WITH begun AS ({_INSERT}), counted AS ({_COUNT})"  # noqa: S608  # nosec B608 - of constants
+    " SELECT begun.*, (SELECT asked FROM counted) AS counted FROM begun"
+)

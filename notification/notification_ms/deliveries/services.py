@@ -33,20 +33,20 @@ def notify(*, event: CloudEvent, medium: Medium) -> Delivery:
     is_farewell = notice.texts.is_farewell and medium.name in topology.PERSONAL_MEDIA
     is_gone = is_erased(notice.user_id) and not is_farewell
     recipient = "" if is_gone else medium.recipient(notice)
-    reason = "the user was deleted" if is_gone else _reason_to_skip(notice, recipient, medium=medium, at=timezone.now())
-    with transaction.atomic():
-        delivery = Delivery.begin(
-            event=event,
-            medium=medium.name,
-            attempts=0 if reason else 1,
-            user_id=notice.user_id,
-            recipient="" if is_farewell else recipient,
-        )
-        if not reason and delivery.attempts == 1 and not delivery.is_finished:
-            reason = _reason_to_hold_back(notice, recipient, medium=medium, at=timezone.now())
-        if reason and not delivery.is_finished:
-            delivery.hold_back(reason=reason)
+    at = timezone.now()
+    reason = "the user was deleted" if is_gone else _reason_to_skip(notice, recipient, medium=medium, at=at)
+    delivery = Delivery.begin(
+        event=event,
+        medium=medium.name,
+        attempts=0 if reason else 1,
+        user_id=notice.user_id,
+        recipient="" if is_farewell else recipient,
+        **({} if reason else limits.counting(notice, medium=medium.name, recipient=recipient, at=at)),
+    )
     if delivery.is_finished:
+        return delivery
+    if reason := reason or limits.reason_to_hold_back(delivery, notice):
+        delivery.hold_back(reason=reason)
         return delivery
     if delivery.attempts > settings.DELIVERY_ATTEMPTS:  # those before ended with the worker that made them
         delivery.finish(status=Delivery.Status.FAILED, error="every attempt ended without an answer")
@@ -137,16 +137,6 @@ def _reason_to_skip(notice: Notice, recipient: str, *, medium: Medium, at: datet
     if notice.expires_at is not None and notice.expires_at <= at:
         return "expired"  # a link that is dead helps nobody
     return ""
-
-
-def _reason_to_hold_back(notice: Notice, recipient: str, *, medium: Medium, at: datetime) -> str:
-    """Asked once of each delivery, because asking counts."""
-    if medium.name not in topology.PERSONAL_MEDIA:
-        return ""
-    if not limits.is_used_up(notice, medium=medium.name, recipient=recipient, at=at):
-        return ""
-    told = "counted in a digest" if limits.is_told_later(notice) else "not told later either"
-    return f"more than {settings.NOTICES_OF_A_KIND} in {settings.NOTICE_WINDOW_SECONDS} seconds; {told}"
 
 
 def is_erased(user_id: int) -> bool:

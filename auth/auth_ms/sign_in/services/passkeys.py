@@ -67,7 +67,7 @@ def registration_options(*, user_id: int, at: datetime) -> dict[str, Any]:
 
     Raises TooManyRequests, EmailNotVerified, UserGone and ServiceUnavailable.
     """
-    _limit_challenges(f"user {user_id}")
+    _limit_challenges(f"new {user_id}")
     user = users_client.find_verified(user_id=user_id)
     options = webauthn.generate_registration_options(
         rp_id=settings.WEBAUTHN_RP_ID,
@@ -133,9 +133,10 @@ def remove(*, user_id: int, passkey_id: int, client: Client, at: datetime) -> No
 def authentication_options(*, user_id: int | None, client: Client, at: datetime) -> dict[str, Any]:
     """What `navigator.credentials.get()` takes, as JSON: for a known user its passkeys, else whichever is at hand.
 
-    Raises TooManyRequests: for a known user by the user, who has shown the password, so that nobody else uses it up.
+    Raises TooManyRequests: by client, and for a known user, who has shown the password, apart from others of that
+    address.
     """
-    _limit_challenges(f"user {user_id}" if user_id else client.network)
+    _limit_challenges(f"{user_id} {client.network}" if user_id else client.network)
     preferred, required = UserVerificationRequirement.PREFERRED, UserVerificationRequirement.REQUIRED
     options = webauthn.generate_authentication_options(
         rp_id=settings.WEBAUTHN_RP_ID,
