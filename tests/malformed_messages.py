@@ -1,6 +1,7 @@
 """Messages that no worker may take, of every kind, made from a seed; and good ones in strange covers."""
 
 import json
+import os
 import pickle
 import random
 import uuid
@@ -11,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from chassis import sealing
 from local.bootstrap import ROOT
 
 DOMAIN = "fuzzed.example"
@@ -28,9 +30,14 @@ NO_TIME: list[Any] = [
     "9999-12-31T23:00:00-12:00",
 ]
 NEEDED, OPTIONAL = [MISSING, None, *NO_TEXT], NO_TEXT
+ADDRESS = [*NEEDED, f"a@{DOMAIN}\r\nBcc: injected@{DOMAIN}"]
+NO_CHANGE: list[Any] = [*NEEDED, "", "unheard_of"]
+NO_OPTIONAL_ID: list[Any] = ["7", True, [], -1, 2**63]
 CONTACT = {"user_id": NO_ID, "phone": OPTIONAL, "locale": OPTIONAL, "time_zone": OPTIONAL}
-PERSON = CONTACT | {"name": NEEDED, "email": [*NEEDED, f"a@{DOMAIN}\r\nBcc: injected@{DOMAIN}"]}
-TOKEN = PERSON | {"token": NEEDED, "expires_at": NO_TIME}
+ANYBODY = CONTACT | {"email": ADDRESS, "address": OPTIONAL}
+PERSON = ANYBODY | {"name": OPTIONAL, "user_agent": OPTIONAL}
+TOKEN = ANYBODY | {"sealed_token": NEEDED, "expires_at": NO_TIME}
+CHANGED = PERSON | {"change": NO_CHANGE, "changed_at": NO_TIME}
 LOGIN = PERSON | {"user_agent": NEEDED, "logged_in_at": NO_TIME}
 # By queue: its event, and what no field of `data` that its consumer reads may be.
 QUEUES: dict[str, tuple[str, dict[str, list[Any]]]] = {
@@ -43,14 +50,39 @@ QUEUES: dict[str, tuple[str, dict[str, list[Any]]]] = {
         PERSON | {"user_agent": NEEDED, "changed_at": NO_TIME},
     ),
     "email_verification_email_notification": ("email_verification_requested_event", TOKEN),
+    "email_change_email_notification": ("email_change_requested_event", TOKEN | PERSON | {"new_email": NEEDED}),
+    "account_changed_email_notification": ("account_changed_event", CHANGED),
+    "sign_in_changed_email_notification": ("sign_in_changed_event", CHANGED),
+    "sign_up_repeated_email_notification": ("sign_up_repeated_event", ANYBODY),
+    "phone_verification_sms_notification": (
+        "phone_verification_requested_event",
+        PERSON | {"phone": NEEDED, "sealed_code": NEEDED, "expires_at": NO_TIME},
+    ),
+    "user_deleted_email_notification": ("user_deleted_event", {"user_id": NO_ID}),
     "user_deleted_data_erasure": ("user_deleted_event", {"user_id": NO_ID}),
-    "user_deleted_session_revocation": ("user_deleted_event", {"user_id": NO_ID}),
+    "user_deleted_session_revocation": ("user_deleted_event", {"user_id": NO_ID, "actor_id": NO_OPTIONAL_ID}),
     "password_changed_session_revocation": (
         "password_changed_event",
-        {"user_id": NO_ID, "changed_at": NO_TIME, "kept_session_id": ["7", True, [], -1, 2**63]},
+        {"user_id": NO_ID, "changed_at": NO_TIME, "kept_session_id": NO_OPTIONAL_ID, "change_id": [None, 7, "x"]},
     ),
     "new_user_email_verification": ("new_user_event", CONTACT | {"name": OPTIONAL, "email": NEEDED}),
+    "account_changed_audit": (
+        "account_changed_event",
+        {
+            "user_id": NO_ID,
+            "change": NO_CHANGE,
+            "change_id": [*NEEDED, "x"],
+            "changed_at": NO_TIME,
+            "scopes": [MISSING, None, 7, "x", [7], {}],
+            "actor_id": NO_OPTIONAL_ID,
+            "session_id": NO_OPTIONAL_ID,
+            "address": [*OPTIONAL, "no address"],
+        },
+    ),
 }
+SEALED = ("sealed_token", "sealed_code")
+if "SEALING_PUBLIC_KEY" not in os.environ:  # of a stack elsewhere, for which nothing can be sealed here
+    QUEUES = {name: (event, data) for name, (event, data) in QUEUES.items() if not set(SEALED) & set(data)}
 ENVELOPE: dict[str, list[Any]] = {
     "specversion": [*NEEDED, "2.0", ""],
     "id": [*NEEDED, "", "no uuid"],
@@ -85,6 +117,14 @@ def good(queue: str, chance: random.Random) -> Message:
         event["data"] |= {"email": f"{number}@{DOMAIN}", "phone": f"+39{number}"}
     if "expires_at" in event["data"]:
         event["data"]["expires_at"] = "2999-01-31T12:00:00+00:00"
+    if "email_verified" in event["data"]:
+        event["data"]["email_verified"] = queue != "new_user_email_verification"
+    if event["type"] == "account_changed_event":
+        event["data"]["change"] = "rights_changed"  # which no other event tells the user
+    for name in SEALED:
+        if name in event["data"]:
+            public, secret = os.environ["SEALING_PUBLIC_KEY"], f"{number:06}"[:6]
+            event["data"][name] = sealing.seal_to(secret, public_key=public, info=event["type"])
     return _message(queue, event)
 
 

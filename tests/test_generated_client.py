@@ -87,8 +87,9 @@ class Person:
         self.id = created.parsed.id
 
     def verifies_the_address(self):
-        body = self.auth.model("EmailVerificationInputRequest", token=self.mailed_token("Confirm your email"))
-        assert self.auth.call("account", "verify_email", body=body).status_code == 204
+        body = self.auth.model("MailedTokenInputRequest", token=self.mailed_token("Confirm your email"))
+        verified = self.auth.call("account", "verify_email", body=body)
+        assert (verified.status_code, verified.parsed.email, verified.parsed.first_proof) == (200, self.email, True)
 
     def changes_the_profile_under_its_version(self):
         token = self.log_in().access_token
@@ -138,6 +139,8 @@ class Person:
 
         everything = {
             "new_user_event",
+            "account_changed_event",
+            "sign_in_changed_event",
             "user_login_event",
             "email_verification_requested_event",
             "password_changed_event",

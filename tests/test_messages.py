@@ -16,10 +16,17 @@ QUEUES = [
     "password_reset_email_notification",
     "password_changed_email_notification",
     "email_verification_email_notification",
+    "email_change_email_notification",
+    "account_changed_email_notification",
+    "sign_in_changed_email_notification",
+    "sign_up_repeated_email_notification",
+    "phone_verification_sms_notification",
+    "user_deleted_email_notification",
     "user_deleted_data_erasure",
     "user_deleted_session_revocation",
     "password_changed_session_revocation",
     "new_user_email_verification",
+    "account_changed_audit",
 ]
 
 

@@ -1,6 +1,7 @@
 """What is somebody's own is shown to nobody else, and is gone when the account is. Issue 21, lines 6, 8, 14 and 15."""
 
 import base64
+import contextlib
 import os
 import secrets
 import socket
@@ -105,8 +106,7 @@ def texts_in(service, word):
         return found
 
 
-def test_nothing_of_a_user_is_left_in_auth_ms_and_notification_ms_after_its_deletion(stack):
-    """users-ms keeps the event of the deletion, which has the address, until its outbox is pruned (20 hours)."""
+def test_nothing_of_a_user_is_left_after_its_deletion_but_for_20_hours_in_the_outboxes(stack):
     user = stack.verified_user(name=f"N{secrets.token_hex(8)}", phone=a_phone())
     token = stack.token_of(user["email"])
     eventually(lambda: stack.mails(user["email"], "New sign-in"))
@@ -115,10 +115,15 @@ def test_nothing_of_a_user_is_left_in_auth_ms_and_notification_ms_after_its_dele
 
     assert stack.call("DELETE", f"/users-ms/users/{user['id']}", token=token).status_code == 204
 
-    for service in ("auth", "notification"):
-        for word in words:
-            eventually(lambda service=service, word=word: texts_in(service, word) == [])
-    assert texts_in("users", user["email"]) in ([], ["outbox_outboxmessage"])
+    def left():
+        found = [
+            (service, word, texts_in(service, word)) for service in ("users", "auth", "notification") for word in words
+        ]
+        return [each for each in found if each[2] not in ([], ["outbox_outboxmessage"])]
+
+    with contextlib.suppress(AssertionError):
+        eventually(lambda: not left())
+    assert left() == []
 
 
 @pytest.fixture
@@ -128,11 +133,13 @@ def layout(stack):
 
 def test_the_log_of_postgresql_has_no_hash_and_no_address(stack, layout):
     """Each refused sign-up was logged with its INSERT: the bcrypt hash and the address."""
+    file = Path(layout.directory, "logs", "users-db.log")
+    before = file.stat().st_size
     user = stack.sign_up(phone=a_phone())
     body = {"name": "Ada", "surname": "Lovelace", "email": user["email"].upper(), "password": PASSWORD}
     assert stack.call("POST", "/users-ms/users", body).status_code == 409
 
-    log = Path(layout.directory, "logs", "users-db.log").read_text()
+    log = file.read_text()[before:]
 
     assert user["email"] not in log.lower()
     assert "bcrypt" not in log and "$2b$" not in log and user["phone"] not in log
@@ -196,7 +203,7 @@ def test_a_body_in_chunks_is_read_or_refused_and_never_ignored(stack):
     assert (status, surname) in ((200, "Byron"), (411, "Lovelace"))
 
 
-WEAK = ["iloveyou1", "Password123", "qwerty123456", "lovelace1815", "tessera2026", "tessera-password"]
+WEAK = ["iloveyou1", "Password123", "qwerty123456", "lovelace1815", "tessera2026"]
 
 
 @pytest.mark.parametrize("password", WEAK)

@@ -26,7 +26,7 @@ def get_user(*, email: str | None = None, user_id: int | None = None) -> User:
 def _select_by(column: str) -> str:
     """Written once, because to write it for every request takes Django longer than PostgreSQL takes to answer it."""
     columns = ", ".join(f'"{field.column}"' for field in User._meta.concrete_fields)
-    return f'SELECT {columns} FROM accounts_user WHERE "{column}" = %s'  # noqa: S608  # nosec B608 - own names
+    return f'SELECT {columns} FROM accounts_user WHERE "{column}" = %s'  # noqa: S608  # nosec B608
 
 
 def find_users(*, email: str = "", name: str = "", surname: str = "", search: str = "") -> UserQuerySet:

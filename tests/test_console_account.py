@@ -1,0 +1,131 @@
+"""What a user proves and takes back in the account console: addresses, a phone, its data."""
+
+import json
+import secrets
+
+import requests
+from playwright.sync_api import expect
+
+from chassis.tests.waiting import eventually
+from tests.chromium import browser, page, page_of
+from tests.conftest import a_phone
+from tests.console import follow, heading, newest_mail, sign_in
+
+__all__ = ["browser", "page"]
+
+
+def new_address():
+    return f"new.{secrets.token_hex(8)}@example.org"
+
+
+def ask_for(page, email):
+    """Asks for another address, on the profile's page."""
+    page.get_by_label("Email").fill(email)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status")).to_contain_text("The new address counts once it is confirmed")
+
+
+def test_a_new_address_is_shown_as_pending_until_it_is_confirmed(stack, page):
+    user, new = stack.verified_user(), new_address()
+    sign_in(page, stack, user["email"])
+    heading(page, "Profile")
+    ask_for(page, new)
+    expect(page.get_by_text(f"Your new address {new} counts once you confirm it")).to_be_visible()
+    expect(page.get_by_label("Email")).to_have_value(user["email"])
+
+    page.goto(stack.mailed_page(newest_mail(stack, new, "Confirm your email address")))
+    page.get_by_role("button", name="Confirm").click()
+    expect(page.get_by_text("Your address is confirmed.")).to_be_visible()
+    page.get_by_role("link", name="To your profile").click()  # whoever changes the address stays signed in
+
+    heading(page, "Profile")
+    expect(page.get_by_label("Email")).to_have_value(new)
+
+
+def test_a_pending_address_is_given_up(stack, page):
+    user, new = stack.verified_user(), new_address()
+    sign_in(page, stack, user["email"])
+    heading(page, "Profile")
+    ask_for(page, new)
+
+    page.get_by_role("button", name="Keep the present address").click()
+
+    expect(page.get_by_role("status")).to_have_text("Your address stays as it is.")
+    expect(page.get_by_text(new)).to_have_count(0)
+    me = stack.call("GET", "/users-ms/users/me", token=stack.token_of(user["email"])).json()
+    assert me["pending_email"] == ""
+
+
+def test_the_old_address_undoes_a_change(stack, browser):
+    user, new = stack.verified_user(), new_address()
+    stolen = stack.token_of(user["email"])
+    stack.call("PATCH", f"/users-ms/users/{user['id']}", {"email": new}, token=stolen).raise_for_status()
+    stack.verify(new)
+    with page_of(browser, refusals=(401,)) as page:
+        page.goto(stack.mailed_page(newest_mail(stack, user["email"], "A change of your email address")))
+        heading(page, "Keep your old address")
+        assert page.url.endswith("#/email/undo")  # the token is in no history
+        page.get_by_role("button", name="Undo the change").click()
+
+        expect(page.get_by_text("Your address is as it was")).to_be_visible()
+    assert stack.call("GET", "/auth-ms/auth/sessions", token=stolen).status_code == 401
+    eventually(lambda: stack.mails(user["email"], "Set a new password"))
+
+
+def test_a_phone_is_confirmed_with_a_code(stack, page):
+    user, phone = stack.verified_user(), a_phone()
+    sign_in(page, stack, user["email"])
+    heading(page, "Profile")
+    page.get_by_label("Phone").fill(phone)
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Send a code").click()
+    expect(page.get_by_label("Code from the text message")).to_be_focused()
+
+    page.get_by_label("Code from the text message").fill(stack.code_sent_to(phone))
+    page.get_by_role("button", name="Confirm the phone").click()
+
+    expect(page.get_by_role("status")).to_have_text("Your phone is confirmed.")
+    expect(page.get_by_role("button", name="Send a code")).to_have_count(0)
+
+
+def test_before_the_address_is_confirmed_there_are_no_factors_and_the_page_says_why(stack, page):
+    user = stack.sign_up()
+    sign_in(page, stack, user["email"])
+    heading(page, "Profile")
+    follow(page, "Security")
+
+    expect(page.get_by_text("can be added once your email address is confirmed")).to_be_visible()
+    expect(page.get_by_role("button", name="Set up")).to_have_count(0)
+    page.get_by_role("button", name="Send the mail again").click()
+    expect(page.get_by_role("status")).to_have_text("A mail is on its way.")
+    eventually(lambda: len(stack.mails(user["email"], "Confirm your email address")) == 2)
+
+
+def test_ones_own_data_is_taken_along_as_a_file(stack, page):
+    user = stack.verified_user()
+    sign_in(page, stack, user["email"])
+    heading(page, "Profile")
+
+    with page.expect_download() as started:
+        page.get_by_role("button", name="Download").click()
+
+    data = json.loads(started.value.path().read_text())
+    assert data["users"]["user"]["email"] == user["email"]
+    assert sorted(data) == ["auth", "notification", "users"]
+
+
+def test_what_happened_to_the_account_is_shown_to_its_user(stack, page, admin):
+    user = stack.verified_user()
+    stack.log_in(user["email"], "not the password")
+    requests.patch(
+        f"{stack.users}/users-ms/users/{user['id']}",
+        json={"scopes": ["orders:read"]},
+        headers={"Authorization": f"Bearer {admin['access_token']}"},
+        timeout=10,
+    ).raise_for_status()
+    sign_in(page, stack, user["email"])
+    heading(page, "Profile")
+    follow(page, "Activity")
+
+    expect(page.get_by_role("row").filter(has_text="Rights changed")).to_contain_text("an admin")
+    expect(page.get_by_role("row").filter(has_text="failure")).to_contain_text("Sign-in")
