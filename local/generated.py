@@ -11,7 +11,7 @@ from pathlib import Path
 from local import broker_rights
 from local.bootstrap import ROOT
 from local.ports import DEFAULTS
-from local.programs import SERVICES, Layout, service_environment
+from local.programs import SERVICES, Layout, notification_worker, service_environment
 from local.secret_values import NAMES, sealing_keys
 
 PLACEHOLDER = "only-for-generating-documents-from-the-code-and-for-checks"  # where a secret belongs
@@ -120,12 +120,10 @@ spec:
 
 def _python(service: str, *arguments: str) -> str:
     """What a Python with the service's variables prints; no database or other server is needed."""
-    keys = sealing_keys()
-    layout = Layout(ROOT, DEFAULTS, dict.fromkeys(NAMES, PLACEHOLDER) | keys)
-    worker = {"NOTIFICATION_MEDIUM": "email", "SEALING_PRIVATE_KEY": keys["SEALING_PRIVATE_KEY"]}
-    worker |= {"USERS_URL": layout.url("USERS_PORT")}
-    variables = service_environment(layout, service) | worker | {"SERVICE": SERVICES[service]}
-    variables |= {"BROKER_URL": layout.broker_url}
+    layout = Layout(ROOT, DEFAULTS, dict.fromkeys(NAMES, PLACEHOLDER) | sealing_keys())
+    variables = service_environment(layout, service) | {"SERVICE": SERVICES[service]}
+    if service == "notification":  # whose worker of mail reads more than the others
+        variables |= notification_worker(layout, "email", {}).environment
     done = subprocess.run(
         [sys.executable, *arguments],
         cwd=ROOT / service,
