@@ -5,7 +5,7 @@ revision = REVISION=$$(git rev-parse HEAD) SOURCE=$$(git remote get-url origin 2
 canary-% blue-green-%: S ?= users-ms
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up down clean status logs demo admin manage images push backup restore deploy test compose-test cluster-test chaos brokers load bench experiments fuzz lint format generate requirements breached-passwords dashboards audit soak states dev seed shell cover docs-test docs new-service \
+.PHONY: help venv up down clean status logs demo admin manage images push backup restore deploy test compose-test cluster-test chaos brokers load bench experiments fuzz lint format generate requirements breached-passwords dashboards audit sbom soak states dev seed shell cover docs-test docs new-service \
 	minikube cluster-secrets kubernetes-lint canary-start canary-status canary-promote canary-abort \
 	blue-green-start blue-green-status blue-green-promote blue-green-finish blue-green-abort
 
@@ -53,10 +53,12 @@ shell: venv ## a Python shell with the models of a service: make shell S=users
 images: ## build the images of this version for this machine's processor (VERSION=0.1.0)
 	@PLATFORMS= VERSION=$(or $(VERSION),0.1.0) $(revision) docker buildx bake --file docker-bake.hcl --load
 
-push: ## build the images for amd64 and arm64 and push them: make push REGISTRY=... VERSION=0.1.0
+push: ## build the images for amd64 and arm64 and push them, with SBOM and provenance: make push REGISTRY=... VERSION=0.1.0
 	@test -n "$(REGISTRY)" -a -n "$(VERSION)" || { echo "Say where and which: make push REGISTRY=... VERSION=0.1.0"; exit 2; }
 	@test "$(VERSION)" != latest || { echo "A version is a number; latest says nothing."; exit 2; }
-	@REGISTRY=$(REGISTRY) VERSION=$(VERSION) $(revision) docker buildx bake --file docker-bake.hcl --push
+	@mkdir -p sbom
+	@REGISTRY=$(REGISTRY) VERSION=$(VERSION) $(revision) docker buildx bake --file docker-bake.hcl --metadata-file=sbom/images.json \
+		--provenance=mode=max --sbom=true --push
 
 backup: venv ## write the three databases into one file below backups/
 	@$(local) backup
@@ -146,7 +148,10 @@ lint: venv kubernetes-lint ## check style, types, secrets, settings, migrations,
 	@.venv/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@.venv/bin/check-jsonschema --quiet --builtin-schema vendor.renovate renovate.json
 
-audit: venv ## ask PyPI whether a package of the services has a known weakness
+sbom: venv ## write what the image of each service is made of into sbom/, as CycloneDX (VERSION=0.1.0)
+	@$(local) sbom --version $(or $(VERSION),0.1.0)
+
+audit: venv ## ask PyPI whether a package that requirements/ locks has a known weakness
 	@$(local) audit
 
 kubernetes-lint: ## build every overlay and combination of components and check it (kubernetes-validate, checkov)
@@ -172,6 +177,6 @@ new-service: venv ## another service from the template: make new-service NAME=bi
 	@$(local) new-service $(NAME) $(if $(OUTBOX),--outbox)
 
 requirements: venv ## lock the newest packages that requirements/*.in allow
-	@cd requirements && for name in users auth notification dev loadtest experiments kubernetes docs; do \
+	@cd requirements && for name in users auth notification dev bench loadtest experiments kubernetes docs; do \
 		../.venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 $$name.in -o $$name.txt || exit 1; \
 	done

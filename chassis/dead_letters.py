@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +25,7 @@ class DeadLetter:
 
     id: str
     queue: str
+    publisher: str | None  # the broker user, by the broker's word
     task: str | None
     event: Any
     died_at: datetime | None
@@ -36,16 +37,17 @@ def peek(*, broker_url: str, queue: str, limit: int) -> list[DeadLetter]:
         return [_read(queue, message) for message in messages]
 
 
-def redeliver(*, broker_url: str, queue: str, ids: set[str] | None, limit: int) -> int:
+def redeliver(*, broker_url: str, queue: str, ids: set[str] | None, publishers: Collection[str], limit: int) -> int:
     """Send the dead letters of these ids, or all, to `queue` again; returns how many. Raises ServiceUnavailable.
 
+    Only those of `publishers`: consumers take what is sent again because of who sends it, so nobody else's may be.
     Each is published and confirmed before it leaves the dead letters: an interruption repeats one, and loses none.
     """
     sent = 0
     with _dead_letters(broker_url, queue, limit) as (connection, messages):
         producer = connection.Producer(connection.channel())
         for message in messages:
-            if ids is None or _id(message) in ids:
+            if (ids is None or _id(message) in ids) and _publisher(message) in publishers:
                 _publish(producer, message, queue)
                 message.ack()
                 sent += 1
@@ -99,6 +101,11 @@ def _body(message: Message) -> bytes:
     return body.encode() if isinstance(body, str) else bytes(body)
 
 
+def _publisher(message: Message) -> str | None:
+    user = message.properties.get("user_id")
+    return user if isinstance(user, str) else None
+
+
 def _id(message: Message) -> str:
     return hashlib.sha256(_body(message)).hexdigest()[:32]
 
@@ -109,6 +116,7 @@ def _read(queue: str, message: Message) -> DeadLetter:
     return DeadLetter(
         id=_id(message),
         queue=queue,
+        publisher=_publisher(message),
         task=task if isinstance(task, str) else None,
         event=_event(_body(message)),
         died_at=deaths[0].get("time"),

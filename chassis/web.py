@@ -18,7 +18,7 @@ from chassis import errors, logs, metrics, settings, strict_json, tracing
 
 logger = logging.getLogger("chassis.access")
 # Of every answer that does not say otherwise: whatever a browser takes it for, it loads, runs and frames nothing.
-NO_PAGE = "default-src 'none'; frame-ancestors 'none'"
+NO_PAGE = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})  # others are made up by callers
 
 

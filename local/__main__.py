@@ -29,6 +29,7 @@ from local import (
     new_service,
     ports,
     releases,
+    sboms,
     seed,
     soak,
     stack,
@@ -144,6 +145,8 @@ def _add_development(add: Callable[..., argparse.ArgumentParser]) -> None:
     add("check-documents", lambda *_: documents.check(), "whether all that the documents name is there")
     audit = add("audit", lambda _, given: sys.exit(auditing.run(in_lint=given.lint)), "known weaknesses of packages")
     audit.add_argument("--lint", action="store_true", help="without an index it is no failure")
+    sbom = add("sbom", lambda _, given: sboms.write(version=given.version, folder=ROOT / "sbom"), "what is in images")
+    sbom.add_argument("--version", required=True)
     service = add(
         "new-service",
         lambda _, given: new_service.make(given.name, outbox=given.outbox),

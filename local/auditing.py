@@ -1,4 +1,4 @@
-"""`make audit`, also in `make lint`: has a package that the services' images hold a known weakness?
+"""`make audit`, also in `make lint`: has a package that requirements/ locks, for an image or a tool, a known weakness?
 
 PyPI says so for a version (https://docs.pypi.org/api/json/#known-vulnerabilities), as `pip-audit -s pypi` asks it. A
 mirror that has no document for each version has one for the project, which speaks of the newest version alone.
@@ -7,17 +7,21 @@ mirror that has no document for each version has one for the project, which spea
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import requests
 
 from local.bootstrap import ROOT
-from local.programs import SERVICES
 
 INDEX = "https://pypi.org/pypi"
 TIMEOUT_SECONDS = 10
 _LOCKED = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", re.MULTILINE)
 Package = tuple[str, str]  # name and version
+# Known weaknesses that no version mends and nobody can use here, by package: one of their names, and why.
+ACCEPTED = {
+    "ecdsa": {"CVE-2024-23342": "signing can be timed; of kubernetes.txt, where checkov brings it and nothing signs"},
+}
 
 
 def run(*, in_lint: bool = False, index: str = INDEX) -> int:
@@ -32,20 +36,35 @@ def run(*, in_lint: bool = False, index: str = INDEX) -> int:
             print(f"{said}, because {index} does not answer ({type(error).__name__}).")
             return 0 if in_lint else 2
     unknown = [package for package, each in found.items() if each is None]
-    weak = {package: each for package, each in found.items() if each}
+    weak = {package: left for package, each in found.items() if (left := _not_accepted(package, each or []))}
     print(f"Known weaknesses of packages: {len(weak)} of {len(packages) - len(unknown)} have one.")
     if unknown:
         print(f"Of {len(unknown)} others the index says nothing: {', '.join('=='.join(each) for each in unknown)}")
     for (name, version), each in weak.items():
         for weakness in each:
-            print(f"  {name}=={version}: {_described(weakness)}")
+            print(f"  {name}=={version} of {', '.join(_files_of(name, version))}: {_described(weakness)}")
+    for name, reasons in ACCEPTED.items():
+        print(f"Accepted of {name}: {', '.join(f'{known} ({why})' for known, why in reasons.items())}")
     return 1 if weak else 0
 
 
 def locked() -> list[Package]:
-    """Name and version of every package that requirements/ locks for a service."""
-    files = [ROOT / "requirements" / f"{service}.txt" for service in SERVICES]
-    return sorted({found for file in files for found in _LOCKED.findall(file.read_text())})
+    """Name and version of every package that requirements/ locks, for services and tools alike."""
+    return sorted({found for file in files() for found in _LOCKED.findall(file.read_text())})
+
+
+def files() -> list[Path]:
+    """Each with all that one environment or image installs."""
+    return sorted((ROOT / "requirements").glob("*.txt"))
+
+
+def _files_of(name: str, version: str) -> list[str]:
+    return [file.name for file in files() if (name, version) in _LOCKED.findall(file.read_text())]
+
+
+def _not_accepted(package: Package, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    accepted = ACCEPTED.get(package[0], {})
+    return [each for each in found if not {each["id"], *each.get("aliases", [])} & set(accepted)]
 
 
 def weaknesses(package: Package, index: str) -> list[dict[str, Any]] | None:

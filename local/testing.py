@@ -19,7 +19,13 @@ from local.programs import SERVICES, Layout
 # Below .local, for stacks of their own.
 FOLDERS = {"test", "compose-test", "cluster-test", "docs-test", "experiments", "bench", "soak", "fuzz"}
 # These need no stack that runs.
-OF_THE_TREE = ("test_audited_packages.py", "test_development.py", "test_documents.py", "test_new_service.py")
+OF_THE_TREE = (
+    "test_audited_packages.py",
+    "test_development.py",
+    "test_documents.py",
+    "test_new_service.py",
+    "test_supply_chain.py",
+)
 NO_TESTS = 5  # pytest's exit status when it found none, as with a narrow -k
 # The cheapest bcrypt, because the tests are about what happens and not about how long it takes; and no limits for the
 # one address that all of them come from, or for what one user is notified of.

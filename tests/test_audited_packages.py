@@ -28,7 +28,7 @@ def index(weak=(), *, has_versions=True, newest=None):
             if len(rest) == 2 and not has_versions:
                 self.send_error(404)
                 return
-            version = rest[0] if len(rest) == 2 else newest or dict(auditing.locked())[name]
+            version = rest[0] if len(rest) == 2 else newest or dict(auditing.locked())[name]  # one of them
             body = json.dumps({"info": {"version": version}, "vulnerabilities": [WEAKNESS] if name in weak else []})
             self.send_response(200)
             self.end_headers()
@@ -46,9 +46,33 @@ def index(weak=(), *, has_versions=True, newest=None):
         server.server_close()
 
 
-def test_every_service_is_looked_at():
-    assert {"django", "celery", "gunicorn"} <= {name for name, _ in auditing.locked()}
-    assert len(auditing.locked()) > 40
+def test_everything_that_is_installed_anywhere_is_looked_at():
+    assert {"django", "celery", "gunicorn", "pytest", "locust", "checkov", "mkdocs", "cyclonedx-bom"} <= names()
+    folder = auditing.ROOT / "requirements"
+    assert {file.stem for file in folder.glob("*.in")} - {file.stem for file in auditing.files()} == {"chassis"}
+
+
+def names():
+    return {name for name, _ in auditing.locked()}
+
+
+def test_what_is_accepted_is_still_installed_and_only_that_is_passed_over(capsys, monkeypatch):
+    assert set(auditing.ACCEPTED) <= names()
+    monkeypatch.setitem(auditing.ACCEPTED, "django", {"CVE-1": "for this test"})
+
+    with index(["django", "celery"]) as url:
+        assert auditing.run(index=url) == 1
+
+    said = capsys.readouterr().out
+    assert "1 of" in said and "  celery==" in said and "  django==" not in said
+    assert "Accepted of django: CVE-1 (for this test)" in said
+
+
+def test_a_weakness_says_whose_requirements_have_it(capsys):
+    with index(["locust"]) as url:
+        assert auditing.run(index=url) == 1
+
+    assert " of experiments.txt, loadtest.txt: PYSEC-1" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("has_versions", [True, False])

@@ -41,17 +41,20 @@ def test_one_page_shows_each_service(stack, page, service):
 
 @pytest.mark.parametrize("service", ["users-ms", "auth-ms", "notification-ms"])
 def test_the_page_of_each_service_works_under_its_policy(stack, page, service):
-    said = []
-    page.on("console", lambda message: said.append(message.text))
-
     answer = page.goto(f"{stack.gateway}/{service}/docs")
 
     assert "script-src 'self';" in answer.headers["content-security-policy"]
     expect(page.locator(".info .title")).to_contain_text(service)
     expect(page.locator(".opblock").first).to_be_visible()
-    assert [text for text in said if "Content Security Policy" in text] == []
+
+
+def test_a_script_that_came_into_the_page_of_a_service_does_not_run(stack, browser):
+    page = browser.new_page()  # on which something may be blocked
+    page.goto(f"{stack.gateway}/users-ms/docs")
     put_in = "() => { const script = document.createElement('script'); script.textContent = 'window.ran = 1'; "
+
     assert page.evaluate(put_in + "document.body.append(script); return window.ran ?? 'refused' }") == "refused"
+    page.close()
 
 
 def test_the_console_leads_to_the_documentation(stack, page):

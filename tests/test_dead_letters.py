@@ -81,6 +81,21 @@ def test_other_dead_letters_stay_where_they_are(relay, dead_letters):
     eventually(lambda: find(dead_letters, first["id"]))  # it is no more valid than before
 
 
+def test_a_forged_event_is_not_sent_again_in_the_name_of_who_sends_it_again(stack, dead_letters):
+    """Any worker may put anything into any queue, as for its retries; the consumer looks at who has published it."""
+    event = a_login_event()
+    with Connection(stack.broker_url_of("notification-sms-worker")) as connection:
+        publish(connection.channel(), event, exchange="", routing_key=QUEUE)
+    letter = eventually(lambda: find(dead_letters, event["id"]))
+
+    answer = dead_letters("POST", "/redeliver", json={"queue": QUEUE, "ids": [letter["id"]]})
+
+    assert letter["reason"] == "The broker user notification-sms-worker may not send this event; it is not sent again."
+    assert answer.json() == {"redelivered": 0}
+    assert find(dead_letters, event["id"]) == letter
+    assert stack.mails(event["data"]["email"]) == []
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [

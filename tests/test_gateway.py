@@ -97,6 +97,16 @@ def test_the_console_may_do_little(stack, path):
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
+@pytest.mark.parametrize(("path", "status"), [("/healthcheck", 200), ("/nothing", 404), ("/users-ms/healthcheck", 200)])
+def test_what_is_no_page_cannot_be_used_as_one(stack, path, status):
+    answer = requests.get(f"{stack.gateway}{path}", timeout=10)
+
+    assert answer.status_code == status
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; base-uri 'none'; ")
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+
+
 @pytest.mark.parametrize("path", ["/console/", "/console/index.html", "/console/nothing.js", "/console/../Caddyfile"])
 def test_of_the_folder_only_what_the_page_needs_is_served(stack, path):
     assert raw(stack.gateway, path)[0].status == 404

@@ -167,6 +167,16 @@ def surroundings(settings: Any) -> None:
     settings.SEALING_PUBLIC_KEY = SEALING_PUBLIC_KEY
 
 
+@pytest.fixture(autouse=True)
+def later(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float]]:
+    """The queues to which the event worker gave an event to come again, and after how many seconds."""
+    events: list[tuple[str, float]] = []
+    monkeypatch.setattr(
+        "chassis.consuming.retry_later", lambda *_, queue, seconds, **__: events.append((queue, seconds))
+    )
+    return events
+
+
 @pytest.fixture
 def users_service(settings: Any) -> Iterator[UsersService]:
     service = UsersService()

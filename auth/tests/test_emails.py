@@ -198,8 +198,9 @@ def test_a_take_over_is_undone(client, ada, sign_in):
     assert client.get("/auth-ms/auth/sessions", headers=bearer(thief)).status_code == 401
     assert client.post("/auth-ms/auth/login", **login()).status_code == 401  # the thief may know the password
 
+    undone = undone_event()
     for _ in range(2):
-        tasks.follow_account_change(event=undone_event())
+        tasks.follow_account_change(event=undone)
     [event] = recorded("password_reset_requested_event")
     assert event["email"] == "ada@example.org"
     body = as_json({"token": mailed_token(), "new_password": "a longer staple of horses"})
@@ -214,18 +215,32 @@ def undone_event():
     return account_changed("email_change_undone", change_id=UNDONE_ID, **facts)
 
 
+def test_what_was_added_before_the_mail_was_sent_goes_too_when_the_change_is_undone(client, ada):
+    requested_at = timezone.now() - timedelta(minutes=1)
+    added = {"name": "of a thief", "created_at": requested_at + timedelta(seconds=1)}
+    Passkey.objects.create(user_id=7, credential_id=b"his", public_key=b"", sign_count=0, **added)
+    change_address(ada, changed_at=requested_at.isoformat())
+
+    assert undo(client, mailed_token(REQUESTED)).status_code == 204
+    assert not Passkey.objects.exists()
+
+
 def test_an_undoing_whose_answer_was_lost_is_followed_by_its_event(client, ada, sign_in):
     thief = sign_in()
     change_address(ada)
     verify(client, mailed_token(VERIFICATION))
     Passkey.objects.create(user_id=7, credential_id=b"his", public_key=b"", sign_count=0, name="of a thief")
     ada.update(email="ada@example.org", password_hash="!nothing", password_version=2)
+    by_a_clock_ahead = undone_event() | {"time": (timezone.now() + timedelta(seconds=1)).isoformat()}
+    by_a_clock_ahead["data"]["changed_at"] = by_a_clock_ahead["time"]
 
-    tasks.follow_account_change(event=undone_event())
+    for _ in range(2):
+        tasks.follow_account_change(event=by_a_clock_ahead)
 
     assert client.get("/auth-ms/auth/sessions", headers=bearer(thief)).status_code == 401
     assert not Passkey.objects.exists()
     assert len(recorded("password_reset_requested_event")) == 1
+    assert OneTimeToken.objects.filter(purpose="password_reset").exists()
 
 
 def test_an_older_address_comes_back_from_two_changes_and_the_newer_does_not(client, ada):

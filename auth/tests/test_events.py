@@ -93,6 +93,19 @@ def test_a_deleted_user_is_signed_out_and_forgotten(client, sign_in, users_servi
     assert (written.actor_id, written.address, written.user_agent) == (1, "192.0.2.7", "Firefox")
 
 
+def test_the_published_events_of_a_deleted_user_go_and_those_of_others_stay(sign_in, admin_client, users_service):
+    sign_in()
+    assert {row.body["subject"] for row in OutboxMessage.objects.all()} == {"users/1", "users/7"}
+    OutboxMessage.objects.update(published_at=timezone.now())
+    sign_in()  # not published yet
+    users_service.users.clear()
+
+    tasks.forget_deleted_user(event=event("user_deleted_event", user_id=7))
+
+    left = [(row.body["subject"], row.published_at is None) for row in OutboxMessage.objects.order_by("id")]
+    assert left == [("users/1", False), ("users/7", True)]
+
+
 def test_a_deletion_that_users_ms_does_not_confirm_erases_nothing(ada_client):
     TOTP.objects.create(user_id=7, sealed_secret=b"x")
 
@@ -103,14 +116,12 @@ def test_a_deletion_that_users_ms_does_not_confirm_erases_nothing(ada_client):
     assert ada_client.get("/auth-ms/auth/sessions").status_code == 200
 
 
-def test_a_deletion_waits_while_users_ms_is_away(ada_client, users_service, monkeypatch):
-    waiting = []
-    monkeypatch.setattr(tasks.consuming, "retry_later", lambda *_, queue, **__: waiting.append(queue))
+def test_a_deletion_waits_while_users_ms_is_away(ada_client, users_service, later):
     users_service.status = 500
 
     tasks.forget_deleted_user(event=event("user_deleted_event", user_id=7))
 
-    assert waiting == ["user_deleted_session_revocation"]
+    assert later == [("user_deleted_session_revocation", tasks.BACKOFF_SECONDS)]
     users_service.status = 200
     assert ada_client.get("/auth-ms/auth/sessions").status_code == 200
 
@@ -189,6 +200,28 @@ def test_every_change_of_an_account_is_written_down_once(ada, change, written):
     found = AuditEvent.objects.get()
     facts = (found.event, found.user_id, found.actor_id, found.session_id, found.address, found.user_agent)
     assert facts == (written, 7, 1, 3, "192.0.2.7", "Firefox")
+
+
+@pytest.mark.parametrize(("age", "pauses"), [(0, [1.0]), (2, [8.0]), (9, [])])
+def test_what_ends_sessions_comes_again_for_the_logins_that_were_under_way(ada, later, age, pauses):
+    changed = account_changed("deactivated")
+    changed["time"] = (timezone.now() - timedelta(seconds=age)).isoformat()
+
+    tasks.follow_account_change(event=changed)
+
+    assert later == [("account_changed_audit", pause) for pause in pauses]
+
+
+def test_a_login_under_way_while_its_account_was_proved_has_its_session_ended_when_the_event_comes_again(sign_in, ada):
+    proved = account_changed("email_verified", first_proof=True)
+    tasks.follow_account_change(event=proved)
+    late = sign_in()
+    Session.objects.update(created_at=timezone.now() - timedelta(minutes=1))
+
+    tasks.follow_account_change(event=proved)
+
+    assert Client(headers=bearer(late)).get("/auth-ms/auth/sessions").status_code == 401
+    assert AuditEvent.objects.filter(event="email_verification").count() == 1
 
 
 def test_rights_are_written_down_as_they_are_after_the_change():

@@ -8,7 +8,7 @@ from celery.contrib.testing.worker import start_worker
 from django.conf import settings
 from kombu import Connection
 
-from chassis import consuming, dead_letters, events, messages
+from chassis import broker, consuming, dead_letters, events, messages
 from chassis.tests.waiting import eventually
 
 
@@ -84,6 +84,7 @@ def test_what_is_rejected_is_looked_at_often_and_sent_again_once(queue):
     retry(queue, event, 0.1)
     next_message(queue).reject()
     address = {"broker_url": settings.BROKER_URL, "queue": queue.name}
+    me = {broker.user_of(settings.BROKER_URL)}
 
     def peek():
         return dead_letters.peek(**address, limit=10)
@@ -92,13 +93,30 @@ def test_what_is_rejected_is_looked_at_often_and_sent_again_once(queue):
     for _ in range(25):  # more than a quorum queue of RabbitMQ 4 would allow unasked
         [letter] = peek()
     assert (letter.event, letter.task) == (event, "test_event")
-    assert dead_letters.redeliver(**address, ids={"another"}, limit=10) == 0
-    assert dead_letters.redeliver(**address, ids={letter.id}, limit=10) == 1
+    assert dead_letters.redeliver(**address, ids={"another"}, publishers=me, limit=10) == 0
+    assert dead_letters.redeliver(**address, ids={letter.id}, publishers=me, limit=10) == 1
 
     message = next_message(queue)
     message.ack()
     assert message.payload[1]["event"] == event
     assert peek() == []
+
+
+@pytest.mark.parametrize("chosen", [True, False])
+def test_what_its_publisher_may_not_send_is_not_sent_again_in_the_name_of_who_sends_it_again(queue, chosen):
+    """A consumer dead-letters a forged event for its publisher, and would take it from who sends dead letters again."""
+    retry(queue, an_event(), 0.1)
+    next_message(queue).reject()
+    address = {"broker_url": settings.BROKER_URL, "queue": queue.name}
+    [letter] = eventually(lambda: dead_letters.peek(**address, limit=10))
+    assert letter.publisher == broker.user_of(settings.BROKER_URL)
+
+    ids = {letter.id} if chosen else None
+    sent = dead_letters.redeliver(**address, ids=ids, publishers={"users-outbox-relay"}, limit=10)
+
+    assert sent == 0
+    assert queue.get() is None
+    assert dead_letters.peek(**address, limit=10) == [letter]
 
 
 def test_dead_letters_of_a_queue_that_nobody_has_declared_are_none():

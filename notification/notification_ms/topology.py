@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from chassis import broker
 from chassis.consuming import EventQueue
 
 
@@ -58,6 +59,13 @@ SENDERS = {
 def queue_name(*, event_type: str, medium: str) -> str:
     """The queue of a notice of an event over a medium. Raises KeyError when the medium does not tell of that event."""
     return {(each.event_type, each.medium): each.queue for each in NOTICES}[event_type, medium]
+
+
+def publishers_of(*, queue: str) -> frozenset[str]:
+    """The broker users whose messages in a queue its worker takes. Raises KeyError for a queue that is none."""
+    each = {each.queue: each for each in SUBSCRIPTIONS}[queue]
+    relays = {broker.relay_of(service) for service in SENDERS.get(each.event_type, ["auth-ms"])}
+    return frozenset({*relays, f"notification-{each.medium}-worker", REDELIVERED_BY})
 
 
 def queues_of(*, medium: str, queue_type: str) -> list[EventQueue]:

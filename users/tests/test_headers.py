@@ -38,7 +38,7 @@ def test_no_answer_is_taken_for_another_kind_of_content_or_shown_in_a_frame(answ
 def test_no_answer_may_load_or_run_what_came_into_it(answer):
     policy = answer.headers["Content-Security-Policy"]
     assert policy.startswith("default-src 'none'; ")
-    assert "frame-ancestors 'none'" in policy
+    assert "base-uri 'none'" in policy and "frame-ancestors 'none'" in policy
     assert "script-src 'unsafe" not in policy and "'unsafe-eval'" not in policy
 
 

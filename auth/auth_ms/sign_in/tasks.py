@@ -21,6 +21,8 @@ from chassis.events import CloudEvent, InvalidEvent
 
 logger = logging.getLogger(__name__)
 BACKOFF_SECONDS = 5.0
+ENDS_SESSIONS = {"user_deleted_event", "password_changed_event", "account_changed_event"}
+LOOK_AGAIN_AFTER_SECONDS = (1.0, 8.0)
 
 
 @shared_task(name="user_deleted_event")
@@ -148,3 +150,14 @@ def _run(message: Any, task: str, use_case: Callable[[CloudEvent, datetime], Non
     else:
         metrics.events_handled.labels(task, "handled").inc()
         logger.info("event handled", extra={"event": event.type, "event_id": str(event.id)})
+        _come_again(event, at=timezone.now())
+
+
+def _come_again(event: CloudEvent, *, at: datetime) -> None:
+    """Have an event that ends sessions come again soon: a login that was under way when it happened opens its session
+    only after the password has been compared, which may be later than all that."""
+    age = (at - event.time).total_seconds()
+    pause = next((pause for pause in LOOK_AGAIN_AFTER_SECONDS if age < pause), None)
+    if event.type in ENDS_SESSIONS and pause is not None:
+        queue = topology.SUBSCRIPTIONS[event.type]
+        consuming.retry_later(current_app, queue=queue, event=event.as_dict(), seconds=pause)

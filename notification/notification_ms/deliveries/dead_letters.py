@@ -42,14 +42,21 @@ def find(*, queue: str | None, limit: int) -> list[Explained]:
 
 
 def redeliver(*, queue: str, ids: set[str] | None) -> int:
-    """Send dead letters of a queue again, with all their attempts before them. Raises ServiceUnavailable."""
+    """Send dead letters of a queue again, with all their attempts before them. Raises ServiceUnavailable.
+
+    One whose publisher may not send that event stays: sent again, it would be taken, as it comes from this service.
+    """
+    publishers = topology.publishers_of(queue=queue)
     [medium] = [each.medium for each in topology.SUBSCRIPTIONS if each.queue == queue]
     letters = dead_letters.peek(broker_url=settings.BROKER_URL, queue=queue, limit=MAXIMUM)
-    events = [letter.event["id"] for letter in letters if (ids is None or letter.id in ids) and _is_event(letter)]
+    chosen = [each for each in letters if (ids is None or each.id in ids) and each.publisher in publishers]
+    events = [letter.event["id"] for letter in chosen if _is_event(letter)]
     if queue != topology.ERASURE_QUEUE:
         failed = Delivery.objects.filter(event_id__in=events, medium=medium, status=Delivery.Status.FAILED)
         failed.update(status=Delivery.Status.PENDING, attempts=0)
-    return dead_letters.redeliver(broker_url=settings.BROKER_URL, queue=queue, ids=ids, limit=MAXIMUM)
+    return dead_letters.redeliver(
+        broker_url=settings.BROKER_URL, queue=queue, ids=ids, publishers=publishers, limit=MAXIMUM
+    )
 
 
 def _is_event(letter: DeadLetter) -> bool:
@@ -79,6 +86,8 @@ def _reason(letter: DeadLetter, medium: str) -> str:
     """Worked out again from the message and the delivery log: what the broker itself refuses carries no reason."""
     if letter.event is None:
         return "The message is no task with an event."
+    if letter.publisher not in topology.publishers_of(queue=letter.queue):
+        return f"The broker user {letter.publisher} may not send this event; it is not sent again."
     try:
         event = CloudEvent.parse(letter.event, expected_type=str(letter.task))
     except InvalidEvent as error:

@@ -57,7 +57,7 @@ class AccountChange:
 
 
 def follow(change: AccountChange, *, at: datetime) -> None:
-    """Write a change of an account down, once, and do what follows from it.
+    """Write a change of an account down and send what it asks for, once; end what it ends, each time it comes.
 
     Raises ServiceUnavailable when users-ms, which is asked about changes of addresses, does not answer.
     """
@@ -75,22 +75,30 @@ def follow(change: AccountChange, *, at: datetime) -> None:
             session_id=change.session_id,
             **change.details,
         )
-        if is_new:
-            _do_what_follows(change, user, at=at)
+        if is_new and user is not None:
+            _send(change, user, at=at)
+        _end(change, at=at)
 
 
-def _do_what_follows(change: AccountChange, user: Credentials | None, *, at: datetime) -> None:
+def _send(change: AccountChange, user: Credentials, *, at: datetime) -> None:
+    """The tokens of a change of address that is still pending, or after one was undone that had been made."""
+    if change.change == "email_change_requested" and _is_pending(change, user):
+        emails.announce_change(user, requested_at=change.changed_at, client=change.client, at=at)
+    if change.change == "email_change_undone" and not passwords.is_usable(user.password_hash):
+        # Not one of those that were sent before the undoing, even when the clock of users-ms is ahead.
+        recovery.send_reset(user, since=max(at, change.changed_at), client=change.client, at=at)
+
+
+def _end(change: AccountChange, *, at: datetime) -> None:
     user_id, changed_at = change.user_id, change.changed_at
     if change.first_proof:
         erasure.forget_what_was_before_proof(user_id=user_id, proved_at=changed_at, client=change.client, at=at)
-    if change.change == "email_change_requested" and user is not None and _is_pending(change, user):
-        emails.announce_change(user, client=change.client, at=at)
-    elif change.change == "email_change_cancelled":
+    if change.change == "email_change_cancelled":
         mailed_tokens.end(Purpose.EMAIL_CHANGE, user_id=user_id, sent_before=changed_at)
     elif change.change == "email_changed":
         mailed_tokens.end(user_id=user_id, sent_before=changed_at)
     elif change.change == "email_change_undone":
-        _follow_undo(change, user, at=at)
+        _end_by_undoing(change, at=at)
     elif change.change == "deactivated":
         erasure.end_everything(user_id=user_id, begun_before=changed_at, at=at)
         mailed_tokens.end(user_id=user_id, sent_before=changed_at)
@@ -101,19 +109,15 @@ def _is_pending(change: AccountChange, user: Credentials) -> bool:
     return addresses.canonical(user.pending_email) == addresses.canonical(change.new_email)
 
 
-def _follow_undo(change: AccountChange, user: Credentials | None, *, at: datetime) -> None:
+def _end_by_undoing(change: AccountChange, *, at: datetime) -> None:
     back = addresses.canonical(change.new_email)
     sent = OneTimeToken.objects.filter(user_id=change.user_id, purpose=Purpose.EMAIL_CHANGE_UNDO).order_by("created_at")
-    there = sorted(
-        (token for token in sent if addresses.canonical(token.email) == back), key=lambda token: not token.used_at
-    )
-    undone = there[0] if there else None
+    there = [token for token in sent if addresses.canonical(token.email) == back]
+    undone = next((token for token in there if token.used_at), there[0] if there else None)
     if undone is None:
         erasure.end_everything(user_id=change.user_id, begun_before=change.changed_at, at=at)
     else:
         emails.follow_undo(undone, at=at, changed_at=change.changed_at)
-    if user is not None and not passwords.is_usable(user.password_hash):
-        recovery.send_reset(user, client=change.client, at=at)
 
 
 def follow_new_password(

@@ -66,7 +66,7 @@ def _send_verification(
     outbox.record(event, at=at)
 
 
-def announce_change(user: Credentials, *, client: Client | None, at: datetime) -> None:
+def announce_change(user: Credentials, *, requested_at: datetime, client: Client | None, at: datetime) -> None:
     """Ask the new address of a user to be verified, and tell the old one, with a token that undoes the change; in the
     caller's transaction. A new address that has had too many mails gets no more; an old one that nobody proved none.
     """
@@ -78,12 +78,17 @@ def announce_change(user: Credentials, *, client: Client | None, at: datetime) -
     else:
         _send_verification(Purpose.EMAIL_CHANGE, _new_contact(user), password_version=user.password_version, at=at)
     if user.email_verified:
-        _send_undo(user, client=client, at=at)
+        _send_undo(user, requested_at=requested_at, client=client, at=at)
 
 
-def _send_undo(user: Credentials, *, client: Client | None, at: datetime) -> None:
+def _send_undo(user: Credentials, *, requested_at: datetime, client: Client | None, at: datetime) -> None:
     token, expires_at = mailed_tokens.issue(
-        Purpose.EMAIL_CHANGE_UNDO, user_id=user.id, email=user.email, password_version=user.password_version, at=at
+        Purpose.EMAIL_CHANGE_UNDO,
+        user_id=user.id,
+        email=user.email,
+        password_version=user.password_version,
+        since=requested_at,  # what was added from then on goes when it is undone, however late this is sent
+        at=at,
     )
     outbox.record(
         events.EmailChangeRequested(

@@ -1,9 +1,10 @@
 """What ends with a deletion, with the first proof of an address, with an old password."""
 
+import logging
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.db.models import Q
 
 from auth_ms.sign_in import audit, users_client
@@ -18,8 +19,11 @@ from auth_ms.sign_in.models import (
     RefreshToken,
     Session,
 )
-from auth_ms.sign_in.services import login, mailed_tokens, second_factors, sessions
+from auth_ms.sign_in.services import login, mailed_tokens, phones, second_factors, sessions
 from chassis.clients import Client
+from chassis.outbox.models import OutboxMessage
+
+logger = logging.getLogger(__name__)
 
 
 class NotDeleted(Exception):
@@ -47,6 +51,16 @@ def forget_user(
         if not audit.says_deleted(user_id=user_id):
             facts: dict[str, Any] = {"user_id": user_id, "actor_id": actor_id, "sessions": ended}
             audit.record(audit.Event.USER_DELETED, client=client, at=deleted_at, **facts)
+    _forget_published_events(user_id)
+
+
+def _forget_published_events(user_id: int) -> None:
+    """Sooner than the outbox forgets them by itself, which it does within a day: no index leads to them, so a long
+    search is given up."""
+    try:
+        OutboxMessage.objects.filter(published_at__isnull=False, body__subject=f"users/{user_id}").delete()
+    except OperationalError as error:
+        logger.warning("published events stay until they are pruned", extra={"reason": type(error).__name__})
 
 
 def end_everything(
@@ -68,7 +82,8 @@ def forget_what_was_before_proof(
     With `proved_at`, what came after it stays, because its event may come late.
     """
     end_everything(user_id=user_id, begun_before=proved_at, at=at)
-    PhoneCode.objects.filter(user_id=user_id).delete()
+    codes = PhoneCode.objects.filter(user_id=user_id)
+    (codes if proved_at is None else codes.filter(expires_at__lt=proved_at + phones.CODE_LIFE)).delete()
     mailed_tokens.end(user_id=user_id, sent_before=proved_at)
     if forget_factors(user_id=user_id, added_before=proved_at):
         facts: dict[str, Any] = {"user_id": user_id, "reason": "first proof of the address"}

@@ -41,9 +41,18 @@ def take_from_limit(purpose: OneTimeToken.Purpose, *, email: str) -> None:
 
 
 def issue(
-    purpose: OneTimeToken.Purpose, *, user_id: int, email: str, password_version: int, at: datetime
+    purpose: OneTimeToken.Purpose,
+    *,
+    user_id: int,
+    email: str,
+    password_version: int,
+    since: datetime | None = None,
+    at: datetime,
 ) -> tuple[issuing.OpaqueToken, datetime]:
-    """A new token for `email`, bound to it and to the password of that version; and until when it is valid."""
+    """A new token for `email`, bound to it and to the password of that version; and until when it is valid.
+
+    It counts as made `since` a moment, when what it is about happened earlier than it is sent.
+    """
     token, expires_at = issuing.opaque_token(), at + life_of(purpose)
     OneTimeToken.objects.create(
         token_hash=token.digest,
@@ -51,7 +60,7 @@ def issue(
         user_id=user_id,
         email=email,
         password_version=password_version,
-        created_at=at,
+        created_at=since or at,
         expires_at=expires_at,
     )
     return token, expires_at

@@ -111,10 +111,15 @@ def request_password_reset(*, email: str, client: Client, at: datetime) -> None:
             send_reset(user, client=client, at=at)
 
 
-def send_reset(user: Credentials, *, client: Client | None, at: datetime) -> None:
+def send_reset(user: Credentials, *, since: datetime | None = None, client: Client | None, at: datetime) -> None:
     """Send a user a token that sets a new password, in the caller's transaction."""
     token, expires_at = mailed_tokens.issue(
-        Purpose.PASSWORD_RESET, user_id=user.id, email=user.email, password_version=user.password_version, at=at
+        Purpose.PASSWORD_RESET,
+        user_id=user.id,
+        email=user.email,
+        password_version=user.password_version,
+        since=since,
+        at=at,
     )
     event = events.PasswordResetRequested(
         **user.contact,
