@@ -1,5 +1,6 @@
 """Serializer fields that take JSON by its word: `7` is no string, `"yes"` no boolean; and serializers for answers."""
 
+import uuid
 from functools import cache
 from typing import Any, Self
 
@@ -51,6 +52,16 @@ class Boolean(serializers.BooleanField):
         if not isinstance(data, bool):
             self.fail("invalid", input=data)
         return data
+
+
+class UUID(serializers.UUIDField):
+    """A JSON string that is a UUID as RFC 9562 writes it."""
+
+    def to_internal_value(self, data: Any) -> uuid.UUID:
+        value: uuid.UUID = super().to_internal_value(data if isinstance(data, str) else "")
+        if str(value) != data.lower():
+            self.fail("invalid", value=data)
+        return value
 
 
 class Output(serializers.ModelSerializer):

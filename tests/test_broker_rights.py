@@ -11,6 +11,7 @@ from kombu import Connection
 
 from chassis.tests.waiting import eventually
 from local.bootstrap import ROOT
+from tests.local_processes import layout_of
 from tests.test_messages import a_login_event, dead, publish
 
 CONTRACT = yaml.safe_load((ROOT / "docs" / "asyncapi.yaml").read_text())
@@ -179,3 +180,30 @@ def test_there_is_no_user_for_everybody(stack, user):
     url = stack.broker_url.replace("administrator:", f"{user}:")
     with pytest.raises((AccessRefused, OSError)), Connection(url) as connection:
         connection.connect()
+
+
+def test_dead_letters_expire_after_a_day_and_nothing_else_does(stack):
+    """As RabbitMQ itself sees its queues; all of them hold personal data."""
+    layout = layout_of(stack.directory)
+    account = ("administrator", layout.secrets["ADMINISTRATOR_BROKER_PASSWORD"])
+
+    def ask(what):
+        return requests.get(f"{layout.url('RABBITMQ_MANAGEMENT_PORT')}/api/{what}", auth=account, timeout=10).json()
+
+    [policy] = ask("policies")
+    applied = {queue["name"]: queue.get("policy") for queue in ask("queues")}
+
+    assert policy["definition"] == {"message-ttl": 24 * 3600 * 1000}
+    assert {f"{queue}.dead" for queue in QUEUES - WEBHOOK} <= set(applied)
+    for name, found in applied.items():
+        assert found == (policy["name"] if name.endswith(".dead") else None), name
+
+
+@pytest.mark.parametrize("process", list(PROCESSES))
+def test_no_process_gets_into_the_management_api(stack, process):
+    layout = layout_of(stack.directory)
+    account = (process, layout.secrets[f"{process.replace('-', '_').upper()}_BROKER_PASSWORD"])
+
+    answer = requests.get(f"{layout.url('RABBITMQ_MANAGEMENT_PORT')}/api/overview", auth=account, timeout=10)
+
+    assert answer.status_code == 401

@@ -110,6 +110,34 @@ def test_web_services_of_accounts_do_not_reach_the_broker(containers):
     assert not connects(containers, "auth-ms", "rabbitmq", 5672)
 
 
+def test_a_container_has_the_broker_secret_of_its_own_process_and_no_other(containers):
+    found = {}
+    for service in OURS:
+        _, output = containers.inside(service, "ls", "/run/secrets")
+        found[service] = [name for name in output.split() if name.endswith("broker_url")]
+
+    without = {"users-ms", "auth-ms"}
+    assert found == {
+        service: [] if service in without else [f"{service.replace('-', '_')}_broker_url"] for service in OURS
+    }
+
+
+def test_only_the_senders_of_tokens_can_read_what_is_sealed(containers):
+    holders = {
+        service for service in OURS if "sealing_private_key" in containers.inside(service, "ls", "/run/secrets")[1]
+    }
+
+    assert holders == {"notification-email-worker", "notification-sms-worker"}
+
+
+def test_who_asks_users_ms_reaches_it_and_no_other_process_does(containers):
+    others = [service for service in OURS if service != "users-ms"]
+
+    reached = {service for service in others if connects(containers, service, "users-ms", 4000)}
+
+    assert reached == {"auth-ms", "notification-ms", "auth-event-worker", "notification-email-worker"}
+
+
 def test_only_the_workers_of_media_reach_the_mail_server(containers):
     reached = {service for service in OURS if connects(containers, service, "mail-catcher", 1025)}
 

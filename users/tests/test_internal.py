@@ -102,3 +102,15 @@ def test_people_and_admins_may_do_none_of_it(caller, client):
         path = f"/users-ms/internal/users/{user.id}/email-verified"
         assert someone.post(path, **as_json({"email": "ada@example.org"})).status_code == 401
     assert User.objects.get().password_hash == user.password_hash
+
+
+@pytest.mark.parametrize("change_id", [False, 7, [], "", "x", "{0193c5b0-7a3e-7e53-8f4e-1f2a5b6c7d8e}", "0" * 32])
+def test_the_id_of_a_change_is_a_uuid_and_nothing_that_could_be_one(auth_ms, change_id):
+    user = a_user()
+
+    answer = auth_ms.put(
+        password_path(user.id), **as_json({"password": NEW, "change_id": change_id, "reason": "change"})
+    )
+
+    assert answer.status_code == 400
+    assert list(answer.json()["errors"]) == ["change_id"]

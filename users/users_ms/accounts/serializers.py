@@ -156,7 +156,7 @@ class NewPassword(_FromClient):
 
     password = Password()
     rehash_of = fields.Text(required=False, max_length=128, help_text="the hash that the new one takes the place of")
-    change_id = serializers.UUIDField(required=False, help_text="made up by the caller; a change happens once")
+    change_id = fields.UUID(required=False, help_text="made up by the caller; a change happens once")
     reason = serializers.ChoiceField(choices=["change", "reset"], required=False)
     proven_email = fields.Text(
         required=False,
