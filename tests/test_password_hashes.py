@@ -18,7 +18,7 @@ def stored_hash(email):
 
 def test_an_account_of_argon2id_signs_in_and_gets_the_hash_that_the_setting_asks_for(stack):
     account = {"name": "Ada", "surname": "Lovelace", "email": f"ada.{secrets.token_hex(8)}@example.org"}
-    with another_users_ms(stack.directory, PASSWORD_HASHER="argon2id") as (users, _):
+    with another_users_ms(stack.directory, PASSWORD_HASHER="argon2id") as (users, _):  # pragma: allowlist secret
         answer = requests.post(f"{users}/users-ms/users", json=account | {"password": PASSWORD}, timeout=60)
     assert answer.status_code == 201
     first = stored_hash(account["email"])

@@ -90,6 +90,29 @@ def test_an_account_that_is_no_more_changes_nothing(ada, ada_client, users_servi
     assert len(users_service.given) == before
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "auth/password/change"),
+        ("POST", "auth/email/verification"),
+        ("POST", "auth/phone/verification"),
+        ("POST", "auth/mfa/totp"),
+        ("DELETE", "auth/mfa/totp"),
+        ("POST", "auth/passkeys/options"),
+        ("GET", "auth/activity"),
+        ("GET", "auth/export"),
+        ("GET", "internal/principal"),
+    ],
+)
+def test_a_session_that_has_ended_changes_and_reads_nothing(client, sign_in, users_service, method, path):
+    pair = sign_in()
+    client.post("/auth-ms/auth/logout", headers=bearer(pair))
+    before = len(users_service.calls)
+
+    assert client.generic(method, f"/auth-ms/{path}", headers=bearer(pair)).status_code == 401
+    assert len(users_service.calls) == before
+
+
 def test_a_dismissed_admin_reads_no_audit_log_and_ends_nobodys_session(ada_client, admin_client, users_service):
     session = Session.objects.get(user_id=7)
     users_service.find(user_id="1")["is_admin"] = False

@@ -18,11 +18,8 @@ _LEAST_KIB = 8  # that argon2 works with
 def matches(*, password: str, password_hash: str | None) -> bool:
     """True when `password` belongs to `password_hash`; without a hash, False after the same work.
 
-    A hash that no password can have, as after a change of address was undone, is as none. Raises ServiceUnavailable
-    when too many passwords are being compared.
+    Raises ServiceUnavailable when too many passwords are being compared.
     """
-    if password_hash is not None and not is_usable(password_hash):
-        password_hash = None
     with turns.passwords.turn(), metrics.bcrypt_seconds.labels("compare").time():
         return _matches(password, password_hash)
 
