@@ -121,9 +121,12 @@ def sign_up(layout):
     return email, requests.post(f"{layout.url('USERS_PORT')}/users-ms/users", json=body, timeout=10)
 
 
-def test_a_sign_up_becomes_a_mail_over_tls_alone(layout):
-    email, answer = sign_up(layout)
+def test_a_new_account_becomes_a_mail_over_tls_alone(layout):
+    """An admin's, because nobody else is welcomed before auth-ms has had the address verified; it is not here."""
+    _, answer = sign_up(layout)
     assert answer.status_code == 201, answer.text
+    email, password = f"root.{time.time_ns()}@example.org", {"ADMIN_PASSWORD": "correct horse battery"}
+    stacks.manage(layout, "users", "create_admin", f"--email={email}", variables=password, check=True)
 
     def mails():
         query = {"query": f"to:{email}"}

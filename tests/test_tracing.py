@@ -18,7 +18,6 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from chassis.tests.waiting import eventually
 from local import programs
 from local.beside import beside
-from local.bootstrap import ROOT
 from tests.conftest import PASSWORD, a_phone
 from tests.local_processes import layout_of
 
@@ -118,16 +117,21 @@ def test_a_login_is_one_trace_through_five_hops(stack, traced):
     assert user["email"] not in text and PASSWORD not in text
 
 
-@pytest.mark.parametrize("program", ["users_ms.wsgi", "auth_ms.wsgi", "notification_ms.celery"])
-def test_without_an_endpoint_open_telemetry_is_not_even_imported(stack, program):
-    service = program.partition("_")[0]
-    layout = layout_of(stack.directory)
+@pytest.mark.parametrize(
+    ("name", "program"),
+    [
+        ("users-ms", "users_ms.wsgi"),
+        ("auth-ms", "auth_ms.wsgi"),
+        ("notification-email-worker", "notification_ms.celery"),
+    ],
+)
+def test_without_an_endpoint_open_telemetry_is_not_even_imported(stack, name, program):
+    [started] = [each for each in programs.applications(layout_of(stack.directory)) if each.name == name]
     imported = "[name for name in sys.modules if name.startswith('opentelemetry')]"
     code = f"import sys, {program}; print({imported}, 'django' in sys.modules)"
-    environment = programs.service_environment(layout, service) | {"NOTIFICATION_MEDIUM": "email"}
-    environment = {name: value for name, value in environment.items() if not name.startswith("OTEL_")}
+    environment = {name: value for name, value in started.environment.items() if not name.startswith("OTEL_")}
     run = [sys.executable, "-c", code]
-    done = subprocess.run(run, env=environment, cwd=ROOT / service, capture_output=True, text=True, check=True)
+    done = subprocess.run(run, env=environment, cwd=started.directory, capture_output=True, text=True, check=True)
     assert done.stdout == "[] True\n"
 
 
