@@ -197,6 +197,22 @@ def test_a_change_whose_answer_was_lost_succeeds_when_it_is_tried_again(client, 
     assert change(client, pair).status_code == 400  # a later one needs the password of now
 
 
+def test_a_change_that_users_ms_makes_while_it_is_tried_again_succeeds(client, sign_in, users_service, monkeypatch):
+    pair = sign_in()
+    users_service.loses_answers = True
+    assert change(client, pair).status_code == 503
+    users_service.loses_answers = False
+    looks, look = [], recovery._made_already
+
+    def look_too_early_once(**given):
+        looks.append(given)
+        return look(**given) if len(looks) > 1 else None
+
+    monkeypatch.setattr(recovery, "_made_already", look_too_early_once)
+
+    assert change(client, pair).status_code == 204
+
+
 def test_only_the_password_of_the_lost_change_makes_up_for_the_current_one(client, sign_in, users_service):
     pair, other = sign_in(), sign_in()
     users_service.loses_answers = True

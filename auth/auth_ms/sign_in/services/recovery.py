@@ -3,9 +3,11 @@ again, and what follows of it is done by its event too (services/account_changes
 
 import uuid
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from rest_framework.exceptions import ValidationError
 
 from auth_ms.sign_in import audit, events, lockout, passwords, users_client
 from auth_ms.sign_in.models import OneTimeToken, PasswordChange, PendingLogin
@@ -29,15 +31,27 @@ def change_password(
     Raises ValidationError, PasswordRefused, TooManyFailures, UserGone, ChangedMeanwhile and ServiceUnavailable; after
     the last one the same change may be tried again, whether or not it has been made.
     """
-    change_id = _made_already(user_id=user_id, session_id=session_id, new_password=new_password, client=client, at=at)
-    compared = None
+    this: dict[str, Any] = {
+        "user_id": user_id,
+        "session_id": session_id,
+        "new_password": new_password,
+        "client": client,
+        "at": at,
+    }
+    change_id, compared = _made_already(**this), None
     if change_id is None:
-        user = login.check_password(
-            user_id=user_id, password=current_password, field="current_password", client=client, at=at
-        )
-        compared = user.password_version
-        change_id = uuid.uuid4()
-        PasswordChange.objects.create(change_id=change_id, user_id=user_id, session_id=session_id, created_at=at)
+        try:
+            user = login.check_password(
+                user_id=user_id, password=current_password, field="current_password", client=client, at=at
+            )
+        except ValidationError:
+            change_id = _made_already(**this)  # meanwhile: users-ms was still at it when the first look was taken
+            if change_id is None:
+                raise
+        else:
+            compared = user.password_version
+            change_id = uuid.uuid4()
+            PasswordChange.objects.create(change_id=change_id, user_id=user_id, session_id=session_id, created_at=at)
     try:
         users_client.change_password(
             user_id=user_id,
