@@ -349,6 +349,7 @@ class Lives(RuleBasedStateMachine):
         is_current, is_pending = mailed.address == account.email, mailed.address == account.pending
         if mailed.is_spent or not account.is_open or not (is_current or is_pending) or mailed.serial != account.serial:
             assert answer.status_code in (400, 409), (answer.status_code, mailed)
+            mailed.is_spent = True
             self.done["stale token rejected"] += 1
             return
         if is_pending and self.holder(mailed.address) not in (None, account):

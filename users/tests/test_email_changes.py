@@ -138,6 +138,15 @@ def test_an_address_that_was_not_asked_for_takes_over_nothing(itself, auth_ms, a
     assert User.objects.get().email == "ada@example.org"
 
 
+def test_an_account_that_is_switched_off_moves_nowhere_and_proves_nothing(itself, auth_ms, ada):
+    request(itself, ada)
+    User.objects.filter(id=ada.id).update(is_active=False, email_verified=False)
+
+    assert verified(auth_ms, ada).status_code == verified(auth_ms, ada, ada.email).status_code == 409
+    stored = User.objects.get()
+    assert (stored.email, stored.email_verified, stored.pending_email) == ("ada@example.org", False, NEW)
+
+
 def test_who_is_first_to_prove_an_address_has_it(itself, auth_ms, ada):
     request(itself, ada)
     a_user(email=NEW)

@@ -10,6 +10,7 @@ from users_ms.accounts.services.problems import (
     PasswordChangedMeanwhile,
     PhoneChangedMeanwhile,
     UserExists,
+    UserInactive,
     UserNotFound,
     VersionMismatch,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "PasswordChangedMeanwhile",
     "PhoneChangedMeanwhile",
     "UserExists",
+    "UserInactive",
     "UserNotFound",
     "VersionMismatch",
     "change_password",

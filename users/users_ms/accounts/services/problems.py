@@ -41,6 +41,11 @@ class PhoneChangedMeanwhile(Problem):
     title = "The telephone number has changed"
 
 
+class UserInactive(Problem):
+    status = 409
+    title = "User not active"
+
+
 class UserExists(Problem):
     """There is such a user already, and it was not said to make that one an admin."""
 

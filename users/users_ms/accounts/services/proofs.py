@@ -10,7 +10,12 @@ from chassis import addresses, db
 from users_ms.accounts.events import Origin
 from users_ms.accounts.models import FormerAddress, User
 from users_ms.accounts.services import changing
-from users_ms.accounts.services.problems import EmailChangedMeanwhile, EmailTaken, PhoneChangedMeanwhile
+from users_ms.accounts.services.problems import (
+    EmailChangedMeanwhile,
+    EmailTaken,
+    PhoneChangedMeanwhile,
+    UserInactive,
+)
 
 FORMER_ADDRESS_RESERVED = timedelta(hours=72)
 
@@ -27,11 +32,14 @@ class EmailProof:
 def verify_email(*, user_id: int, email: str, origin: Origin, at: datetime) -> EmailProof:
     """Note that the user has shown to read the mail of `email`, its address or its pending one, which takes over.
 
-    Raises UserNotFound, EmailChangedMeanwhile when it is neither, and EmailTaken when another user has it by now.
+    Raises UserNotFound, EmailChangedMeanwhile when it is neither, EmailTaken when another user has it by now, and
+    UserInactive: an account that is switched off moves nowhere.
     """
     canonical = addresses.canonical(email)
     with db.constraint("user_email_unique", EmailTaken), transaction.atomic():
         user = changing.lock_user(user_id=user_id)
+        if not user.is_active:
+            raise UserInactive
         if user.email_canonical == canonical:
             return _prove(user, origin=origin, at=at)
         if user.pending_email and addresses.canonical(user.pending_email) == canonical:
