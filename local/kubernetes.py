@@ -214,18 +214,27 @@ def wait_until_ready() -> None:
 
 
 def _not_ready() -> list[str]:
-    names = []
+    names = set()
     for broker in objects("rabbitmqclusters"):
-        conditions = {item["type"]: item["status"] for item in broker.get("status", {}).get("conditions", [])}
-        if conditions.get("AllReplicasReady") != "True":
-            names.append(broker["metadata"]["name"])
+        status = broker.get("status", {})
+        conditions = {item["type"]: item["status"] for item in status.get("conditions", [])}
+        current = status.get("observedGeneration", 0) >= broker["metadata"]["generation"]
+        if not current or conditions.get("AllReplicasReady") != "True":
+            names.add(broker["metadata"]["name"])
+    for nodes in objects("statefulsets", "--selector=app.kubernetes.io/component=rabbitmq"):
+        if not _is_rolled_out(nodes):  # the old node goes on being ready until it is restarted
+            names.add(nodes["metadata"]["name"].removesuffix("-server"))
     for deployment in objects("deployments"):
-        wanted, status = deployment["spec"]["replicas"], deployment.get("status", {})
-        current = status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
-        counts = [status.get(count, 0) for count in ("replicas", "updatedReplicas", "availableReplicas")]
-        if not current or any(count != wanted for count in counts):
-            names.append(deployment["metadata"]["name"].removesuffix("-deployment"))
+        if not _is_rolled_out(deployment):
+            names.add(deployment["metadata"]["name"].removesuffix("-deployment"))
     return sorted(names)
+
+
+def _is_rolled_out(workload: dict[str, Any]) -> bool:
+    wanted, status = workload["spec"]["replicas"], workload.get("status", {})
+    current = status.get("observedGeneration", 0) >= workload["metadata"]["generation"]
+    counts = [status.get(count, 0) for count in ("replicas", "updatedReplicas", "availableReplicas")]
+    return current and all(count == wanted for count in counts)
 
 
 def _troubles() -> str:
