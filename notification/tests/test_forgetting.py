@@ -16,7 +16,7 @@ from notification.tests.builders import MAILED_TOKENS, a_delivery, account_event
 from notification_ms.deliveries import services, tasks
 from notification_ms.deliveries.failures import TransientFailure
 from notification_ms.deliveries.media import Email
-from notification_ms.deliveries.models import Delivery, ErasedUser
+from notification_ms.deliveries.models import Delivery, ErasedUser, Tally
 
 pytestmark = pytest.mark.django_db
 
@@ -217,6 +217,7 @@ def test_a_deleted_user_is_told_a_last_time_and_where_is_not_written_down(worker
     told = Delivery.objects.get()
     assert (told.status, told.recipient, told.last_error) == ("sent", "", "")
     assert "ada@" not in repr(list(Delivery.objects.values())).lower()
+    assert not Tally.objects.exists()  # it would keep the address that the erasure has just removed
 
 
 def test_a_farewell_that_has_to_wait_waits_in_its_own_queue(worker, users_service, mail_server):

@@ -35,13 +35,15 @@ def notify(*, event: CloudEvent, medium: Medium) -> Delivery:
     recipient = "" if is_gone else medium.recipient(notice)
     at = timezone.now()
     reason = "the user was deleted" if is_gone else _reason_to_skip(notice, recipient, medium=medium, at=at)
+    # A farewell is sent once to a verified address, and nothing may store that address after the erasure.
+    is_counted = not reason and not is_farewell
     delivery = Delivery.begin(
         event=event,
         medium=medium.name,
         attempts=0 if reason else 1,
         user_id=notice.user_id,
         recipient="" if is_farewell else recipient,
-        **({} if reason else limits.counting(notice, medium=medium.name, recipient=recipient, at=at)),
+        **(limits.counting(notice, medium=medium.name, recipient=recipient, at=at) if is_counted else {}),
     )
     if delivery.is_finished:
         return delivery
