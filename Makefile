@@ -1,6 +1,6 @@
 # Every command of Tessera; `make help` lists them.
 PYTHON ?= python3
-local = .venv/bin/python -m local
+local = .venv/bin/python -m tools
 revision = REVISION=$$(git rev-parse HEAD) SOURCE=$$(git remote get-url origin 2>/dev/null)
 canary-% blue-green-%: S ?= users-ms
 
@@ -120,7 +120,7 @@ load: ## people on the stack that runs, bounded: LOAD=constant|steps|spike|soak 
 
 bench: ## measure how fast it is, as ratios, and write them into docs/performance.md: all, or B="logins reads"
 	@$(PYTHON) local/bootstrap.py bench
-	@.venv-bench/bin/python -m loadtest.bench $(B)
+	@.venv-bench/bin/python -m evidence.bench $(B)
 
 dashboards: ## draw the dashboards' panels from a running Prometheus: PROMETHEUS=http://127.0.0.1:9090 MINUTES=15 TO=docs/images
 	@$(PYTHON) local/bootstrap.py experiments
@@ -128,7 +128,7 @@ dashboards: ## draw the dashboards' panels from a running Prometheus: PROMETHEUS
 
 experiments: venv ## measure, draw and report into docs/experiments/: all, or E=queue-sharing (DRAW=1: only draw anew)
 	@$(PYTHON) local/bootstrap.py experiments
-	@.venv/bin/python -m experiments $(E) $(if $(DRAW),--draw)
+	@.venv/bin/python -m evidence.experiments $(E) $(if $(DRAW),--draw)
 
 fuzz: venv ## thousands of generated requests (CASES=2000 a service) and 10,000 malformed messages (SEED=7, REPORT=docs/fuzz.md)
 	@SEED="$(SEED)" REPORT="$(REPORT)" $(local) fuzz --cases $(or $(CASES),2000)
@@ -166,11 +166,11 @@ generate: venv ## write docs/openapi and docs/configuration.md anew from the cod
 	@$(local) generate
 
 breached-passwords: venv ## make the filter of common breached passwords anew (needs npm, for the list)
-	@PYTHONPATH=users .venv/bin/python -m local.breached_passwords
+	@PYTHONPATH=users .venv/bin/python -m tools.breached_passwords
 
 docs: ## build the documentation's site into site/ (needs npm, for the script that draws diagrams)
 	@$(PYTHON) local/bootstrap.py docs
-	@.venv-docs/bin/python -m local.site
+	@.venv-docs/bin/python -m tools.documents.site
 
 new-service: venv ## another service from the template: make new-service NAME=billing [OUTBOX=yes, to publish events]
 	@test -n "$(NAME)" || { echo "Say which: make new-service NAME=billing"; exit 2; }

@@ -34,7 +34,7 @@ def make(environment: Path, requirements: Path) -> None:
     stamp = environment / "stamp"
     wanted = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()
     if environment.is_symlink() or (stamp.exists() and stamp.read_text() == wanted):
-        return  # a copy of the tree (local/copies.py) uses the environment of this one as it is
+        return  # a copy of the tree (tools/testing/tree_copy.py) uses the environment of this one as it is
     print(f"Installing the Python packages into {environment.name} (seconds to a minute) ...", flush=True)
     venv.create(environment, with_pip=True, clear=True)
     python = str(environment / "bin" / "python")

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from local.bootstrap import ROOT
-from local.services import RELAYS, SERVICES
+from local.service_catalog import RELAYS, SERVICES
 
 FILE = ROOT / "broker" / "rights.json"
 ADMINISTRATOR = "administrator"  # for operators and tests; no service has its password
@@ -102,7 +102,7 @@ def apply(management: str, secrets: Mapping[str, str], *, rights: str) -> list[s
 
 def generate() -> str:
     """The text of `broker/rights.json`, from the topologies."""
-    from chassis import broker  # what only describes a cluster has no Celery
+    from chassis.messaging import broker  # what only describes a cluster has no Celery
 
     relays: dict[str, set[str]] = {broker.relay_of(service): set() for service in RELAYS}
     events: set[str] = set()

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from chassis import logs
+from chassis.operations import logs
 
 _COLOURS = (32, 34, 35, 36, 92, 94, 95, 96)  # of ANSI: none that asks for attention
 _HEADER = re.compile(r"==> (?:.*/)?(.*)\.log <==")

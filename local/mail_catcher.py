@@ -1,7 +1,7 @@
 """A mail server for development: takes every mail, keeps it as a file, and shows it.
 
 The look-up answers as Mailpit's does (https://mailpit.axllent.org/docs/api-v1/), for the routes and members that the
-demo and the tests use, so that they work against both. `python -m local.mail_catcher FOLDER SMTP_PORT HTTP_PORT`.
+demo and the tests use, so that they work against both. `python -m tools.mail_catcher FOLDER SMTP_PORT HTTP_PORT`.
 """
 
 import functools

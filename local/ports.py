@@ -6,9 +6,9 @@ import socket
 import sys
 from pathlib import Path
 
-from local import services
+from local import service_catalog
 
-DEFAULTS = services.ports() | {
+DEFAULTS = service_catalog.ports() | {
     "GATEWAY_PORT": 8080,
     "RABBITMQ_PORT": 5672,
     "RABBITMQ_MANAGEMENT_PORT": 15672,
@@ -88,7 +88,10 @@ def print_addresses(numbers: dict[str, int]) -> None:
     rows = [
         ("gateway (all public routes)", urls["GATEWAY_PORT"]),
         ("Swagger UI of all services", f"{urls['GATEWAY_PORT']}/docs"),
-        *((prefix, f"{urls[f'{name.upper()}_PORT']}/{prefix}/docs") for name, prefix in services.SERVICES.items()),
+        *(
+            (prefix, f"{urls[f'{name.upper()}_PORT']}/{prefix}/docs")
+            for name, prefix in service_catalog.SERVICES.items()
+        ),
         ("mail that was sent", urls["MAIL_PORT"]),
         (
             "RabbitMQ management",

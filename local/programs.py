@@ -10,7 +10,7 @@ from pathlib import Path
 
 from local import broker_rights, packages
 from local.bootstrap import ROOT
-from local.services import RELAYS, SERVICES
+from local.service_catalog import RELAYS, SERVICES
 
 NODE_HOST = "localhost"
 # What an error is about, without the statement and the values that it had: they are personal data and password hashes.
@@ -206,7 +206,14 @@ def web(layout: Layout, service: str) -> Program:
     own = {"BIND": f"127.0.0.1:{port}", "SERVICE": prefix}
     return Program(
         name=prefix,
-        command=[sys.executable, "-m", "gunicorn", "--config", "python:chassis.gunicorn", f"{service}_ms.wsgi"],
+        command=[
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "--config",
+            "python:chassis.operations.gunicorn",
+            f"{service}_ms.wsgi",
+        ],
         directory=ROOT / service,
         environment=service_environment(layout, service) | connection | own,
         port=port,

@@ -4,11 +4,11 @@ import os
 import secrets
 from pathlib import Path
 
-from local import broker_rights, services
+from local import broker_rights, service_catalog
 
 SEALING_PRIVATE_KEY, SEALING_PUBLIC_KEY = "SEALING_PRIVATE_KEY", "SEALING_PUBLIC_KEY"
 NAMES = [  # random ones
-    *services.secret_names(),
+    *service_catalog.secret_names(),
     "SIGNING_KEY_ENCRYPTION_KEY",
     *map(broker_rights.secret_name, broker_rights.names()),
     "POSTGRES_SUPERUSER_PASSWORD",
@@ -28,9 +28,9 @@ def ensure(file: Path) -> dict[str, str]:
 
 def sealing_keys() -> dict[str, str]:
     """A new pair: who has the public one seals tokens that only the workers with the private one can read."""
-    from chassis import sealing  # what only describes a cluster has no Django
+    from chassis.security import encryption  # what only describes a cluster has no Django
 
-    private, public = sealing.generate_key_pair()
+    private, public = encryption.generate_key_pair()
     return {SEALING_PRIVATE_KEY: private, SEALING_PUBLIC_KEY: public}
 
 

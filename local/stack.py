@@ -14,7 +14,7 @@ import psycopg2
 import requests
 from amqp.exceptions import AMQPError
 
-from chassis import broker
+from chassis.messaging import broker
 from local import broker_rights, packages, ports, programs, secret_values, servers
 from local.bootstrap import ROOT
 from local.programs import SERVICES, Layout, Program

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from local import auditing
+from tools.supply_chain import auditing
 
 WEAKNESS = {
     "id": "PYSEC-1",

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-from chassis.tests.waiting import eventually
+from chassis.testing.waiting import eventually
 
 CALLERS = ["anonymous", "user", "other", "admin", "service"]
 OPEN = [200, 200, 200, 200, 200]

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from local import backups
+from tools.deployment import backups
 
 OLD, NEW = "a" * 32, "b" * 32
 

@@ -9,10 +9,10 @@ import yaml
 from amqp.exceptions import AccessRefused, PreconditionFailed
 from kombu import Connection
 
-from chassis.tests.waiting import eventually
+from chassis.testing.waiting import eventually
+from evidence.harness.local_processes import layout_of
+from evidence.harness.messages import a_login_event, dead, publish
 from local.bootstrap import ROOT
-from tests.local_processes import layout_of
-from tests.test_messages import a_login_event, dead, publish
 
 CONTRACT = yaml.safe_load((ROOT / "docs" / "asyncapi.yaml").read_text())
 EVENTS = set(CONTRACT["channels"])

@@ -5,8 +5,8 @@ import json
 import pytest
 from playwright.sync_api import expect
 
-from tests.chromium import browser, keep, page
-from tests.conftest import PASSWORD
+from evidence.harness.browser import browser, keep, page
+from evidence.harness.stack import PASSWORD
 
 __all__ = ["browser", "page"]
 

@@ -5,9 +5,9 @@ import secrets
 import requests
 from playwright.sync_api import expect
 
-from tests.chromium import browser, page, page_of
-from tests.conftest import PASSWORD, a_phone
-from tests.console import follow, heading, newest_mail, sign_in
+from evidence.harness.browser import browser, page, page_of
+from evidence.harness.console import follow, heading, newest_mail, sign_in
+from evidence.harness.stack import PASSWORD, a_phone
 
 __all__ = ["browser", "page"]
 

@@ -6,10 +6,10 @@ import secrets
 import requests
 from playwright.sync_api import expect
 
-from chassis.tests.waiting import eventually
-from tests.chromium import browser, page, page_of
-from tests.conftest import a_phone
-from tests.console import follow, heading, newest_mail, sign_in
+from chassis.testing.waiting import eventually
+from evidence.harness.browser import browser, page, page_of
+from evidence.harness.console import follow, heading, newest_mail, sign_in
+from evidence.harness.stack import a_phone
 
 __all__ = ["browser", "page"]
 

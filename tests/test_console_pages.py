@@ -10,9 +10,9 @@ import requests
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from chassis.tests.waiting import eventually
-from tests.chromium import browser, keep, page_of
-from tests.conftest import PASSWORD
+from chassis.testing.waiting import eventually
+from evidence.harness.browser import browser, keep, page_of
+from evidence.harness.stack import PASSWORD
 
 __all__ = ["browser"]
 CONSOLE = Path(__file__).parent.parent / "gateway" / "console"

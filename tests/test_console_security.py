@@ -9,10 +9,10 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
-from chassis.tests.waiting import eventually
-from tests.chromium import browser, page, page_of
-from tests.conftest import PASSWORD
-from tests.console import follow, heading, newest_mail, sign_in, sign_out
+from chassis.testing.waiting import eventually
+from evidence.harness.browser import browser, page, page_of
+from evidence.harness.console import follow, heading, newest_mail, sign_in, sign_out
+from evidence.harness.stack import PASSWORD
 
 __all__ = ["browser", "page"]
 NEW = "a longer staple of horses"

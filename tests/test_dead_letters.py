@@ -4,8 +4,8 @@ import pytest
 import requests
 from kombu import Connection
 
-from chassis.tests.waiting import eventually
-from tests.test_messages import a_login_event, publish
+from chassis.testing.waiting import eventually
+from evidence.harness.messages import a_login_event, publish
 
 QUEUE = "login_email_notification"
 

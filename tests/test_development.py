@@ -7,9 +7,9 @@ from pathlib import Path
 
 import requests
 
-from chassis.tests.waiting import eventually
+from chassis.testing.waiting import eventually
+from evidence.harness.copied_tree import ENVIRONMENT, run, tree
 from local import ports
-from tests.copied_tree import ENVIRONMENT, run, tree
 from tests.test_local_stack import processes_of
 
 __all__ = ["tree"]
@@ -19,7 +19,7 @@ def test_make_dev_has_people_runs_changed_code_and_leaves_nothing_behind(tree):
     numbers = ports.free()
     moved = {name: str(number) for name, number in numbers.items()}
     gateway, mail = (f"http://127.0.0.1:{numbers[name]}" for name in ("GATEWAY_PORT", "MAIL_PORT"))
-    command = [sys.executable, "-m", "local", "dev"]
+    command = [sys.executable, "-m", "tools", "dev"]
     with (tree.parent / "output").open("w") as output:
         development = subprocess.Popen(command, cwd=tree, env=ENVIRONMENT | moved, stdout=output, stderr=output)
     printed = tree.parent / "output"

@@ -2,9 +2,9 @@
 
 import pytest
 
-from local.documents import Document
-from local.documents_trying import has_shape, steps_of
-from tests.copied_tree import run, tree
+from evidence.harness.copied_tree import run, tree
+from tools.documents.checking import Document
+from tools.documents.commands import has_shape, steps_of
 
 __all__ = ["tree"]
 

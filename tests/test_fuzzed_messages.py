@@ -16,15 +16,15 @@ import pytest
 import requests
 from kombu import Connection
 
-from chassis.tests.waiting import eventually
-from experiments.core import table
-from local import fuzzing
+from chassis.testing.waiting import eventually
+from evidence.fuzz import generated_requests
+from evidence.fuzz import malformed_messages as messages
+from evidence.harness.reports import table
 from local import stack as local_stack
 from local.supervisor import Supervisor
-from tests import malformed_messages as messages
 
 NUMBER = int(os.environ.get("FUZZED_MESSAGES", "600"))
-SEED = fuzzing.seed()
+SEED = generated_requests.seed()
 GOOD_EVERY = 10  # of so many, one is good
 WORKERS = ["notification-email-worker", "notification-sms-worker", "auth-event-worker"]
 # Those whose messages end in a mail or text message; a deletion is believed of nobody who was never there.

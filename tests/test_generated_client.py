@@ -10,8 +10,8 @@ import pyotp
 import pytest
 import requests
 
-from chassis.tests.waiting import eventually
-from tests.conftest import PASSWORD
+from chassis.testing.waiting import eventually
+from evidence.harness.stack import PASSWORD
 
 NEW = "a longer staple of horses"
 

@@ -9,7 +9,7 @@ from urllib.parse import quote, quote_plus, urlsplit
 import pytest
 import requests
 
-from chassis.tests.waiting import eventually
+from chassis.testing.waiting import eventually
 
 SERVICES = ["users", "auth", "notification"]
 PAYLOADS = [

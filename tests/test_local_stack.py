@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.conftest import PASSWORD
+from evidence.harness.stack import PASSWORD
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -25,9 +25,9 @@ def directory(tmp_path):
 
 
 def local(directory, *command, check=True, env=None):
-    """Runs `python -m local`; with `check`, what it printed is shown when it fails."""
+    """Runs `python -m tools`; with `check`, what it printed is shown when it fails."""
     done = subprocess.run(
-        [sys.executable, "-m", "local", "--directory", str(directory), *command],
+        [sys.executable, "-m", "tools", "--directory", str(directory), *command],
         cwd=ROOT,
         env=os.environ | {"UP": "local"} | (env or {}),
         capture_output=True,
@@ -96,7 +96,7 @@ def test_a_backup_brings_the_accounts_back_into_an_empty_stack(directory):
 
 
 def test_an_interrupted_start_leaves_nothing_behind(directory):
-    arguments = [sys.executable, "-m", "local", "--directory", str(directory), "up", "--free-ports"]
+    arguments = [sys.executable, "-m", "tools", "--directory", str(directory), "up", "--free-ports"]
     environment = os.environ | {"UP": "local", "PYTHONUNBUFFERED": "1"}
     start = subprocess.Popen(
         arguments, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

@@ -2,8 +2,8 @@
 
 import requests
 
-from chassis.tests.waiting import eventually
-from tests.conftest import PASSWORD, a_phone
+from chassis.testing.waiting import eventually
+from evidence.harness.stack import PASSWORD, a_phone
 
 
 def bearer(answer):

@@ -2,32 +2,12 @@
 
 import json
 import uuid
-from datetime import UTC, datetime
 
 import pytest
 from kombu import Connection
 
-from chassis.tests.waiting import eventually
-
-QUEUES = [
-    "login_email_notification",
-    "login_sms_notification",
-    "new_user_email_notification",
-    "password_reset_email_notification",
-    "password_changed_email_notification",
-    "email_verification_email_notification",
-    "email_change_email_notification",
-    "account_changed_email_notification",
-    "sign_in_changed_email_notification",
-    "sign_up_repeated_email_notification",
-    "phone_verification_sms_notification",
-    "user_deleted_email_notification",
-    "user_deleted_data_erasure",
-    "user_deleted_session_revocation",
-    "password_changed_session_revocation",
-    "new_user_email_verification",
-    "account_changed_audit",
-]
+from chassis.testing.waiting import eventually
+from evidence.harness.messages import QUEUES, a_login_event, dead, publish
 
 
 @pytest.fixture
@@ -41,49 +21,6 @@ def relay(stack):
     """A channel of the process whose events logins are; consumers refuse those of any other."""
     with Connection(stack.broker_url_of("auth-outbox-relay")) as connection:
         yield connection.channel()
-
-
-def a_login_event(**changes):
-    """A login of a user that exists nowhere: consumers call nobody back."""
-    data = {
-        "user_id": 4711,
-        "name": "Ada",
-        "email": f"{uuid.uuid4().hex}@example.org",
-        "user_agent": "Firefox",
-        "logged_in_at": "2026-01-31T12:00:00+00:00",
-    }
-    return {
-        "specversion": "1.0",
-        "id": str(uuid.uuid4()),
-        "source": "/auth-ms",
-        "type": "user_login_event",
-        "time": datetime.now(UTC).isoformat(),
-        "subject": "users/4711",
-        "data": data,
-    } | changes
-
-
-def publish(channel, event, *, exchange="user_login_event", task="user_login_event", routing_key=""):
-    """Publishes a Celery protocol 2 message, made by hand, as the user of the channel."""
-    body = json.dumps([[], {"event": event}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}])
-    headers = {"lang": "py", "task": task, "id": str(uuid.uuid4()), "root_id": None, "parent_id": None, "group": None}
-    message = channel.prepare_message(
-        body,
-        content_type="application/json",
-        content_encoding="utf-8",
-        headers=headers,
-        properties={"delivery_mode": 2, "user_id": channel.connection.client.userid},
-    )
-    channel.basic_publish(message, exchange=exchange, routing_key=routing_key)
-
-
-def dead(channel, queue, marker):
-    """True when a message with `marker` has come to the dead letters of a queue; takes what it reads."""
-    while message := channel.basic_get(f"{queue}.dead", no_ack=True):
-        body = message.body if isinstance(message.body, str) else bytes(message.body).decode()
-        if marker in body:
-            return True
-    return False
 
 
 @pytest.mark.parametrize("queue", QUEUES)

@@ -5,8 +5,8 @@ import json
 import pytest
 import requests
 
-from local import copies
-from tests.copied_tree import run, tree
+from evidence.harness.copied_tree import run, tree
+from tools.testing import tree_copy
 
 __all__ = ["tree"]
 
@@ -33,4 +33,4 @@ def test_a_name_that_cannot_be_a_services_is_refused_and_nothing_is_written(tree
     done = run(tree, "local", "new-service", name, check=False)
 
     assert done.returncode != 0
-    assert copies.git(tree, "status", "--porcelain") == ""
+    assert tree_copy.git(tree, "status", "--porcelain") == ""

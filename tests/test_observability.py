@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import requests
 
-from chassis.tests.waiting import eventually
+from chassis.testing.waiting import eventually
+from evidence.harness.prometheus import FOLDER, WHY, asker, installed, watching
+from evidence.harness.stack import a_phone
 from local.bootstrap import ROOT
 from local.programs import SERVICES
-from tests.conftest import a_phone
-from tests.prometheus import FOLDER, WHY, asker, installed, watching
 
 promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason=WHY)
 SERIES = re.compile(r"\b([a-z]+_[a-z_]+|up)(\{[^}]*\})?(?![\w(])")  # a metric, and what is asked of its labels

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import requests
 
-from chassis.tests.waiting import eventually
-from tests.conftest import PASSWORD
-from tests.local_processes import another_users_ms
+from chassis.testing.waiting import eventually
+from evidence.harness.local_processes import another_users_ms
+from evidence.harness.stack import PASSWORD
 
 
 def a_small_process(stack, **variables):

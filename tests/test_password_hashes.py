@@ -6,8 +6,8 @@ import secrets
 import psycopg2
 import requests
 
-from tests.conftest import PASSWORD
-from tests.local_processes import another_users_ms
+from evidence.harness.local_processes import another_users_ms
+from evidence.harness.stack import PASSWORD
 
 
 def stored_hash(email):

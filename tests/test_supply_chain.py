@@ -7,9 +7,9 @@ import subprocess
 import pytest
 import yaml
 
-from local import auditing, sboms
 from local.bootstrap import ROOT
 from local.programs import SERVICES
+from tools.supply_chain import auditing, sboms
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,8 @@ import pytest
 import requests
 from cryptography import x509
 
-from chassis.tests.authority import Authority
-from chassis.tests.waiting import eventually
+from chassis.testing.authority import Authority
+from chassis.testing.waiting import eventually
 from local import ports, programs, secret_values, servers
 from local import stack as stacks
 from local.programs import Layout

@@ -15,11 +15,11 @@ import pytest
 import requests
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from chassis.tests.waiting import eventually
+from chassis.testing.waiting import eventually
+from evidence.harness.local_processes import layout_of
+from evidence.harness.stack import PASSWORD, a_phone
 from local import programs
-from local.beside import beside
-from tests.conftest import PASSWORD, a_phone
-from tests.local_processes import layout_of
+from local.unsupervised import beside
 
 NEW = "a longer staple of horses"
 PROGRAMS = ["users-ms", "auth-ms", "auth-outbox-relay", "notification-email-worker"]

@@ -10,8 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from kombu import Connection
 
-from chassis.tests.waiting import eventually
-from tests.workers import workers
+from chassis.testing.waiting import eventually
+from evidence.harness.workers import workers
 
 KEY = b"thirty-two bytes that are random"
 

@@ -7,7 +7,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "auth_ms.settings")
 from django.conf import settings
 
 from auth_ms import needs, topology
-from chassis import broker, consuming
+from chassis.messaging import broker, consuming
 
 needs.check()
 application = consuming.consumer_application(

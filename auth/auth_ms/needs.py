@@ -3,13 +3,13 @@
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from chassis import sealing
-from chassis.environment import ConfigurationError
+from chassis.operations.environment import ConfigurationError
+from chassis.security import encryption
 
 
 def check() -> None:
     """Raises ConfigurationError, which names the variable. The relay publishes what is sealed, so it needs no key."""
     try:
-        sealing.seal_to("", public_key=settings.SEALING_PUBLIC_KEY, info="")
+        encryption.seal_to("", public_key=settings.SEALING_PUBLIC_KEY, info="")
     except ImproperlyConfigured as error:
         raise ConfigurationError(f"auth-ms cannot start: {error}") from error

@@ -1,7 +1,7 @@
 """Every variable that auth-ms reads, with its default and meaning."""
 
-from chassis.environment import Environment
-from chassis.settings import shared_settings
+from chassis.operations.environment import Environment
+from chassis.operations.settings import shared_settings
 
 environment = Environment("auth-ms")
 
@@ -9,7 +9,7 @@ globals().update(
     shared_settings(
         environment,
         import_root="auth_ms",
-        applications=["django.contrib.postgres", "chassis.outbox", "chassis.rate_limits", "auth_ms.sign_in"],
+        applications=["django.contrib.postgres", "chassis.outbox", "chassis.security.rate_limits", "auth_ms.sign_in"],
         awaited_queues={
             "user_login_event": ["login_email_notification", "login_sms_notification"],
             "password_reset_requested_event": ["password_reset_email_notification"],
@@ -22,7 +22,7 @@ globals().update(
 )
 REST_FRAMEWORK["DEFAULT_AUTHENTICATION_CLASSES"] = ["auth_ms.sign_in.authentication.LiveSession"]  # noqa: F821
 PRUNERS += [  # noqa: F821
-    "chassis.rate_limits.services.prune",
+    "chassis.security.rate_limits.services.prune",
     "auth_ms.sign_in.audit.prune",
     "auth_ms.sign_in.keys.prune",
     "auth_ms.sign_in.lockout.prune",

@@ -1,6 +1,6 @@
 """The queues of auth-ms, which the event worker serves."""
 
-from chassis.consuming import EventQueue
+from chassis.messaging.consuming import EventQueue
 
 SUBSCRIPTIONS = {
     "user_deleted_event": "user_deleted_session_revocation",

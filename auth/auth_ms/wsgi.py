@@ -5,7 +5,7 @@ import os
 from django.core.wsgi import get_wsgi_application
 
 from auth_ms import needs
-from chassis import metrics
+from chassis.operations import metrics
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "auth_ms.settings")
 needs.check()

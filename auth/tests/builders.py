@@ -5,11 +5,11 @@ from typing import Any
 
 from django.contrib.auth import hashers
 
-from chassis import sealing
 from chassis.outbox.models import OutboxMessage
+from chassis.security import encryption
 
 PASSWORD = "correct horse battery"
-SEALING_PRIVATE_KEY, SEALING_PUBLIC_KEY = sealing.generate_key_pair()
+SEALING_PRIVATE_KEY, SEALING_PUBLIC_KEY = encryption.generate_key_pair()
 
 
 def password_hash(password: str, *, cost: int = 4) -> str:
@@ -77,4 +77,4 @@ def mailed_token(kind: str = "password_reset_requested_event") -> str:
 
 def opened(sealed: str, kind: str) -> str:
     """What an event of `kind` has sealed to notification-ms."""
-    return sealing.open_sealed(sealed, private_key=SEALING_PRIVATE_KEY, info=kind)
+    return encryption.open_sealed(sealed, private_key=SEALING_PRIVATE_KEY, info=kind)

@@ -12,9 +12,9 @@ import pytest
 from django.test import Client
 
 from auth.tests.builders import SEALING_PUBLIC_KEY, bearer, credentials, login, password_hash
-from chassis import addresses
-from chassis.tests.contract import events_follow_the_contract
-from chassis.tests.static_files import static_files_are_looked_for_when_asked_for
+from chassis.http import email_addresses
+from chassis.testing.contract import events_follow_the_contract
+from chassis.testing.static_files import static_files_are_looked_for_when_asked_for
 
 __all__ = ["events_follow_the_contract", "static_files_are_looked_for_when_asked_for"]
 
@@ -77,7 +77,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def same(one: str, other: str) -> bool:
-    return addresses.canonical(one) == addresses.canonical(other)
+    return email_addresses.canonical(one) == email_addresses.canonical(other)
 
 
 class UsersService:
@@ -172,7 +172,7 @@ def later(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float]]:
     """The queues to which the event worker gave an event to come again, and after how many seconds."""
     events: list[tuple[str, float]] = []
     monkeypatch.setattr(
-        "chassis.consuming.retry_later", lambda *_, queue, seconds, **__: events.append((queue, seconds))
+        "chassis.messaging.consuming.retry_later", lambda *_, queue, seconds, **__: events.append((queue, seconds))
     )
     return events
 

@@ -26,9 +26,9 @@ from auth_ms.sign_in.models import (
     Session,
 )
 from auth_ms.sign_in.services import account_changes
-from chassis import events
+from chassis.messaging import events
 from chassis.outbox.models import OutboxMessage
-from chassis.tests import contract
+from chassis.testing import contract
 
 pytestmark = pytest.mark.django_db
 CONTACT = {

@@ -13,7 +13,7 @@ from django.utils import timezone
 from auth.tests.builders import as_json, bearer, login
 from auth_ms.sign_in import keys, vault
 from auth_ms.sign_in.models import TOTP, AuditEvent, SigningKey
-from chassis.environment import ConfigurationError, Environment
+from chassis.operations.environment import ConfigurationError, Environment
 
 pytestmark = pytest.mark.django_db
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chassis.tests.migrations import troubles_of_older_code
+from chassis.testing.migrations import troubles_of_older_code
 
 CONTRACTS = {  # the name of a migration that takes something away: why no running code needs it
     "0002_sessions_factors_and_audit_log": "is_current of a signing key is gone; no version before it was released",

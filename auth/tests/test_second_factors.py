@@ -16,7 +16,7 @@ from auth.tests.test_recovery import NEW, forgot, mailed_token, reset
 from auth_ms.sign_in import issuing, users_client
 from auth_ms.sign_in.models import TOTP, AuditEvent, PendingLogin, RecoveryCode, Session
 from chassis.outbox.models import OutboxMessage
-from chassis.rate_limits.models import RateLimit
+from chassis.security.rate_limits.models import RateLimit
 
 pytestmark = pytest.mark.django_db
 

@@ -6,7 +6,7 @@ from django.test import Client
 from auth.tests.builders import as_json, bearer, login
 from auth_ms.sign_in import issuing
 from auth_ms.sign_in.models import Session
-from chassis import tokens
+from chassis.security import tokens
 
 pytestmark = pytest.mark.django_db
 

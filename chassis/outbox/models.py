@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 
-from chassis import sealing
+from chassis.security import encryption
 
 
 class OutboxMessage(models.Model):
@@ -38,5 +38,5 @@ class OutboxMessage(models.Model):
         """The whole CloudEvent, as it is published. Secret data that is forgotten leaves empty bytes behind."""
         if not self.sealed_data:
             return dict(self.body)
-        opened = sealing.unseal(bytes(self.sealed_data), secret=settings.SECRET_KEY, called="SECRET_KEY")
+        opened = encryption.unseal(bytes(self.sealed_data), secret=settings.SECRET_KEY, called="SECRET_KEY")
         return dict(self.body) | {"data": self.body["data"] | json.loads(opened)}

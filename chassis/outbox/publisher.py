@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from amqp.exceptions import NotFound
 from kombu import Connection, Producer
 
-from chassis import broker, messages
+from chassis.messaging import broker, publishing
 from chassis.outbox.models import OutboxMessage
 
 CONFIRM_SECONDS = 10
@@ -58,7 +58,7 @@ class Publisher:
             self._published += 1
             self._unconfirmed.add(self._published)
             hop = hops.get(row.pk)
-            messages.publish(self._producer, event=row.event, exchange=row.exchange, traceparent=hop, mandatory=True)
+            publishing.publish(self._producer, event=row.event, exchange=row.exchange, traceparent=hop, mandatory=True)
         deadline = time.monotonic() + CONFIRM_SECONDS
         while self._unconfirmed:
             try:

@@ -16,7 +16,7 @@ from django.db.models import BinaryField, Case, Value, When
 from django.utils import timezone
 from kombu.exceptions import KombuError
 
-from chassis import certificates, metrics, tracing
+from chassis.operations import certificates, metrics, tracing
 from chassis.outbox.models import OutboxMessage
 from chassis.outbox.publisher import NotConfirmed, Publisher
 from chassis.outbox.services import CHANNEL

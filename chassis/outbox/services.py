@@ -9,8 +9,10 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from chassis import events, logs, pruning, sealing, tracing
+from chassis.messaging import events
+from chassis.operations import housekeeping, logs, tracing
 from chassis.outbox.models import OutboxMessage
+from chassis.security import encryption
 
 CHANNEL = "outbox"
 
@@ -53,7 +55,7 @@ def _record(event: Event, data: dict[str, Any], secret: dict[str, Any], *, at: d
         request_id=logs.request_id.get(),
         traceparent=tracing.current(),
     )
-    sealed = sealing.seal(json.dumps(secret).encode(), secret=settings.SECRET_KEY) if secret else None
+    sealed = encryption.seal(json.dumps(secret).encode(), secret=settings.SECRET_KEY) if secret else None
     message = OutboxMessage.objects.create(exchange=event.type, body=cloud_event.as_dict(), sealed_data=sealed)
     with connection.cursor() as cursor:
         cursor.execute(f"NOTIFY {CHANNEL}")  # PostgreSQL delivers it at the commit, once for all of a transaction
@@ -76,4 +78,4 @@ def republish(*, since: datetime) -> tuple[int, int]:
 def prune(*, at: datetime) -> None:
     """Forget events that were published more than OUTBOX_RETENTION_HOURS ago, and the personal data in them."""
     oldest = at - timedelta(hours=settings.OUTBOX_RETENTION_HOURS)
-    pruning.delete(OutboxMessage.objects.filter(published_at__lt=oldest))
+    housekeeping.delete(OutboxMessage.objects.filter(published_at__lt=oldest))

@@ -1,14 +1,16 @@
 """A service of the tests' own, to run what the chassis gives to every service."""
 
-from chassis.environment import Environment
-from chassis.settings import shared_settings
+from chassis.operations.environment import Environment
+from chassis.operations.settings import shared_settings
 
 globals().update(
     shared_settings(
-        Environment("example-ms"), import_root="chassis.tests", applications=["chassis.outbox", "chassis.rate_limits"]
+        Environment("example-ms"),
+        import_root="chassis.tests",
+        applications=["chassis.outbox", "chassis.security.rate_limits"],
     )
 )
 
-KEY_SOURCE = "chassis.tokens.PublishedKeys"
+KEY_SOURCE = "chassis.security.tokens.PublishedKeys"
 AUTH_URL = "http://127.0.0.1:1"
 ROOT_URLCONF = "chassis.tests.urls"

@@ -1,6 +1,6 @@
 import pytest
 
-from chassis import addresses
+from chassis.http import email_addresses
 
 
 @pytest.mark.parametrize(
@@ -14,8 +14,8 @@ from chassis import addresses
     ],
 )
 def test_all_spellings_of_an_address_have_one_canonical_form(text, display, canonical):
-    assert addresses.parse(text) == addresses.Address(display=display, canonical=canonical)
-    assert addresses.canonical(f" {text} ") == canonical
+    assert email_addresses.parse(text) == email_addresses.Address(display=display, canonical=canonical)
+    assert email_addresses.canonical(f" {text} ") == canonical
 
 
 @pytest.mark.parametrize(
@@ -45,8 +45,8 @@ def test_all_spellings_of_an_address_have_one_canonical_form(text, display, cano
     ],
 )
 def test_look_alikes_and_undeliverable_addresses_are_rejected_and_find_nobody(text):
-    with pytest.raises(addresses.InvalidAddress):
-        addresses.parse(text)
+    with pytest.raises(email_addresses.InvalidAddress):
+        email_addresses.parse(text)
 
-    assert addresses.canonical(text) not in {"victim@example.org", "kim@example.org"} or text.strip() != text
-    assert addresses.canonical("\u212aim@example.org") != addresses.canonical("kim@example.org")
+    assert email_addresses.canonical(text) not in {"victim@example.org", "kim@example.org"} or text.strip() != text
+    assert email_addresses.canonical("\u212aim@example.org") != email_addresses.canonical("kim@example.org")

@@ -8,9 +8,9 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from chassis import authority, tokens
-from chassis.errors import ServiceUnavailable
-from chassis.tests.signing import SigningKeys
+from chassis.http.errors import ServiceUnavailable
+from chassis.security import authority, tokens
+from chassis.testing.signing import SigningKeys
 
 KEYS = SigningKeys()
 
@@ -44,7 +44,7 @@ def auth():
 
 @pytest.fixture(autouse=True)
 def own_keys(monkeypatch):
-    monkeypatch.setattr("chassis.tokens._key_source", KEYS)
+    monkeypatch.setattr("chassis.security.tokens._key_source", KEYS)
 
 
 def principal_of(token):

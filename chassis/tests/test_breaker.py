@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from chassis.breaker import Breaker, Open
+from chassis.http.circuit_breaker import Breaker, Open
 
 SLOW = 0.05
 

@@ -9,8 +9,8 @@ import pytest
 from cryptography import x509
 from kombu import Connection
 
-from chassis import broker
-from chassis.tests.authority import Authority
+from chassis.messaging import broker
+from chassis.testing.authority import Authority
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from http.client import HTTPResponse
 
 import pytest
 
-from chassis.tests.waiting import eventually
+from chassis.testing.waiting import eventually
 
 LIMIT = 64 * 1024
 CHUNKED = "Transfer-Encoding: chunked"
@@ -24,7 +24,7 @@ def free_port():
 @pytest.fixture(scope="module")
 def server():
     port = free_port()
-    command = [sys.executable, "-m", "gunicorn", "--config", "python:chassis.gunicorn", "chassis.tests.wsgi"]
+    command = [sys.executable, "-m", "gunicorn", "--config", "python:chassis.operations.gunicorn", "chassis.tests.wsgi"]
     variables = {"BIND": f"127.0.0.1:{port}", "WEB_PROCESSES": "1", "SERVICE": "example-ms"}
     process = subprocess.Popen(command, env=os.environ | variables, stdout=subprocess.DEVNULL)
     try:

@@ -3,7 +3,7 @@
 import pytest
 from django.test import RequestFactory
 
-from chassis import clients
+from chassis.http import clients
 
 PROXY, OUTER_PROXY, CLIENT = "10.0.0.9", "10.0.1.1", "203.0.113.7"
 

@@ -8,8 +8,8 @@ from celery.contrib.testing.worker import start_worker
 from django.conf import settings
 from kombu import Connection
 
-from chassis import broker, consuming, dead_letters, events, messages
-from chassis.tests.waiting import eventually
+from chassis.messaging import broker, consuming, dead_letters, events, publishing
+from chassis.testing.waiting import eventually
 
 
 @pytest.fixture(params=["classic", "quorum"])
@@ -146,7 +146,7 @@ def test_a_task_knows_which_queue_its_event_came_from(queue):
         start_worker(application, pool="solo", perform_ping_check=False, loglevel="error"),
     ):
         with connection.Producer() as producer:
-            messages.publish(producer, event=event, exchange=queue.exchange.name)
+            publishing.publish(producer, event=event, exchange=queue.exchange.name)
         eventually(lambda: len(seen) == 2)
         channel = connection.channel()
         for left in (other.name, f"{other.name}.dead"):

@@ -13,8 +13,8 @@ import pytest
 from django.conf import settings
 from kombu import Connection
 
-from chassis import events, messages
-from chassis.tests.waiting import eventually
+from chassis.messaging import events, publishing
+from chassis.testing.waiting import eventually
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_it_stops_when_a_task_takes_longer_than_any_may(event, file):
         eventually(lambda: beats(file))
         with Connection(settings.BROKER_URL) as connection:
             message = {"id": str(events.uuid7()), "type": event, "source": "/tests"}
-            messages.publish(connection.Producer(), event=message, exchange=event)
+            publishing.publish(connection.Producer(), event=message, exchange=event)
 
         eventually(lambda: not beats(file))
         time.sleep(1)

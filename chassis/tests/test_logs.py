@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from chassis import logs, tracing
+from chassis.operations import logs, tracing
 
 
 def record(level=logging.INFO, **fields):

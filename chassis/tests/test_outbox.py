@@ -12,12 +12,12 @@ from django.db import connection, transaction
 from django.utils import timezone
 from kombu import Connection, Consumer, Exchange, Queue
 
-from chassis import pruning
-from chassis.events import CloudEvent
+from chassis.messaging.events import CloudEvent
+from chassis.operations import housekeeping
 from chassis.outbox import relay, services
 from chassis.outbox.models import OutboxMessage
 from chassis.outbox.publisher import Publisher
-from chassis.tests.waiting import eventually
+from chassis.testing.waiting import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -248,7 +248,7 @@ def test_published_rows_are_pruned_by_the_time_of_their_publishing(event_class):
     )
     OutboxMessage.objects.filter(pk=waiting.pk).update(created_at=timezone.now() - timedelta(days=30))
 
-    pruning.run()
+    housekeeping.run()
 
     assert set(OutboxMessage.objects.values_list("pk", flat=True)) == {fresh.pk, waiting.pk}
 

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from chassis import processors
+from chassis.operations import processors
 
 AVAILABLE = len(os.sched_getaffinity(0))
 

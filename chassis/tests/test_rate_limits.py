@@ -5,9 +5,9 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from chassis.rate_limits import services
-from chassis.rate_limits.models import RateLimit
-from chassis.rate_limits.services import Limit, TooManyRequests
+from chassis.security.rate_limits import services
+from chassis.security.rate_limits.models import RateLimit
+from chassis.security.rate_limits.services import Limit, TooManyRequests
 
 THREE_AN_HOUR = Limit(name="three", times=3, seconds=3600)
 

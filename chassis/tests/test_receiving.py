@@ -6,8 +6,8 @@ import uuid
 import pytest
 from kombu.message import Message
 
-from chassis import consuming, receiving
-from chassis.events import InvalidEvent
+from chassis.messaging import consuming, validation
+from chassis.messaging.events import InvalidEvent
 
 QUEUE = consuming.EventQueue.named(
     "login_email_notification", event_type="user_login_event", queue_type="classic", senders=["auth-ms"]
@@ -40,7 +40,7 @@ def message(*, user, source="/auth-ms"):
 
 
 def check(message, accepted_from):
-    receiving.check(message, tasks=["user_login_event"], accepted_from=accepted_from)
+    validation.check(message, tasks=["user_login_event"], accepted_from=accepted_from)
 
 
 @pytest.mark.parametrize("user", ["auth-outbox-relay", "notification-email-worker", "notification-ms"])

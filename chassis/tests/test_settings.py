@@ -1,7 +1,7 @@
 """What a URL asks for reaches the server, above all that the connection is encrypted."""
 
-from chassis.environment import Environment
-from chassis.settings import shared_settings
+from chassis.operations.environment import Environment
+from chassis.operations.settings import shared_settings
 
 TLS = "?sslmode=verify-full&sslrootcert=/run/ca.pem"
 

@@ -8,10 +8,10 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from rest_framework.exceptions import AuthenticationFailed
 
-from chassis import tokens
-from chassis.errors import ServiceUnavailable
-from chassis.tests.signing import SigningKeys
-from chassis.tests.waiting import eventually
+from chassis.http.errors import ServiceUnavailable
+from chassis.security import tokens
+from chassis.testing.signing import SigningKeys
+from chassis.testing.waiting import eventually
 
 KEYS = SigningKeys()
 

@@ -2,9 +2,9 @@ import threading
 
 import pytest
 
-from chassis.errors import ServiceUnavailable
-from chassis.tests.waiting import eventually
-from chassis.turns import Turns
+from chassis.http.errors import ServiceUnavailable
+from chassis.security.password_concurrency import Turns
+from chassis.testing.waiting import eventually
 
 
 def test_so_much_runs_so_much_waits_and_the_next_is_refused_at_once():

@@ -5,7 +5,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from chassis.routes import OpenToAll, shared_routes
+from chassis.http.probes import OpenToAll, shared_routes
 
 
 @extend_schema(exclude=True)

@@ -8,7 +8,8 @@ from typing import Any
 from celery import signals
 from django.conf import settings
 
-from chassis import consuming, heartbeats
+from chassis.messaging import consuming
+from chassis.operations import heartbeats
 
 EVENT, QUEUE = os.environ["TEST_EVENT"], os.environ["TEST_QUEUE"]
 heartbeats.INTERVAL_SECONDS = 0.1

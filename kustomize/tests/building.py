@@ -6,11 +6,12 @@ from typing import Any
 
 import yaml
 
-from local import kustomize, services
+from local import service_catalog
 from local.bootstrap import ROOT
+from tools.deployment import kustomize
 
 FOLDER = ROOT / "kustomize"
-SERVICES = list(services.SERVICES.values())
+SERVICES = list(service_catalog.SERVICES.values())
 ALONE = ["hpa", "keda", "pdb", "topology-spread", "network-policies", "node-ports", "mail-catcher", "load-test"]
 ALONE += ["external-secrets", "gateway-api", "zalando-postgres", "cloud-managed-postgres", "monitoring"]
 RELEASES = [

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from kustomize.tests.building import COMBINATIONS, FOLDER
-from local import services
+from local import service_catalog
 
 SECRET_KEYS = ["SECRET_KEY", "DATABASE_URL", "DATABASE_OWNER_URL", "POSTGRES_PASSWORD"]
 
@@ -17,7 +17,7 @@ def secrets() -> Iterator[None]:
     folder = FOLDER / "overlays" / "minikube" / "secrets"
     made = []
     folder.mkdir(mode=0o700, exist_ok=True)
-    names = [f"{service}-{part}" for service, part in itertools.product(services.SERVICES, ("ms", "db"))]
+    names = [f"{service}-{part}" for service, part in itertools.product(service_catalog.SERVICES, ("ms", "db"))]
     for name in [*names, "broker", "sealing"]:
         file = folder / f"{name}.env"
         if not file.exists():

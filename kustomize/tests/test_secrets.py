@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from local import broker_rights, kubernetes, secret_values, services
+from local import broker_rights, secret_values, service_catalog
+from tools.deployment import kubernetes
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def test_they_are_made_once_for_their_owner_alone(folder: Path) -> None:
     kubernetes.make_secrets()
 
     assert contents(folder) == first
-    assert len(first) == 2 * len(services.SERVICES) + 2  # with those of the broker and of sealing
+    assert len(first) == 2 * len(service_catalog.SERVICES) + 2  # with those of the broker and of sealing
     assert {file.stat().st_mode & 0o777 for file in folder.glob("*.env")} == {0o600}
     assert first["users-db"]["POSTGRES_PASSWORD"] in first["users-db"]["DATABASE_OWNER_URL"]
     assert first["users-db"]["POSTGRES_PASSWORD"] not in first["users-ms"]["DATABASE_URL"]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from local import kubernetes
+from tools.deployment import kubernetes
 
 READY = {"replicas": 1, "updatedReplicas": 1, "availableReplicas": 1}
 

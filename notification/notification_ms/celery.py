@@ -9,7 +9,7 @@ from typing import Any
 from celery import signals
 from django.conf import settings
 
-from chassis import broker, consuming
+from chassis.messaging import broker, consuming
 from notification_ms import needs, topology
 from notification_ms.deliveries import media
 from notification_ms.settings import environment

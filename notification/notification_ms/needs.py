@@ -3,8 +3,8 @@
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from chassis import sealing
-from chassis.environment import ConfigurationError
+from chassis.operations.environment import ConfigurationError
+from chassis.security import encryption
 from notification_ms.deliveries import media
 
 
@@ -33,7 +33,7 @@ def _check_private_key(medium: str) -> None:
     if not settings.SEALING_PRIVATE_KEY:
         raise _refusal(f"the medium {medium} needs SEALING_PRIVATE_KEY.")
     try:
-        sealing.open_sealed("", private_key=settings.SEALING_PRIVATE_KEY, info="")
+        encryption.open_sealed("", private_key=settings.SEALING_PRIVATE_KEY, info="")
     except ImproperlyConfigured as error:
         raise _refusal(str(error)) from error
     except ValueError:

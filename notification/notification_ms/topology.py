@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from chassis import broker
-from chassis.consuming import EventQueue
+from chassis.messaging import broker
+from chassis.messaging.consuming import EventQueue
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from chassis import events, sealing
-from chassis.events import CloudEvent
+from chassis.messaging import events
+from chassis.messaging.events import CloudEvent
+from chassis.security import encryption
 from notification_ms.deliveries import notices
 from notification_ms.deliveries.models import Delivery
 
@@ -13,7 +14,7 @@ MAILED_TOKENS = {  # and the page that takes each
     "email_verification_requested_event": "EMAIL_VERIFICATION_URL",
     "email_change_requested_event": "EMAIL_CHANGE_UNDO_URL",
 }
-PRIVATE_KEY, PUBLIC_KEY = sealing.generate_key_pair()
+PRIVATE_KEY, PUBLIC_KEY = encryption.generate_key_pair()
 CHANGES = [(event, change) for event, texts in notices.TEXTS.items() for change in sorted(texts.changes)]
 
 
@@ -64,7 +65,7 @@ def account_event(event_type: str, **changes: Any) -> CloudEvent:
 
 def sealed(secret: str, event_type: str) -> str:
     """A secret as auth-ms puts it into an event."""
-    return sealing.seal_to(secret, public_key=PUBLIC_KEY, info=event_type)
+    return encryption.seal_to(secret, public_key=PUBLIC_KEY, info=event_type)
 
 
 def _event(event_type: str, data: dict[str, Any]) -> CloudEvent:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 
-from chassis.tests.callers import auth_service, caller, keys_of_the_tests
-from chassis.tests.static_files import static_files_are_looked_for_when_asked_for
+from chassis.testing.callers import auth_service, caller, keys_of_the_tests
+from chassis.testing.static_files import static_files_are_looked_for_when_asked_for
 from notification.tests.builders import PRIVATE_KEY
 
 __all__ = ["auth_service", "caller", "keys_of_the_tests", "mail_server", "static_files_are_looked_for_when_asked_for"]

@@ -2,8 +2,8 @@
 
 import pytest
 
-from chassis.events import CloudEvent
-from chassis.tests import contract
+from chassis.messaging.events import CloudEvent
+from chassis.testing import contract
 from notification.tests.builders import sealed
 from notification_ms import topology
 from notification_ms.deliveries import notices, services

@@ -9,8 +9,8 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from chassis.events import CloudEvent
-from chassis.tests.waiting import eventually
+from chassis.messaging.events import CloudEvent
+from chassis.testing.waiting import eventually
 from notification.tests.builders import a_delivery, login_event
 from notification_ms.deliveries import services
 from notification_ms.deliveries.failures import PermanentFailure, TransientFailure

@@ -11,7 +11,7 @@ from celery import Celery
 from celery.exceptions import Reject
 from django.utils import timezone
 
-from chassis.events import CloudEvent
+from chassis.messaging.events import CloudEvent
 from notification.tests.builders import MAILED_TOKENS, a_delivery, account_event, login_event, new_user_event
 from notification_ms.deliveries import services, tasks
 from notification_ms.deliveries.failures import TransientFailure
@@ -141,7 +141,7 @@ def worker(monkeypatch):
     monkeypatch.setattr(tasks, "current_app", application)
     retried = []
     monkeypatch.setattr(
-        "chassis.consuming.retry_later", lambda _, *, queue, event, seconds: retried.append((queue, event))
+        "chassis.messaging.consuming.retry_later", lambda _, *, queue, event, seconds: retried.append((queue, event))
     )
 
     def run(event, *, queue):

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from chassis.tests.waiting import eventually
+from chassis.testing.waiting import eventually
 from notification.tests.builders import account_event, login_event
 from notification_ms.deliveries import digests, services
 from notification_ms.deliveries.failures import TransientFailure

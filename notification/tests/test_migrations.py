@@ -2,7 +2,7 @@
 
 import pytest
 
-from chassis.tests.migrations import troubles_of_older_code
+from chassis.testing.migrations import troubles_of_older_code
 
 CONTRACTS: dict[str, str] = {}  # the name of a migration that takes something away: why no running code needs it
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from chassis import sealing
-from chassis.events import CloudEvent, InvalidEvent
+from chassis.messaging.events import CloudEvent, InvalidEvent
+from chassis.security import encryption
 from notification.tests import builders
 from notification.tests.builders import CHANGES, MAILED_TOKENS, account_event, login_event, new_user_event
 from notification_ms.deliveries import notices, services, showing
@@ -296,7 +296,7 @@ def test_a_token_in_the_clear_of_an_older_auth_ms_is_mailed_too(mail_server):
     "sealed_token",
     [
         builders.sealed("of-another-event", "email_verification_requested_event"),
-        sealing.seal_to("x", public_key=sealing.generate_key_pair()[1], info="password_reset_requested_event"),
+        encryption.seal_to("x", public_key=encryption.generate_key_pair()[1], info="password_reset_requested_event"),
         "no-sealed-text",
         "",
     ],

@@ -5,10 +5,10 @@ import secrets
 import pytest
 import requests
 
-from chassis.tests.waiting import eventually
+from chassis.testing.waiting import eventually
+from evidence.harness.local_processes import another_users_ms
+from evidence.harness.stack import PASSWORD
 from tests.attacks.test_attacks_on_rights import is_over, reset_token
-from tests.conftest import PASSWORD
-from tests.local_processes import another_users_ms
 
 NEW = "a longer staple of horses"
 THIEFS = "the thief's own horse battery"

@@ -15,10 +15,10 @@ import pytest
 import requests
 from psycopg2 import sql
 
-from chassis.tests.waiting import eventually
-from tests.chromium import browser, page
-from tests.conftest import PASSWORD, a_phone
-from tests.local_processes import layout_of
+from chassis.testing.waiting import eventually
+from evidence.harness.browser import browser, page
+from evidence.harness.local_processes import layout_of
+from evidence.harness.stack import PASSWORD, a_phone
 
 __all__ = ["browser", "page"]
 

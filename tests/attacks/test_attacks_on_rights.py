@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from chassis.tests.waiting import eventually
-from tests.conftest import PASSWORD
+from chassis.testing.waiting import eventually
+from evidence.harness.stack import PASSWORD
 
 NEW = "a longer staple of horses"
 AT_ONCE_SECONDS = 1.0

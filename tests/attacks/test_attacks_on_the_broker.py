@@ -9,9 +9,9 @@ import pytest
 from amqp.exceptions import AccessRefused
 from kombu import Connection
 
-from chassis.tests.waiting import eventually
+from chassis.testing.waiting import eventually
+from evidence.harness.messages import publish
 from tests.attacks.test_attacks_on_privacy import texts_in
-from tests.test_messages import publish
 
 USERS = [
     "users-outbox-relay",

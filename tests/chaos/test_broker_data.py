@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from chassis.tests.waiting import eventually
-from tests.chaos.processes import pause
+from chassis.testing.waiting import eventually
+from evidence.chaos.processes import pause
 
 WORKERS = ["auth-event-worker", "notification-email-worker", "notification-sms-worker"]
 

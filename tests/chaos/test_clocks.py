@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from chassis.tests.waiting import eventually
-from tests.chaos.processes import pause, replaced
+from chassis.testing.waiting import eventually
+from evidence.chaos.processes import pause, replaced
 
-SKEW = 3  # seconds; chassis.tokens allows 5
+SKEW = 3  # seconds; chassis.security.tokens allows 5
 LIFE = 300
 
 
@@ -81,7 +81,7 @@ def test_the_clock_of_auth_ms_jumps(chaos, clock_of, under_load):
 
 
 def test_a_token_ends_when_it_says(chaos, clock_of):
-    """To the second, with the leeway of chassis.tokens: good 4 s after its end, refused 7 s after it."""
+    """To the second, with the leeway of chassis.security.tokens: good 4 s after its end, refused 7 s after it."""
     user = chaos.users[0]
     with clock_of("users-ms") as set_clock:
         assert profile(chaos, token_of(chaos, user)) == 200  # the keys are known from here on

@@ -12,11 +12,11 @@ import psycopg2
 import pytest
 from psycopg2 import sql
 
-from chassis.tests.waiting import eventually
+from chassis.testing.waiting import eventually
+from evidence.chaos.processes import pause, replaced
+from evidence.chaos.proxy import Proxy
 from local import programs
 from local.bootstrap import ROOT
-from tests.chaos.processes import pause, replaced
-from tests.chaos.proxy import Proxy
 
 CRASHES = 2
 DISK_MIB = 24  # what the full disk still has when the fault begins

@@ -5,7 +5,7 @@ On local processes, on containers (ON=compose) and on pods (ON=cluster).
 
 import pytest
 
-from tests.chaos.processes import PROGRAMS, pause
+from evidence.chaos.processes import PROGRAMS, pause
 
 KILLS = 2
 STOPPED_SECONDS = 4.0

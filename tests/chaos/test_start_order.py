@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chassis.tests.waiting import eventually
+from chassis.testing.waiting import eventually
 
 PARTS = ["rabbitmq", "users-outbox-relay", "notification-email-worker"]
 

@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from chassis.tests.waiting import eventually
-from local.beside import beside
-from tests.chaos.processes import pause, varied
+from chassis.testing.waiting import eventually
+from evidence.chaos.processes import pause, varied
+from local.unsupervised import beside
 
 LOGINS = 50
 

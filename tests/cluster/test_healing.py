@@ -4,17 +4,10 @@ import json
 
 import pytest
 
-from chassis.tests.waiting import eventually
-from local import kubernetes
-from local.kubernetes import kubectl
-from tests.cluster.conftest import PATIENCE_SECONDS
-
-# Stops what handles the requests; the first process of the container goes on, as after a deadlock.
-HANG = """
-import os, pathlib, signal
-for process in pathlib.Path("/proc/1/task/1/children").read_text().split():
-    os.kill(int(process), signal.SIGSTOP)
-"""
+from chassis.testing.waiting import eventually
+from evidence.harness.pods import HANG, PATIENCE_SECONDS
+from tools.deployment import kubernetes
+from tools.deployment.kubernetes import kubectl
 
 
 @pytest.mark.parametrize("program", ["users-ms", "auth-ms", "notification-ms", "gateway"])

@@ -2,9 +2,9 @@
 
 import pytest
 
-from local import kubernetes
-from local.kubernetes import kubectl
 from local.programs import SERVICES
+from tools.deployment import kubernetes
+from tools.deployment.kubernetes import kubectl
 
 DATABASES = {f"{service}-db-cluster-ip-service": service for service in SERVICES}
 

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from chassis.tests.waiting import eventually
-from tests.cluster.conftest import PATIENCE_SECONDS
+from chassis.testing.waiting import eventually
+from evidence.harness.pods import PATIENCE_SECONDS
 
 
 @pytest.fixture

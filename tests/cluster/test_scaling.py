@@ -6,9 +6,9 @@ import time
 import pytest
 import requests
 
-from chassis.tests.waiting import eventually
-from local.kubernetes import kubectl
-from tests.traffic import traffic
+from chassis.testing.waiting import eventually
+from evidence.harness.traffic import traffic
+from tools.deployment.kubernetes import kubectl
 
 FEWEST = 2
 SCALE_UP_SECONDS = 300

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import requests
 
-from tests.traffic import traffic
+from evidence.harness.traffic import traffic
 
 
 def test_the_data_is_kept_while_nothing_runs(stack, containers, all_is_well):

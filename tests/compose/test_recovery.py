@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from chassis.tests.waiting import eventually
+from chassis.testing.waiting import eventually
 from tests.compose.test_containers import SERVICES
 
 

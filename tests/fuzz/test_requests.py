@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from local import fuzzing
+from evidence.fuzz import generated_requests
 
 EXAMPLES = 3
 PHASES = ("examples", "coverage", "fuzzing")
@@ -21,7 +21,7 @@ PHASES = ("examples", "coverage", "fuzzing")
 def test_every_answer_is_documented_and_none_is_an_error(stack, service, tmp_path):
     url = f"{getattr(stack, service)}/{service}-ms/internal/openapi.json"
 
-    result = fuzzing.send(url, examples=EXAMPLES, folder=tmp_path, variables=dict(os.environ), phases=PHASES)
+    result = generated_requests.send(url, examples=EXAMPLES, folder=tmp_path, variables=dict(os.environ), phases=PHASES)
 
     assert result.passed, result.said
     assert result.failures == result.server_errors == result.errors == 0
@@ -75,7 +75,7 @@ def promising():
 
 def test_what_is_counted_is_what_the_server_did(tmp_path):
     with promising() as url:
-        result = fuzzing.send(url, examples=1, folder=tmp_path, variables={}, phases=["fuzzing"], hooks="")
+        result = generated_requests.send(url, examples=1, folder=tmp_path, variables={}, phases=["fuzzing"], hooks="")
 
     assert not result.passed
     assert (result.operations, result.failures, result.server_errors) == (4, 3, 1), result.said
@@ -85,7 +85,7 @@ def test_a_server_that_is_away_is_no_success(tmp_path):
     with promising() as url:
         pass
     try:
-        result = fuzzing.send(url, examples=1, folder=tmp_path, variables={}, phases=["fuzzing"], hooks="")
+        result = generated_requests.send(url, examples=1, folder=tmp_path, variables={}, phases=["fuzzing"], hooks="")
     except RuntimeError:
         return
     assert not result.passed

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
-from chassis.tests.callers import KEYS, auth_service, caller, keys_of_the_tests
-from chassis.tests.contract import events_follow_the_contract
-from chassis.tests.static_files import static_files_are_looked_for_when_asked_for
+from chassis.testing.callers import KEYS, auth_service, caller, keys_of_the_tests
+from chassis.testing.contract import events_follow_the_contract
+from chassis.testing.static_files import static_files_are_looked_for_when_asked_for
 from users.tests.builders import an_admin
 
 __all__ = [

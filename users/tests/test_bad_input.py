@@ -10,8 +10,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from chassis.outbox.models import OutboxMessage
-from chassis.tests.callers import KEYS
-from chassis.tests.signing import SigningKeys
+from chassis.testing.callers import KEYS
+from chassis.testing.signing import SigningKeys
 from users.tests.builders import PASSWORD, a_user, as_json
 from users_ms.accounts.models import User
 

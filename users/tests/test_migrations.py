@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
-from chassis.tests.migrations import troubles_of_older_code
+from chassis.testing.migrations import troubles_of_older_code
 from users_ms.accounts.models import User
 
 CONTRACTS: dict[str, str] = {}  # the name of a migration that takes something away: why no running code needs it

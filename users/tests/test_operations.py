@@ -12,10 +12,10 @@ from django.core.management.base import CommandError
 from django.test import Client
 from django.utils import timezone
 
-from chassis import routes
-from chassis.logs import JSONFormatter
+from chassis.http import probes
+from chassis.operations.logs import JSONFormatter
 from chassis.outbox.models import OutboxMessage
-from chassis.tests import contract
+from chassis.testing import contract
 from users.tests.builders import PASSWORD, a_user
 from users_ms.accounts.models import User
 
@@ -91,7 +91,7 @@ def test_a_defect_is_a_500_without_details_and_its_traceback_is_in_the_log(monke
     def fail():
         raise RuntimeError("a defect")
 
-    monkeypatch.setattr(routes, "check_migrations", fail)
+    monkeypatch.setattr(probes, "check_migrations", fail)
 
     answer = Client(raise_request_exception=False).get("/users-ms/ready")
 
@@ -119,7 +119,7 @@ def test_a_variable_that_is_missing_or_wrong_stops_the_start_and_is_named(change
     variables = {name: value for name, value in (dict(os.environ) | changes).items() if value is not None}
 
     done = subprocess.run(
-        [sys.executable, "-m", "gunicorn", "--config", "python:chassis.gunicorn", "users_ms.wsgi"],
+        [sys.executable, "-m", "gunicorn", "--config", "python:chassis.operations.gunicorn", "users_ms.wsgi"],
         env=variables | {"BIND": "127.0.0.1:0"},
         cwd=Path(__file__).parents[1],
         capture_output=True,

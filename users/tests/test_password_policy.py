@@ -11,8 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from django.contrib.auth import hashers
 
-from chassis import metrics
-from chassis.breaker import Breaker
+from chassis.http.circuit_breaker import Breaker
+from chassis.operations import metrics
 from users.tests.builders import PASSWORD, a_user, sign_up
 from users_ms.accounts import breached
 from users_ms.accounts.bloom import BloomFilter

@@ -1,7 +1,7 @@
 """Every variable that users-ms reads, with its default and meaning."""
 
-from chassis.environment import Environment
-from chassis.settings import shared_settings
+from chassis.operations.environment import Environment
+from chassis.operations.settings import shared_settings
 
 environment = Environment("users-ms")
 
@@ -9,7 +9,7 @@ globals().update(
     shared_settings(
         environment,
         import_root="users_ms",
-        applications=["django.contrib.postgres", "chassis.outbox", "chassis.rate_limits", "users_ms.accounts"],
+        applications=["django.contrib.postgres", "chassis.outbox", "chassis.security.rate_limits", "users_ms.accounts"],
         awaited_queues={
             "new_user_event": ["new_user_email_notification", "new_user_email_verification"],
             "user_deleted_event": [
@@ -24,10 +24,10 @@ globals().update(
     )
 )
 MIDDLEWARE += ["django.middleware.http.ConditionalGetMiddleware"]  # noqa: F821 - an ETag on every answer to a GET
-PRUNERS += ["chassis.rate_limits.services.prune", "users_ms.accounts.services.prune"]  # noqa: F821
+PRUNERS += ["chassis.security.rate_limits.services.prune", "users_ms.accounts.services.prune"]  # noqa: F821
 
 AUTHORITY = "users_ms.accounts.authority.LocalAccounts"
-KEY_SOURCE = "chassis.tokens.PublishedKeys"
+KEY_SOURCE = "chassis.security.tokens.PublishedKeys"
 AUTH_URL = environment.url("AUTH_URL", "auth-ms, such as http://auth-ms:4000", schemes=["http", "https"])
 BCRYPT_COST = environment.integer(
     "BCRYPT_COST", "bcrypt's cost: each step doubles the work", default=12, minimum=4, maximum=16

@@ -2,11 +2,11 @@
 
 from django.urls import include, path
 
-from chassis.routes import shared_routes
+from chassis.http.probes import shared_routes
 
 urlpatterns = [path("users-ms/", include([*shared_routes(), path("", include("users_ms.accounts.urls"))]))]
 
-handler400 = "chassis.errors.bad_request"
-handler403 = "chassis.errors.permission_denied"
-handler404 = "chassis.errors.not_found"
-handler500 = "chassis.errors.server_error"
+handler400 = "chassis.http.errors.bad_request"
+handler403 = "chassis.http.errors.permission_denied"
+handler404 = "chassis.http.errors.not_found"
+handler500 = "chassis.http.errors.server_error"

@@ -8,7 +8,8 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from auth_ms.sign_in import authority
-from chassis import openapi, tokens
+from chassis.http import openapi
+from chassis.security import tokens
 
 
 class LiveSession(tokens.BearerAuthentication):

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from django.conf import settings
 
-from chassis import sealing
+from chassis.security import encryption
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,4 +90,4 @@ class SignInChanged(_OfUser):
 
 def sealed(secret: str, *, to: type[_OfUser]) -> str:
     """A secret of an event that notification-ms alone can read: outbox and broker never have it in the clear."""
-    return sealing.seal_to(secret, public_key=settings.SEALING_PUBLIC_KEY, info=to.type)
+    return encryption.seal_to(secret, public_key=settings.SEALING_PUBLIC_KEY, info=to.type)

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from auth_ms.sign_in import keys
-from chassis import tokens
+from chassis.security import tokens
 
 ONE_FACTOR, TWO_FACTORS = "aal1", "aal2"
 SERVICE_TOKEN_LIFE = timedelta(seconds=120)

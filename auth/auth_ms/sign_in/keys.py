@@ -18,8 +18,8 @@ from django.utils import timezone
 
 from auth_ms.sign_in import audit, vault
 from auth_ms.sign_in.models import SigningKey
-from chassis import tokens
-from chassis.errors import Problem
+from chassis.http.errors import Problem
+from chassis.security import tokens
 
 # A new key is published for so long before it signs: what the readers of the JWKS may cache, and some.
 PUBLISHED_BEFORE_USE = timedelta(seconds=120)

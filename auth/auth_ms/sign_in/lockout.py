@@ -14,9 +14,10 @@ from django.db import connection, transaction
 from django.utils.crypto import salted_hmac
 
 from auth_ms.sign_in.models import LoginFailures
-from chassis import addresses, pruning
-from chassis.clients import Client
-from chassis.rate_limits.services import TooManyRequests
+from chassis.http import email_addresses
+from chassis.http.clients import Client
+from chassis.operations import housekeeping
+from chassis.security.rate_limits.services import TooManyRequests
 
 FIRST_LOCK = timedelta(seconds=30)
 LONGEST_LOCK = timedelta(hours=1)
@@ -60,11 +61,11 @@ def forget_failures(*, username: str, client: Client) -> None:
 
 def prune(*, at: datetime) -> None:
     """Forget failures that are long forgiven."""
-    pruning.delete(LoginFailures.objects.filter(counted_at__lt=at - FORGOTTEN_AFTER))
+    housekeeping.delete(LoginFailures.objects.filter(counted_at__lt=at - FORGOTTEN_AFTER))
 
 
 def _rules(username: str, client: Client) -> Iterator[_Rule]:
-    account = f"{addresses.canonical(username)} {client.network}"
+    account = f"{email_addresses.canonical(username)} {client.network}"
     yield _Rule(
         key=_key("account", account),
         allowed=settings.LOGIN_FAILURES_OF_AN_ACCOUNT,

@@ -7,7 +7,8 @@ from argon2.low_level import Type, hash_secret_raw
 from django.conf import settings
 from django.contrib.auth import hashers
 
-from chassis import metrics, turns
+from chassis.operations import metrics
+from chassis.security import password_concurrency
 
 BCRYPT, ARGON2ID = "bcrypt_sha256", "argon2"  # as Django's encodings begin
 _hashers = {BCRYPT: hashers.BCryptSHA256PasswordHasher(), ARGON2ID: hashers.Argon2PasswordHasher()}
@@ -20,7 +21,7 @@ def matches(*, password: str, password_hash: str | None) -> bool:
 
     Raises ServiceUnavailable when too many passwords are being compared.
     """
-    with turns.passwords.turn(), metrics.bcrypt_seconds.labels("compare").time():
+    with password_concurrency.passwords.turn(), metrics.bcrypt_seconds.labels("compare").time():
         return _matches(password, password_hash)
 
 

@@ -5,7 +5,8 @@ from typing import Any
 from rest_framework import serializers
 
 from auth_ms.sign_in.models import AuditEvent, Passkey, Session
-from chassis import fields, tokens
+from chassis.http import fields
+from chassis.security import tokens
 
 METHODS = ["totp", "passkey", "recovery_code"]
 MAXIMUM_TOKEN_LENGTH = 4096

@@ -14,10 +14,11 @@ from django.utils import timezone
 
 from auth_ms import topology
 from auth_ms.sign_in.services import account_changes, emails, erasure
-from chassis import consuming, metrics, tracing
-from chassis.clients import MAXIMUM_USER_AGENT_LENGTH, Client
-from chassis.errors import ServiceUnavailable
-from chassis.events import CloudEvent, InvalidEvent
+from chassis.http.clients import MAXIMUM_USER_AGENT_LENGTH, Client
+from chassis.http.errors import ServiceUnavailable
+from chassis.messaging import consuming
+from chassis.messaging.events import CloudEvent, InvalidEvent
+from chassis.operations import metrics, tracing
 
 logger = logging.getLogger(__name__)
 BACKOFF_SECONDS = 5.0

@@ -9,10 +9,10 @@ import requests
 from django.conf import settings
 
 from auth_ms.sign_in import issuing
-from chassis.clients import Client
-from chassis.errors import InvalidInput, Problem
-from chassis.peers import Peer
-from chassis.tokens import ADMIN_SCOPE
+from chassis.http.clients import Client
+from chassis.http.errors import InvalidInput, Problem
+from chassis.http.peers import Peer
+from chassis.security.tokens import ADMIN_SCOPE
 
 Kind = TypeVar("Kind")
 

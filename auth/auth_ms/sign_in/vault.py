@@ -9,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import models, transaction
 
 from auth_ms.sign_in.models import TOTP, SigningKey
-from chassis import sealing
+from chassis.security import encryption
 
 BATCH = 500
 _SEALED: list[tuple[type[models.Model], str]] = [(SigningKey, "private_key_encrypted"), (TOTP, "sealed_secret")]
@@ -17,7 +17,7 @@ _SEALED: list[tuple[type[models.Model], str]] = [(SigningKey, "private_key_encry
 
 def seal(value: bytes) -> bytes:
     """`value`, readable only with the newest secret."""
-    return sealing.seal(value, secret=settings.SIGNING_KEY_ENCRYPTION_KEYS[0])
+    return encryption.seal(value, secret=settings.SIGNING_KEY_ENCRYPTION_KEYS[0])
 
 
 def unseal(sealed: bytes) -> bytes:
@@ -64,4 +64,4 @@ def _opens(secret: str, sealed: bytes) -> bool:
 
 
 def _open(secret: str, sealed: bytes) -> bytes:
-    return sealing.unseal(sealed, secret=secret, called="SIGNING_KEY_ENCRYPTION_KEY")
+    return encryption.unseal(sealed, secret=secret, called="SIGNING_KEY_ENCRYPTION_KEY")

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from chassis import database_roles
+from chassis.database import roles
 
 
 class Command(BaseCommand):
@@ -15,6 +15,6 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            database_roles.prepare_database(wait_seconds=options["wait"])
-        except database_roles.CannotPrepare as error:
+            roles.prepare_database(wait_seconds=options["wait"])
+        except roles.CannotPrepare as error:
             raise CommandError(str(error)) from error

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, connection
 
-from chassis import errors, routes
+from chassis.http import errors, probes
 
 PAUSE_SECONDS = 1.0
 logger = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ class Command(BaseCommand):
         said = None
         while True:
             try:
-                routes.check_migrations()
+                probes.check_migrations()
                 return
             except (DatabaseError, errors.ServiceUnavailable) as error:
                 reason = str(error).strip()

@@ -6,9 +6,9 @@ from typing import Any
 
 from django.conf import settings
 
-from chassis import dead_letters
-from chassis.dead_letters import DeadLetter
-from chassis.events import CloudEvent, InvalidEvent
+from chassis.messaging import dead_letters
+from chassis.messaging.dead_letters import DeadLetter
+from chassis.messaging.events import CloudEvent, InvalidEvent
 from notification_ms import topology
 from notification_ms.deliveries import notices
 from notification_ms.deliveries.models import Delivery

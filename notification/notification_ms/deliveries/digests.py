@@ -12,8 +12,8 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
-from chassis import metrics
-from chassis.events import CloudEvent
+from chassis.messaging.events import CloudEvent
+from chassis.operations import metrics
 from notification_ms.deliveries import notices, services
 from notification_ms.deliveries.failures import TransientFailure
 from notification_ms.deliveries.media import Medium

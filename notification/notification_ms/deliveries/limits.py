@@ -5,7 +5,7 @@ from typing import Any
 
 from django.conf import settings
 
-from chassis import addresses
+from chassis.http import email_addresses
 from notification_ms import topology
 from notification_ms.deliveries.models import Delivery, Tally
 from notification_ms.deliveries.notices import Notice
@@ -19,7 +19,7 @@ def counting(notice: Notice, *, medium: str, recipient: str, at: datetime) -> di
     if medium not in topology.PERSONAL_MEDIA:
         return {}
     tally = Tally(
-        recipient=addresses.canonical(recipient) if medium == "email" else recipient,
+        recipient=email_addresses.canonical(recipient) if medium == "email" else recipient,
         kind=notice.kind,
         address=recipient,
         language=notice.language,

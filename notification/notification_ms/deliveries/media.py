@@ -14,7 +14,7 @@ import requests
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 
-from chassis import sockets
+from chassis.operations import sockets
 from notification_ms.deliveries.failures import PermanentFailure, TransientFailure
 from notification_ms.deliveries.notices import Notice
 

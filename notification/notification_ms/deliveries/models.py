@@ -7,7 +7,7 @@ from typing import Any
 from django.db import models
 from django.db.models.functions import Now
 
-from chassis.events import CloudEvent
+from chassis.messaging.events import CloudEvent
 
 MESSAGE_ID_DOMAIN = "tessera.invalid"
 

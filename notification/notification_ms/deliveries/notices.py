@@ -10,8 +10,8 @@ from urllib.parse import quote
 from django.conf import settings
 from django.template import TemplateDoesNotExist, loader
 
-from chassis import sealing
-from chassis.events import CloudEvent, InvalidEvent, uuid7
+from chassis.messaging.events import CloudEvent, InvalidEvent, uuid7
+from chassis.security import encryption
 from notification_ms.deliveries import showing
 from notification_ms.deliveries.failures import PermanentFailure
 
@@ -228,7 +228,7 @@ def _opened(event: CloudEvent, secret: str) -> str:
     if not isinstance(sealed, str):
         return event.text(secret)
     try:
-        return sealing.open_sealed(sealed, private_key=settings.SEALING_PRIVATE_KEY, info=event.type)
+        return encryption.open_sealed(sealed, private_key=settings.SEALING_PRIVATE_KEY, info=event.type)
     except ValueError as error:
         raise PermanentFailure("SEALING_PRIVATE_KEY does not open what auth-ms sealed by SEALING_PUBLIC_KEY") from error
 

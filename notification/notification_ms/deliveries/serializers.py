@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from chassis import fields
+from chassis.http import fields
 from notification_ms import topology
 from notification_ms.deliveries import notices, selectors, services
 from notification_ms.deliveries.models import Delivery

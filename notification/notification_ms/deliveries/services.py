@@ -9,8 +9,8 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
-from chassis import pruning, tracing
-from chassis.events import CloudEvent
+from chassis.messaging.events import CloudEvent
+from chassis.operations import housekeeping, tracing
 from notification_ms import topology
 from notification_ms.deliveries import limits, notices
 from notification_ms.deliveries.failures import PermanentFailure, TransientFailure
@@ -185,12 +185,12 @@ def prune(*, at: datetime) -> None:
     A delivery that began while its user was being erased may have noted the recipient after that; it goes here.
     """
     oldest = at - timedelta(days=settings.NOTIFICATION_RETENTION_DAYS)
-    pruning.delete(Delivery.objects.filter(created_at__lt=oldest))
+    housekeeping.delete(Delivery.objects.filter(created_at__lt=oldest))
     over_since = at - timedelta(seconds=settings.NOTICE_WINDOW_SECONDS)
-    pruning.delete(Tally.objects.filter(began_at__lt=over_since, held_back_from=None))
+    housekeeping.delete(Tally.objects.filter(began_at__lt=over_since, held_back_from=None))
     erased = ErasedUser.objects.filter(erased_at__gt=at - LATE_DELIVERIES).values("user_id")
     Delivery.objects.filter(user_id__in=erased).exclude(recipient="").update(recipient="", last_error="")
-    pruning.delete(Tally.objects.filter(user_id__in=erased))
+    housekeeping.delete(Tally.objects.filter(user_id__in=erased))
 
 
 def backoff_seconds(*, attempts: int) -> float:

@@ -9,8 +9,9 @@ from celery.exceptions import Reject
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
-from chassis import consuming, metrics, tracing
-from chassis.events import CloudEvent, InvalidEvent
+from chassis.messaging import consuming
+from chassis.messaging.events import CloudEvent, InvalidEvent
+from chassis.operations import metrics, tracing
 from notification_ms import topology
 from notification_ms.deliveries import media, services, users_client
 from notification_ms.deliveries.failures import PermanentFailure, TransientFailure

@@ -5,8 +5,8 @@ from functools import cache
 import requests
 from django.conf import settings
 
-from chassis.errors import ServiceUnavailable
-from chassis.peers import Peer
+from chassis.http.errors import ServiceUnavailable
+from chassis.http.peers import Peer
 from notification_ms.deliveries.failures import TransientFailure
 
 

@@ -7,11 +7,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from chassis import tokens
-from chassis.errors import Problem
-from chassis.events import InvalidEvent
-from chassis.openapi import problems
-from chassis.pagination import NewestFirst
+from chassis.http.errors import Problem
+from chassis.http.openapi import problems
+from chassis.http.pagination import NewestFirst
+from chassis.messaging.events import InvalidEvent
+from chassis.security import tokens
 from notification_ms.deliveries import dead_letters, examples, notices, selectors, serializers, services
 
 

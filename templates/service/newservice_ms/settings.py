@@ -1,7 +1,7 @@
 """Every variable that newservice-ms reads, with its default and meaning."""
 
-from chassis.environment import Environment
-from chassis.settings import shared_settings
+from chassis.operations.environment import Environment
+from chassis.operations.settings import shared_settings
 
 environment = Environment("newservice-ms")
 
@@ -17,7 +17,7 @@ globals().update(
     )
 )
 
-KEY_SOURCE = "chassis.tokens.PublishedKeys"
+KEY_SOURCE = "chassis.security.tokens.PublishedKeys"
 AUTH_URL = environment.url("AUTH_URL", "auth-ms, such as http://auth-ms:4000", schemes=["http", "https"])
 COLLECTORS: list[str] = []  # if no outbox
 PRUNERS: list[str] = []  # if no outbox

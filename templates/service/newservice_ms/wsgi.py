@@ -4,7 +4,7 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
-from chassis import metrics
+from chassis.operations import metrics
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newservice_ms.settings")
 metrics.start_afresh()

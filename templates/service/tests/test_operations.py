@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from django.conf import settings  # if outbox
 
-from chassis.tests import contract  # if outbox
-from chassis.tests.migrations import troubles_of_older_code
+from chassis.testing import contract  # if outbox
+from chassis.testing.migrations import troubles_of_older_code
 
 CONTRACTS: dict[str, str] = {}  # the name of a migration that takes something away: why no running code needs it
 
@@ -40,7 +40,7 @@ def test_a_variable_that_is_missing_stops_the_start_and_is_named(name):
     variables = {key: value for key, value in os.environ.items() if key != name}
 
     done = subprocess.run(
-        [sys.executable, "-m", "gunicorn", "--config", "python:chassis.gunicorn", "newservice_ms.wsgi"],
+        [sys.executable, "-m", "gunicorn", "--config", "python:chassis.operations.gunicorn", "newservice_ms.wsgi"],
         env=variables | {"BIND": "127.0.0.1:0"},
         cwd=Path(__file__).parents[1],
         capture_output=True,

@@ -2,8 +2,8 @@
 
 from rest_framework.exceptions import AuthenticationFailed
 
-from chassis import authority
-from chassis.tokens import ADMIN_SCOPE, Principal
+from chassis.security import authority
+from chassis.security.tokens import ADMIN_SCOPE, Principal
 from users_ms.accounts.models import User
 
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import requests
 from django.conf import settings
 
-from chassis import breaker, metrics
+from chassis.http import circuit_breaker
+from chassis.operations import metrics
 from users_ms.accounts.bloom import BloomFilter
 
 FILE = Path(__file__).with_name("breached_passwords.bloom")
@@ -23,7 +24,9 @@ ANSWER_SECONDS = 1.0  # how long a sign-up waits for the range API at most, look
 SOCKET_SECONDS = 0.8
 MAXIMUM_ANSWER_BYTES = 256 * 1024  # a range has about 40 KiB
 _LINE = re.compile(r"([0-9A-F]{35}):(\d+)")
-_breaker = breaker.Breaker("breached passwords", slow_calls=3, slow_seconds=0.75 * ANSWER_SECONDS, open_seconds=30.0)
+_breaker = circuit_breaker.Breaker(
+    "breached passwords", slow_calls=3, slow_seconds=0.75 * ANSWER_SECONDS, open_seconds=30.0
+)
 _threads = ThreadPoolExecutor(4, thread_name_prefix="breached-passwords")
 logger = logging.getLogger(__name__)
 
@@ -53,7 +56,7 @@ def _is_in_range(password: str) -> bool:
     try:
         with _breaker.call():
             found = _wait_for(_threads.submit(_suffixes, digest[:5]))
-    except (Unavailable, breaker.Open) as error:
+    except (Unavailable, circuit_breaker.Open) as error:
         metrics.breached_password_checks.labels("unavailable").inc()
         logger.warning("breached passwords are not looked up", extra={"reason": str(error)})
         return False

@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from chassis import addresses
+from chassis.http import email_addresses
 
 BATCH = 2000
 logger = logging.getLogger(__name__)
@@ -14,7 +14,7 @@ def fill(connection: Any) -> None:
     with connection.cursor() as cursor:
         last = 0
         while rows := _batch(cursor, after=last):
-            canonical = [addresses.canonical(email) for _, email in rows]
+            canonical = [email_addresses.canonical(email) for _, email in rows]
             cursor.execute(_FILL, [[id_ for id_, _ in rows], [email for _, email in rows], canonical])
             last = rows[-1][0]
 

@@ -7,7 +7,7 @@ from django.contrib.postgres.indexes import OpClass
 from django.db import models
 from django.db.models.functions import Lower, Now
 
-from chassis import addresses
+from chassis.http import email_addresses
 
 MAXIMUM_SCOPE_LENGTH = 64
 # An address that cannot be looked up, because another user has it: no canonical form has a capital letter.
@@ -19,7 +19,7 @@ class UserQuerySet(models.QuerySet["User"]):
 
     def with_email(self, email: str) -> "UserQuerySet":
         """The one user of this address, however it is written."""
-        return self.filter(email_canonical=addresses.canonical(email))
+        return self.filter(email_canonical=email_addresses.canonical(email))
 
     def matching(self, *, field: str, value: str) -> "UserQuerySet":
         """Users whose `field` (name or surname) is `value` without regard to case."""
@@ -40,14 +40,14 @@ class User(models.Model):
     id = models.BigAutoField(primary_key=True)
     name = models.CharField(max_length=100)
     surname = models.CharField(max_length=100)
-    email = models.CharField(max_length=addresses.MAXIMUM_LENGTH, help_text="as its owner writes it")
+    email = models.CharField(max_length=email_addresses.MAXIMUM_LENGTH, help_text="as its owner writes it")
     # The database fills it for code of an older version, which leaves it out (migration 0003).
     email_canonical = models.CharField(
-        max_length=addresses.MAXIMUM_CANONICAL_LENGTH, db_default="", help_text="what addresses are compared by"
+        max_length=email_addresses.MAXIMUM_CANONICAL_LENGTH, db_default="", help_text="what addresses are compared by"
     )
     email_verified = models.BooleanField(default=False)
     pending_email = models.CharField(
-        max_length=addresses.MAXIMUM_LENGTH,
+        max_length=email_addresses.MAXIMUM_LENGTH,
         blank=True,
         default="",
         db_default="",
@@ -92,8 +92,8 @@ class FormerAddress(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="former_addresses")
-    email = models.CharField(max_length=addresses.MAXIMUM_LENGTH)
-    email_canonical = models.CharField(max_length=addresses.MAXIMUM_CANONICAL_LENGTH, db_index=True)
+    email = models.CharField(max_length=email_addresses.MAXIMUM_LENGTH)
+    email_canonical = models.CharField(max_length=email_addresses.MAXIMUM_CANONICAL_LENGTH, db_index=True)
     reserved_until = models.DateTimeField(db_index=True)
 
 

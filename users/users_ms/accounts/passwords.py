@@ -11,7 +11,8 @@ from django.conf import settings
 from django.contrib.auth import hashers
 from django.core.exceptions import ValidationError
 
-from chassis import metrics, turns
+from chassis.operations import metrics
+from chassis.security import password_concurrency
 from users_ms.accounts import breached
 
 MINIMUM_LENGTH = 8
@@ -50,7 +51,7 @@ def hash_password(password: str) -> str:
 
     Raises ServiceUnavailable when too many passwords are being hashed.
     """
-    with turns.passwords.turn(), metrics.bcrypt_seconds.labels("hash").time():
+    with password_concurrency.passwords.turn(), metrics.bcrypt_seconds.labels("hash").time():
         return hashers.make_password(password, hasher=hashers.get_hashers_by_algorithm()[settings.PASSWORD_HASHER])
 
 

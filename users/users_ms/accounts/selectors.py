@@ -4,7 +4,7 @@ from functools import cache
 
 from django.db import connection, models
 
-from chassis import addresses
+from chassis.http import email_addresses
 from users_ms.accounts.models import COLLISION, FormerAddress, User, UserQuerySet
 from users_ms.accounts.services import UserNotFound
 
@@ -13,7 +13,7 @@ MAXIMUM_ID = 2**63 - 1
 
 def get_user(*, email: str | None = None, user_id: int | None = None) -> User:
     """The user of that email, however it is written, or of that id. Raises UserNotFound."""
-    column, value = ("id", user_id) if email is None else ("email_canonical", addresses.canonical(email))
+    column, value = ("id", user_id) if email is None else ("email_canonical", email_addresses.canonical(email))
     if user_id is not None and user_id > MAXIMUM_ID:
         raise UserNotFound
     found = list(User.objects.raw(_select_by(column), [value]))

@@ -10,8 +10,9 @@ from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework import serializers
 
-from chassis import addresses, fields, tokens
-from chassis.clients import MAXIMUM_USER_AGENT_LENGTH
+from chassis.http import email_addresses, fields
+from chassis.http.clients import MAXIMUM_USER_AGENT_LENGTH
+from chassis.security import tokens
 from users_ms.accounts.models import MAXIMUM_SCOPE_LENGTH, FormerAddress, User
 
 MAXIMUM_ATTRIBUTES_BYTES = 4096
@@ -160,7 +161,7 @@ class NewPassword(_FromClient):
     reason = serializers.ChoiceField(choices=["change", "reset"], required=False)
     proven_email = fields.Text(
         required=False,
-        max_length=addresses.MAXIMUM_LENGTH,
+        max_length=email_addresses.MAXIMUM_LENGTH,
         help_text="the address whose mail the user has shown to read",
     )
     replaces_version = serializers.IntegerField(
@@ -195,7 +196,7 @@ class PasswordChangeOutput(serializers.Serializer):
 class GivenEmail(_FromClient):
     """An address, as it may have been stored before today's rules for addresses."""
 
-    email = fields.Text(max_length=addresses.MAXIMUM_LENGTH)
+    email = fields.Text(max_length=email_addresses.MAXIMUM_LENGTH)
 
 
 class EmailProofOutput(serializers.Serializer):

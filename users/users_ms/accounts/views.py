@@ -12,10 +12,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from chassis import tokens
-from chassis.clients import client_of
-from chassis.openapi import problems
-from chassis.pagination import KeysetPagination
+from chassis.http.clients import client_of
+from chassis.http.openapi import problems
+from chassis.http.pagination import KeysetPagination
+from chassis.security import tokens
 from users_ms.accounts import examples, load, parameters, selectors, serializers, services, versions
 from users_ms.accounts.events import Origin
 from users_ms.accounts.models import User

@@ -12,8 +12,8 @@ from auth_ms.sign_in.models import OneTimeToken
 from auth_ms.sign_in.services import emails, erasure, mailed_tokens, recovery, second_factors
 from auth_ms.sign_in.services.mailed_tokens import Purpose
 from auth_ms.sign_in.users_client import Credentials
-from chassis import addresses
-from chassis.clients import Client
+from chassis.http import email_addresses
+from chassis.http.clients import Client
 
 Event = audit.Event
 WRITTEN_AS = {
@@ -106,13 +106,13 @@ def _end(change: AccountChange, *, at: datetime) -> None:
 
 def _is_pending(change: AccountChange, user: Credentials) -> bool:
     """False when the change was cancelled, made, or replaced by another one meanwhile."""
-    return addresses.canonical(user.pending_email) == addresses.canonical(change.new_email)
+    return email_addresses.canonical(user.pending_email) == email_addresses.canonical(change.new_email)
 
 
 def _end_by_undoing(change: AccountChange, *, at: datetime) -> None:
-    back = addresses.canonical(change.new_email)
+    back = email_addresses.canonical(change.new_email)
     sent = OneTimeToken.objects.filter(user_id=change.user_id, purpose=Purpose.EMAIL_CHANGE_UNDO).order_by("created_at")
-    there = [token for token in sent if addresses.canonical(token.email) == back]
+    there = [token for token in sent if email_addresses.canonical(token.email) == back]
     undone = next((token for token in there if token.used_at), there[0] if there else None)
     if undone is None:
         erasure.end_everything(user_id=change.user_id, begun_before=change.changed_at, at=at)

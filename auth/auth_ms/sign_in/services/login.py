@@ -14,10 +14,11 @@ from auth_ms.sign_in.models import PendingLogin
 from auth_ms.sign_in.services import passkeys, second_factors, sessions
 from auth_ms.sign_in.services.sessions import TokenPair
 from auth_ms.sign_in.users_client import Credentials
-from chassis import pruning, turns
-from chassis.clients import Client
-from chassis.errors import Problem, ServiceUnavailable
-from chassis.rate_limits import services as rate_limits
+from chassis.http.clients import Client
+from chassis.http.errors import Problem, ServiceUnavailable
+from chassis.operations import housekeeping
+from chassis.security import password_concurrency
+from chassis.security.rate_limits import services as rate_limits
 
 PENDING_LIFE = timedelta(minutes=5)
 PENDING_ATTEMPTS = 5
@@ -52,7 +53,7 @@ def log_in(*, username: str, password: str, client: Client, at: datetime) -> Tok
     Raises WrongCredentials, TooManyFailures, SecondFactorBlocked, and ServiceUnavailable when users-ms does not answer
     or too many sign in.
     """
-    turns.passwords.check()
+    password_concurrency.passwords.check()
     try:
         lockout.check(username=username, client=client, at=at)
     except lockout.TooManyFailures:
@@ -184,4 +185,4 @@ def check_password(*, user_id: int, password: str, field: str, client: Client, a
 
 def prune(*, at: datetime) -> None:
     """Forget logins whose second factor never came."""
-    pruning.delete(PendingLogin.objects.filter(expires_at__lt=at))
+    housekeeping.delete(PendingLogin.objects.filter(expires_at__lt=at))

@@ -8,9 +8,10 @@ from django.conf import settings
 from auth_ms.sign_in import issuing
 from auth_ms.sign_in.models import OneTimeToken
 from auth_ms.sign_in.users_client import Credentials
-from chassis import addresses, pruning
-from chassis.errors import InvalidInput
-from chassis.rate_limits import services as rate_limits
+from chassis.http import email_addresses
+from chassis.http.errors import InvalidInput
+from chassis.operations import housekeeping
+from chassis.security.rate_limits import services as rate_limits
 
 Purpose = OneTimeToken.Purpose
 # Mails to one address: enough for somebody who looks into the wrong folder, too few to fill it.
@@ -37,7 +38,7 @@ def life_of(purpose: OneTimeToken.Purpose) -> timedelta:
 
 def take_from_limit(purpose: OneTimeToken.Purpose, *, email: str) -> None:
     """Count a mail to an address, however it is written. Raises TooManyRequests."""
-    rate_limits.take(MAIL_LIMIT, key=f"{purpose} {addresses.canonical(email)}")
+    rate_limits.take(MAIL_LIMIT, key=f"{purpose} {email_addresses.canonical(email)}")
 
 
 def issue(
@@ -81,7 +82,7 @@ def give_back(token: OneTimeToken) -> None:
 
 def is_bound_to(token: OneTimeToken, user: Credentials) -> bool:
     """True while the user has the address and the password that it had when the token was sent."""
-    has_address = addresses.canonical(token.email) == addresses.canonical(user.email)
+    has_address = email_addresses.canonical(token.email) == email_addresses.canonical(user.email)
     return has_address and token.password_version == user.password_version
 
 
@@ -116,4 +117,4 @@ def end(
 
 def prune(*, at: datetime) -> None:
     """Forget tokens that have expired."""
-    pruning.delete(OneTimeToken.objects.filter(expires_at__lt=at))
+    housekeeping.delete(OneTimeToken.objects.filter(expires_at__lt=at))

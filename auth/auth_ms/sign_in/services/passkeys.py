@@ -21,10 +21,11 @@ from auth_ms.sign_in import audit, issuing, users_client
 from auth_ms.sign_in.models import Passkey, PasskeyChallenge
 from auth_ms.sign_in.services import notices, second_factors
 from auth_ms.sign_in.services.notices import Change
-from chassis import db, pruning
-from chassis.clients import Client
-from chassis.errors import InvalidInput, Problem
-from chassis.rate_limits import services as rate_limits
+from chassis.database import constraints
+from chassis.http.clients import Client
+from chassis.http.errors import InvalidInput, Problem
+from chassis.operations import housekeeping
+from chassis.security.rate_limits import services as rate_limits
 
 CHALLENGE_LIFE = timedelta(minutes=5)
 MAXIMUM_PASSKEYS = 20
@@ -104,7 +105,7 @@ def register(
         raise PasskeyRefused(str(error) or "This is no credential.") from error
     if Passkey.objects.filter(user_id=user_id).count() >= MAXIMUM_PASSKEYS:
         raise TooManyPasskeys
-    with db.constraint("passkey_credential_unique", PasskeyKnown), transaction.atomic():
+    with constraints.constraint("passkey_credential_unique", PasskeyKnown), transaction.atomic():
         second_factors.hold_session(session_id=session_id)
         passkey = Passkey.objects.create(
             user_id=user_id,
@@ -240,4 +241,4 @@ def _descriptors(user_id: int) -> list[PublicKeyCredentialDescriptor]:
 
 def prune(*, at: datetime) -> None:
     """Forget challenges that nobody has signed."""
-    pruning.delete(PasskeyChallenge.objects.filter(expires_at__lt=at))
+    housekeeping.delete(PasskeyChallenge.objects.filter(expires_at__lt=at))

@@ -10,11 +10,11 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 
 from auth_ms.sign_in import audit, events, users_client
 from auth_ms.sign_in.models import PhoneCode
-from chassis import pruning
-from chassis.clients import Client
-from chassis.errors import InvalidInput, Problem
+from chassis.http.clients import Client
+from chassis.http.errors import InvalidInput, Problem
+from chassis.operations import housekeeping
 from chassis.outbox import services as outbox
-from chassis.rate_limits import services as rate_limits
+from chassis.security.rate_limits import services as rate_limits
 
 CODE_LIFE = timedelta(minutes=10)
 CODE_ATTEMPTS = 5
@@ -92,4 +92,4 @@ def _hash(user_id: int, code: str) -> bytes:
 
 def prune(*, at: datetime) -> None:
     """Forget codes that have expired."""
-    pruning.delete(PhoneCode.objects.filter(expires_at__lt=at))
+    housekeeping.delete(PhoneCode.objects.filter(expires_at__lt=at))

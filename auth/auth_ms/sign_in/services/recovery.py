@@ -14,11 +14,11 @@ from auth_ms.sign_in.models import OneTimeToken, PasswordChange, PendingLogin
 from auth_ms.sign_in.services import erasure, login, mailed_tokens, second_factors, sessions
 from auth_ms.sign_in.services.mailed_tokens import InvalidToken, Purpose
 from auth_ms.sign_in.users_client import Credentials, NewPassword
-from chassis import pruning
-from chassis.clients import Client
-from chassis.errors import Problem, ServiceUnavailable
+from chassis.http.clients import Client
+from chassis.http.errors import Problem, ServiceUnavailable
+from chassis.operations import housekeeping
 from chassis.outbox import services as outbox
-from chassis.rate_limits import services as rate_limits
+from chassis.security.rate_limits import services as rate_limits
 
 CHANGE_REMEMBERED = timedelta(days=1)
 
@@ -195,4 +195,4 @@ def _made_with(spent: OneTimeToken, user: Credentials, new_password: str) -> boo
 
 def prune(*, at: datetime) -> None:
     """Forget changes of passwords that got no answer and were not tried again."""
-    pruning.delete(PasswordChange.objects.filter(created_at__lt=at - CHANGE_REMEMBERED))
+    housekeeping.delete(PasswordChange.objects.filter(created_at__lt=at - CHANGE_REMEMBERED))

@@ -10,9 +10,9 @@ from auth_ms.sign_in import examples, serializers
 from auth_ms.sign_in.models import AuditEvent
 from auth_ms.sign_in.services import activity
 from auth_ms.sign_in.views.shared import answer
-from chassis import tokens
-from chassis.openapi import problems
-from chassis.pagination import NewestFirst
+from chassis.http.openapi import problems
+from chassis.http.pagination import NewestFirst
+from chassis.security import tokens
 
 
 class AuditLog(APIView):

@@ -22,7 +22,7 @@ from rest_framework.response import Response
 from auth_ms.sign_in import serializers
 from auth_ms.sign_in.services.sessions import InvalidRefreshToken, TokenPair
 from auth_ms.sign_in.views.shared import answer
-from chassis.errors import Problem
+from chassis.http.errors import Problem
 
 HEADER = "Token-Delivery"
 PLAIN_NAME = "refresh_token"

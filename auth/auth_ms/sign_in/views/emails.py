@@ -9,8 +9,8 @@ from rest_framework.views import APIView
 from auth_ms.sign_in import examples, serializers
 from auth_ms.sign_in.services import emails
 from auth_ms.sign_in.views.shared import OpenToAll, answer, read
-from chassis.clients import client_of
-from chassis.openapi import problems
+from chassis.http.clients import client_of
+from chassis.http.openapi import problems
 
 
 class EmailVerificationRequest(APIView):

@@ -11,9 +11,9 @@ from auth_ms.sign_in import authentication, examples, serializers
 from auth_ms.sign_in.models import Passkey
 from auth_ms.sign_in.services import passkeys, second_factors
 from auth_ms.sign_in.views.shared import NO_STORE, answer, read
-from chassis.clients import client_of
-from chassis.openapi import problems
-from chassis.pagination import NewestFirst
+from chassis.http.clients import client_of
+from chassis.http.openapi import problems
+from chassis.http.pagination import NewestFirst
 
 
 class Factors(APIView):

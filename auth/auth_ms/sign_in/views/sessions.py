@@ -13,11 +13,11 @@ from auth_ms.sign_in import authentication, examples, keys, serializers
 from auth_ms.sign_in.services import sessions
 from auth_ms.sign_in.views import cookies
 from auth_ms.sign_in.views.shared import NO_STORE, OpenToAll, answer, read
-from chassis import tokens
-from chassis.clients import client_of
-from chassis.openapi import problems
-from chassis.pagination import NewestFirst
-from chassis.web import StrictJSONParser
+from chassis.http.clients import client_of
+from chassis.http.middleware import StrictJSONParser
+from chassis.http.openapi import problems
+from chassis.http.pagination import NewestFirst
+from chassis.security import tokens
 
 
 class Refresh(OpenToAll):

@@ -7,7 +7,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from chassis import broker, metrics, pruning
+from chassis.messaging import broker
+from chassis.operations import housekeeping, metrics
 from chassis.outbox.publisher import Publisher
 from chassis.outbox.relay import Relay
 
@@ -23,5 +24,5 @@ class Command(BaseCommand):
         relay = Relay(functools.partial(Publisher, broker_url, awaited=settings.AWAITED_QUEUES))
         signal.signal(signal.SIGTERM, relay.stop)
         signal.signal(signal.SIGINT, relay.stop)
-        pruning.keep_house()
+        housekeeping.keep_house()
         relay.run()

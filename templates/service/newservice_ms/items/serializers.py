@@ -2,7 +2,7 @@
 
 from rest_framework import serializers
 
-from chassis import fields
+from chassis.http import fields
 from newservice_ms.items.models import Item
 
 

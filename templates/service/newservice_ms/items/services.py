@@ -2,8 +2,8 @@
 
 from django.db import transaction
 
-from chassis import db
-from chassis.errors import Problem
+from chassis.database import constraints
+from chassis.http.errors import Problem
 from newservice_ms.items.models import Item
 
 
@@ -20,7 +20,7 @@ class NameTaken(Problem):
 
 def add_item(*, user_id: int, name: str) -> Item:
     """Store a new item of a user. Raises NameTaken."""
-    with db.constraint("item_name_unique", NameTaken), transaction.atomic():
+    with constraints.constraint("item_name_unique", NameTaken), transaction.atomic():
         return Item.objects.create(user_id=user_id, name=name)
 
 

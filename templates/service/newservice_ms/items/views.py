@@ -6,8 +6,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from chassis.openapi import problems
-from chassis.pagination import KeysetPagination
+from chassis.http.openapi import problems
+from chassis.http.pagination import KeysetPagination
 from newservice_ms.items import examples, selectors, serializers, services
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from django.db import transaction
 
-from chassis import addresses, pruning
+from chassis.http import email_addresses
+from chassis.operations import housekeeping
 from users_ms.accounts import passwords
 from users_ms.accounts.events import Origin
 from users_ms.accounts.models import FormerAddress, SignUp, User
@@ -46,7 +47,7 @@ def make_admin(*, email: str, password: str, promote: bool, at: datetime) -> tup
     password_hash = passwords.hash_password(password)
     with transaction.atomic():
         user = changing.lock_user(user_id=user.id)
-        if not user.email_verified or user.email_canonical != addresses.canonical(email):
+        if not user.email_verified or user.email_canonical != email_addresses.canonical(email):
             raise NotVerified
         changing.change(user, {"is_admin": True})
         changing.announce(user, "rights_changed", origin=origin, at=at)
@@ -56,5 +57,5 @@ def make_admin(*, email: str, password: str, promote: bool, at: datetime) -> tup
 
 def prune(*, at: datetime) -> None:
     """Forget the keys of sign-ups that are more than a day old, and addresses that are reserved no longer."""
-    pruning.delete(SignUp.objects.filter(created_at__lt=at - SIGN_UP_REMEMBERED))
-    pruning.delete(FormerAddress.objects.filter(reserved_until__lt=at))
+    housekeeping.delete(SignUp.objects.filter(created_at__lt=at - SIGN_UP_REMEMBERED))
+    housekeeping.delete(FormerAddress.objects.filter(reserved_until__lt=at))

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from chassis import events as cloud_events
+from chassis.messaging import events as cloud_events
 from chassis.outbox import services as outbox
 from users_ms.accounts import events
 from users_ms.accounts.events import Origin

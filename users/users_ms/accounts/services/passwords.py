@@ -7,9 +7,10 @@ from datetime import datetime
 from django.contrib.auth import hashers
 from django.db import transaction
 
-from chassis import addresses, turns
-from chassis import events as cloud_events
+from chassis.http import email_addresses
+from chassis.messaging import events as cloud_events
 from chassis.outbox import services as outbox
+from chassis.security import password_concurrency
 from users_ms.accounts import events, passwords
 from users_ms.accounts.events import Origin
 from users_ms.accounts.models import User
@@ -63,7 +64,7 @@ def change_password(
                     origin=origin,
                     at=at,
                 )
-    with turns.passwords.turn():
+    with password_concurrency.passwords.turn():
         is_same = hashers.check_password(password, user.password_hash)
     if not is_same:
         raise PasswordChangedMeanwhile
@@ -85,7 +86,7 @@ def replace_password(
 
     Raises EmailChangedMeanwhile when `proven_email` is not the user's address.
     """
-    if proven_email is not None and addresses.canonical(proven_email) != user.email_canonical:
+    if proven_email is not None and email_addresses.canonical(proven_email) != user.email_canonical:
         raise EmailChangedMeanwhile
     user.password_hash = password_hash
     user.password_version += 1

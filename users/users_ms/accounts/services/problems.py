@@ -1,6 +1,6 @@
 """Why a user cannot be changed as somebody wants it."""
 
-from chassis.errors import Problem
+from chassis.http.errors import Problem
 
 
 class EmailTaken(Problem):

@@ -5,9 +5,10 @@ from typing import Any
 
 from django.db import transaction
 
-from chassis import addresses, tokens
+from chassis.http import email_addresses
 from chassis.outbox import services as outbox
-from chassis.rate_limits import services as rate_limits
+from chassis.security import tokens
+from chassis.security.rate_limits import services as rate_limits
 from users_ms.accounts import events
 from users_ms.accounts.events import Origin
 from users_ms.accounts.models import User
@@ -56,7 +57,7 @@ _WATCHED = ("pending_email", "phone", "is_active", "is_admin", "scopes")
 
 def _requested_address(user: User, email: str) -> str:
     """The address that `user` is to have; empty when it has it already, perhaps in another spelling."""
-    return "" if addresses.canonical(email) == user.email_canonical else email
+    return "" if email_addresses.canonical(email) == user.email_canonical else email
 
 
 def _differences(before: User, user: User, *, requested: str) -> list[tuple[str, dict[str, Any]]]:

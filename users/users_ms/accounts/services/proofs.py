@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from django.contrib.auth import hashers
 from django.db import transaction
 
-from chassis import addresses, db
+from chassis.database import constraints
+from chassis.http import email_addresses
 from users_ms.accounts.events import Origin
 from users_ms.accounts.models import FormerAddress, User
 from users_ms.accounts.services import changing
@@ -35,14 +36,14 @@ def verify_email(*, user_id: int, email: str, origin: Origin, at: datetime) -> E
     Raises UserNotFound, EmailChangedMeanwhile when it is neither, EmailTaken when another user has it by now, and
     UserInactive: an account that is switched off moves nowhere.
     """
-    canonical = addresses.canonical(email)
-    with db.constraint("user_email_unique", EmailTaken), transaction.atomic():
+    canonical = email_addresses.canonical(email)
+    with constraints.constraint("user_email_unique", EmailTaken), transaction.atomic():
         user = changing.lock_user(user_id=user_id)
         if not user.is_active:
             raise UserInactive
         if user.email_canonical == canonical:
             return _prove(user, origin=origin, at=at)
-        if user.pending_email and addresses.canonical(user.pending_email) == canonical:
+        if user.pending_email and email_addresses.canonical(user.pending_email) == canonical:
             return _move(user, canonical, origin=origin, at=at)
         raise EmailChangedMeanwhile
 
@@ -92,8 +93,8 @@ def undo_email_change(*, user_id: int, email: str, origin: Origin, at: datetime)
     account again. Returns whether it had. Raises UserNotFound, and EmailChangedMeanwhile when `email` is not reserved
     for the user any more.
     """
-    canonical = addresses.canonical(email)
-    with db.constraint("user_email_unique", EmailTaken), transaction.atomic():
+    canonical = email_addresses.canonical(email)
+    with constraints.constraint("user_email_unique", EmailTaken), transaction.atomic():
         user = changing.lock_user(user_id=user_id)
         has_moved = user.email_canonical != canonical
         undone = user.email if has_moved else user.pending_email

@@ -9,11 +9,13 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
-from chassis import addresses, db, turns
-from chassis.clients import Client
-from chassis.errors import Problem
+from chassis.database import constraints
+from chassis.http import email_addresses
+from chassis.http.clients import Client
+from chassis.http.errors import Problem
 from chassis.outbox import services as outbox
-from chassis.rate_limits import services as rate_limits
+from chassis.security import password_concurrency
+from chassis.security.rate_limits import services as rate_limits
 from users_ms.accounts import events, passwords
 from users_ms.accounts.models import SignUp, User
 from users_ms.accounts.services import changing
@@ -34,7 +36,7 @@ def sign_up(*, client: Client, idempotency_key: str | None, at: datetime, **fiel
     Raises TooManyRequests, EmailTaken, KeyUsedForAnotherBody and ServiceUnavailable.
     Follows draft-ietf-httpapi-idempotency-key-header; a key is the client's own, because others may guess it.
     """
-    turns.passwords.check()
+    password_concurrency.passwords.check()
     limit = rate_limits.Limit(name="sign_up", times=settings.SIGN_UPS_PER_HOUR, seconds=3600)
     rate_limits.take(limit, key=client.network)
     key = None
@@ -78,7 +80,7 @@ def _shown(earlier: SignUp) -> User | None:
 def create_user(*, password: str, key: SignUp | None = None, at: datetime | None = None, **fields: Any) -> User:
     """Store a new user and announce it. Raises EmailTaken."""
     new = _new_user(password, fields)
-    with db.constraint("accounts_signup_pkey", _KeyUsedMeanwhile), transaction.atomic():
+    with constraints.constraint("accounts_signup_pkey", _KeyUsedMeanwhile), transaction.atomic():
         user, is_new = _store(new, key=key, at=at or timezone.now())
         if user is None or not is_new:
             raise EmailTaken
@@ -88,7 +90,7 @@ def create_user(*, password: str, key: SignUp | None = None, at: datetime | None
 def _create_concealed(*, client: Client, password: str, key: SignUp | None, at: datetime, **fields: Any) -> None:
     """The same work for an address that has an account, whose owner is notified, as for one that has none."""
     new = _new_user(password, fields)
-    with db.constraint("accounts_signup_pkey", _KeyUsedMeanwhile), transaction.atomic():
+    with constraints.constraint("accounts_signup_pkey", _KeyUsedMeanwhile), transaction.atomic():
         owner, is_new = _store(new, key=key, at=at)
         if owner is not None and not is_new:
             _notify_owner(owner, client=client, at=at)
@@ -96,7 +98,7 @@ def _create_concealed(*, client: Client, password: str, key: SignUp | None, at: 
 
 def _new_user(password: str, fields: dict[str, Any]) -> User:
     password_hash = passwords.hash_password(password)  # slow on purpose, so before the transaction
-    return User(password_hash=password_hash, email_canonical=addresses.canonical(fields["email"]), **fields)
+    return User(password_hash=password_hash, email_canonical=email_addresses.canonical(fields["email"]), **fields)
 
 
 def _store(new: User, *, key: SignUp | None, at: datetime) -> tuple[User | None, bool]:

@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from auth_ms.sign_in.services import second_factors
-from chassis.errors import Problem
+from chassis.http.errors import Problem
 
 
 class Command(BaseCommand):

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from rest_framework.exceptions import ValidationError
 
-from chassis import fields
+from chassis.http import fields
 from users_ms.accounts import serializers, services
 from users_ms.accounts.models import User
 

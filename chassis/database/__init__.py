@@ -1,0 +1,1 @@
+"""PostgreSQL: roles, the Django engine, and constraints that become errors."""

@@ -1,0 +1,1 @@
+"""Web: errors, strict JSON, pagination, OpenAPI, probes, and calls to other services."""

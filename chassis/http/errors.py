@@ -1,0 +1,150 @@
+"""Errors as answers: `Problem`, and the one place where an exception becomes `application/problem+json` (RFC 9457)."""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, JsonResponse
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+from chassis.operations import certificates, logs
+
+CONTENT_TYPE = "application/problem+json"
+logger = logging.getLogger(__name__)
+
+
+class Problem(Exception):
+    """A failure that the caller can understand. Subclasses state `status` and `title`; an instance adds the detail.
+
+    `errors` maps a field's name to what is wrong with it; `headers` are added to the answer.
+    """
+
+    status = 400
+    title = "Bad request"
+    detail: str | None = None
+
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        errors: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail or self.title)
+        self.detail = detail or self.detail
+        self.errors = errors
+        self.headers = headers or {}
+
+
+class InvalidInput(Problem):
+    """A field is not what it should be; `errors` says which, and why."""
+
+    status = 400
+    title = "Invalid input"
+    detail = "One or more fields are not valid."
+
+
+class BodyTooLarge(Problem):
+    status = 413
+    title = "Request body too large"
+    detail = "The body of a request may have at most 64 KiB."
+
+
+class ServiceUnavailable(Problem):
+    """A part that this request needs does not answer; the caller may try again after `Retry-After` seconds."""
+
+    status = 503
+    title = "Service unavailable"
+
+    def __init__(self, detail: str | None = None, *, retry_after_seconds: int = 2) -> None:
+        super().__init__(detail, headers={"Retry-After": str(retry_after_seconds)})
+
+
+def body(*, status: int, title: str, detail: str | None, instance: str, errors: Any = None) -> dict[str, Any]:
+    """The members of a problem document, in the order of RFC 9457, §3.1."""
+    members = {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "detail": detail or title,
+        "instance": instance,
+        "request_id": logs.request_id.get(),
+    }
+    return members | ({"errors": errors} if errors else {})
+
+
+def answer_problem(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Django REST framework's exception handler: every exception that has an answer becomes a problem document."""
+    problem = as_problem(error)
+    if problem is None:
+        return None  # a defect: Django logs it and calls `server_error`
+    return Response(
+        body(
+            status=problem.status,
+            title=problem.title,
+            detail=problem.detail,
+            instance=context["request"].path,
+            errors=problem.errors,
+        ),
+        status=problem.status,
+        headers=problem.headers,
+        content_type=CONTENT_TYPE,
+    )
+
+
+def as_problem(error: Exception) -> Problem | None:
+    """The Problem that stands for `error`, or None when it is a defect of ours."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, Http404):
+        error = exceptions.NotFound()
+    if isinstance(error, PermissionDenied):
+        error = exceptions.PermissionDenied()
+    if isinstance(error, OperationalError | InterfaceError):
+        reason = certificates.refusal(error) or type(error).__name__
+        logger.warning("the database does not answer", extra={"reason": reason})
+        return ServiceUnavailable("The database does not answer.")
+    if not isinstance(error, exceptions.APIException):
+        return None
+    if isinstance(error, exceptions.ValidationError):
+        detail: Any = error.detail
+        return InvalidInput(errors=detail if isinstance(detail, dict) else {"non_field_errors": detail})
+    problem = Problem(str(error.detail))
+    problem.status = error.status_code
+    problem.title = HTTPStatus(error.status_code).phrase
+    if header := getattr(error, "auth_header", None):
+        problem.headers["WWW-Authenticate"] = header
+    if wait := getattr(error, "wait", None):
+        problem.headers["Retry-After"] = str(int(wait) + 1)
+    return problem
+
+
+def json_problem(request: HttpRequest, status: int, detail: str | None = None) -> JsonResponse:
+    """A problem document for what happens outside Django REST framework's views."""
+    title = HTTPStatus(status).phrase
+    members = body(status=status, title=title, detail=detail, instance=request.path)
+    return JsonResponse(members, status=status, content_type=CONTENT_TYPE)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> JsonResponse:
+    """Django's handler400."""
+    detail = "The request is not well formed." if isinstance(exception, SuspiciousOperation) else None
+    return json_problem(request, 400, detail)
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> JsonResponse:
+    """Django's handler403."""
+    return json_problem(request, 403)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
+    """Django's handler404."""
+    return json_problem(request, 404, "There is nothing at this path.")
+
+
+def server_error(request: HttpRequest) -> JsonResponse:
+    """Django's handler500; the exception itself is in the log, under the same request id."""
+    return json_problem(request, 500, "The request failed through no fault of yours. The failure has been logged.")

@@ -1,0 +1,135 @@
+"""What the services' OpenAPI documents share: problem answers, and the name of the bearer token."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse
+from rest_framework import serializers
+
+from chassis.http.errors import CONTENT_TYPE
+
+
+class Problem(serializers.Serializer):
+    """An error, as RFC 9457 describes it."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField()
+    instance = serializers.CharField()
+    request_id = serializers.CharField(allow_null=True)
+    errors = serializers.DictField(  # type: ignore[assignment]
+        required=False, help_text="what is wrong, by field"
+    )
+
+
+_DESCRIPTIONS = {
+    400: "The input is not valid; `errors` says why, by field.",
+    401: "No valid credentials.",
+    403: "Not allowed.",
+    404: "Not there, or not for you to see.",
+    409: "In conflict with what is there.",
+    413: "The body has more than 64 KiB.",
+    412: "`If-Match` names another version; read it again.",
+    415: "The body is not JSON.",
+    422: "The `Idempotency-Key` was used with another body.",
+    429: "Too many; try again after `Retry-After` seconds.",
+    503: "A part that this needs does not answer; try again after `Retry-After` seconds.",
+}
+
+
+def problems(*statuses: int) -> dict[Any, Any]:
+    """Entries for `responses` of `extend_schema`: each status answers a problem document. 503 is always among them."""
+    return {
+        (status, CONTENT_TYPE): OpenApiResponse(
+            Problem,
+            description=_DESCRIPTIONS[status],
+            examples=[
+                OpenApiExample(
+                    _DESCRIPTIONS[status],
+                    value={
+                        "type": "about:blank",
+                        "title": "Title of the problem",
+                        "status": status,
+                        "detail": _DESCRIPTIONS[status],
+                        "instance": "/path",
+                        "request_id": "8f7c1e0ab6d44f0b9a0f3c6f1f0e2d11",
+                    },
+                )
+            ],
+        )
+        for status in (*statuses, 503)
+    }
+
+
+class PersonTokenScheme(OpenApiAuthenticationExtension):
+    target_class = "chassis.security.tokens.BearerAuthentication"
+    name = "accessToken"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "from POST /auth-ms/auth/login",
+        }
+
+
+class ServiceTokenScheme(OpenApiAuthenticationExtension):
+    target_class = "chassis.security.tokens.ServiceAuthentication"
+    name = "serviceToken"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "auth-ms signs it for itself"}
+
+
+_with_internal_routes: ContextVar[bool] = ContextVar("with internal routes", default=False)
+
+
+@contextmanager
+def internal_routes() -> Iterator[None]:
+    """Within it, documents describe every route, also those that the gateway does not pass on."""
+    reset = _with_internal_routes.set(True)
+    try:
+        yield
+    finally:
+        _with_internal_routes.reset(reset)
+
+
+def leave_out_internal(endpoints: list[Any]) -> list[Any]:
+    """Preprocessing of drf-spectacular: the public document tells nobody about routes that the gateway hides."""
+    if _with_internal_routes.get():
+        return endpoints
+    return [each for each in endpoints if "/internal/" not in each[0] and not each[0].endswith("/load-test")]
+
+
+def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Postprocessing of drf-spectacular: what holds for every operation, and the links of settings.OPENAPI_LINKS.
+
+    OPENAPI_LINKS says `{operation: {status: {following operation: {parameter: expression}}}}` (OpenAPI 3.1, §4.8.20).
+    """
+    for operation in [operation for path in result["paths"].values() for operation in path.values()]:
+        operation.setdefault("security", [])  # said, not left out: this one needs no token
+        links = settings.OPENAPI_LINKS.get(operation["operationId"], {})
+        for status, response in operation["responses"].items():
+            headers = response.setdefault("headers", {})
+            headers["X-Request-ID"] = {"schema": {"type": "string"}, "description": "names the request in every log"}
+            if status in ("429", "503"):
+                headers["Retry-After"] = {"schema": {"type": "integer", "minimum": 1}, "description": "seconds"}
+            for following, values in links.get(status, {}).items():
+                link = {"operationId": following} | _values(values)
+                response.setdefault("links", {})[following] = link
+    return result
+
+
+def _values(values: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of a link, and under the name `body` what goes into the following request's body."""
+    parameters = {name: value for name, value in values.items() if name != "body"}
+    return {
+        **({"parameters": parameters} if parameters else {}),
+        **({"requestBody": values["body"]} if "body" in values else {}),
+    }

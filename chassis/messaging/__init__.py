@@ -1,0 +1,1 @@
+"""Events over RabbitMQ: topology, consuming, validation, retries, dead letters, publishing."""

@@ -1,0 +1,1 @@
+"""Settings, environment, logs, metrics, tracing, gunicorn, health, and housekeeping."""

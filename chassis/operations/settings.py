@@ -1,0 +1,194 @@
+"""The Django settings that every service shares."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from chassis.operations import logs
+from chassis.operations.environment import Environment
+
+OWNER_DATABASE = "owner"  # its alias in DATABASES
+MAXIMUM_BODY_BYTES = 64 * 1024
+MEMORY = "/dev/shm"  # noqa: S108  # nosec B108 - files that no disk can slow down
+NO_QUEUES: Mapping[str, Collection[str]] = {}
+
+
+def _connection(database: dict[str, Any], name: str, *, timeout_seconds: int) -> dict[str, Any]:
+    """`database` with what every connection has; what its URL asks for, such as sslmode, stays."""
+    options = f"-c statement_timeout={timeout_seconds * 1000}"
+    own = {"connect_timeout": 2, "application_name": name, "options": options, "answer_seconds": timeout_seconds + 1}
+    kept = {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
+    return database | kept | {"OPTIONS": database.get("OPTIONS", {}) | own}
+
+
+def shared_settings(
+    environment: Environment,
+    *,
+    import_root: str,
+    applications: list[str],
+    awaited_queues: Mapping[str, Collection[str]] = NO_QUEUES,
+) -> dict[str, Any]:
+    """The Django settings that are the same in every service; a service adds its own below them.
+
+    `awaited_queues` are the consumers' queues, by event, for which the relay waits before it publishes.
+    """
+    service = environment.service
+    log_level = environment.choice(
+        "LOG_LEVEL", "how much is logged", ["DEBUG", "INFO", "WARNING", "ERROR"], default="INFO"
+    )
+    log_format = environment.choice("LOG_FORMAT", "json, or text for people", ["json", "text"], default="json")
+    return {
+        "LOGGING": logs.configuration(level=log_level, style=log_format, service=service),
+        "DATABASES": _databases(environment),
+        **_read(environment, awaited_queues),
+        **_fixed(service, import_root, applications),
+        "REST_FRAMEWORK": _rest_framework(),
+        "SPECTACULAR_SETTINGS": _spectacular(service),
+    }
+
+
+def _read(environment: Environment, awaited_queues: Mapping[str, Collection[str]]) -> dict[str, Any]:
+    """What the variables of every service say."""
+    absent = environment.words(
+        "ABSENT_QUEUES",
+        "queues whose workers this installation does not run, with commas between; relays wait for all others",
+    )
+    return {
+        "SECRET_KEY": environment.secret("SECRET_KEY", "Django's key for signing; random, at least 32 characters"),
+        "BROKER_URL": environment.url(
+            "BROKER_URL",
+            "RabbitMQ, as the user of this process, amqp://user:password@host:5672/%2F; amqps:// over TLS, with the CA"
+            " that SSL_CERT_FILE names; needed by relays, workers and notification-ms",
+            ["amqp", "amqps"],
+            default="",
+        ),
+        "HEARTBEAT_FILE": environment.text(
+            "HEARTBEAT_FILE",
+            "the file that a relay or worker touches while it is alive",
+            default="/tmp/heartbeat",  # noqa: S108  # nosec B108 - in a container of its own
+        ),
+        "TOKEN_ISSUER": environment.text("TOKEN_ISSUER", "the `iss` of every token", default="tessera"),
+        "PRIVILEGED_SESSION_SECONDS": environment.integer(
+            "PRIVILEGED_SESSION_SECONDS",
+            "how long after a login its session may change the email or second factors, or delete the account",
+            default=900,
+            minimum=1,
+        ),
+        "TRUSTED_PROXIES": environment.proxies(
+            "TRUSTED_PROXIES",
+            "whose X-Forwarded-For is believed: addresses, networks or host names, with commas between",
+        ),
+        "AWAITED_QUEUES": {event: set(queues) - absent for event, queues in awaited_queues.items()},
+        "OUTBOX_RETENTION_HOURS": environment.integer(
+            "OUTBOX_RETENTION_HOURS",
+            "how long a published event, with the personal data in it, is kept to be published again",
+            default=20,
+            minimum=1,
+        ),
+    }
+
+
+def _fixed(service: str, import_root: str, applications: list[str]) -> dict[str, Any]:
+    """What no variable changes."""
+    return {
+        "SERVICE": service,
+        "AUTHORITY": "chassis.security.authority.AskAuth",  # who is asked what a person may do now
+        # What the relays call now and then, with the time as `at`, to forget what is no longer needed.
+        "PRUNERS": ["chassis.outbox.services.prune"],
+        "COLLECTORS": ["chassis.outbox.metrics.OutboxCollector"],  # of what Prometheus reads at /metrics
+        "DEBUG": False,
+        # No response is built from the Host header (links are relative), and probes call by address.
+        "ALLOWED_HOSTS": ["*"],
+        "ROOT_URLCONF": f"{import_root}.urls",
+        "WSGI_APPLICATION": f"{import_root}.wsgi.application",
+        "APPEND_ONLY_TABLES": [],
+        "DEFAULT_AUTO_FIELD": "django.db.models.BigAutoField",
+        "USE_TZ": True,
+        "TIME_ZONE": "UTC",
+        "LANGUAGE_CODE": "en",
+        "APPEND_SLASH": False,
+        "DATA_UPLOAD_MAX_MEMORY_SIZE": MAXIMUM_BODY_BYTES,
+        "STATIC_URL": f"/{service}/static/",
+        "WHITENOISE_USE_FINDERS": True,
+        "WHITENOISE_AUTOREFRESH": False,
+        "INSTALLED_APPS": [
+            "django.contrib.staticfiles",
+            "rest_framework",
+            "drf_spectacular",
+            "drf_spectacular_sidecar",
+            "chassis",
+            *applications,
+        ],
+        "MIDDLEWARE": [
+            "chassis.http.middleware.RequestMiddleware",
+            "django.middleware.security.SecurityMiddleware",
+            "django.middleware.clickjacking.XFrameOptionsMiddleware",
+            "whitenoise.middleware.WhiteNoiseMiddleware",
+        ],
+        "TEMPLATES": [
+            {
+                "BACKEND": "django.template.backends.django.DjangoTemplates",
+                "APP_DIRS": True,
+                "OPTIONS": {"builtins": []},
+            }
+        ],
+        "SECURE_REFERRER_POLICY": "no-referrer",
+        # What `manage.py check --deploy` asks for and does not fit here.
+        "SILENCED_SYSTEM_CHECKS": [
+            "security.W003",  # CSRF: callers show a token; the one cookie, of auth-ms' refresh, checks Origin itself
+            "security.W004",  # HSTS, and
+            "security.W008",  # the redirect to HTTPS: TLS ends at the gateway, which does both
+        ],
+        "OPENAPI_LINKS": {},
+    }
+
+
+def _databases(environment: Environment) -> dict[str, Any]:
+    """The service's own database, and as its owner where a migration says so."""
+    prefix = environment.service
+    default = environment.database(
+        "DATABASE_URL",
+        "this service's own PostgreSQL, postgres://user:password@host/name, as the service's role; over TLS"
+        " with ?sslmode=verify-full&sslrootcert=/path/to/ca.pem",
+    )
+    databases = {"default": _connection(default, prefix, timeout_seconds=10)}
+    owner = environment.database(
+        "DATABASE_OWNER_URL", "the same as the role that owns it; for `manage.py prepare_database` alone", default=""
+    )
+    if owner:
+        databases[OWNER_DATABASE] = _connection(owner, f"{prefix} owner", timeout_seconds=600)
+    return databases
+
+
+def _rest_framework() -> dict[str, Any]:
+    return {
+        "DEFAULT_AUTHENTICATION_CLASSES": ["chassis.security.tokens.BearerAuthentication"],
+        "DEFAULT_PERMISSION_CLASSES": ["chassis.security.tokens.IsPerson"],
+        "DEFAULT_PARSER_CLASSES": ["chassis.http.middleware.StrictJSONParser"],
+        "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+        "DEFAULT_CONTENT_NEGOTIATION_CLASS": "chassis.http.middleware.AlwaysJSON",
+        "DEFAULT_PAGINATION_CLASS": "chassis.http.pagination.KeysetPagination",
+        "DEFAULT_SCHEMA_CLASS": "chassis.security.openapi_schema.Schema",
+        "EXCEPTION_HANDLER": "chassis.http.errors.answer_problem",
+        "UNAUTHENTICATED_USER": None,
+        "UNAUTHENTICATED_TOKEN": None,
+    }
+
+
+def _spectacular(prefix: str) -> dict[str, Any]:
+    return {
+        "PREPROCESSING_HOOKS": ["chassis.http.openapi.leave_out_internal"],
+        "POSTPROCESSING_HOOKS": [
+            "drf_spectacular.hooks.postprocess_schema_enums",
+            "chassis.http.openapi.complete",
+        ],
+        "TITLE": prefix,
+        "VERSION": "0.1.0",
+        "OAS_VERSION": "3.1.0",
+        "SERVE_INCLUDE_SCHEMA": False,
+        "SERVE_AUTHENTICATION": [],
+        "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+        "SWAGGER_UI_DIST": "SIDECAR",
+        "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+        "COMPONENT_SPLIT_REQUEST": True,
+        "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    }

@@ -1,0 +1,81 @@
+"""What a person may do now, asked of who knows it: the session of auth-ms, the account of users-ms.
+
+A token says who calls and when they signed in. It never decides a write, or what only admins may read: a right that is
+taken away would stay in force until the token expires. See docs/security.md, "What is decided live".
+"""
+
+import dataclasses
+from functools import cache
+from typing import TYPE_CHECKING, Any, Protocol
+
+import requests
+from django.conf import settings
+from django.utils.module_loading import import_string
+from rest_framework.exceptions import AuthenticationFailed
+
+from chassis.http.peers import Peer
+
+ADMIN_SCOPE = "admin"
+
+if TYPE_CHECKING:
+    from chassis.security.tokens import Principal
+
+
+class Authority(Protocol):
+    """Who knows what the bearer of a token may do now."""
+
+    def scopes(self, principal: "Principal", token: str) -> frozenset[str]:
+        """The scopes that the account has now.
+
+        Raises AuthenticationFailed when the session has ended or the account is gone or inactive, and
+        ServiceUnavailable when that cannot be found out.
+        """
+
+
+def confirm(principal: "Principal", token: str) -> "Principal":
+    """The principal with the rights that its token names and its account still has.
+
+    Raises AuthenticationFailed and ServiceUnavailable, as `Authority.scopes` does.
+    """
+    live = _authority(settings.AUTHORITY).scopes(principal, token)
+    return dataclasses.replace(principal, scopes=principal.scopes & live, is_live=True)
+
+
+@cache
+def _authority(path: str) -> Authority:
+    authority: Authority = import_string(path)()
+    return authority
+
+
+class AskAuth:
+    """The authority of services that know neither accounts nor sessions: auth-ms, which asks users-ms, too."""
+
+    def scopes(self, principal: "Principal", token: str) -> frozenset[str]:
+        members = _ask("/auth-ms/internal/principal", token)
+        try:
+            return frozenset(([ADMIN_SCOPE] if members["is_admin"] else []) + list(members["scopes"]))
+        except (KeyError, TypeError) as error:
+            raise _auth(settings.AUTH_URL).unavailable() from error
+
+
+def ask_session(token: str) -> None:
+    """Return when the session of `token` goes on. Raises AuthenticationFailed and ServiceUnavailable."""
+    _ask("/auth-ms/internal/session", token)
+
+
+def _ask(path: str, token: str) -> dict[str, Any]:
+    auth = _auth(settings.AUTH_URL)
+    answer = auth.call("GET", path, token=token)
+    if answer.status_code == 401:
+        raise AuthenticationFailed("The session has ended.")
+    if answer.status_code != 200:
+        raise auth.unavailable()
+    try:
+        return dict(answer.json())
+    except (requests.RequestException, ValueError, TypeError) as error:
+        raise auth.unavailable() from error
+
+
+@cache
+def _auth(url: str) -> Peer:
+    return Peer("auth-ms", url)

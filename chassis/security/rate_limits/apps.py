@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class RateLimits(AppConfig):
+    name = "chassis.security.rate_limits"
+    label = "rate_limits"

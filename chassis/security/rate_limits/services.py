@@ -1,0 +1,74 @@
+"""Taking from a limit, in one statement."""
+
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
+from django.utils.crypto import salted_hmac
+
+from chassis.http.errors import Problem
+from chassis.operations import housekeeping
+from chassis.security.rate_limits.models import RateLimit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """At most `times` at once, and one more whenever `seconds / times` have passed."""
+
+    name: str
+    times: int
+    seconds: int
+
+    @property
+    def interval(self) -> timedelta:
+        """How long it takes until one more is allowed."""
+        return timedelta(seconds=self.seconds / self.times)
+
+
+class TooManyRequests(Problem):
+    """The caller may try again after `Retry-After` seconds."""
+
+    status = 429
+    title = "Too many requests"
+    detail = "There were too many requests. Try again later."
+
+    def __init__(self, *, retry_after_seconds: float) -> None:
+        super().__init__(headers={"Retry-After": str(max(1, math.ceil(retry_after_seconds)))})
+
+
+def take(limit: Limit, *, key: str) -> None:
+    """Use one of what `limit` allows to `key`. Raises TooManyRequests, and then nothing is used up.
+
+    The generic cell rate algorithm (ITU-T I.371, annex A), with the database's clock as the one clock of all replicas.
+    """
+    values: dict[str, Any] = {
+        "key": salted_hmac(f"rate_limits.{limit.name}", key, algorithm="sha256").digest(),
+        "interval": limit.interval,
+        "window": timedelta(seconds=limit.seconds),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE, values)
+        if cursor.fetchone() is not None:
+            return
+        cursor.execute(_WAIT, values)
+        waiting = cursor.fetchone()
+    raise TooManyRequests(retry_after_seconds=float(waiting[0]) if waiting else 1)
+
+
+def prune(*, at: datetime) -> None:
+    """Forget limits that are unused again."""
+    housekeeping.delete(RateLimit.objects.filter(free_at__lt=at))
+
+
+_TAKE = """
+    INSERT INTO rate_limits_ratelimit AS stored (key, free_at) VALUES (%(key)s, clock_timestamp() + %(interval)s)
+    ON CONFLICT (key) DO UPDATE SET free_at = greatest(stored.free_at, clock_timestamp()) + %(interval)s
+    WHERE greatest(stored.free_at, clock_timestamp()) + %(interval)s <= clock_timestamp() + %(window)s
+    RETURNING 1
+"""
+_WAIT = """
+    SELECT extract(epoch FROM free_at + %(interval)s - %(window)s - clock_timestamp())
+    FROM rate_limits_ratelimit WHERE key = %(key)s
+"""

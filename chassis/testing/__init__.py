@@ -1,0 +1,1 @@
+"""What the tests of the services share; not part of any image."""

@@ -1,0 +1,56 @@
+"""A signing key of the tests' own, and tokens made with it, good and forged."""
+
+import time
+import uuid
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from chassis.security import tokens
+
+
+class SigningKeys:
+    """Stands where auth-ms publishes its keys."""
+
+    kid = "key-of-the-tests"
+
+    def __init__(self) -> None:
+        self.private_key = ec.generate_private_key(ec.SECP256R1())
+        algorithm = jwt.get_algorithm_by_name("ES256")
+        self.members = algorithm.to_jwk(self.private_key.public_key(), as_dict=True) | {
+            "kid": self.kid,
+            "alg": "ES256",
+            "use": "sig",
+        }
+
+    def key(self, kid: str) -> jwt.PyJWK:
+        if kid != self.kid:
+            raise tokens.UnknownKey(kid)
+        return jwt.PyJWK(self.members)
+
+    def person_token(self, *, user_id: int, admin: bool = False, **changes: Any) -> str:
+        """An access token as auth-ms makes them; `changes` replace claims, None removes one."""
+        scope = "admin" if admin else ""
+        claims = {"sub": str(user_id), "aud": "tessera", "sid": "1", "scope": scope, "auth_time": int(time.time())}
+        return self.sign(claims | changes)
+
+    def service_token(self, *, audience: str, **changes: Any) -> str:
+        """A service token as auth-ms makes them."""
+        return self.sign({"sub": "auth-ms", "aud": audience, "scope": "service"} | changes)
+
+    def sign(
+        self,
+        claims: dict[str, Any],
+        *,
+        kid: str | None = None,
+        key: Any = None,
+        algorithm: str = "ES256",
+        typ: str = tokens.TYPE,
+    ) -> str:
+        now = int(time.time())
+        standard = {"iss": "tessera", "iat": now, "exp": now + 60, "jti": uuid.uuid4().hex}
+        complete = {name: value for name, value in (standard | claims).items() if value is not None}
+        return jwt.encode(
+            complete, key or self.private_key, algorithm=algorithm, headers={"kid": kid or self.kid, "typ": typ}
+        )

@@ -1,0 +1,1 @@
+"""What shows how the stack behaves: chaos, fuzzing, soak, experiments, benchmarks."""

@@ -1,0 +1,20 @@
+"""A Celery application whose task does nothing, on the queues and settings of Tessera's consumers."""
+
+import os
+from typing import Any
+
+from celery import shared_task
+
+from chassis.messaging import consuming
+from chassis.messaging.consuming import EventQueue
+
+EVENT = "bench_event"
+queue = EventQueue.named("bench_empty", event_type=EVENT, queue_type="classic", senders=["auth-ms"])
+application = consuming.consumer_application(
+    "bench", broker_url=os.environ["BROKER_URL"], queues=[queue], heartbeat_file=os.environ["HEARTBEAT_FILE"]
+)
+
+
+@shared_task(name=EVENT)
+def nothing(*, event: dict[str, Any]) -> None:
+    """What Celery itself costs."""

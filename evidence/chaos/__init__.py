@@ -1,0 +1,1 @@
+"""Faults injected into a stack under load, and the invariants checked afterwards."""

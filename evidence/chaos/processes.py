@@ -1,0 +1,98 @@
+"""Processes of the stack, killed, paused, or run with other variables."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+
+from local import stack as local_stack
+from local.programs import Layout, Program
+from local.supervisor import Supervisor, descendants
+from local.unsupervised import beside
+from tools.testing import runner
+
+PROGRAMS = [
+    "users-ms",
+    "auth-ms",
+    "notification-ms",
+    "users-outbox-relay",
+    "auth-outbox-relay",
+    "auth-event-worker",
+    "notification-email-worker",
+    "notification-sms-worker",
+    "gateway",
+    "rabbitmq",
+    "users-db",
+    "auth-db",
+    "notification-db",
+]
+
+
+def processes_of(layout: Layout, program: str) -> list[int]:
+    """The ids of a program's processes, those that it has started first; none while it does not run."""
+    found = {process["name"]: process["pid"] for process in Supervisor(layout).processes()}
+    return [*descendants(found[program]), found[program]] if found[program] else []
+
+
+def send(pids: list[int], kind: signal.Signals) -> None:
+    """Sends a signal to each that still is there."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, kind)
+
+
+def kill(layout: Layout, program: str) -> None:
+    """`kill -9` of a program and all that it has started; the process manager starts it again."""
+    send(processes_of(layout, program), signal.SIGKILL)
+
+
+@contextmanager
+def paused(layout: Layout, program: str) -> Iterator[None]:
+    """SIGSTOP of a program and all that it has started, SIGCONT at the end: alive to the kernel, deaf to everybody."""
+    pids = list(reversed(processes_of(layout, program)))  # parents first, so that none is started anew
+    send(pids, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        send(pids, signal.SIGCONT)
+
+
+def varied(layout: Layout, name: str, variables: dict[str, str]) -> Program:
+    """A program of the stack with other variables; what of it only one can have at a time is its own."""
+    layout = replace(layout, variables=runner.VARIABLES)
+    [program] = [each for each in local_stack.every_program(layout) if each.name == name]
+    environment, heartbeat = program.environment | variables, program.heartbeat
+    if heartbeat:
+        heartbeat = heartbeat.with_suffix(".varied")
+        heartbeat.unlink(missing_ok=True)
+        environment["HEARTBEAT_FILE"] = str(heartbeat)
+        environment.pop("METRICS_BIND", None)
+    return replace(program, environment=environment, heartbeat=heartbeat)
+
+
+@contextmanager
+def replaced(
+    layout: Layout, name: str, variables: dict[str, str], *, prefix: tuple[str, ...] = ()
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A program with other variables, run here instead of the process manager's."""
+    local_stack.stop(layout, name)
+    try:
+        with beside(layout, varied(layout, name, variables), prefix=prefix) as process:
+            yield process
+    finally:
+        local_stack.start(layout, name)
+
+
+def start_all(layout: Layout) -> None:
+    """Starts every program that does not run."""
+    for process in Supervisor(layout).processes():
+        if process["statename"] not in ("RUNNING", "STARTING"):
+            local_stack.start(layout, process["name"])
+
+
+def pause(seconds: float) -> None:
+    """Lets the load go on for a while: the time of a fault, not a wait for something to happen."""
+    time.sleep(seconds)

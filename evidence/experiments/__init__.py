@@ -1,0 +1,1 @@
+"""Experiments with the running system: `python -m evidence.experiments NAME`, or `make experiments E=NAME`."""

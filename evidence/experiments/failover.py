@@ -1,0 +1,186 @@
+"""Parts killed under load: what users notice, and what is lost."""
+
+import threading
+import time
+
+from chassis.testing.waiting import eventually
+from evidence.chaos.fixtures import Chaos
+from evidence.experiments import local_stack
+from evidence.harness.plots import BLUE, GREY, ORANGE, RED, Panel, Series, answers, events, line
+from evidence.harness.recorded_requests import User, recorded
+from evidence.harness.records import Record, Recorder, failed, of, percentile
+from evidence.harness.reports import LOCAL, Experiment, Figures, Report
+from evidence.harness.traffic import traffic
+
+VICTIMS = ["notification-email-worker", "rabbitmq", "notification-db", "auth-db", "users-db"]
+QUIET_SECONDS, EACH_SECONDS = 15, 25
+SAMPLE_SECONDS = 1.0
+KILLED = "kill -9 "
+CASE = "under load"
+
+
+def run(recorder: Recorder) -> None:
+    """Load, and every 25 s the next victim; afterwards the events are counted."""
+    with local_stack.started(recorder) as chaos:
+        user, over = User(chaos.stack.gateway), threading.Event()
+        chaos.stack.verify(user.email)  # before that nobody is told of a sign-in
+        user.sign_in()
+        before = local_stack.last_event(chaos)
+        recorder.case(CASE)
+        sampler = threading.Thread(target=_sample, args=(recorder, chaos, before, over))
+        with traffic(
+            recorded(recorder, "login", user.log_in), recorded(recorder, "profile", user.read_profile), pause=0.2
+        ):
+            sampler.start()
+            time.sleep(QUIET_SECONDS)
+            for victim in VICTIMS:
+                recorder.event(f"{KILLED}{victim}")
+                chaos.kill(victim)
+                time.sleep(EACH_SECONDS)
+        recorder.event("load ends")
+        _count(recorder, chaos, before)
+        over.set()
+        sampler.join()
+
+
+def _sample(recorder: Recorder, chaos: Chaos, before: int, over: threading.Event) -> None:
+    """How many accepted logins are not told yet; nothing while a database does not answer."""
+    while not over.wait(SAMPLE_SECONDS):
+        at = recorder.now()
+        try:
+            ids = local_stack.login_events(chaos, before)
+            recorder.add("waiting", "events", len(ids) - chaos.told(ids), seconds=at)
+        except Exception as error:
+            recorder.add("unseen", type(error).__name__, seconds=at)
+
+
+def _count(recorder: Recorder, chaos: Chaos, before: int) -> None:
+    ids = local_stack.login_events(chaos, before)
+    try:
+        eventually(lambda: chaos.told(ids) == len(ids), seconds=120)
+    except AssertionError:
+        recorder.event("not all told after 120 s")
+    mails = chaos.mails_of([{"id": event_id} for event_id in ids])
+    recorder.add("recorded", "login events", len(ids))
+    recorder.add("told", "login events", chaos.told(ids))
+    recorder.add("repeated", "mails", sum(count > 1 for count in mails))
+    recorder.say(f"{len(ids)} login events recorded, {chaos.told(ids)} told")
+
+
+def figures(records: list[Record]) -> Figures:
+    """For each victim: failed requests, the time until the last of them, latency, events that waited."""
+    marks = [record for record in of(records, "event") if record.name.startswith(KILLED)]
+    end = max(record.seconds for record in of(records, "event"))
+    ends = [*(mark.seconds for mark in marks[1:]), end]
+    requests, waiting = of(records, "request"), of(records, "waiting")
+    victims = {}
+    for mark, until in zip(marks, ends, strict=True):
+        during = [request for request in requests if mark.seconds <= request.seconds < until]
+        bad = [request for request in during if failed(request)]
+        latencies = [request.number for request in during if not failed(request)]
+        victims[mark.name.removeprefix(KILLED)] = {
+            "requests": len(during),
+            "failed": len(bad),
+            "failed_for": max((bad_one.seconds - mark.seconds for bad_one in bad), default=0.0),
+            "p50": percentile(latencies, 0.5),
+            "slowest": max(latencies, default=0.0),
+            "most_waiting": max((each.number for each in waiting if mark.seconds <= each.seconds < until), default=0.0),
+        }
+    accepted = [request for request in requests if request.name == "login" and not failed(request)]
+    found: Figures = {"victims": victims, "requests": len(requests), "accepted": len(accepted)}
+    found["failed"] = sum(failed(request) for request in requests)
+    for name in ("recorded", "told", "repeated"):
+        found[name] = sum(int(record.value) for record in of(records, name))
+    return found
+
+
+def report(figures: Figures) -> Report:
+    """No accepted login is lost; only the databases that a request needs are noticed."""
+    lost = figures["recorded"] - figures["told"]
+    unneeded = [name for name in figures["victims"] if name not in ("auth-db", "users-db")]
+    noticed = sum(figures["victims"][name]["failed"] for name in unneeded)
+    return Report(
+        line=f"{lost} of {figures['recorded']} accepted logins lost, {figures['failed']} of {figures['requests']} "
+        f"requests failed, {noticed} of them for worker, broker or notification-db",
+        holds=lost == 0 and noticed == 0 and figures["recorded"] >= figures["accepted"],
+        verdict=f"""of {figures["recorded"]} logins that were accepted, {figures["told"]} were told by mail and
+        {lost} lost. The deaths of worker, broker and notification-db failed {noticed} requests, because no request
+        waits for them; those of auth-db and users-db failed {figures["failed"] - noticed}, until the process manager
+        had them running again.""",
+        header=[
+            "killed",
+            "requests",
+            "failed",
+            "last failure after",
+            "median",
+            "slowest answer",
+            "most events waiting",
+        ],
+        rows=_rows(figures),
+        notes=[
+            f"""Mails that came twice: {figures["repeated"]}. A worker killed between the mail server's answer and
+            its own record sends that one mail again, under the same Message-ID; no consumer can close that window.
+            Logins recorded that were not among those
+            the clients of the load saw accepted: {figures["recorded"] - figures["accepted"]}.""",
+            """Each part is alone here, as it is on one server, so a failed request means that nobody else could
+            answer. The process manager starts what was killed at once; a machine that is lost takes longer.""",
+        ],
+    )
+
+
+def _rows(figures: Figures) -> list[list[object]]:
+    return [
+        [
+            name,
+            each["requests"],
+            each["failed"],
+            f"{each['failed_for']:.1f} s" if each["failed"] else "-",
+            f"{each['p50']:.0f} ms",
+            f"{each['slowest']:.0f} ms",
+            f"{each['most_waiting']:.0f}",
+        ]
+        for name, each in figures["victims"].items()
+    ]
+
+
+def panels(records: list[Record], figures: Figures) -> list[Panel]:
+    """Answers, latency and waiting events over time."""
+    marks = events(records, CASE)
+    last = max(seconds for seconds, _ in marks) + 3
+    requests = of(records, "request")
+    good = [request for request in requests if not failed(request)]
+    bad = [request for request in requests if failed(request)]
+    dots = [
+        line([request for request in good if request.name == "profile"], "profile", "dots", BLUE),
+        line([request for request in good if request.name == "login"], "login", "dots", ORANGE),
+        Series("failed", [request.seconds for request in bad], [request.number for request in bad], "crosses", RED),
+    ]
+    seconds = "seconds"
+    return [
+        Panel("Requests", seconds, "requests per second", answers(requests), marks, x_max=last),
+        Panel("How long each request took", seconds, "milliseconds", dots, marks, y_logarithmic=True, x_max=last),
+        Panel(
+            "Accepted logins not yet told by mail (no value while a database is away)",
+            seconds,
+            "events",
+            [line(of(records, "waiting"), "", "line", GREY)],
+            marks,
+            x_max=last,
+        ),
+    ]
+
+
+EXPERIMENT = Experiment(
+    name="failover",
+    title="Failover: worker, broker and databases killed under load",
+    question="What do users notice, and what is lost, when a part is killed?",
+    method=f"""Three clients sign in and read their profile through the gateway, with a pause of 0.2 s. Every
+    {EACH_SECONDS} s one part and all its processes are killed with SIGKILL; the process manager starts it again.
+    Afterwards the login events in auth-ms's outbox are held against the deliveries recorded by notification-ms and
+    the mails at the mail catcher. bcrypt runs at its cheapest.""",
+    needs=LOCAL,
+    run=run,
+    figures=figures,
+    report=report,
+    panels=panels,
+)

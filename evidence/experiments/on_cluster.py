@@ -1,0 +1,161 @@
+"""Watching and changing the web services of the current cluster; whatever is changed is put back."""
+
+import functools
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from chassis.testing.waiting import eventually
+from evidence.harness.records import Recorder
+from local.bootstrap import ROOT
+from tools.deployment import kubernetes
+from tools.deployment.cluster import Cluster
+from tools.deployment.kubernetes import kubectl
+from tools.testing import cluster_tests
+
+SAMPLE_SECONDS = 1.0
+ROLLOUT_SECONDS = 240
+FEWEST = 2
+
+
+def ready() -> dict[str, str]:
+    """The addresses of Tessera on the cluster. Exits when it does not run there, or a canary or green does."""
+    found = kubernetes.objects("deployments")
+    names = {deployment["metadata"]["name"] for deployment in found}
+    if "users-ms-deployment" not in names:
+        sys.exit("Tessera does not run on this cluster. Start it with: make minikube")
+    if beside := [name for name in names if "-canary-" in name or "-green-" in name]:
+        sys.exit(f"Another release is under way: {', '.join(beside)}. First: make canary-abort or blue-green-abort")
+    kubernetes.wait_until_ready()
+    return Cluster().addresses()
+
+
+def deployment(name: str) -> dict[str, Any]:
+    """A Deployment as the cluster has it."""
+    return dict(json.loads(kubectl("get", f"deployment/{name}-deployment", "--output=json").stdout))
+
+
+def image(name: str) -> str:
+    """The image of a Deployment's pods."""
+    return str(deployment(name)["spec"]["template"]["spec"]["containers"][0]["image"])
+
+
+def pods(name: str) -> list[dict[str, Any]]:
+    """All pods of a program, those that end too."""
+    return kubernetes.objects("pods", "--selector", f"app.kubernetes.io/name={name}")
+
+
+def is_ready(pod: dict[str, Any]) -> bool:
+    """True when a pod gets requests."""
+    conditions = {item["type"]: item["status"] for item in pod["status"].get("conditions", [])}
+    return conditions.get("Ready") == "True" and "deletionTimestamp" not in pod["metadata"]
+
+
+def version(pod: dict[str, Any]) -> str:
+    """The tag of a pod's image."""
+    return str(pod["spec"]["containers"][0]["image"].rpartition(":")[2])
+
+
+def rolled_out(name: str) -> None:
+    """Returns when every pod of a Deployment is of its newest version and ready, and older ones are gone."""
+    kubectl("rollout", "status", f"deployment/{name}-deployment", f"--timeout={ROLLOUT_SECONDS}s")
+    eventually(lambda: all(is_ready(pod) for pod in pods(name)), seconds=ROLLOUT_SECONDS)
+
+
+def set_image(name: str, reference: str) -> None:
+    """Starts the rollout of another image."""
+    kubectl("set", "image", f"deployment/{name}-deployment", f"app={reference}", f"database={reference}")
+
+
+def patch(kind: str, name: str, change: Any, how: str = "strategic") -> None:
+    """Changes an object."""
+    kubectl("patch", kind, f"{name}-deployment", f"--type={how}", "--patch", json.dumps(change))
+
+
+@contextmanager
+def in_background(work: Callable[[threading.Event], None]) -> Iterator[None]:
+    """Within it, `work` runs in a thread; the event tells it that it is over."""
+    over = threading.Event()
+    thread = threading.Thread(target=work, args=[over])
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@contextmanager
+def watched(recorder: Recorder, name: str) -> Iterator[None]:
+    """Within it, the ready and the other pods of a program are recorded every second, by version."""
+
+    def watch(over: threading.Event) -> None:
+        seen: set[str] = set()
+        said: Counter[str] = Counter()
+        while not over.wait(SAMPLE_SECONDS):
+            at, there = recorder.now(), pods(name)
+            counted = Counter(version(pod) for pod in there if is_ready(pod))
+            seen |= set(counted) | {version(pod) for pod in there}
+            for each in sorted(seen):
+                recorder.add("ready pods", each, counted[each], seconds=at)
+            recorder.add("pods", "all", len(there), seconds=at)
+            if counted != said:
+                recorder.say("ready: " + (", ".join(f"{count} of {tag}" for tag, count in counted.items()) or "none"))
+                said = counted
+
+    with in_background(watch):
+        yield
+
+
+@contextmanager
+def fixed_at(name: str, replicas: int) -> Iterator[None]:
+    """Within it, the autoscaler of a web service keeps this number of pods."""
+    before = json.loads(kubectl("get", f"hpa/{name}-deployment", "--output=json").stdout)["spec"]
+    patch("hpa", name, {"spec": {"minReplicas": replicas, "maxReplicas": replicas}}, "merge")
+    try:
+        kubectl("scale", f"deployment/{name}-deployment", f"--replicas={replicas}")
+        rolled_out(name)
+        yield
+    finally:
+        kept = {"minReplicas": before["minReplicas"], "maxReplicas": before["maxReplicas"]}
+        patch("hpa", name, {"spec": kept}, "merge")
+        kubectl("scale", f"deployment/{name}-deployment", f"--replicas={before['minReplicas']}")
+
+
+@contextmanager
+def image_kept(name: str) -> Iterator[str]:
+    """Gives the image that runs, which runs again afterwards."""
+    before = image(name)
+    try:
+        yield before
+    finally:
+        if image(name) != before:
+            set_image(name, before)
+        rolled_out(name)
+
+
+def build(tag: str, base: str, *, broken: bool) -> str:
+    """Another version of the image that runs, brought to the nodes: the same code, or one that fails requests."""
+    if not shutil.which("docker"):
+        sys.exit("The image of another version is built with a Docker engine, and there is none.")
+    name = f"{base.rpartition(':')[0]}:{tag}"
+    folder = ROOT / "experiments" / "broken"
+    command = ["docker", "build", "--quiet", "--build-arg", f"BASE={base}", "--tag", name]
+    command += ["--target", "broken" if broken else "next", str(folder)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    _load(name)
+    return name
+
+
+@functools.cache
+def _load(name: str) -> None:
+    loader = cluster_tests.image_loader(kubernetes.check_context())
+    subprocess.run([*shlex.split(loader), name], cwd=ROOT, check=True, stdout=subprocess.DEVNULL, env=os.environ)

@@ -1,0 +1,319 @@
+"""Messages that no worker may take, of every kind, made from a seed; and good ones in strange covers."""
+
+import json
+import os
+import pickle
+import random
+import uuid
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from chassis.security import encryption
+from local.bootstrap import ROOT
+
+DOMAIN = "fuzzed.example"
+SCHEMAS = yaml.safe_load((ROOT / "docs" / "asyncapi.yaml").read_text())["components"]["schemas"]
+MISSING = object()
+NO_TEXT: list[Any] = [7, 1.5, True, [], {}, "x" * 5000, "a\0b", "\ud800"]
+NO_ID: list[Any] = [MISSING, None, 0, -1, True, 1.5, "7", [], {}, 2**63, 10**40]
+NO_TIME: list[Any] = [
+    MISSING,
+    None,
+    *NO_TEXT,
+    "",
+    "yesterday",
+    "0001-01-01T00:00:00+14:00",
+    "9999-12-31T23:00:00-12:00",
+]
+NEEDED, OPTIONAL = [MISSING, None, *NO_TEXT], NO_TEXT
+ADDRESS = [*NEEDED, f"a@{DOMAIN}\r\nBcc: injected@{DOMAIN}"]
+NO_CHANGE: list[Any] = [*NEEDED, "", "unheard_of"]
+NO_OPTIONAL_ID: list[Any] = ["7", True, [], -1, 2**63]
+CONTACT = {"user_id": NO_ID, "phone": OPTIONAL, "locale": OPTIONAL, "time_zone": OPTIONAL}
+ANYBODY = CONTACT | {"email": ADDRESS, "address": OPTIONAL}
+PERSON = ANYBODY | {"name": OPTIONAL, "user_agent": OPTIONAL}
+TOKEN = ANYBODY | {"sealed_token": NEEDED, "expires_at": NO_TIME}
+CHANGED = PERSON | {"change": NO_CHANGE, "changed_at": NO_TIME}
+LOGIN = PERSON | {"user_agent": NEEDED, "logged_in_at": NO_TIME}
+# By queue: its event, and what no field of `data` that its consumer reads may be.
+QUEUES: dict[str, tuple[str, dict[str, list[Any]]]] = {
+    "login_email_notification": ("user_login_event", LOGIN),
+    "login_sms_notification": ("user_login_event", LOGIN | {"email": NEEDED}),
+    "new_user_email_notification": ("new_user_event", PERSON),
+    "password_reset_email_notification": ("password_reset_requested_event", TOKEN),
+    "password_changed_email_notification": (
+        "password_changed_event",
+        PERSON | {"user_agent": NEEDED, "changed_at": NO_TIME},
+    ),
+    "email_verification_email_notification": ("email_verification_requested_event", TOKEN),
+    "email_change_email_notification": ("email_change_requested_event", TOKEN | PERSON | {"new_email": NEEDED}),
+    "account_changed_email_notification": ("account_changed_event", CHANGED),
+    "sign_in_changed_email_notification": ("sign_in_changed_event", CHANGED),
+    "sign_up_repeated_email_notification": ("sign_up_repeated_event", ANYBODY),
+    "phone_verification_sms_notification": (
+        "phone_verification_requested_event",
+        PERSON | {"phone": NEEDED, "sealed_code": NEEDED, "expires_at": NO_TIME},
+    ),
+    "user_deleted_email_notification": ("user_deleted_event", {"user_id": NO_ID}),
+    "user_deleted_data_erasure": ("user_deleted_event", {"user_id": NO_ID}),
+    "user_deleted_session_revocation": ("user_deleted_event", {"user_id": NO_ID, "actor_id": NO_OPTIONAL_ID}),
+    "password_changed_session_revocation": (
+        "password_changed_event",
+        {"user_id": NO_ID, "changed_at": NO_TIME, "kept_session_id": NO_OPTIONAL_ID, "change_id": [None, 7, "x"]},
+    ),
+    "new_user_email_verification": ("new_user_event", CONTACT | {"name": OPTIONAL, "email": NEEDED}),
+    "account_changed_audit": (
+        "account_changed_event",
+        {
+            "user_id": NO_ID,
+            "change": NO_CHANGE,
+            "change_id": [*NEEDED, "x"],
+            "changed_at": NO_TIME,
+            "scopes": [MISSING, None, 7, "x", [7], {}],
+            "actor_id": NO_OPTIONAL_ID,
+            "session_id": NO_OPTIONAL_ID,
+            "address": [*OPTIONAL, "no address"],
+        },
+    ),
+}
+SEALED = ("sealed_token", "sealed_code")
+if "SEALING_PUBLIC_KEY" not in os.environ:  # of a stack elsewhere, for which nothing can be sealed here
+    QUEUES = {name: (event, data) for name, (event, data) in QUEUES.items() if not set(SEALED) & set(data)}
+ENVELOPE: dict[str, list[Any]] = {
+    "specversion": [*NEEDED, "2.0", ""],
+    "id": [*NEEDED, "", "no uuid"],
+    "source": NEEDED,
+    "type": [*NEEDED, "", "unheard_of_event"],
+    "time": NO_TIME,
+    "subject": NEEDED,
+    "data": [MISSING, None, 7, "x", [], True],
+}
+
+
+@dataclass
+class Message:
+    """What is published: to one queue, past its exchange."""
+
+    queue: str
+    kind: str
+    body: bytes
+    headers: dict[str, Any]
+    content_type: str | None = "application/json"
+    content_encoding: str | None = "utf-8"
+    event: dict[str, Any] = field(default_factory=dict)
+
+
+def good(queue: str, chance: random.Random) -> Message:
+    """A message as the relay publishes it, for a person whom nobody else is."""
+    event = deepcopy(SCHEMAS[QUEUES[queue][0]]["examples"][0])
+    number = chance.randrange(10**9, 10**15)
+    event |= {"id": str(uuid.UUID(int=chance.getrandbits(128), version=4)), "subject": f"users/{number}"}
+    event["data"]["user_id"] = number
+    if "email" in event["data"]:
+        event["data"] |= {"email": f"{number}@{DOMAIN}", "phone": f"+39{number}"}
+    if "expires_at" in event["data"]:
+        event["data"]["expires_at"] = "2999-01-31T12:00:00+00:00"
+    if "email_verified" in event["data"]:
+        event["data"]["email_verified"] = queue != "new_user_email_verification"
+    if event["type"] == "account_changed_event":
+        event["data"]["change"] = "rights_changed"  # which no other event tells the user
+    for name in SEALED:
+        if name in event["data"]:
+            public, secret = os.environ["SEALING_PUBLIC_KEY"], f"{number:06}"[:6]
+            event["data"][name] = encryption.seal_to(secret, public_key=public, info=event["type"])
+    return _message(queue, event)
+
+
+def _message(queue: str, event: Any) -> Message:
+    body = json.dumps([[], {"event": event}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}])
+    headers = {"task": QUEUES[queue][0], "id": str(uuid.uuid4()), "lang": "py"}
+    return Message(queue, "good", body.encode(), headers, event=event)
+
+
+# What would have Celery wait, expire, kill a process, write a second log line or end, if it were listened to.
+STRANGE_HEADERS: list[dict[str, Any]] = [
+    {"eta": "2999-01-01T00:00:00Z"},
+    {"eta": "no time"},
+    {"expires": "2001-01-01T00:00:00Z"},
+    {"expires": {}},
+    {"timelimit": [1, 1]},
+    {"timelimit": "x"},
+    {"retries": "x", "group": [], "root_id": {}, "parent_id": 7},
+    {"shadow": "x\nERROR forged", "argsrepr": "x" * 2000, "kwargsrepr": {}},
+    {"stamped_headers": "x", "stamps": 7, "ignore_result": "x", "replaced_task_nesting": "x"},
+    {"traceparent": "00-\r\nforged", "lang": 7, "origin": []},
+]
+
+
+def strange(queue: str, chance: random.Random) -> Message:
+    """A good message with headers that nobody asked for: it is delivered all the same."""
+    message = good(queue, chance)
+    message.headers |= chance.choice(STRANGE_HEADERS)
+    return message
+
+
+def malformed(number: int, *, seed: int) -> Iterator[Message]:
+    """`number` messages, of each kind about as many; the same for the same seed."""
+    chance = random.Random(seed)
+    for position in range(number):
+        kind, spoil = list(KINDS.items())[position % len(KINDS)]
+        message = spoil(good(chance.choice(list(QUEUES)), chance), chance)
+        message.kind = kind
+        yield message
+
+
+def _content_type(message: Message, chance: random.Random) -> Message:
+    kinds = ["application/x-python-serialize", "application/x-yaml", "application/x-msgpack", "text/plain", "x" * 200]
+    message.content_type = chance.choice([*kinds, "application/octet-stream", "application/JSON; charset=utf-16", None])
+    if message.content_type == "application/x-python-serialize":
+        message.body = pickle.dumps(json.loads(message.body))
+    return message
+
+
+def _content_encoding(message: Message, chance: random.Random) -> Message:
+    message.content_encoding = chance.choice(["binary", "utf-16", "latin-1", "gzip", "no such", "\n", None])
+    return message
+
+
+def _truncated(message: Message, chance: random.Random) -> Message:
+    message.body = message.body[: chance.randrange(len(message.body))]
+    return message
+
+
+def _no_json(message: Message, chance: random.Random) -> Message:
+    texts = [b"", b" ", b"x", b"null", b"7", b'"x"', b"NaN", b"[NaN, 1e999]", b"1" * 5000, b"{'a': 1}", b"\0" * 100]
+    message.body = chance.choice([*texts, b'[[], {"event": {}, "event": {}}, {}]', chance.randbytes(500)])
+    return message
+
+
+def _bad_utf8(message: Message, chance: random.Random) -> Message:
+    place = message.body.index(b"specversion")
+    broken = chance.choice([b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xc0\x80", b"\xf8\x88\x80\x80\x80"])
+    message.body = message.body[:place] + broken + message.body[place:]
+    return message
+
+
+def _nested(message: Message, chance: random.Random) -> Message:
+    depth = chance.choice([70, 500, 990, 2000, 50_000])
+    opened, closed = chance.choice([(b"[", b"]"), (b'{"a":', b"}")])
+    deep = opened * depth + b"7" + closed * depth
+    message.body = chance.choice([deep, message.body.replace(b'"specversion"', b'"x": ' + deep + b', "specversion"')])
+    return message
+
+
+def _oversized(message: Message, chance: random.Random) -> Message:
+    return _message(message.queue, message.event | {"extra": "x" * 300_000})
+
+
+def _task_shape(message: Message, chance: random.Random) -> Message:
+    event = message.event
+    shapes: list[Any] = [
+        event, {"event": event}, [], [[], {"event": event}], [[], {"event": event}, {}, {}], [[event], {}, {}],
+        [[7], {"event": event}, {}], [{}, {"event": event}, {}], [[], [], {}], [[], {}, {}], [[], {"event": event}, 7],
+        [[], {"event": event}, None], [None, None, None], [[], {"event": "x"}, {}], [[], {"event": [event]}, {}],
+    ]  # fmt: skip
+    message.body = json.dumps(chance.choice(shapes)).encode()
+    return message
+
+
+def _followers(message: Message, chance: random.Random) -> Message:
+    """Celery would run these afterwards, with whatever arguments, in whatever queue."""
+    name = chance.choice(["callbacks", "errbacks", "chain", "chord", "kwargs"])
+    follower = {"task": message.headers["task"], "args": [], "kwargs": {"event": message.event}, "options": {}}
+    message.body = json.dumps(
+        [[], {"event": message.event}, {name: chance.choice([[follower], follower, "x"])}]
+    ).encode()
+    return message
+
+
+def _task_header(message: Message, chance: random.Random) -> Message:
+    names: list[Any] = [
+        None,
+        7,
+        True,
+        [],
+        {},
+        ["user_login_event"],
+        "",
+        "x" * 5000,
+        "celery.backend_cleanup",
+        "os.system",
+        "a\nb",
+    ]
+    message.headers["task"] = chance.choice([*names, MISSING])
+    return message
+
+
+def _id_header(message: Message, chance: random.Random) -> Message:
+    message.headers["id"] = chance.choice(
+        [MISSING, None, 7, [], {}, "", "x", "x" * 5000, "12345678\nforged", "../../x"]
+    )
+    return message
+
+
+def _compressed(message: Message, chance: random.Random) -> Message:
+    message.headers["compression"] = chance.choice(["gzip", "application/x-gzip", "bzip2", "no such", "x" * 200])
+    return message
+
+
+def _old_protocol(message: Message, chance: random.Random) -> Message:
+    task = message.headers["task"]
+    body = {"task": task, "id": message.headers["id"], "args": [], "kwargs": {"event": message.event}, "eta": None}
+    message.body, message.headers = json.dumps(body).encode(), chance.choice([{}, {"lang": "py"}])
+    return message
+
+
+def _python_objects(message: Message, chance: random.Random) -> Message:
+    """kombu makes objects of these, wherever they stand."""
+    kind = chance.choice(["datetime", "uuid", "bytes", "os.system", 7, None])
+    return _message(
+        message.queue, message.event | {"source": {"__type__": kind, "__value__": chance.choice(["x", 7, {}])}}
+    )
+
+
+def _envelope_field(message: Message, chance: random.Random) -> Message:
+    name = chance.choice(list(ENVELOPE))
+    return _message(message.queue, _with(message.event, name, chance.choice(ENVELOPE[name])))
+
+
+def _data_field(message: Message, chance: random.Random) -> Message:
+    fields = QUEUES[message.queue][1]
+    name = chance.choice(list(fields))
+    return _message(
+        message.queue, message.event | {"data": _with(message.event["data"], name, chance.choice(fields[name]))}
+    )
+
+
+def _event_of_another(message: Message, chance: random.Random) -> Message:
+    others = [name for name in QUEUES if QUEUES[name][0] != message.headers["task"]]
+    return _message(message.queue, good(chance.choice(others), chance).event)
+
+
+def _with(values: dict[str, Any], name: str, value: Any) -> dict[str, Any]:
+    rest = {key: member for key, member in values.items() if key != name}
+    return rest if value is MISSING else rest | {name: value}
+
+
+KINDS: dict[str, Callable[[Message, random.Random], Message]] = {
+    "content type": _content_type,
+    "content encoding": _content_encoding,
+    "truncated": _truncated,
+    "no JSON": _no_json,
+    "bad UTF-8": _bad_utf8,
+    "nested deeply": _nested,
+    "oversized": _oversized,
+    "shape of the task": _task_shape,
+    "followed by tasks": _followers,
+    "header task": _task_header,
+    "header id": _id_header,
+    "compressed": _compressed,
+    "Celery protocol 1": _old_protocol,
+    "Python objects": _python_objects,
+    "field of the event": _envelope_field,
+    "field of its data": _data_field,
+    "another event": _event_of_another,
+}

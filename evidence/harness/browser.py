@@ -1,0 +1,70 @@
+"""A real browser: Debian's Chromium, driven by Playwright."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from evidence.harness.stack import Stack
+
+QUIET = [
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+expect.set_options(timeout=15_000)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    # As root Chromium has no sandbox; it sees nothing here but the project's own pages.
+    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=[*QUIET, *sandbox])
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def page_of(
+    browser: Browser, *, refusals: tuple[int, ...] = (), size: tuple[int, int] = (1280, 1400), **options: Any
+) -> Iterator[Page]:
+    """A page in a browser window of its own, on which no script may fail and nothing be blocked.
+
+    Chromium itself writes an error into the console for each answer of 400 or above: those of `refusals` are expected.
+    """
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, **options)
+    page = context.new_page()
+    failures: list[str] = []
+    expected = [f"status of {status}" for status in refusals]
+
+    def note(text: str) -> None:
+        if not any(each in text for each in expected):
+            failures.append(text)
+
+    page.on("pageerror", lambda error: note(str(error)))
+    page.on("console", lambda message: note(message.text) if message.type in ("error", "warning") else None)
+    yield page
+    context.close()
+    assert failures == []
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page of 1280 x 1400 pixels, on which nothing may go wrong."""
+    with page_of(browser) as page:
+        yield page
+
+
+def keep(page: Page, stack: Stack, name: str, **options: Any) -> None:
+    """A picture of what the page shows, beside the logs of the stack."""
+    folder = Path(stack.directory) / "screenshots"
+    folder.mkdir(exist_ok=True)
+    page.screenshot(path=folder / f"{name}.png", **options)

@@ -1,0 +1,31 @@
+"""A copy of the tree, in which tests may change what they like."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tools.testing import tree_copy
+
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("DJANGO", "PYTHONPATH"))}
+ENVIRONMENT |= {"UP": "local", "PYTHONUNBUFFERED": "1"}
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Iterator[Path]:
+    """The copy; what runs in it is stopped afterwards."""
+    tmp_path.chmod(0o700)
+    tree_copy.copy_tree(tmp_path / "tree")
+    yield tmp_path / "tree"
+    run(tmp_path / "tree", "local", "clean", check=False)
+
+
+def run(tree: Path, *module: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
+    """Runs a Python module in the copy; with `check`, what it printed is shown when it fails."""
+    command = [sys.executable, "-m", *module]
+    done = subprocess.run(command, cwd=tree, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0 or not check, done.stdout + done.stderr
+    return done

@@ -1,0 +1,31 @@
+"""Programs that a test starts itself, beside those of the stack or instead of them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from local import ports, programs, stack
+from local.programs import Layout
+from local.unsupervised import beside
+
+
+def layout_of(directory: str) -> Layout:
+    """The stack of local processes in a folder; skips the test where there is another one, or none."""
+    layout = stack.running(Path(directory))
+    if layout is None:
+        pytest.skip("only beside local processes can a test start more of them, and this stack has none")
+    return layout
+
+
+@contextmanager
+def another_users_ms(directory: str, **variables: str) -> Iterator[tuple[str, int]]:
+    """One more users-ms, with other variables: its address and process id."""
+    layout = layout_of(directory)
+    own = replace(layout, ports=layout.ports | {"USERS_PORT": ports.free()["USERS_PORT"]})
+    program = programs.web(own, "users")
+    other = replace(program, name="another-users-ms", environment=program.environment | variables)
+    with beside(own, other) as process:
+        yield own.url("USERS_PORT"), process.pid

@@ -1,0 +1,96 @@
+"""Prometheus and PostgreSQL's exporters, both Debian's, on the local stack: with the configuration that Compose has."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import requests
+import yaml
+
+from chassis.testing.waiting import eventually
+from local import ports, programs
+from local.bootstrap import ROOT
+
+FOLDER = ROOT / "observability"
+PACKAGES = ("prometheus", "prometheus-postgres-exporter")
+WHY = f"Debian's packages {' and '.join(PACKAGES)} are missing; make test installs them when it is run as root"
+EXPORTERS = {f"{service}-db-exporter": service for service in programs.SERVICES}
+PORTS = programs.METRICS_PORTS | {
+    "users-ms": "USERS_PORT",
+    "auth-ms": "AUTH_PORT",
+    "notification-ms": "NOTIFICATION_PORT",
+    "rabbitmq": "RABBITMQ_PROMETHEUS_PORT",
+}
+
+
+def installed() -> bool:
+    """True when all programs are there."""
+    return all(shutil.which(package) for package in PACKAGES)
+
+
+@contextmanager
+def watching(known: dict[str, int], databases: dict[str, str], folder: Path) -> Iterator[str]:
+    """The address of a Prometheus that reads a stack, of which `known` has the ports and `databases` the addresses."""
+    free = iter(ports.free().values())
+    addresses = {name: f"127.0.0.1:{known[port]}" for name, port in PORTS.items()}
+    addresses |= {name: f"127.0.0.1:{next(free)}" for name in EXPORTERS}
+    (folder / "prometheus.yml").write_text(_configuration(addresses))
+    address = f"127.0.0.1:{next(free)}"
+    with ExitStack() as running:
+        for name, service in EXPORTERS.items():
+            source = {"DATA_SOURCE_NAME": f"{databases[service]}?sslmode=disable"}
+            listen = f"--web.listen-address={addresses[name]}"
+            running.enter_context(_program("prometheus-postgres-exporter", listen, **source))
+        arguments = [f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]
+        running.enter_context(_program("prometheus", *arguments, f"--web.listen-address={address}"))
+        eventually(lambda: _ready(f"http://{address}/-/ready"))
+        yield f"http://{address}"
+
+
+@contextmanager
+def _program(name: str, *arguments: str, **variables: str) -> Iterator[None]:
+    environment = {"PATH": os.environ["PATH"]} | variables
+    process = subprocess.Popen([name, *arguments], env=environment, stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def _ready(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=2).ok
+    except requests.ConnectionError:
+        return False
+
+
+def _configuration(addresses: dict[str, str]) -> str:
+    """Compose's, whose names are looked up in `addresses` instead of in DNS; what it makes of the names stays."""
+    whole = yaml.safe_load((FOLDER / "prometheus.yml").read_text())
+    whole |= {"global": {"scrape_interval": "1s", "evaluation_interval": "1s"}}
+    whole |= {"rule_files": [str(FOLDER / "rules.yml")]}
+    for job in whole["scrape_configs"]:
+        for looked_up in job.pop("dns_sd_configs", []):
+            job["static_configs"] = [
+                {"targets": [addresses[name]], "labels": {"__meta_dns_name": name}} for name in looked_up["names"]
+            ]
+        for each in job["static_configs"]:
+            each["targets"] = [addresses.get(target.partition(":")[0], target) for target in each["targets"]]
+    return json.dumps(whole)
+
+
+def asker(url: str) -> Callable[[str], list[dict[str, Any]]]:
+    """`ask(query)` is what Prometheus answers: series with their values."""
+
+    def ask(query: str) -> list[dict[str, Any]]:
+        answer = requests.get(f"{url}/api/v1/query", {"query": query}, timeout=10).json()
+        assert answer["status"] == "success", f"{query}: {answer}"
+        return list(answer["data"]["result"])
+
+    return ask

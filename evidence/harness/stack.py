@@ -1,0 +1,216 @@
+"""The running stack, seen from outside: over HTTP, SMTP and AMQP. Nothing here imports a service."""
+
+import os
+import re
+import secrets
+import shlex
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import requests
+
+from chassis.testing.waiting import eventually
+
+PASSWORD = "correct horse battery"
+
+
+def a_phone() -> str:
+    """A phone number that no other test uses: how many codes a number is sent is limited."""
+    return f"+39347{secrets.randbelow(10**7):07}"
+
+
+@dataclass
+class Stack:
+    """The addresses of the stack, and its parts to be stopped and started."""
+
+    users: str
+    auth: str
+    notification: str
+    gateway: str
+    mail: str
+    broker_url: str
+    directory: str  # where the stack, or the run of its tests, keeps its things
+    commands: list[str]  # what the commands behind `make` begin with
+    client_address: str  # whom the services see when the tests call them
+
+    @classmethod
+    def of_environment(cls) -> "Stack":
+        """The stack whose addresses the environment has."""
+        return cls(
+            users=os.environ["USERS_URL"],
+            auth=os.environ["AUTH_URL"],
+            notification=os.environ["NOTIFICATION_URL"],
+            gateway=os.environ["GATEWAY_URL"],
+            mail=os.environ["MAIL_URL"],
+            broker_url=os.environ["BROKER_URL"],
+            directory=os.environ["TESSERA_DIRECTORY"],
+            commands=shlex.split(os.environ["TESSERA_COMMAND"]),
+            client_address=os.environ["CLIENT_ADDRESS"],
+        )
+
+    @staticmethod
+    def broker_url_of(user: str) -> str:
+        """The broker as the user of one process, such as auth-outbox-relay; `broker_url` is the administrator's."""
+        return os.environ[f"{user.replace('-', '_').upper()}_BROKER_URL"]
+
+    @property
+    def on_cluster(self) -> bool:
+        """True on Kubernetes, where nobody reaches a program that is not ready."""
+        return "--cluster" in self.commands
+
+    def stop(self, program: str) -> None:
+        """Stops one process of the stack for real, and returns when it has ended."""
+        self.command("stop", program)
+
+    def start(self, program: str) -> None:
+        """Starts it again, and returns when it answers."""
+        self.command("start", program)
+
+    def manage(self, service: str, *arguments: str) -> None:
+        """Runs a command of a service's manage.py, as an operator does."""
+        self.command("manage", service, *arguments)
+
+    def log(self, program: str) -> str:
+        """All that a program has logged since the stack was started."""
+        return self.command("logs", "--no-follow", program, stdout=subprocess.PIPE).stdout
+
+    def command(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        """Runs one of the commands behind `make` on this stack."""
+        return subprocess.run([*self.commands, *arguments], check=True, timeout=600, text=True, **options)
+
+    def sign_up(self, **changes: Any) -> dict[str, Any]:
+        """A new user, with an email that no other test uses."""
+        email = f"user.{secrets.token_hex(8)}@example.org"
+        body = {"name": "Ada", "surname": "Lovelace", "email": email, "password": PASSWORD} | changes
+        answer = requests.post(f"{self.users}/users-ms/users", json=body, timeout=10)
+        assert answer.status_code == 201, answer.text
+        return dict(answer.json())
+
+    def verified_user(self, **changes: Any) -> dict[str, Any]:
+        """A new user who has proven its address with the mailed token, and its phone, if given, with the code."""
+        user = self.sign_up(**changes)
+        self.verify(user["email"])
+        if user["phone"]:
+            self.verify_phone(user["phone"], token=self.token_of(user["email"], changes.get("password", PASSWORD)))
+        return dict(user)
+
+    def verify(self, email: str) -> requests.Response:
+        """Proves an address with the token of the newest mail that asks for it."""
+        mail = eventually(lambda: self.mails(email, "Confirm your email address"))[0]
+        answer = self.call("POST", "/auth-ms/auth/email/verify", {"token": self.mailed_token(mail)})
+        assert answer.status_code == 200, answer.text
+        return answer
+
+    def verify_phone(self, phone: str, *, token: str) -> None:
+        """Proves the phone of the user whose token this is with the code of the text message."""
+        answer = self.call("POST", "/auth-ms/auth/phone/verification", token=token)
+        assert answer.status_code == 202, answer.text
+        answer = self.call("POST", "/auth-ms/auth/phone/verify", {"code": self.code_sent_to(phone)}, token=token)
+        assert answer.status_code == 204, answer.text
+
+    def code_sent_to(self, phone: str) -> str:
+        """The six digits of the newest text message with a code."""
+        mail = eventually(lambda: self.mails(f"sms{phone}@tessera.example"))[0]
+        found = re.search(r"\b\d{6}\b", self.mail_text(mail))
+        assert found, self.mail_text(mail)
+        return found[0]
+
+    def make_admin(self, email: str, *options: str, password: str = PASSWORD) -> None:
+        """An account with all rights, made as an operator does. Raises CalledProcessError."""
+        variables = os.environ | {"ADMIN_PASSWORD": password}
+        self.command("manage", "users", "create_admin", f"--email={email}", *options, env=variables)
+
+    def log_in(self, email: str, password: str = PASSWORD) -> requests.Response:
+        """The answer to a login."""
+        return self.call("POST", "/auth-ms/auth/login", {"username": email, "password": password})
+
+    def token_of(self, email: str, password: str = PASSWORD) -> str:
+        """The access token of a new session."""
+        answer = self.log_in(email, password)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["access_token"])
+
+    def call(
+        self, method: str, path: str, body: Any = None, *, token: str = "", headers: dict[str, str] | None = None
+    ) -> requests.Response:
+        """The answer of the service whose prefix the path has; `token` is an access token."""
+        service = path.split("/")[1].removesuffix("-ms")
+        bearer = {"Authorization": f"Bearer {token}"} if token else {}
+        url = getattr(self, service) + path
+        return requests.request(method, url, json=body, headers=bearer | (headers or {}), timeout=10)
+
+    def mails(self, to: str, subject: str = "") -> list[dict[str, Any]]:
+        """The mails that the SMTP side has received for an address."""
+        query = f'to:"{to}"' + (f' subject:"{subject}"' if subject else "")
+        answer = requests.get(f"{self.mail}/api/v1/search", {"query": query}, timeout=5)
+        return list(answer.json()["messages"])
+
+    def told(self, event: str, *, token: str) -> int:
+        """Of how many events the user was told by mail, or was not because of the limit for one recipient."""
+        path = f"/notification-ms/notifications?event={event}&medium=email&limit=200"
+        rows = self.call("GET", path, token=token).json()["results"]
+        return sum(row["status"] in ("sent", "skipped") for row in rows)
+
+    @contextmanager
+    def mail_refused(self, code: int) -> Iterator[None]:
+        """The mail server refuses every recipient with `code`, until the block ends."""
+        url = f"{self.mail}/api/v1/chaos"
+        requests.put(url, json={"Recipient": {"ErrorCode": code, "Probability": 100}}, timeout=5).raise_for_status()
+        try:
+            yield
+        finally:
+            requests.put(url, json={}, timeout=5).raise_for_status()
+
+    def mail_text(self, mail: dict[str, Any]) -> str:
+        """The plain text of a mail."""
+        return str(requests.get(f"{self.mail}/api/v1/message/{mail['ID']}", timeout=5).json()["Text"])
+
+    def mailed_token(self, mail: dict[str, Any]) -> str:
+        """The token in a mail: at the end of its link, or by itself where no page is configured."""
+        found = re.search(r"[/ ]([\w-]{43})\s", self.mail_text(mail))
+        assert found, self.mail_text(mail)
+        return found[1]
+
+    def mailed_page(self, mail: dict[str, Any]) -> str:
+        """Where the link in a mail leads, at the gateway of the tests."""
+        found = re.search(r"https?://[^/\s]+/(#\S+)", self.mail_text(mail))
+        assert found, self.mail_text(mail)
+        return f"{self.gateway}/{found[1]}"
+
+
+@pytest.fixture(scope="session")
+def stack() -> Stack:
+    """The stack that `make test` has started."""
+    return Stack.of_environment()
+
+
+@pytest.fixture
+def stopped(stack: Stack) -> Iterator[Callable[[str], None]]:
+    """`stopped("rabbitmq")` stops a part; whatever the test does, it runs again afterwards."""
+    programs: list[str] = []
+
+    def stop(program: str) -> None:
+        programs.append(program)
+        stack.stop(program)
+
+    yield stop
+    for program in programs:
+        stack.start(program)
+
+
+@pytest.fixture(scope="session")
+def admins_email(stack: Stack) -> str:
+    """The address of an account with all rights."""
+    email = f"root.{secrets.token_hex(8)}@example.org"
+    stack.make_admin(email)
+    return email
+
+
+@pytest.fixture
+def admin(stack: Stack, admins_email: str) -> dict[str, Any]:
+    """The tokens of an admin who has just signed in; a rotation of compromised keys ends older ones."""
+    return dict(stack.log_in(admins_email).json())

@@ -1,0 +1,29 @@
+"""Workers beside those of the stack."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+
+from evidence.harness.local_processes import layout_of
+from local import programs, stack
+from local.unsupervised import beside
+
+
+def _is_ready(log: Path) -> bool:
+    return " ready." in log.read_text()
+
+
+@contextmanager
+def workers(directory: str, variables: list[dict[str, str]]) -> Iterator[list[Path]]:
+    """Workers of notification-ms, one for each set of variables, from when all are ready; yields their logs."""
+    layout, logs = layout_of(directory), []
+    with ExitStack() as running:
+        for own in variables:
+            name = f"extra-{secrets.token_hex(3)}"
+            program = programs.notification_worker(layout, own["NOTIFICATION_MEDIUM"], own, name=name)
+            log = stack.log_file(layout, program)
+            logs.append(log)
+            running.enter_context(beside(layout, program, ready=partial(_is_ready, log)))
+        yield logs

@@ -1,1 +1,0 @@
-"""Experiments with the running system: `python -m experiments NAME`, or `make experiments E=NAME`."""

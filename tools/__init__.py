@@ -1,0 +1,1 @@
+"""What works on the repository and on deployments: `python -m tools COMMAND`, which the Makefile calls."""

@@ -1,0 +1,1 @@
+"""Compose, Kubernetes, releases, and backups."""

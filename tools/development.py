@@ -1,0 +1,113 @@
+"""`make dev`: the stack of local processes in the foreground; whose code changes is started anew."""
+
+import contextlib
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import watchfiles
+
+from local import log_lines, ports, programs, secret_values, stack
+from local.bootstrap import ROOT
+from local.programs import SERVICES, Layout, Program
+from local.supervisor import Supervisor
+from tools.seeds import seeding
+from tools.testing import runner
+
+PATIENCE_SECONDS = 15.0
+_FOLDERS = ["chassis", "gateway", *SERVICES]
+
+
+def run(directory: Path) -> None:
+    """Starts everything, with the people of `make seed`, and shows the logs until Ctrl-C; then stops everything."""
+    layout = stack.up(directory)
+    reader = None
+    try:
+        if seeding.PASSWORD_NAME not in secret_values.read(stack.secrets_file(directory)):
+            seeding.run(layout, runner.addresses(layout))
+        else:
+            print(f"\nSign in as {seeding.ADMIN}, an admin; the password is {seeding.PASSWORD_NAME} in .env")
+        ports.print_addresses(layout.ports)
+        print("\nThese are the logs. Change the code: its processes start anew. Ctrl-C stops everything.\n", flush=True)
+        reader = log_lines.follow([_log(layout, program) for program in stack.every_program(layout)], lines=0)
+        threading.Thread(target=log_lines.print_until_it_ends, args=[reader], daemon=True).start()
+        folders = [ROOT / folder for folder in _FOLDERS]
+        with contextlib.suppress(KeyboardInterrupt):
+            for changes in watchfiles.watch(*folders, watch_filter=_Code(), raise_interrupt=True):
+                apply(layout, {Path(name).relative_to(ROOT) for _, name in changes})
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C would leave processes behind
+        print("\nStopping everything; the data is kept ...", flush=True)
+        if Supervisor(layout).runs():
+            _stop(layout, programs.applications(layout))
+        stack.down(directory)
+        if reader:
+            reader.terminate()
+
+
+class _Code(watchfiles.DefaultFilter):
+    """What a running process has read; not tests, and not the console's files, which are read for each request."""
+
+    ignore_dirs = (*watchfiles.DefaultFilter.ignore_dirs, "tests", "console", "docs")
+
+    def __call__(self, change: watchfiles.Change, path: str) -> bool:
+        known = Path(path).suffix in (".py", ".html", ".txt") or Path(path).name == "Caddyfile"
+        return known and super().__call__(change, path)
+
+
+def _log(layout: Layout, program: Program) -> Path:
+    return layout.directory / "logs" / f"{program.name}.log"
+
+
+def apply(layout: Layout, changed: set[Path]) -> None:
+    """Starts anew what uses the changed files, and migrates before when a migration is among them."""
+    touched = touched_programs(layout, changed)
+    if not touched:
+        return
+    started = time.monotonic()
+    print(f"\n{', '.join(sorted(map(str, changed))[:3])} changed: {', '.join(p.name for p in touched)}", flush=True)
+    _stop(layout, touched)
+    for service in SERVICES:
+        if any("migrations" in path.parts and path.parts[0] in (service, "chassis") for path in changed):
+            _migrate(layout, service)
+    for program in touched:
+        if program.heartbeat:
+            program.heartbeat.unlink(missing_ok=True)
+        Supervisor(layout).start(program.name)
+    silent = _silent(layout, touched)
+    seconds = time.monotonic() - started
+    print(f"{', '.join(silent)} does not answer: see above\n" if silent else f"all answer after {seconds:.1f} s\n")
+
+
+def _stop(layout: Layout, chosen: list[Program]) -> None:
+    """All at once, because each finishes what it holds."""
+    with ThreadPoolExecutor(len(chosen)) as pool:
+        list(pool.map(lambda program: Supervisor(layout).stop(program.name), chosen))
+
+
+def touched_programs(layout: Layout, changed: set[Path]) -> list[Program]:
+    """The programs that use one of the changed files, given from the root of the tree."""
+    folders = {path.parts[0] for path in changed}
+    applications = programs.applications(layout)
+    gateway = [each for each in applications if each.name == "gateway"] if "gateway" in folders else []
+    services = set(SERVICES) if "chassis" in folders else folders & set(SERVICES)
+    return [each for each in applications if each.directory.name in services] + gateway
+
+
+def _migrate(layout: Layout, service: str) -> None:
+    try:
+        stack.migrate(layout, service)
+    except RuntimeError as error:
+        print(error, flush=True)
+
+
+def _silent(layout: Layout, touched: list[Program]) -> list[str]:
+    """The names of those that do not answer in time."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    waiting = list(touched)
+    while waiting and time.monotonic() < deadline:
+        waiting = [program for program in waiting if not stack.answers(layout, program)]
+        time.sleep(0.1)
+    return [program.name for program in waiting]

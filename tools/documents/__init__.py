@@ -1,0 +1,1 @@
+"""Documents: generated, checked, executed, and published as a site."""

@@ -1,0 +1,136 @@
+"""What is made from something else: OpenAPI documents, docs/configuration.md, the list of decisions, the alerts of
+Kubernetes, and the rights of the broker's users."""
+
+import json
+import subprocess
+import sys
+import tempfile
+import textwrap
+from pathlib import Path
+
+from local import broker_rights
+from local.bootstrap import ROOT
+from local.ports import DEFAULTS
+from local.programs import SERVICES, Layout, notification_worker, service_environment
+from local.secret_values import NAMES, sealing_keys
+
+PLACEHOLDER = "only-for-generating-documents-from-the-code-and-for-checks"  # where a secret belongs
+
+# Prints what a service reads from its environment, as JSON.
+_LIST_VARIABLES = """
+import json, sys
+from chassis.operations import gunicorn, metrics, tracing
+from {service}_ms import settings
+if "{service}" == "notification":
+    from notification_ms import celery
+def default_of(value):
+    if value is gunicorn.REQUIRED:
+        return None
+    return str(value).lower() if isinstance(value, bool) else str(value)
+listed = [v for module in (settings, gunicorn, metrics, tracing) for v in module.environment.variables]
+print(json.dumps([
+    [v.name, v.kind, default_of(v.default), v.meaning] for v in listed
+]))
+"""
+
+
+def run(*, check: bool) -> None:
+    """Writes the documents, or with `check` exits when one of them is not what the code says."""
+    documents = {f"docs/openapi/{prefix}.yaml": _openapi(service) for service, prefix in SERVICES.items()}
+    documents["docs/configuration.md"] = _configuration()
+    documents["kustomize/components/monitoring/prometheus-rule.yaml"] = _prometheus_rule()
+    documents["docs/decisions/README.md"] = _decisions()
+    documents["broker/rights.json"] = broker_rights.generate()
+    for service in SERVICES if check else ():
+        _python(service, "manage.py", "makemigrations", "--check", "--dry-run")
+        _python(service, "manage.py", "check", "--deploy", "--fail-level", "WARNING")
+    stale = []
+    for name, text in documents.items():
+        path = ROOT / name
+        if check and (not path.exists() or path.read_text() != text):
+            stale.append(name)
+        if not check:
+            path.write_text(text)
+            print(f"wrote {name}")
+    if stale:
+        sys.exit(f"Not what the code says any more: {', '.join(stale)}. Write them anew: make generate")
+
+
+def _openapi(service: str) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "openapi.yaml"
+        _python(service, "manage.py", "spectacular", "--file", str(file), "--validate", "--fail-on-warn")
+        return file.read_text()
+
+
+def _configuration() -> str:
+    readers: dict[tuple[str, str, str | None, str], list[str]] = {}
+    for service, prefix in SERVICES.items():
+        for name, kind, default, meaning in json.loads(_python(service, "-c", _LIST_VARIABLES.format(service=service))):
+            readers.setdefault((name, kind, default, meaning), []).append(prefix)
+    rows = [
+        f"| `{name}` | {', '.join(services) if len(services) < len(SERVICES) else 'all'} | {kind} | "
+        f"{'**required**' if default is None else f'`{default}`'} | {meaning} |"
+        for (name, kind, default, meaning), services in sorted(readers.items(), key=str)
+    ]
+    return "\n".join(
+        [
+            "# Configuration",
+            "",
+            "Every environment variable that the services read; made from the code by `make generate`. A service",
+            "does not start without a required one, and says which is missing. `NAME_FILE` may name a file that holds",
+            "the value of `NAME`.",
+            "",
+            "| variable | read by | kind | default | meaning |",
+            "|---|---|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def _decisions() -> str:
+    """The list of all decisions, by their first lines."""
+    rows = []
+    for path in sorted((ROOT / "docs" / "decisions").glob("2*.md")):
+        title = path.read_text().partition("\n")[0].removeprefix("# ")
+        rows.append(f"| {path.name[:4]}-{path.name[4:6]}-{path.name[6:8]} | [{title}]({path.name}) |\n")
+    return f"""# Decisions
+
+Choices that may surprise, each with its context, options, outcome and consequences. A new one is a file
+`<yyyymmdd>-<title>.md` here; `make generate` lists it below. One that no longer holds says which replaced it.
+
+| | |
+|---|---|
+{"".join(rows)}"""
+
+
+def _prometheus_rule() -> str:
+    """The alerts as Prometheus' operator takes them."""
+    groups = (ROOT / "observability" / "rules.yml").read_text().partition("groups:\n")[2]
+    return f"""# Made from observability/rules.yml by `make generate`.
+apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata:
+  name: tessera
+spec:
+  groups:
+{textwrap.indent(groups, "  ")}"""
+
+
+def _python(service: str, *arguments: str) -> str:
+    """What a Python with the service's variables prints; no database or other server is needed."""
+    layout = Layout(ROOT, DEFAULTS, dict.fromkeys(NAMES, PLACEHOLDER) | sealing_keys())
+    variables = service_environment(layout, service) | {"SERVICE": SERVICES[service]}
+    if service == "notification":  # whose worker of mail reads more than the others
+        variables |= notification_worker(layout, "email", {}).environment
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT / service,
+        env={"PATH": "/usr/bin:/bin"} | variables,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        sys.exit(f"{done.stdout}{done.stderr}\nThis failed for {service}-ms: {' '.join(arguments[:2])}")
+    return done.stdout

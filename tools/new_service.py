@@ -1,0 +1,131 @@
+"""`make new-service NAME=billing`: a service like the others, from templates/, and what has to know of it.
+
+The templates are Python, YAML and so on as they stand, of a service called `newservice`. A line that ends in
+`# if outbox` or `# if no outbox` is only for a service that publishes events, or only for one that does not.
+"""
+
+import re
+import subprocess
+import sys
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from local import ports
+from local.bootstrap import ROOT
+from local.service_catalog import EVERY
+
+TEMPLATES = ROOT / "templates"
+PYTHON = ROOT / ".venv" / "bin" / "python"
+TAKEN = {"chassis", "django", "celery", "kombu"}  # beside the folders that are there, and the standard library
+_WHEN = re.compile(r"[ \t]*# if (no )?outbox$")
+
+
+@dataclass(frozen=True)
+class Template:
+    """What the templates are filled in with."""
+
+    name: str
+    outbox: bool
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """The ports of the new service, beside those of the others."""
+        port = max(service.port for service in EVERY.values()) + 1
+        while port in ports.DEFAULTS.values():
+            port += 1
+        return {"@PORT@": port, "@DATABASE_PORT@": 24100 + len(EVERY), "@RELAY_METRICS_PORT@": 24200 + len(EVERY)}
+
+    def fill(self, text: str) -> str:
+        """A template's text for this service."""
+        lines = []
+        for line in text.splitlines(keepends=True):
+            condition = _WHEN.search(line.rstrip("\n"))
+            if condition is None:
+                lines.append(line)
+            elif self.outbox != bool(condition[1]):
+                lines.append(line[: condition.start()] + "\n")
+        whole = "".join(lines).replace("newservice", self.name).replace("NEWSERVICE", self.name.upper())
+        for word, number in self.numbers.items():
+            whole = whole.replace(word, str(number))
+        return whole
+
+
+def make(name: str, *, outbox: bool) -> None:
+    """Writes the service, and says what is left to do. Exits when there is such a thing, or the name is no name."""
+    _check(name)
+    template = Template(name, outbox)
+    edits = tomllib.loads((TEMPLATES / "edits.toml").read_text())["edit"]
+    changed = _inserted(template, edits)  # before anything is written
+    advice = template.fill((TEMPLATES / "advice.txt").read_text())
+    _write_service(template)
+    _copy_kustomize_base(template)
+    for path, text in changed.items():
+        path.write_text(text)
+    _lock(name)
+    for command in (["ruff", "check", "--quiet", "--fix", name], ["ruff", "format", "--quiet", name]):
+        subprocess.run([PYTHON, "-m", *command], cwd=ROOT, check=True)
+    subprocess.run([PYTHON, "-m", "tools", "generate"], cwd=ROOT, check=True)
+    print(advice)
+
+
+def _check(name: str) -> None:
+    if not re.fullmatch(r"[a-z]{3,20}", name):
+        sys.exit(f"A service's name is one word of 3 to 20 small letters, such as billing; this is {name!r}.")
+    if name in TAKEN or name in sys.stdlib_module_names or (ROOT / name).exists():
+        sys.exit(f"{name} is taken. Nothing was written.")
+
+
+def _inserted(template: Template, edits: list[dict[str, str]]) -> dict[Path, str]:
+    """The files that have to know of the service, as they are then. Exits when one of them has changed too much."""
+    changed: dict[Path, str] = {}
+    for edit in edits:
+        path = ROOT / edit["file"]
+        content = changed.get(path) or path.read_text()
+        found = [match.start() for match in re.finditer(edit["before"], content)]
+        if not found:
+            sys.exit(f"Nothing was written: templates/edits.toml looks for {edit['before']!r} in {edit['file']}.")
+        text = edit["text"] if "text" in edit else (TEMPLATES / edit["template"]).read_text()
+        changed[path] = content[: found[-1]] + template.fill(text) + content[found[-1] :]
+    return changed
+
+
+def _write_service(template: Template) -> None:
+    """Writes the folder of the service, its page and its requirements."""
+    folder = TEMPLATES / "service"
+    for source in sorted(folder.rglob("*")):
+        if source.is_file() and "__pycache__" not in source.parts:
+            target = template.fill(str(source.relative_to(folder)))
+            _write(ROOT / template.name / target, template.fill(source.read_text()))
+    page = template.fill((TEMPLATES / "docs" / "page.md").read_text())
+    _write(ROOT / "docs" / "services" / f"{template.name}.md", page)
+    _write(ROOT / "requirements" / f"{template.name}.in", "-r chassis.in\n")
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def _copy_kustomize_base(template: Template) -> None:
+    """The same as users-ms has, which is nothing but its names; with its policies, and the label that base/ gives."""
+    base, name = ROOT / "kustomize" / "base", template.name
+    for source in sorted((base / "users").rglob("*.yaml")):
+        relative = source.relative_to(base / "users")
+        if template.outbox or relative.parts[0] != "outbox-relay":
+            _write(base / name / relative, source.read_text().replace("users", name))
+    kustomization = base / name / "kustomization.yaml"
+    text = kustomization.read_text()
+    if not template.outbox:
+        text = text.replace(" outbox-relay,", "")
+    label = "labels:\n  - pairs: {app.kubernetes.io/part-of: tessera}\n    includeTemplates: true\n"
+    kustomization.write_text(text + label)
+    policies = ROOT / "kustomize" / "components" / "network-policies"
+    _write(policies / f"{name}-db.yaml", (policies / "users-db.yaml").read_text().replace("users", name))
+
+
+def _lock(name: str) -> None:
+    """The versions that users-ms has, with hashes."""
+    command = [f"{ROOT}/.venv/bin/uv", "pip", "compile", "--quiet", "--universal", "--generate-hashes"]
+    command += ["--python-version", "3.11", "--constraint", "users.txt", f"{name}.in", "-o", f"{name}.txt"]
+    subprocess.run(command, cwd=ROOT / "requirements", check=True)

@@ -1,0 +1,1 @@
+"""Example data for a running stack."""

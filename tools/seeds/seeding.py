@@ -1,0 +1,170 @@
+"""`make seed`: people for a stack that runs, with what they do: through the public API, so that the events flow."""
+
+import os
+import re
+import secrets
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from local import secret_values, stack
+from local.programs import Layout
+from tools.deployment.compose import Project
+from tools.seeds.example_users import PEOPLE, Person
+
+PASSWORD_NAME = "DEMO_PASSWORD"  # noqa: S105 - the name of a line in .env
+DOMAIN = "demo.example"
+ADMIN = f"admin@{DOMAIN}"
+MAIL_SECONDS = 30
+PATIENCE_SECONDS = 60  # with a machine that has other work
+_AGENTS = [
+    "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 Version/18.5 Mobile Safari/604.1",
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/138.0.0.0 Safari/537.36",
+    "curl/8.14.1",
+]
+
+
+@dataclass(frozen=True)
+class Api:
+    """The public routes, as the people use them."""
+
+    gateway: str
+    mail: str
+    password: str
+
+    def call(self, method: str, path: str, body: Any = None, *, token: str = "", agent: str = "make seed") -> Any:
+        """The answer's status and JSON, once the service has time for it. Raises HTTPError for other 5xx."""
+        headers = {"User-Agent": agent} | ({"Authorization": f"Bearer {token}"} if token else {})
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            answer = requests.request(method, f"{self.gateway}{path}", json=body, headers=headers, timeout=30)
+            if answer.status_code != 503 or time.monotonic() > deadline:
+                break
+            time.sleep(min(float(answer.headers.get("Retry-After", 1)), 5))
+        if answer.status_code >= 500:
+            answer.raise_for_status()
+        return answer.status_code, answer.json() if answer.content else None
+
+    def sign_in(self, email: str, agent: str = "make seed", password: str = "") -> str:
+        """An access token; empty when the password is wrong."""
+        body = {"username": email, "password": password or self.password}
+        _, answer = self.call("POST", "/auth-ms/auth/login", body, agent=agent)
+        return str(answer.get("access_token", ""))
+
+    def mailed_token(self, email: str) -> str:
+        """The token that came by mail to verify an address; empty when none came in time."""
+        return self._mailed(email, r"/verify/([\w-]{43})\s")
+
+    def mailed_code(self, phone: str) -> str:
+        """The code that came by text message to verify a phone; empty when none came in time."""
+        return self._mailed(f"sms{phone}@tessera.example", r"\b(\d{6})\b")
+
+    def _mailed(self, recipient: str, pattern: str) -> str:
+        deadline, query = time.monotonic() + MAIL_SECONDS, {"query": f'to:"{recipient}"'}
+        while time.monotonic() < deadline:
+            found = requests.get(f"{self.mail}/api/v1/search", query, timeout=5).json()["messages"]
+            for message in found:
+                text = requests.get(f"{self.mail}/api/v1/message/{message['ID']}", timeout=5).json()["Text"]
+                if secret := re.search(pattern, text):
+                    return secret[1]
+            time.sleep(0.2)
+        return ""
+
+
+def run(runs: Layout | Project, addresses: dict[str, str]) -> None:
+    """Adds those who are not there yet, and says how to sign in. Exits when mails would leave this machine."""
+    file = stack.secrets_file(runs.directory) if isinstance(runs, Layout) else runs.environment
+    values = secret_values.read(file)
+    if values.get("EMAIL_URL"):
+        sys.exit("EMAIL_URL is set in .env: nothing was added, because its mails would go to a real mail server.")
+    password = values.get(PASSWORD_NAME)
+    api = Api(addresses["GATEWAY_URL"], addresses["MAIL_URL"], password or secrets.token_urlsafe(12))
+    try:
+        token = api.sign_in(ADMIN) if password else ""
+        token = token or _make_admin(api, runs, file, is_new=not password)
+        there = _addresses_there(api, token)
+        missing = [person for person in PEOPLE if _address(person) not in there]
+        _add(api, token, missing)
+        api.call("POST", "/auth-ms/auth/logout", token=token)
+    except (requests.RequestException, KeyError) as error:
+        sys.exit(f"The stack does not answer as it should ({type(error).__name__}: {error}). See: make logs")
+    print(f"  {len(missing)} people added, {len(PEOPLE) - len(missing)} were there.")
+    hint = f"{PASSWORD_NAME} in .env" if password else f"{api.password} (kept as {PASSWORD_NAME} in .env)"
+    print(f"  Sign in as {ADMIN}, an admin, or as any of them; the password of all: {hint}")
+
+
+def _make_admin(api: Api, runs: Layout | Project, file: Path, *, is_new: bool) -> str:
+    command = ("users", "create_admin", f"--email={ADMIN}")
+    os.environ["ADMIN_PASSWORD"] = api.password  # where the command looks for it, in every way of running
+    if isinstance(runs, Layout):
+        status = stack.manage(runs, *command, capture_output=True).returncode
+    else:
+        status = runs.manage(*command)
+    del os.environ["ADMIN_PASSWORD"]
+    if status:
+        sys.exit(
+            f"{ADMIN} is there with another password than {PASSWORD_NAME} in .env. Start again: make clean, make up"
+        )
+    if is_new:
+        secret_values.add(file, {PASSWORD_NAME: api.password})
+    return api.sign_in(ADMIN)
+
+
+def _addresses_there(api: Api, token: str) -> set[str]:
+    """The addresses of all people of this kind, page by page."""
+    found: set[str] = set()
+    path: str | None = "/users-ms/users?limit=200"
+    while path:
+        _, page = api.call("GET", path, token=token)
+        found |= {user["email"] for user in page["results"] if user["email"].endswith(f"@{DOMAIN}")}
+        path = page["next"]
+    return found
+
+
+def _address(person: Person) -> str:
+    return f"{person.mailbox}@{DOMAIN}"
+
+
+def _add(api: Api, admins_token: str, people: list[Person]) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda pair: _live(api, admins_token, *pair), zip(people, cycle(range(12)), strict=False)))
+
+
+def _live(api: Api, admins_token: str, person: Person, number: int) -> None:
+    """A sign-up, sessions, and what people do beside: each a little of it, by its number."""
+    profile = {"locale": person.locale, "time_zone": person.time_zone, "phone": person.phone}
+    body = {"name": person.name, "surname": person.surname, "email": _address(person), "password": api.password}
+    status, user = api.call("POST", "/users-ms/users", body | profile)
+    if status != 201:
+        sys.exit(f"{person.name} {person.surname} could not sign up: {user}")
+    if number % 6 and (mailed := api.mailed_token(_address(person))):  # the others have not read their mail
+        api.call("POST", "/auth-ms/auth/email/verify", {"token": mailed})
+    token = ""
+    for agent in _AGENTS[: 1 + number % 3]:
+        token = api.sign_in(_address(person), agent)
+    if number % 6 and person.phone:
+        _verify_phone(api, person.phone, token)
+    if number % 3 == 0:
+        api.sign_in(_address(person), _AGENTS[3], "not the password")
+    if number % 4 == 0:
+        api.call("POST", "/auth-ms/auth/password/forgot", {"email": _address(person)})
+    if number % 5 == 0:
+        api.call("POST", "/auth-ms/auth/logout", token=token)
+    if number == 7:
+        api.call("PATCH", f"/users-ms/users/{user['id']}", {"email": f"new.{_address(person)}"}, token=token)
+    rights = {5: {"scopes": ["orders:read"]}, 11: {"is_active": False}}.get(number)
+    if rights:
+        api.call("PATCH", f"/users-ms/users/{user['id']}", rights, token=admins_token)
+
+
+def _verify_phone(api: Api, phone: str, token: str) -> None:
+    status, _ = api.call("POST", "/auth-ms/auth/phone/verification", token=token)
+    if status == 202 and (code := api.mailed_code(phone)):
+        api.call("POST", "/auth-ms/auth/phone/verify", {"code": code}, token=token)

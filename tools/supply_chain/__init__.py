@@ -1,0 +1,1 @@
+"""Known weaknesses of dependencies, and what images contain."""

@@ -1,0 +1,1 @@
+"""The test runner, and the stacks that it starts."""

@@ -1,0 +1,90 @@
+"""`make compose-test`: the tests across services on containers of their own, which are gone afterwards."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from local import packages, ports, secret_values
+from local.bootstrap import ROOT
+from local.programs import SERVICES
+from tools.deployment import compose
+from tools.deployment.compose import Project
+from tools.testing import runner
+
+COMPOSE_FILES = "compose.yaml:tests/compose/compose.yaml"
+
+NOT_OF_CONTAINERS = ("chaos", "cluster", "compose", "fuzz", "test_local_stack.py", *runner.OF_THE_TREE)
+MORE_PORTS = ("LOADTEST_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT")  # of what starts on demand
+
+
+def run(directory: Path, pytest_arguments: list[str], *, faults: bool = False) -> int:
+    """Runs the suites, or those of `make chaos`, and returns the exit status, which is 2 without an engine; prints
+    `N passed, N failed` last."""
+    if not compose.engine_answers():
+        print("This needs a Docker engine with Compose v2; none answers. Nothing was tested.", flush=True)
+        return 2
+    packages.ensure_browser()
+    project = Project(directory)
+    with runner.alone(directory):
+        project.clean()
+        _configure(project)
+        try:
+            project.up()
+            addresses = _addresses(project)
+            suites = [
+                ("tests", addresses, runner.ignoring(*NOT_OF_CONTAINERS)),
+                ("tests/compose", addresses, ["-s"]),
+            ]
+            if faults:
+                suites = [runner.faults(addresses, "compose")]
+            outcome = runner.run_all(directory, suites, pytest_arguments)
+            if not outcome.good:
+                _keep_logs(project)
+        finally:
+            project.clean()
+    return outcome.report()
+
+
+def _configure(project: Project) -> None:
+    """The `.env` of the project: free ports, the tests' settings, and the file that hands them to the containers."""
+    settings = {"COMPOSE_FILE": COMPOSE_FILES, "LOADTEST_TIME": "20s", "LOADTEST_USERS": "6", **runner.VARIABLES}
+    settings |= {name: str(port) for name, port in ports.free(*MORE_PORTS).items()}
+    project.environment.unlink(missing_ok=True)
+    project.environment.touch(mode=0o600)
+    project.environment.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+
+
+def _addresses(project: Project) -> dict[str, str]:
+    """What the tests know of the stack: of the databases, which have no port on the host, the containers' addresses."""
+    databases = {f"{service.upper()}_DATABASE_URL": database_url(project, service) for service in SERVICES}
+    [front] = _inspect(f"{project.name}_front")["IPAM"]["Config"]
+    return {
+        **project.addresses(),
+        **databases,
+        "TESSERA_DIRECTORY": str(project.directory),
+        "TESSERA_COMMAND": runner.command("--directory", project.directory),
+        "CLIENT_ADDRESS": front["Gateway"],
+        "PYTHONPATH": str(ROOT),
+    }
+
+
+def database_url(project: Project, service: str) -> str:
+    """That of a service's database as long as its container runs; started anew, it may have another address."""
+    [container] = project.containers(f"{service}-db")
+    [network] = _inspect(container)["NetworkSettings"]["Networks"].values()
+    password = secret_values.read(project.environment)[f"{service.upper()}_SERVICE_DB_PASSWORD"]
+    return f"postgres://{service}_service:{password}@{network['IPAddress']}:5432/{service}"
+
+
+def _inspect(name: str) -> dict[str, Any]:
+    done = subprocess.run(["docker", "inspect", name], capture_output=True, text=True, check=True)
+    return dict(json.loads(done.stdout)[0])
+
+
+def _keep_logs(project: Project) -> None:
+    file = project.directory / "containers.log"
+    with file.open("w") as output:
+        project.run("logs", "--no-color", "--timestamps", stdout=output, stderr=subprocess.STDOUT)
+    print(f"The logs of the containers are kept in {file.relative_to(ROOT)}", file=sys.stderr)

@@ -1,0 +1,30 @@
+"""`make cover`: which lines and branches of chassis and services their own tests run, in all their processes."""
+
+import shutil
+import subprocess
+import sys
+from typing import NoReturn
+
+from local.bootstrap import ROOT
+from local.programs import SERVICES
+from tools.testing import runner
+
+
+def run(pytest_arguments: list[str]) -> NoReturn:
+    """Runs the own tests of each, prints what they do not run, and exits."""
+    directory, folder = ROOT / ".local" / "test", ROOT / ".local" / "coverage"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    outcome = runner.Outcome()
+    with runner.alone(directory):
+        for service in ("chassis", *SERVICES):
+            with runner.servers_for(directory, service) as layout:
+                name, variables, arguments = runner.own_tests(layout, service)
+                measured = variables | {"COVERAGE_FILE": str(folder / "data")}
+                suite = (name, measured, arguments)
+                outcome.join(runner.run_all(directory, [suite], pytest_arguments, measure=True))
+    for command in (["combine", "--quiet"], ["report"], ["html", "--quiet", f"--directory={folder / 'html'}"]):
+        coverage = [sys.executable, "-m", "coverage", command[0], f"--data-file={folder / 'data'}", *command[1:]]
+        subprocess.run(coverage, cwd=ROOT, check=True)
+    print(f"\nLine by line: {(folder / 'html' / 'index.html').relative_to(ROOT)}")
+    sys.exit(outcome.report())

@@ -1,0 +1,235 @@
+"""`make test`: every test, on a stack of the tests' own, which is gone afterwards."""
+
+import fcntl
+import os
+import shlex
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from local import broker_rights, packages, programs, stack
+from local.bootstrap import ROOT
+from local.programs import SERVICES, Layout
+
+# Below .local, for stacks of their own.
+FOLDERS = {"test", "compose-test", "cluster-test", "docs-test", "experiments", "bench", "soak", "fuzz"}
+# These need no stack that runs.
+OF_THE_TREE = (
+    "test_audited_packages.py",
+    "test_development.py",
+    "test_documents.py",
+    "test_new_service.py",
+    "test_supply_chain.py",
+)
+NO_TESTS = 5  # pytest's exit status when it found none, as with a narrow -k
+# The cheapest bcrypt, because the tests are about what happens and not about how long it takes; and no limits for the
+# one address that all of them come from, or for what one user is notified of.
+VARIABLES = {
+    "BCRYPT_COST": "4",
+    "ARGON2_MEMORY_KIB": "64",
+    "ARGON2_PASSES": "1",
+    "SIGN_UPS_PER_HOUR": "1000000",
+    "LOGIN_FAILURES_OF_AN_ADDRESS": "1000000",
+    "RECOVERY_REQUESTS_PER_HOUR": "1000000",
+    "NOTICES_OF_A_KIND": "1000000",
+}
+
+
+Suite = tuple[str, dict[str, str], list[str]]  # folder, environment, arguments for pytest
+
+
+@dataclass
+class Outcome:
+    """What became of the tests."""
+
+    started: float = field(default_factory=time.monotonic)
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    broken: bool = False  # pytest itself ended badly
+
+    @property
+    def good(self) -> bool:
+        """True when there were tests, and all of them passed."""
+        return bool(self.passed) and not self.failed and not self.broken
+
+    def report(self) -> int:
+        """Prints `N passed, N failed` last, and returns the exit status."""
+        print(f"\nAll tests took {time.monotonic() - self.started:.0f} s; their stack is stopped.")
+        skipped = f", {self.skipped} skipped" if self.skipped else ""
+        print(f"{self.passed} passed, {self.failed} failed{skipped}")
+        return 0 if self.good else 1
+
+    def join(self, other: "Outcome") -> None:
+        """Adds what became of other tests."""
+        self.passed, self.failed = self.passed + other.passed, self.failed + other.failed
+        self.skipped, self.broken = self.skipped + other.skipped, self.broken or other.broken
+
+    def add(self, report: Path) -> None:
+        """Adds what the JUnit report says."""
+        for suite in ElementTree.parse(report).getroot().iter("testsuite"):  # noqa: S314  # nosec B314 - written by our pytest
+            failed = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+            skipped = int(suite.get("skipped", 0))
+            self.failed += failed
+            self.skipped += skipped
+            self.passed += max(int(suite.get("tests", 0)) - failed - skipped, 0)
+
+
+def addresses(layout: Layout) -> dict[str, str]:
+    """What the tests across services and the demo know of a stack."""
+    return {
+        **{f"{service.upper()}_URL": layout.url(f"{service.upper()}_PORT") for service in SERVICES},
+        "GATEWAY_URL": layout.url("GATEWAY_PORT"),
+        "MAIL_URL": layout.url("MAIL_PORT"),
+        "SEALING_PUBLIC_KEY": layout.secrets["SEALING_PUBLIC_KEY"],  # to seal what tests publish
+        **broker_rights.urls(layout.secrets, f"127.0.0.1:{layout.ports['RABBITMQ_PORT']}"),
+        **{f"{service.upper()}_DATABASE_URL": layout.database_url(service) for service in SERVICES},
+        "TESSERA_DIRECTORY": str(layout.directory),
+        "TESSERA_COMMAND": command("--directory", layout.directory),
+        "CLIENT_ADDRESS": "127.0.0.1",  # whom the services see when the tests call them
+    }
+
+
+def command(*options: str | Path) -> str:
+    """How the tests call the commands behind `make` on a stack."""
+    return shlex.join([sys.executable, "-m", "tools", *map(str, options)])
+
+
+def run(
+    directory: Path,
+    suites: Callable[[Layout], list[Suite]],
+    pytest_arguments: list[str],
+    *,
+    variables: dict[str, str] | None = None,
+) -> int:
+    """Runs suites on a stack of their own and returns the exit status; prints `N passed, N failed` last."""
+    packages.ensure_browser()
+    packages.ensure_prometheus()
+    with alone(directory):
+        stack.clean(directory, keep={"lock"})
+        print("Starting a stack for the tests, on free ports below .local/test/", flush=True)
+        try:
+            layout = stack.up(directory, free_ports=True, variables=VARIABLES | (variables or {}))
+            outcome = run_all(directory, suites(layout), pytest_arguments)
+        finally:
+            stack.down(directory)
+    if not outcome.good:
+        print(f"The logs of the stack are kept in {(directory / 'logs').relative_to(ROOT)}/")
+    else:
+        stack.clean(directory, keep={"lock"})
+    return outcome.report()
+
+
+def run_one(directory: Path, service: str, pytest_arguments: list[str]) -> int:
+    """Runs the own tests of a service, or of `chassis`, on no more servers than they need; returns the exit status."""
+    with alone(directory), servers_for(directory, service) as layout:
+        outcome = run_all(directory, [own_tests(layout, service)], pytest_arguments)
+    return outcome.report()
+
+
+@contextmanager
+def servers_for(directory: Path, service: str, *, variables: dict[str, str] | None = None) -> Iterator[Layout]:
+    """Its PostgreSQL and, for the chassis, the broker; gone afterwards."""
+    owner = "users" if service == "chassis" else service  # of the database
+    names = {f"{owner}-db"} | ({"epmd", "rabbitmq"} if service == "chassis" else set())
+    stack.clean(directory, keep={"lock"})
+    try:
+        yield stack.up_servers(directory, owner, names=names, variables=VARIABLES | (variables or {}))
+    finally:
+        stack.clean(directory, keep={"lock"})
+
+
+@contextmanager
+def alone(directory: Path) -> Iterator[None]:
+    """Exits when another run of the tests uses the folder."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit("These tests run already in this checkout; wait until they are done.")
+        yield
+
+
+def every_test(layout: Layout) -> list[Suite]:
+    """What `make test` runs."""
+    services: list[Suite] = [own_tests(layout, service) for service in SERVICES]
+    chassis, outside = of_events(layout)
+    plans: Suite = ("evidence/bench/tests", _as_owner(layout, "users") | _outside(layout) | _paths("users"), [])
+    quick_faults = ("tests/chaos", _outside(layout), ["-m", "quick"])
+    figures: Suite = ("evidence/experiments/tests", {"PYTHONPATH": str(ROOT)}, [])
+    fuzz: Suite = ("tests/fuzz", _outside(layout), [])  # after all that signs in: it changes passwords, deletes users
+    return [chassis, *services, outside, plans, quick_faults, fuzz, figures]
+
+
+def _paths(service: str) -> dict[str, str]:
+    return {"PYTHONPATH": f"{ROOT}:{ROOT / service}"}
+
+
+def own_tests(layout: Layout, service: str) -> Suite:
+    """The tests of a service, or of `chassis`, beside its code."""
+    if service == "chassis":
+        chassis = {"DJANGO_SETTINGS_MODULE": "chassis.tests.settings", "PYTHONPATH": str(ROOT)}
+        return "chassis/tests", _as_owner(layout, "users") | chassis, []
+    return f"{service}/tests", _as_owner(layout, service), []
+
+
+def of_events(layout: Layout) -> list[Suite]:
+    """What `make brokers` runs: all that meets the broker."""
+    return [
+        own_tests(layout, "chassis"),
+        ("tests", _outside(layout), ignoring("chaos", "compose", "cluster", "fuzz")),
+    ]
+
+
+def ignoring(*names: str) -> list[str]:
+    """pytest's arguments for `tests` without what is about another way of running the stack."""
+    return [f"--ignore=tests/{name}" for name in names]
+
+
+def _as_owner(layout: Layout, service: str) -> dict[str, str]:
+    """For tests that make a database and queues of their own, which only the owner and the administrator may."""
+    owner = {"DATABASE_URL": layout.database_owner_url(service), "BROKER_URL": layout.broker_url}
+    return programs.service_environment(layout, service) | owner
+
+
+def chaos(layout: Layout) -> list[Suite]:
+    """What `make chaos` runs."""
+    return [("tests/chaos", _outside(layout), ["-s"])]
+
+
+def states(layout: Layout) -> list[Suite]:
+    """What `make states` runs."""
+    return [("tests/test_account_states.py", _outside(layout), ["-s"])]
+
+
+def faults(addresses: dict[str, str], where: str) -> Suite:
+    """What `make chaos` runs on containers or pods: the faults that can be done there too."""
+    return "tests/chaos/test_processes.py", addresses | {"FAULTS_ON": where}, ["-s"]
+
+
+def _outside(layout: Layout) -> dict[str, str]:
+    return addresses(layout) | {"PYTHONPATH": str(ROOT)}
+
+
+def run_all(directory: Path, suites: list[Suite], pytest_arguments: list[str], *, measure: bool = False) -> Outcome:
+    """Runs one suite after the other, with coverage to `measure`; JUnit reports are written to `directory`."""
+    measuring = ["coverage", "run", "-m"] if measure else []
+    outcome = Outcome()
+    for folder, variables, arguments in suites:
+        print(f"\n{folder}", flush=True)
+        report = directory / f"{folder.replace('/', '-')}.xml"
+        pytest = [sys.executable, "-m", *measuring, "pytest", folder, "--quiet", f"--junitxml={report}"]
+        pytest += [*arguments, *pytest_arguments]
+        if folder.startswith(("tests", "experiments", "loadtest")):
+            pytest += ["-p", "no:django"]
+        status = subprocess.run(pytest, cwd=ROOT, env=os.environ | variables).returncode
+        outcome.broken = outcome.broken or status not in (0, NO_TESTS)
+        if report.exists():
+            outcome.add(report)
+    return outcome
