@@ -1,6 +1,7 @@
 # Every command of Tessera; `make help` lists them.
 PYTHON ?= python3
-local = .venv/bin/python -m tools
+tools = .venv/bin/python -m tools
+evidence = .venv/bin/python -m evidence
 revision = REVISION=$$(git rev-parse HEAD) SOURCE=$$(git remote get-url origin 2>/dev/null)
 canary-% blue-green-%: S ?= users-ms
 
@@ -16,39 +17,39 @@ venv: # the Python packages, into .venv
 	@$(PYTHON) local/bootstrap.py
 
 up: venv ## start everything: Docker Compose where an engine answers, else local processes (UP=compose|local forces one)
-	@$(local) up
+	@$(tools) up
 
 down: venv ## stop everything and keep the data
-	@$(local) down
+	@$(tools) down
 
 clean: venv ## stop everything and forget data and secrets
-	@$(local) clean
+	@$(tools) clean
 
 status: venv ## show what runs
-	@$(local) status
+	@$(tools) status
 
 logs: venv ## follow the logs (P=users-ms for one program)
-	@$(local) logs $(P)
+	@$(tools) logs $(P)
 
 dev: venv ## everything as local processes in the foreground, started anew when code changes, with demo data; Ctrl-C ends it
-	@$(local) dev
+	@$(tools) dev
 
 seed: venv ## add people in many languages, sessions and mails to the running stack (again: what is missing)
-	@$(local) seed
+	@$(tools) seed
 
 demo: venv ## a tour of the running stack: sign up, log in, read the mail
-	@$(local) demo
+	@$(tools) demo
 
 admin: venv ## create an admin, EMAIL=you@example.org (password by prompt, ADMIN_PASSWORD_FILE or ADMIN_PASSWORD; PROMOTE=yes: of a verified user)
 	@test -n "$(EMAIL)" || { echo "Say who: make admin EMAIL=you@example.org"; exit 2; }
-	@$(local) admin "$(EMAIL)" $(if $(PROMOTE),--promote)
+	@$(tools) admin "$(EMAIL)" $(if $(PROMOTE),--promote)
 
 manage: venv ## run a command of a service's manage.py: make manage S=auth C="rotate_signing_key"
-	@$(local) manage $(S) $(C)
+	@$(tools) manage $(S) $(C)
 
 shell: venv ## a Python shell with the models of a service: make shell S=users
 	@test -n "$(S)" || { echo "Say whose: make shell S=users"; exit 2; }
-	@$(local) manage $(S) shell
+	@$(tools) manage $(S) shell
 
 images: ## build the images of this version for this machine's processor (VERSION=0.1.0)
 	@PLATFORMS= VERSION=$(or $(VERSION),0.1.0) $(revision) docker buildx bake --file docker-bake.hcl --load
@@ -61,56 +62,56 @@ push: ## build the images for amd64 and arm64 and push them, with SBOM and prove
 		--provenance=mode=max --sbom=true --push
 
 backup: venv ## write the three databases into one file below backups/
-	@$(local) backup
+	@$(tools) backup
 
 restore: venv ## replace all data with that of a backup: make restore FILE=tessera-....tar
 	@test -n "$(FILE)" || { echo "Say which: make restore FILE=tessera-....tar"; exit 2; }
-	@$(local) restore "$(FILE)"
+	@$(tools) restore "$(FILE)"
 
 deploy: venv ## replace the services in Compose one by one while requests come
-	@$(local) deploy
+	@$(tools) deploy
 
 minikube: venv ## start everything on the current Kubernetes cluster, one of your own (CLUSTER_CONTEXTS=name to allow another)
-	@$(local) minikube
+	@$(tools) minikube
 
 cluster-secrets: venv ## make the secrets of kustomize/overlays/minikube, once (git-ignored files)
-	@$(local) cluster-secrets
+	@$(tools) cluster-secrets
 
 canary-start: venv ## send a share of the requests to another version: VERSION=0.2.0 [WEIGHT=20] [S=users-ms]
-	@$(local) canary start $(S) --version "$(VERSION)" --weight $(or $(WEIGHT),20)
+	@$(tools) canary start $(S) --version "$(VERSION)" --weight $(or $(WEIGHT),20)
 
 canary-status canary-promote canary-abort: venv # look at it, give it everything, take it away
-	@$(local) canary $(@:canary-%=%) $(S)
+	@$(tools) canary $(@:canary-%=%) $(S)
 
 blue-green-start: venv ## a second set of pods with another version, without requests: VERSION=0.2.0 [S=users-ms]
-	@$(local) blue-green start $(S) --version "$(VERSION)"
+	@$(tools) blue-green start $(S) --version "$(VERSION)"
 
 blue-green-status blue-green-promote blue-green-finish blue-green-abort: venv # look, switch, keep it, switch back
-	@$(local) blue-green $(@:blue-green-%=%) $(S)
+	@$(tools) blue-green $(@:blue-green-%=%) $(S)
 
 test: venv ## run all tests on a stack of their own; S=users: only its own tests (ARGS="-k login" goes to pytest)
-	@$(local) test $(if $(S),--service=$(S)) -- $(ARGS)
+	@$(tools) test $(if $(S),--service=$(S)) -- $(ARGS)
 
 cover: venv ## which lines and branches of chassis and the services their own tests run
-	@$(local) cover -- $(ARGS)
+	@$(tools) cover -- $(ARGS)
 
 docs-test: venv ## type what README.md and the guides say, in a copy, and compare what comes out (D=README.md for one)
-	@$(local) docs-test $(D)
+	@$(tools) docs-test $(D)
 
 compose-test: venv ## run the tests across services on containers of their own, and tests of the containers (exits with 2 without an engine)
-	@$(local) compose-test -- $(ARGS)
+	@$(tools) compose-test -- $(ARGS)
 
 cluster-test: venv ## run the tests across services and tests of orchestration on the current cluster (CLUSTER_TEST_CONTEXTS=name allows it)
-	@$(local) cluster-test -- $(ARGS)
+	@$(tools) cluster-test -- $(ARGS)
 
 chaos: venv ## hurt every part under load, compare what clients were told with what is there (SEED=7, ARGS="-k broker", REPORT=docs/chaos.md, ON=compose|cluster)
-	@SEED="$(SEED)" REPORT="$(REPORT)" $(local) chaos --on $(or $(ON),local) -- $(ARGS)
+	@SEED="$(SEED)" REPORT="$(REPORT)" $(evidence) chaos --on $(or $(ON),local) -- $(ARGS)
 
 soak: venv ## hold 70 % of what this machine can do for TIME=15m, then three times more than it can do (REPORT=docs/soak.md)
-	@REPORT="$(REPORT)" $(local) soak --time $(or $(TIME),15m)
+	@REPORT="$(REPORT)" $(evidence) soak --time $(or $(TIME),15m)
 
 brokers: venv ## run the tests of events on RabbitMQ 3.10, 4.0 and 4.3 of Debian, classic and quorum queues (as root; ARGS="-k order")
-	@$(local) brokers -- $(ARGS)
+	@$(tools) brokers -- $(ARGS)
 
 load: ## people on the stack that runs, bounded: LOAD=constant|steps|spike|soak USERS=20 TIME=2m URL=http://127.0.0.1:8080 TAGS=login
 	@$(PYTHON) local/bootstrap.py experiments
@@ -131,28 +132,28 @@ experiments: venv ## measure, draw and report into docs/experiments/: all, or E=
 	@.venv/bin/python -m evidence.experiments $(E) $(if $(DRAW),--draw)
 
 fuzz: venv ## thousands of generated requests (CASES=2000 a service) and 10,000 malformed messages (SEED=7, REPORT=docs/fuzz.md)
-	@SEED="$(SEED)" REPORT="$(REPORT)" $(local) fuzz --cases $(or $(CASES),2000)
+	@SEED="$(SEED)" REPORT="$(REPORT)" $(evidence) fuzz --cases $(or $(CASES),2000)
 
 states: venv ## random lives of accounts by owner, attacker and admin for TIME=10m, with what must hold after every step (SEED=21)
-	@SEED="$(SEED)" $(local) states --time $(or $(TIME),10m)
+	@SEED="$(SEED)" $(evidence) states --time $(or $(TIME),10m)
 
 lint: venv kubernetes-lint ## check style, types, secrets, settings, migrations, kustomize/ and that documents are current
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
-	@.venv/bin/bandit --quiet --recursive --severity-level medium --configfile pyproject.toml chassis users auth notification local
+	@.venv/bin/bandit --quiet --recursive --severity-level medium --configfile pyproject.toml chassis users auth notification local tools evidence
 	@git ls-files -z | xargs -0 .venv/bin/detect-secrets-hook --baseline .secrets.baseline
-	@$(local) generate --check
-	@$(local) check-documents
-	@$(local) audit --lint
+	@$(tools) generate --check
+	@$(tools) check-documents
+	@$(tools) audit --lint
 	@.venv/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@.venv/bin/check-jsonschema --quiet --builtin-schema vendor.renovate renovate.json
 
 sbom: venv ## write what the image of each service is made of into sbom/, as CycloneDX (VERSION=0.1.0)
-	@$(local) sbom --version $(or $(VERSION),0.1.0)
+	@$(tools) sbom --version $(or $(VERSION),0.1.0)
 
 audit: venv ## ask PyPI whether a package that requirements/ locks has a known weakness
-	@$(local) audit
+	@$(tools) audit
 
 kubernetes-lint: ## build every overlay and combination of components and check it (kubernetes-validate, checkov)
 	@$(PYTHON) local/bootstrap.py kubernetes
@@ -163,7 +164,7 @@ format: venv ## rewrite the code in the project's style
 	@.venv/bin/ruff format .
 
 generate: venv ## write docs/openapi and docs/configuration.md anew from the code
-	@$(local) generate
+	@$(tools) generate
 
 breached-passwords: venv ## make the filter of common breached passwords anew (needs npm, for the list)
 	@PYTHONPATH=users .venv/bin/python -m tools.breached_passwords
@@ -174,7 +175,7 @@ docs: ## build the documentation's site into site/ (needs npm, for the script th
 
 new-service: venv ## another service from the template: make new-service NAME=billing [OUTBOX=yes, to publish events]
 	@test -n "$(NAME)" || { echo "Say which: make new-service NAME=billing"; exit 2; }
-	@$(local) new-service $(NAME) $(if $(OUTBOX),--outbox)
+	@$(tools) new-service $(NAME) $(if $(OUTBOX),--outbox)
 
 requirements: venv ## lock the newest packages that requirements/*.in allow
 	@cd requirements && for name in users auth notification dev bench loadtest experiments kubernetes docs; do \

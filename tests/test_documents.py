@@ -68,7 +68,7 @@ def test_what_a_document_names_and_is_not_there_is_said(tree):
     right = "[a](docs/architecture.md#events) `make up` `chassis/outbox/` `<name>.md` `backups/` `/users-ms/users`"
     (tree / "README.md").write_text("\n\n".join([right, *wrong]))
 
-    done = run(tree, "local", "check-documents", check=False)
+    done = run(tree, "tools", "check-documents", check=False)
 
     assert done.returncode != 0
     assert sorted(line.partition(": ")[2] for line in done.stderr.splitlines()) == sorted(wrong.values())

@@ -13,24 +13,24 @@ __all__ = ["tree"]
 
 @pytest.mark.parametrize("options", [[], ["--outbox"]], ids=["without an outbox", "with an outbox"])
 def test_a_new_service_passes_every_check_at_once_and_answers_beside_the_others(tree, options):
-    run(tree, "local", "new-service", "billing", *options)
+    run(tree, "tools", "new-service", "billing", *options)
 
     run(tree, "ruff", "check", ".")
     run(tree, "ruff", "format", "--check", ".")
-    run(tree, "local", "generate", "--check")
-    run(tree, "local", "check-documents")
-    assert " 0 failed" in run(tree, "local", "test", "--service=billing").stdout
-    run(tree, "local", "up", "--free-ports")
+    run(tree, "tools", "generate", "--check")
+    run(tree, "tools", "check-documents")
+    assert " 0 failed" in run(tree, "tools", "test", "--service=billing").stdout
+    run(tree, "tools", "up", "--free-ports")
     gateway = f"http://127.0.0.1:{json.loads((tree / '.local' / 'ports.json').read_text())['GATEWAY_PORT']}/billing-ms"
     assert requests.get(f"{gateway}/healthcheck", timeout=5).json() == {"status": "alive"}
     assert requests.get(f"{gateway}/items", timeout=5).status_code == 401
     assert requests.get(f"{gateway}/metrics", timeout=5).status_code == 404
-    assert ("billing-outbox-relay" in run(tree, "local", "status").stdout) == bool(options)
+    assert ("billing-outbox-relay" in run(tree, "tools", "status").stdout) == bool(options)
 
 
 @pytest.mark.parametrize("name", ["Billing", "bill-ing", "../billing", "users", "json", "x"])
 def test_a_name_that_cannot_be_a_services_is_refused_and_nothing_is_written(tree, name):
-    done = run(tree, "local", "new-service", name, check=False)
+    done = run(tree, "tools", "new-service", name, check=False)
 
     assert done.returncode != 0
     assert tree_copy.git(tree, "status", "--porcelain") == ""

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from evidence import soak
-from evidence.fuzz import generated_requests
 from local import log_lines, ports, stack
 from local.bootstrap import ROOT
 from local.programs import SERVICES, Layout
@@ -30,11 +28,16 @@ START_AGAIN = "Nothing runs here. Start it with: make up"
 
 def main() -> None:
     """Runs one command; Ctrl-C and SIGTERM end it in order."""
-    signal.signal(signal.SIGTERM, _interrupt)
     arguments = _parser().parse_args()
     directory = Path(arguments.directory).resolve() if arguments.directory else ROOT / ".local"
+    run_command(lambda: arguments.run(directory, arguments))
+
+
+def run_command(command: Callable[[], Any]) -> None:
+    """Run a command; an interruption and an expected failure exit with a message instead of a traceback."""
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
-        arguments.run(directory, arguments)
+        command()
     except KeyboardInterrupt:
         sys.exit("Interrupted.")
     except (TimeoutError, RuntimeError, OSError, subprocess.CalledProcessError) as error:
@@ -92,17 +95,10 @@ def _add_tests(add: Callable[..., argparse.ArgumentParser]) -> None:
         "compose-test", _compose_test, "the tests across services, on a stack of containers of their own"
     )
     cluster_test = add("cluster-test", _cluster_test, "the tests across services, on the current Kubernetes cluster")
-    chaos = add("chaos", _chaos, "kill things under load")
-    chaos.add_argument("--on", choices=CHAOS, default="local", help="what the stack is made of")
     brokers = add("brokers", _brokers, "the tests of events on other versions of RabbitMQ")
     cover = add("cover", lambda _, given: coverage.run(given.pytest), "which lines and branches the tests run")
-    for command in (test, compose_test, cluster_test, chaos, brokers, cover):
+    for command in (test, compose_test, cluster_test, brokers, cover):
         command.add_argument("pytest", nargs="*")
-    add("soak", _soak, "load held for long, and more than can be held").add_argument("--time", default="15m")
-    add("states", _states, "random lives of accounts").add_argument("--time", default="10m")
-    add("fuzz", _fuzz, "schemathesis against every service").add_argument(
-        "--cases", type=int, default=generated_requests.CASES
-    )
     docs_test = add("docs-test", lambda _, given: commands.run(given.documents), "type what the documents say")
     docs_test.add_argument("documents", nargs="*")
 
@@ -287,38 +283,6 @@ def _cluster_test(directory: Path, arguments: argparse.Namespace) -> None:
     sys.exit(cluster_tests.run(ROOT / ".local" / "cluster-test", arguments.pytest))
 
 
-def _chaos(directory: Path, arguments: argparse.Namespace) -> None:
-    sys.exit(CHAOS[arguments.on](arguments.pytest))
-
-
-CHAOS = {
-    "local": lambda given: runner.run(ROOT / ".local" / "test", runner.chaos, given),
-    "compose": lambda given: compose_tests.run(ROOT / ".local" / "compose-test", given, faults=True),
-    "cluster": lambda given: cluster_tests.run(ROOT / ".local" / "cluster-test", given, faults=True),
-}
-
-
-def _report_file() -> str | None:
-    """Where the report is to be written, if anywhere."""
-    return os.environ.get("REPORT") or None
-
-
-def _soak(directory: Path, arguments: argparse.Namespace) -> None:
-    try:
-        minutes = soak.minutes_of(arguments.time)
-    except ValueError as error:
-        sys.exit(str(error))
-    sys.exit(soak.run(ROOT / ".local" / "soak", minutes=minutes, report=_report_file()))
-
-
-def _states(directory: Path, arguments: argparse.Namespace) -> None:
-    try:
-        os.environ["STATES_SECONDS"] = str(60 * soak.minutes_of(arguments.time))
-    except ValueError as error:
-        sys.exit(str(error))
-    sys.exit(runner.run(ROOT / ".local" / "test", runner.states, []))
-
-
 def _brokers(directory: Path, arguments: argparse.Namespace) -> None:
     sys.exit(brokers.run(ROOT / ".local" / "brokers", arguments.pytest))
 
@@ -334,14 +298,6 @@ def _minikube(directory: Path, _: argparse.Namespace) -> None:
 def _release(directory: Path, arguments: argparse.Namespace) -> None:
     kubernetes.check_context()
     releases.run(arguments.way, arguments.step, arguments.service, version=arguments.version, weight=arguments.weight)
-
-
-def _fuzz(directory: Path, arguments: argparse.Namespace) -> None:
-    try:
-        generated_requests.seed()
-    except ValueError as error:
-        sys.exit(f"SEED is a number: {error}")
-    sys.exit(generated_requests.run(ROOT / ".local" / "fuzz", cases=arguments.cases, report=_report_file()))
 
 
 def _generate(directory: Path, arguments: argparse.Namespace) -> None:

@@ -24,7 +24,7 @@ NAMES = [
 
 def experiment(name: str) -> Experiment:
     """The experiment of that name."""
-    module = importlib.import_module(f"experiments.{name.replace('-', '_')}")
+    module = importlib.import_module(f"evidence.experiments.{name.replace('-', '_')}")
     found: Experiment = module.EXPERIMENT
     return found
 

@@ -147,7 +147,7 @@ def build(tag: str, base: str, *, broken: bool) -> str:
     if not shutil.which("docker"):
         sys.exit("The image of another version is built with a Docker engine, and there is none.")
     name = f"{base.rpartition(':')[0]}:{tag}"
-    folder = ROOT / "experiments" / "broken"
+    folder = ROOT / "evidence" / "experiments" / "broken"
     command = ["docker", "build", "--quiet", "--build-arg", f"BASE={base}", "--tag", name]
     command += ["--target", "broken" if broken else "next", str(folder)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)

@@ -20,7 +20,7 @@ def tree(tmp_path: Path) -> Iterator[Path]:
     tmp_path.chmod(0o700)
     tree_copy.copy_tree(tmp_path / "tree")
     yield tmp_path / "tree"
-    run(tmp_path / "tree", "local", "clean", check=False)
+    run(tmp_path / "tree", "tools", "clean", check=False)
 
 
 def run(tree: Path, *module: str, check: bool = True) -> "subprocess.CompletedProcess[str]":

@@ -42,7 +42,7 @@ class Panel:
 def draw(title: str, panels: list[Panel], file: Path, *, columns: int = 1) -> None:
     """Writes the picture."""
     drawing = {"title": title, "columns": columns, "panels": [asdict(panel) for panel in panels]}
-    command = [str(ENVIRONMENTS["experiments"] / "bin" / "python"), "-m", "experiments.drawing", str(file)]
+    command = [str(ENVIRONMENTS["experiments"] / "bin" / "python"), "-m", "evidence.experiments.drawing", str(file)]
     subprocess.run(command, input=json.dumps(drawing), text=True, check=True, cwd=ROOT)
 
 

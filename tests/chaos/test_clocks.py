@@ -2,13 +2,13 @@
 
 import time
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 import requests
 
 from chassis.testing.waiting import eventually
 from evidence.chaos.processes import pause, replaced
+from local.bootstrap import ROOT
 
 SKEW = 3  # seconds; chassis.security.tokens allows 5
 LIFE = 300
@@ -30,7 +30,7 @@ def clock_of(chaos, tmp_path):
 
         set_clock(0)
         [found] = [each for each in chaos.programs() if each.name == program]
-        path = f"{Path(__file__).parent / 'clock'}:{found.environment['PYTHONPATH']}"
+        path = f"{ROOT / 'evidence' / 'chaos' / 'clock'}:{found.environment['PYTHONPATH']}"
         with replaced(chaos.layout, program, {"CLOCK_FILE": str(file), "PYTHONPATH": path}):
             yield set_clock
 

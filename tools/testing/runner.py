@@ -226,7 +226,7 @@ def run_all(directory: Path, suites: list[Suite], pytest_arguments: list[str], *
         report = directory / f"{folder.replace('/', '-')}.xml"
         pytest = [sys.executable, "-m", *measuring, "pytest", folder, "--quiet", f"--junitxml={report}"]
         pytest += [*arguments, *pytest_arguments]
-        if folder.startswith(("tests", "experiments", "loadtest")):
+        if folder.startswith(("tests", "evidence")):
             pytest += ["-p", "no:django"]
         status = subprocess.run(pytest, cwd=ROOT, env=os.environ | variables).returncode
         outcome.broken = outcome.broken or status not in (0, NO_TESTS)

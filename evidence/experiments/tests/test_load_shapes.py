@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-FILE = Path(__file__).resolve().parents[2] / "loadtest" / "shapes.py"
+FILE = Path(__file__).resolve().parents[3] / "loadtest" / "shapes.py"
 
 
 @pytest.fixture
