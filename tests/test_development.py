@@ -31,7 +31,7 @@ def test_make_dev_has_people_runs_changed_code_and_leaves_nothing_behind(tree):
     assert "Confirm your email address" in {message["Subject"] for message in sakura["messages"]}
     assert any("Hello さくら" in message["Snippet"] for message in sakura["messages"])
 
-    change(tree / "chassis" / "errors.py", "There is nothing at this path.", "Here is nothing.")
+    change(tree / "chassis" / "http" / "errors.py", "There is nothing at this path.", "Here is nothing.")
     eventually(lambda: answered(f"{gateway}/users-ms/nothing") == "Here is nothing.", seconds=60)
     eventually(lambda: answered(f"{gateway}/auth-ms/nothing") == "Here is nothing.", seconds=60)
 
