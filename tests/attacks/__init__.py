@@ -1,0 +1,1 @@
+"""Attacks on accounts, addresses, notices, privacy, and the broker."""

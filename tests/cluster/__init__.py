@@ -1,0 +1,1 @@
+"""Orchestration on a cluster."""
