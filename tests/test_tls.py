@@ -16,7 +16,7 @@ import pytest
 import requests
 from cryptography import x509
 
-from chassis.testing.authority import Authority
+from chassis.testing.certificate_authority import Authority
 from chassis.testing.waiting import eventually
 from local import ports, programs, secret_values, servers
 from local import stack as stacks

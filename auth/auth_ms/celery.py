@@ -7,10 +7,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "auth_ms.settings")
 from django.conf import settings
 
 from auth_ms import needs, topology
-from chassis.messaging import broker, consuming
+from chassis.messaging import broker, celery_app
 
 needs.check()
-application = consuming.consumer_application(
+application = celery_app.consumer_application(
     "auth_ms",
     broker_url=broker.url_of_this_process(),
     queues=topology.queues(queue_type=settings.QUEUE_TYPE),

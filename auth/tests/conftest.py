@@ -172,7 +172,7 @@ def later(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float]]:
     """The queues to which the event worker gave an event to come again, and after how many seconds."""
     events: list[tuple[str, float]] = []
     monkeypatch.setattr(
-        "chassis.messaging.consuming.retry_later", lambda *_, queue, seconds, **__: events.append((queue, seconds))
+        "chassis.messaging.celery_app.retry_later", lambda *_, queue, seconds, **__: events.append((queue, seconds))
     )
     return events
 

@@ -14,7 +14,7 @@ from django.core.management import call_command
 from django.db import OperationalError, connections
 from psycopg2 import errors, sql
 
-from chassis.operations import certificates
+from chassis.operations import certificate_errors
 from chassis.operations.settings import OWNER_DATABASE as OWNER
 
 _ADVISORY_LOCK = 0x7E55E7B
@@ -51,7 +51,7 @@ def _wait_for_server(seconds: float) -> None:
             connections[OWNER].ensure_connection()
             return
         except OperationalError as error:
-            reason = certificates.refusal(error) or str(error).strip()
+            reason = certificate_errors.refusal(error) or str(error).strip()
             if time.monotonic() > deadline:
                 raise CannotPrepare(f"The database does not answer: {reason}") from error
             if reason != said:  # once, not once a second

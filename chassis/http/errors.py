@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from chassis.operations import certificates, logs
+from chassis.operations import certificate_errors, logs
 
 CONTENT_TYPE = "application/problem+json"
 logger = logging.getLogger(__name__)
@@ -104,7 +104,7 @@ def as_problem(error: Exception) -> Problem | None:
     if isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
     if isinstance(error, OperationalError | InterfaceError):
-        reason = certificates.refusal(error) or type(error).__name__
+        reason = certificate_errors.refusal(error) or type(error).__name__
         logger.warning("the database does not answer", extra={"reason": reason})
         return ServiceUnavailable("The database does not answer.")
     if not isinstance(error, exceptions.APIException):

@@ -8,8 +8,9 @@ from celery.worker.consumer import Consumer
 from kombu.message import Message
 
 from chassis.http import strict_json
+from chassis.messaging import heartbeat
 from chassis.messaging.events import InvalidEvent
-from chassis.operations import certificates, heartbeats, logs
+from chassis.operations import certificate_errors, logs
 
 MAXIMUM_BYTES = 256 * 1024
 # What Celery would do with the others is nothing that events ask for: wait, expire, end a process after a time, run
@@ -72,7 +73,7 @@ class EventConsumer(Consumer):  # type: ignore[misc]
 
         default_steps = [
             *(step for step in Consumer.Blueprint.default_steps if "delayed_delivery" not in step),
-            heartbeats.Heartbeat,
+            heartbeat.Heartbeat,
         ]
 
     def create_task_handler(self, *arguments: Any, **named: Any) -> Callable[[Message], Any]:
@@ -106,12 +107,12 @@ class EventConsumer(Consumer):  # type: ignore[misc]
             wait = named.pop("callback", None)
 
             def explain(error: Exception, interval: float) -> None:
-                if reason := certificates.refusal(error):
+                if reason := certificate_errors.refusal(error):
                     logger.error("the broker is not trusted", extra={"reason": reason})
                 errback(error, interval)
 
             def wait_alive() -> None:
-                heartbeats.touch(self.app.conf.heartbeat_file)
+                heartbeat.touch(self.app.conf.heartbeat_file)
                 if wait:
                     wait()
 

@@ -6,7 +6,7 @@ Threads, because a request spends its time in PostgreSQL, in another service or 
 import os
 from typing import Any
 
-from chassis.operations import processors
+from chassis.operations import cpus
 from chassis.operations.environment import REQUIRED, Environment  # noqa: F401 - with it, the documentation knows what has no default
 from chassis.operations.settings import MEMORY
 
@@ -14,7 +14,7 @@ environment = Environment(os.environ.get("SERVICE", "web"))
 bind = environment.text("BIND", "where a web process listens", default="0.0.0.0:4000")
 workers = (
     environment.integer("WEB_PROCESSES", "web processes, which share one port; 0: one for each processor", default=0)
-    or processors.count()
+    or cpus.count()
 )
 threads = environment.integer("WEB_THREADS", "requests that a web process handles at once", default=8, minimum=4)
 WAITING = environment.integer(
@@ -23,7 +23,7 @@ WAITING = environment.integer(
     default=64,
     minimum=1,
 )
-worker_class = "chassis.http.gunicorn_worker.Worker"
+worker_class = "chassis.http.load_shedding.Worker"
 preload_app = True  # a wrong configuration stops the start, and the processes share the memory of what they import
 keepalive = 75
 timeout = 30

@@ -16,7 +16,7 @@ from django.db.models import BinaryField, Case, Value, When
 from django.utils import timezone
 from kombu.exceptions import KombuError
 
-from chassis.operations import certificates, metrics, tracing
+from chassis.operations import certificate_errors, metrics, tracing
 from chassis.outbox.models import OutboxMessage
 from chassis.outbox.publisher import NotConfirmed, Publisher
 from chassis.outbox.services import CHANNEL
@@ -62,7 +62,7 @@ class Relay:
             except (AMQPError, KombuError, NotConfirmed, OperationalError, InterfaceError, OSError) as error:
                 failures += 1
                 pause = min(MAXIMUM_BACKOFF_SECONDS, 0.25 * 2**failures) * random.uniform(0.5, 1)  # noqa: S311
-                reason = certificates.refusal(error) or type(error).__name__
+                reason = certificate_errors.refusal(error) or type(error).__name__
                 logger.warning(
                     "the broker or the database does not answer",
                     extra={"reason": reason, "retry_in_seconds": round(pause, 1)},

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from chassis.messaging import events
-from chassis.operations import housekeeping, logs, tracing
+from chassis.operations import logs, pruning, tracing
 from chassis.outbox.models import OutboxMessage
 from chassis.security import encryption
 
@@ -78,4 +78,4 @@ def republish(*, since: datetime) -> tuple[int, int]:
 def prune(*, at: datetime) -> None:
     """Forget events that were published more than OUTBOX_RETENTION_HOURS ago, and the personal data in them."""
     oldest = at - timedelta(hours=settings.OUTBOX_RETENTION_HOURS)
-    housekeeping.delete(OutboxMessage.objects.filter(published_at__lt=oldest))
+    pruning.delete(OutboxMessage.objects.filter(published_at__lt=oldest))

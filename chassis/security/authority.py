@@ -13,7 +13,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 from rest_framework.exceptions import AuthenticationFailed
 
-from chassis.http.peers import Peer
+from chassis.http.service_client import Peer
 
 ADMIN_SCOPE = "admin"
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from chassis.http.errors import ServiceUnavailable
-from chassis.operations import gunicorn, processors
+from chassis.operations import cpus, gunicorn
 
 THREADS_FOR_OTHERS = max(2, gunicorn.threads // 4)
 
@@ -40,7 +40,7 @@ class Turns:
 
 def _of_this_process() -> Turns:
     # Each process may use all processors: the kernel shares new connections out unevenly.
-    running = min(processors.count(), gunicorn.threads - THREADS_FOR_OTHERS)
+    running = min(cpus.count(), gunicorn.threads - THREADS_FOR_OTHERS)
     return Turns(running=running, waiting=gunicorn.threads - THREADS_FOR_OTHERS - running)
 
 

@@ -10,7 +10,7 @@ from cryptography import x509
 from kombu import Connection
 
 from chassis.messaging import broker
-from chassis.testing.authority import Authority
+from chassis.testing.certificate_authority import Authority
 
 
 @pytest.fixture

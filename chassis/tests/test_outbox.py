@@ -13,7 +13,7 @@ from django.utils import timezone
 from kombu import Connection, Consumer, Exchange, Queue
 
 from chassis.messaging.events import CloudEvent
-from chassis.operations import housekeeping
+from chassis.operations import pruning
 from chassis.outbox import relay, services
 from chassis.outbox.models import OutboxMessage
 from chassis.outbox.publisher import Publisher
@@ -248,7 +248,7 @@ def test_published_rows_are_pruned_by_the_time_of_their_publishing(event_class):
     )
     OutboxMessage.objects.filter(pk=waiting.pk).update(created_at=timezone.now() - timedelta(days=30))
 
-    housekeeping.run()
+    pruning.run()
 
     assert set(OutboxMessage.objects.values_list("pk", flat=True)) == {fresh.pk, waiting.pk}
 

@@ -8,7 +8,7 @@ from django.db import OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from chassis.operations import housekeeping
+from chassis.operations import pruning
 from chassis.security.rate_limits import services as rate_limits
 from chassis.security.rate_limits.models import RateLimit
 from chassis.testing.waiting import eventually
@@ -28,7 +28,7 @@ def deletes(captured):
 
 @pytest.mark.django_db
 def test_rows_are_deleted_a_bounded_number_at_a_time(monkeypatch):
-    monkeypatch.setattr(housekeeping, "BATCH", 10)
+    monkeypatch.setattr(pruning, "BATCH", 10)
     limits(25)
     limits(1, free_at=NOW + timedelta(hours=1), begin=100)
 
@@ -42,7 +42,7 @@ def test_rows_are_deleted_a_bounded_number_at_a_time(monkeypatch):
 @pytest.mark.django_db(transaction=True)
 def test_more_than_one_statement_could_delete_in_time_is_deleted(monkeypatch):
     """A trigger makes each row take 2 ms, and the time limit is a second: 1000 rows in one DELETE would take two."""
-    monkeypatch.setattr(housekeeping, "BATCH", 100)
+    monkeypatch.setattr(pruning, "BATCH", 100)
     limits(1000)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -107,7 +107,7 @@ def test_a_pruner_that_fails_keeps_no_other_from_it(settings, caplog):
     settings.PRUNERS = [f"{here}.no_database", f"{here}.a_defect", f"{here}.{noted.__name__}"]
     CALLED.clear()
 
-    housekeeping.run()
+    pruning.run()
 
     assert len(CALLED) == 1
     assert [record.levelname for record in caplog.records] == ["WARNING", "ERROR"]
@@ -122,6 +122,6 @@ def test_the_house_is_kept_from_the_start_in_a_thread_of_its_own(settings):
     settings.PRUNERS = [f"{__name__}.noted"]
     CALLED.clear()
 
-    housekeeping.keep_house()
+    pruning.keep_house()
 
     eventually(lambda: len(CALLED) == 1)

@@ -8,17 +8,16 @@ from typing import Any
 from celery import signals
 from django.conf import settings
 
-from chassis.messaging import consuming
-from chassis.operations import heartbeats
+from chassis.messaging import celery_app, heartbeat
 
 EVENT, QUEUE = os.environ["TEST_EVENT"], os.environ["TEST_QUEUE"]
-heartbeats.INTERVAL_SECONDS = 0.1
-heartbeats.HANGING_SECONDS = 1
+heartbeat.INTERVAL_SECONDS = 0.1
+heartbeat.HANGING_SECONDS = 1
 
-application = consuming.consumer_application(
+application = celery_app.consumer_application(
     "test",
     broker_url=settings.BROKER_URL,
-    queues=[consuming.EventQueue.named(QUEUE, event_type=EVENT, queue_type="classic", senders=["tests"])],
+    queues=[celery_app.EventQueue.named(QUEUE, event_type=EVENT, queue_type="classic", senders=["tests"])],
     heartbeat_file=settings.HEARTBEAT_FILE,
 )
 

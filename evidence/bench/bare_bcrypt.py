@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import bcrypt
 
-from chassis.operations import processors
+from chassis.operations import cpus
 
 HASH = bcrypt.hashpw(b"x" * 64, bcrypt.gensalt(12))
 
@@ -20,7 +20,7 @@ def _compare_until(deadline: float) -> int:
 
 
 if __name__ == "__main__":
-    began, threads = time.monotonic(), processors.count()
+    began, threads = time.monotonic(), cpus.count()
     with ThreadPoolExecutor(threads) as pool:
         counts = list(pool.map(_compare_until, [began + float(sys.argv[1])] * threads))
     print(sum(counts) / (time.monotonic() - began))

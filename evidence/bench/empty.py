@@ -5,12 +5,12 @@ from typing import Any
 
 from celery import shared_task
 
-from chassis.messaging import consuming
-from chassis.messaging.consuming import EventQueue
+from chassis.messaging import celery_app
+from chassis.messaging.celery_app import EventQueue
 
 EVENT = "bench_event"
 queue = EventQueue.named("bench_empty", event_type=EVENT, queue_type="classic", senders=["auth-ms"])
-application = consuming.consumer_application(
+application = celery_app.consumer_application(
     "bench", broker_url=os.environ["BROKER_URL"], queues=[queue], heartbeat_file=os.environ["HEARTBEAT_FILE"]
 )
 

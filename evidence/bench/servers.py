@@ -10,7 +10,7 @@ from dataclasses import replace
 import psycopg2
 import requests
 
-from chassis.operations.processors import count
+from chassis.operations.cpus import count
 from local import ports, programs
 from local.bootstrap import ROOT
 from local.programs import Layout, Program

@@ -9,7 +9,7 @@ from typing import Any
 from celery import signals
 from django.conf import settings
 
-from chassis.messaging import broker, consuming
+from chassis.messaging import broker, celery_app
 from notification_ms import needs, topology
 from notification_ms.deliveries import media
 from notification_ms.settings import environment
@@ -18,7 +18,7 @@ medium = environment.choice("NOTIFICATION_MEDIUM", "the medium this worker serve
 
 needs.check(medium)
 
-application = consuming.consumer_application(
+application = celery_app.consumer_application(
     "notification_ms",
     broker_url=broker.url_of_this_process(),
     queues=topology.queues_of(medium=medium, queue_type=settings.QUEUE_TYPE),
@@ -27,7 +27,7 @@ application = consuming.consumer_application(
 )
 application.conf.notification_medium = medium
 application.autodiscover_tasks(["notification_ms.deliveries"])
-consuming.keep_house()
+celery_app.keep_house()
 
 
 def _send_digests(**_: Any) -> None:

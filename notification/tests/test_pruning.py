@@ -2,7 +2,7 @@
 
 import pytest
 
-from chassis.testing.housekeeping import unbounded_deletes
+from chassis.testing.pruning import unbounded_deletes
 
 
 @pytest.mark.django_db

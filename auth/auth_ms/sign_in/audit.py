@@ -7,8 +7,8 @@ from typing import Any
 from django.db import connection
 
 from auth_ms.sign_in.models import AuditEvent, FollowedChange
-from chassis.http.clients import Client
-from chassis.operations import housekeeping, logs, metrics
+from chassis.http.client_address import Client
+from chassis.operations import logs, metrics, pruning
 
 Event = AuditEvent.Event
 CHANGE_REMEMBERED = timedelta(days=30)  # longer than any event of it can still come
@@ -64,4 +64,4 @@ def says_deleted(*, user_id: int) -> bool:
 
 def prune(*, at: datetime) -> None:
     """Forget which changes were written down, once no event of theirs can come any more."""
-    housekeeping.delete(FollowedChange.objects.filter(followed_at__lt=at - CHANGE_REMEMBERED))
+    pruning.delete(FollowedChange.objects.filter(followed_at__lt=at - CHANGE_REMEMBERED))

@@ -15,8 +15,8 @@ from django.utils.crypto import salted_hmac
 
 from auth_ms.sign_in.models import LoginFailures
 from chassis.http import email_addresses
-from chassis.http.clients import Client
-from chassis.operations import housekeeping
+from chassis.http.client_address import Client
+from chassis.operations import pruning
 from chassis.security.rate_limits.services import TooManyRequests
 
 FIRST_LOCK = timedelta(seconds=30)
@@ -61,7 +61,7 @@ def forget_failures(*, username: str, client: Client) -> None:
 
 def prune(*, at: datetime) -> None:
     """Forget failures that are long forgiven."""
-    housekeeping.delete(LoginFailures.objects.filter(counted_at__lt=at - FORGOTTEN_AFTER))
+    pruning.delete(LoginFailures.objects.filter(counted_at__lt=at - FORGOTTEN_AFTER))
 
 
 def _rules(username: str, client: Client) -> Iterator[_Rule]:

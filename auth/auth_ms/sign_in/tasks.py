@@ -14,9 +14,9 @@ from django.utils import timezone
 
 from auth_ms import topology
 from auth_ms.sign_in.services import account_changes, emails, erasure
-from chassis.http.clients import MAXIMUM_USER_AGENT_LENGTH, Client
+from chassis.http.client_address import MAXIMUM_USER_AGENT_LENGTH, Client
 from chassis.http.errors import ServiceUnavailable
-from chassis.messaging import consuming
+from chassis.messaging import celery_app
 from chassis.messaging.events import CloudEvent, InvalidEvent
 from chassis.operations import metrics, tracing
 
@@ -143,7 +143,7 @@ def _run(message: Any, task: str, use_case: Callable[[CloudEvent, datetime], Non
     except (OperationalError, InterfaceError, ServiceUnavailable) as failure:
         metrics.events_handled.labels(task, "retried").inc()
         queue = topology.SUBSCRIPTIONS[event.type]
-        consuming.retry_later(current_app, queue=queue, event=event.as_dict(), seconds=BACKOFF_SECONDS)
+        celery_app.retry_later(current_app, queue=queue, event=event.as_dict(), seconds=BACKOFF_SECONDS)
         logger.warning(
             "event will be handled later",
             extra={"event_id": str(event.id), "queue": queue, "reason": type(failure).__name__},
@@ -161,4 +161,4 @@ def _come_again(event: CloudEvent, *, at: datetime) -> None:
     pause = next((pause for pause in LOOK_AGAIN_AFTER_SECONDS if age < pause), None)
     if event.type in ENDS_SESSIONS and pause is not None:
         queue = topology.SUBSCRIPTIONS[event.type]
-        consuming.retry_later(current_app, queue=queue, event=event.as_dict(), seconds=pause)
+        celery_app.retry_later(current_app, queue=queue, event=event.as_dict(), seconds=pause)

@@ -9,9 +9,9 @@ import requests
 from django.conf import settings
 
 from auth_ms.sign_in import issuing
-from chassis.http.clients import Client
+from chassis.http.client_address import Client
 from chassis.http.errors import InvalidInput, Problem
-from chassis.http.peers import Peer
+from chassis.http.service_client import Peer
 from chassis.security.tokens import ADMIN_SCOPE
 
 Kind = TypeVar("Kind")

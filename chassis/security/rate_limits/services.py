@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils.crypto import salted_hmac
 
 from chassis.http.errors import Problem
-from chassis.operations import housekeeping
+from chassis.operations import pruning
 from chassis.security.rate_limits.models import RateLimit
 
 
@@ -59,7 +59,7 @@ def take(limit: Limit, *, key: str) -> None:
 
 def prune(*, at: datetime) -> None:
     """Forget limits that are unused again."""
-    housekeeping.delete(RateLimit.objects.filter(free_at__lt=at))
+    pruning.delete(RateLimit.objects.filter(free_at__lt=at))
 
 
 _TAKE = """

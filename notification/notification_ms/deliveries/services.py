@@ -10,7 +10,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from chassis.messaging.events import CloudEvent
-from chassis.operations import housekeeping, tracing
+from chassis.operations import pruning, tracing
 from notification_ms import topology
 from notification_ms.deliveries import limits, notices
 from notification_ms.deliveries.failures import PermanentFailure, TransientFailure
@@ -185,12 +185,12 @@ def prune(*, at: datetime) -> None:
     A delivery that began while its user was being erased may have noted the recipient after that; it goes here.
     """
     oldest = at - timedelta(days=settings.NOTIFICATION_RETENTION_DAYS)
-    housekeeping.delete(Delivery.objects.filter(created_at__lt=oldest))
+    pruning.delete(Delivery.objects.filter(created_at__lt=oldest))
     over_since = at - timedelta(seconds=settings.NOTICE_WINDOW_SECONDS)
-    housekeeping.delete(Tally.objects.filter(began_at__lt=over_since, held_back_from=None))
+    pruning.delete(Tally.objects.filter(began_at__lt=over_since, held_back_from=None))
     erased = ErasedUser.objects.filter(erased_at__gt=at - LATE_DELIVERIES).values("user_id")
     Delivery.objects.filter(user_id__in=erased).exclude(recipient="").update(recipient="", last_error="")
-    housekeeping.delete(Tally.objects.filter(user_id__in=erased))
+    pruning.delete(Tally.objects.filter(user_id__in=erased))
 
 
 def backoff_seconds(*, attempts: int) -> float:

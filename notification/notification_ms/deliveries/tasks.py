@@ -9,7 +9,7 @@ from celery.exceptions import Reject
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
-from chassis.messaging import consuming
+from chassis.messaging import celery_app
 from chassis.messaging.events import CloudEvent, InvalidEvent
 from chassis.operations import metrics, tracing
 from notification_ms import topology
@@ -163,7 +163,7 @@ def _count(event: CloudEvent, medium: str, delivery: Delivery) -> None:
 def _retry_later(event: CloudEvent, medium: str, seconds: float, *, reason: str, queue: str | None = None) -> None:
     metrics.deliveries.labels(event.type, medium, "retried").inc()
     queue = queue or topology.queue_name(event_type=event.type, medium=medium)
-    consuming.retry_later(current_app, queue=queue, event=event.as_dict(), seconds=seconds)
+    celery_app.retry_later(current_app, queue=queue, event=event.as_dict(), seconds=seconds)
     logger.warning(
         "delivery will be tried again",
         extra={"event_id": str(event.id), "medium": medium, "in_seconds": round(seconds, 1), "reason": reason},

@@ -6,7 +6,7 @@ import requests
 from django.conf import settings
 
 from chassis.http.errors import ServiceUnavailable
-from chassis.http.peers import Peer
+from chassis.http.service_client import Peer
 from notification_ms.deliveries.failures import TransientFailure
 
 

@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework import serializers
 
 from chassis.http import email_addresses, fields
-from chassis.http.clients import MAXIMUM_USER_AGENT_LENGTH
+from chassis.http.client_address import MAXIMUM_USER_AGENT_LENGTH
 from chassis.security import tokens
 from users_ms.accounts.models import MAXIMUM_SCOPE_LENGTH, FormerAddress, User
 

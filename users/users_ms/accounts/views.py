@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from chassis.http.clients import client_of
+from chassis.http.client_address import client_of
 from chassis.http.openapi import problems
 from chassis.http.pagination import KeysetPagination
 from chassis.security import tokens

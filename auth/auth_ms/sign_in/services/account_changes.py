@@ -13,7 +13,7 @@ from auth_ms.sign_in.services import emails, erasure, mailed_tokens, recovery, s
 from auth_ms.sign_in.services.mailed_tokens import Purpose
 from auth_ms.sign_in.users_client import Credentials
 from chassis.http import email_addresses
-from chassis.http.clients import Client
+from chassis.http.client_address import Client
 
 Event = audit.Event
 WRITTEN_AS = {

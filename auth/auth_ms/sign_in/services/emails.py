@@ -10,7 +10,7 @@ from auth_ms.sign_in.models import OneTimeToken
 from auth_ms.sign_in.services import erasure, mailed_tokens
 from auth_ms.sign_in.services.mailed_tokens import InvalidToken, Purpose
 from auth_ms.sign_in.users_client import Credentials, VerifiedEmail
-from chassis.http.clients import Client
+from chassis.http.client_address import Client
 from chassis.http.errors import Problem
 from chassis.outbox import services as outbox
 from chassis.security.rate_limits import services as rate_limits

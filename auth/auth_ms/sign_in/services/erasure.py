@@ -20,7 +20,7 @@ from auth_ms.sign_in.models import (
     Session,
 )
 from auth_ms.sign_in.services import login, mailed_tokens, phones, second_factors, sessions
-from chassis.http.clients import Client
+from chassis.http.client_address import Client
 from chassis.outbox.models import OutboxMessage
 
 logger = logging.getLogger(__name__)

@@ -14,9 +14,9 @@ from auth_ms.sign_in.models import PendingLogin
 from auth_ms.sign_in.services import passkeys, second_factors, sessions
 from auth_ms.sign_in.services.sessions import TokenPair
 from auth_ms.sign_in.users_client import Credentials
-from chassis.http.clients import Client
+from chassis.http.client_address import Client
 from chassis.http.errors import Problem, ServiceUnavailable
-from chassis.operations import housekeeping
+from chassis.operations import pruning
 from chassis.security import password_concurrency
 from chassis.security.rate_limits import services as rate_limits
 
@@ -185,4 +185,4 @@ def check_password(*, user_id: int, password: str, field: str, client: Client, a
 
 def prune(*, at: datetime) -> None:
     """Forget logins whose second factor never came."""
-    housekeeping.delete(PendingLogin.objects.filter(expires_at__lt=at))
+    pruning.delete(PendingLogin.objects.filter(expires_at__lt=at))

@@ -10,7 +10,7 @@ from auth_ms.sign_in.models import OneTimeToken
 from auth_ms.sign_in.users_client import Credentials
 from chassis.http import email_addresses
 from chassis.http.errors import InvalidInput
-from chassis.operations import housekeeping
+from chassis.operations import pruning
 from chassis.security.rate_limits import services as rate_limits
 
 Purpose = OneTimeToken.Purpose
@@ -117,4 +117,4 @@ def end(
 
 def prune(*, at: datetime) -> None:
     """Forget tokens that have expired."""
-    housekeeping.delete(OneTimeToken.objects.filter(expires_at__lt=at))
+    pruning.delete(OneTimeToken.objects.filter(expires_at__lt=at))

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from auth_ms.sign_in import events
-from chassis.http.clients import Client
+from chassis.http.client_address import Client
 from chassis.outbox import services as outbox
 
 

@@ -22,9 +22,9 @@ from auth_ms.sign_in.models import Passkey, PasskeyChallenge
 from auth_ms.sign_in.services import notices, second_factors
 from auth_ms.sign_in.services.notices import Change
 from chassis.database import constraints
-from chassis.http.clients import Client
+from chassis.http.client_address import Client
 from chassis.http.errors import InvalidInput, Problem
-from chassis.operations import housekeeping
+from chassis.operations import pruning
 from chassis.security.rate_limits import services as rate_limits
 
 CHALLENGE_LIFE = timedelta(minutes=5)
@@ -241,4 +241,4 @@ def _descriptors(user_id: int) -> list[PublicKeyCredentialDescriptor]:
 
 def prune(*, at: datetime) -> None:
     """Forget challenges that nobody has signed."""
-    housekeeping.delete(PasskeyChallenge.objects.filter(expires_at__lt=at))
+    pruning.delete(PasskeyChallenge.objects.filter(expires_at__lt=at))

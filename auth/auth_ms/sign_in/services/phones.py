@@ -10,9 +10,9 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 
 from auth_ms.sign_in import audit, events, users_client
 from auth_ms.sign_in.models import PhoneCode
-from chassis.http.clients import Client
+from chassis.http.client_address import Client
 from chassis.http.errors import InvalidInput, Problem
-from chassis.operations import housekeeping
+from chassis.operations import pruning
 from chassis.outbox import services as outbox
 from chassis.security.rate_limits import services as rate_limits
 
@@ -92,4 +92,4 @@ def _hash(user_id: int, code: str) -> bytes:
 
 def prune(*, at: datetime) -> None:
     """Forget codes that have expired."""
-    housekeeping.delete(PhoneCode.objects.filter(expires_at__lt=at))
+    pruning.delete(PhoneCode.objects.filter(expires_at__lt=at))

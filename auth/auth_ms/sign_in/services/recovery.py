@@ -14,9 +14,9 @@ from auth_ms.sign_in.models import OneTimeToken, PasswordChange, PendingLogin
 from auth_ms.sign_in.services import erasure, login, mailed_tokens, second_factors, sessions
 from auth_ms.sign_in.services.mailed_tokens import InvalidToken, Purpose
 from auth_ms.sign_in.users_client import Credentials, NewPassword
-from chassis.http.clients import Client
+from chassis.http.client_address import Client
 from chassis.http.errors import Problem, ServiceUnavailable
-from chassis.operations import housekeeping
+from chassis.operations import pruning
 from chassis.outbox import services as outbox
 from chassis.security.rate_limits import services as rate_limits
 
@@ -195,4 +195,4 @@ def _made_with(spent: OneTimeToken, user: Credentials, new_password: str) -> boo
 
 def prune(*, at: datetime) -> None:
     """Forget changes of passwords that got no answer and were not tried again."""
-    housekeeping.delete(PasswordChange.objects.filter(created_at__lt=at - CHANGE_REMEMBERED))
+    pruning.delete(PasswordChange.objects.filter(created_at__lt=at - CHANGE_REMEMBERED))

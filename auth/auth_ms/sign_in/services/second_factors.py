@@ -16,7 +16,7 @@ from auth_ms.sign_in.models import TOTP, Passkey, PendingLogin, RecoveryCode, Se
 from auth_ms.sign_in.services import notices
 from auth_ms.sign_in.services.notices import Change
 from auth_ms.sign_in.users_client import Credentials
-from chassis.http.clients import Client
+from chassis.http.client_address import Client
 from chassis.http.errors import InvalidInput, Problem
 from chassis.security.rate_limits import services as rate_limits
 

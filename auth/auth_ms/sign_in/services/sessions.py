@@ -14,9 +14,9 @@ from rest_framework.exceptions import AuthenticationFailed
 from auth_ms.sign_in import audit, events, issuing, keys, users_client
 from auth_ms.sign_in.models import RefreshToken, Session
 from auth_ms.sign_in.users_client import Credentials
-from chassis.http.clients import Client
+from chassis.http.client_address import Client
 from chassis.http.errors import Problem
-from chassis.operations import housekeeping
+from chassis.operations import pruning
 from chassis.outbox import services as outbox
 from chassis.security import tokens
 
@@ -252,7 +252,5 @@ def _introspect_refresh_token(token: str, *, at: datetime) -> dict[str, Any]:
 def prune(*, at: datetime) -> None:
     """Forget sessions that ended, or were last used, so long ago that no token of theirs is good any more."""
     oldest = at - timedelta(seconds=settings.REFRESH_TOKEN_SECONDS)
-    housekeeping.delete(
-        RefreshToken.objects.filter(expires_at__lt=at).order_by("id")
-    )  # as they expire, and by an index
-    housekeeping.delete(Session.objects.filter(last_used_at__lt=oldest))
+    pruning.delete(RefreshToken.objects.filter(expires_at__lt=at).order_by("id"))  # as they expire, and by an index
+    pruning.delete(Session.objects.filter(last_used_at__lt=oldest))

@@ -9,7 +9,7 @@ from auth_ms.sign_in import examples, serializers
 from auth_ms.sign_in.services import login, passkeys
 from auth_ms.sign_in.views import cookies
 from auth_ms.sign_in.views.shared import NO_STORE, OpenToAll, answer, read
-from chassis.http.clients import client_of
+from chassis.http.client_address import client_of
 from chassis.http.openapi import problems
 
 _LOGIN_ANSWER = PolymorphicProxySerializer(

@@ -9,7 +9,7 @@ from rest_framework.views import APIView
 from auth_ms.sign_in import examples, serializers
 from auth_ms.sign_in.services import phones
 from auth_ms.sign_in.views.shared import answer, read
-from chassis.http.clients import client_of
+from chassis.http.client_address import client_of
 from chassis.http.openapi import problems
 
 

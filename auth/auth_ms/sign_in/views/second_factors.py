@@ -11,7 +11,7 @@ from auth_ms.sign_in import authentication, examples, serializers
 from auth_ms.sign_in.models import Passkey
 from auth_ms.sign_in.services import passkeys, second_factors
 from auth_ms.sign_in.views.shared import NO_STORE, answer, read
-from chassis.http.clients import client_of
+from chassis.http.client_address import client_of
 from chassis.http.openapi import problems
 from chassis.http.pagination import NewestFirst
 

@@ -13,7 +13,7 @@ from auth_ms.sign_in import authentication, examples, keys, serializers
 from auth_ms.sign_in.services import sessions
 from auth_ms.sign_in.views import cookies
 from auth_ms.sign_in.views.shared import NO_STORE, OpenToAll, answer, read
-from chassis.http.clients import client_of
+from chassis.http.client_address import client_of
 from chassis.http.middleware import StrictJSONParser
 from chassis.http.openapi import problems
 from chassis.http.pagination import NewestFirst

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from chassis.messaging import broker
-from chassis.operations import housekeeping, metrics
+from chassis.operations import metrics, pruning
 from chassis.outbox.publisher import Publisher
 from chassis.outbox.relay import Relay
 
@@ -24,5 +24,5 @@ class Command(BaseCommand):
         relay = Relay(functools.partial(Publisher, broker_url, awaited=settings.AWAITED_QUEUES))
         signal.signal(signal.SIGTERM, relay.stop)
         signal.signal(signal.SIGINT, relay.stop)
-        housekeeping.keep_house()
+        pruning.keep_house()
         relay.run()

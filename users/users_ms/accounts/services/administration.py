@@ -6,7 +6,7 @@ from typing import Any
 from django.db import transaction
 
 from chassis.http import email_addresses
-from chassis.operations import housekeeping
+from chassis.operations import pruning
 from users_ms.accounts import passwords
 from users_ms.accounts.events import Origin
 from users_ms.accounts.models import FormerAddress, SignUp, User
@@ -57,5 +57,5 @@ def make_admin(*, email: str, password: str, promote: bool, at: datetime) -> tup
 
 def prune(*, at: datetime) -> None:
     """Forget the keys of sign-ups that are more than a day old, and addresses that are reserved no longer."""
-    housekeeping.delete(SignUp.objects.filter(created_at__lt=at - SIGN_UP_REMEMBERED))
-    housekeeping.delete(FormerAddress.objects.filter(reserved_until__lt=at))
+    pruning.delete(SignUp.objects.filter(created_at__lt=at - SIGN_UP_REMEMBERED))
+    pruning.delete(FormerAddress.objects.filter(reserved_until__lt=at))

@@ -11,7 +11,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 
 from chassis.database import constraints
 from chassis.http import email_addresses
-from chassis.http.clients import Client
+from chassis.http.client_address import Client
 from chassis.http.errors import Problem
 from chassis.outbox import services as outbox
 from chassis.security import password_concurrency

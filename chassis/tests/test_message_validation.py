@@ -6,17 +6,17 @@ import uuid
 import pytest
 from kombu.message import Message
 
-from chassis.messaging import consuming, validation
+from chassis.messaging import celery_app, validation
 from chassis.messaging.events import InvalidEvent
 
-QUEUE = consuming.EventQueue.named(
+QUEUE = celery_app.EventQueue.named(
     "login_email_notification", event_type="user_login_event", queue_type="classic", senders=["auth-ms"]
 )
 
 
 @pytest.fixture(scope="module")
 def accepted_from():
-    application = consuming.consumer_application(
+    application = celery_app.consumer_application(
         "test",
         broker_url="amqp://notification-email-worker:x@127.0.0.1/%2F",
         queues=[QUEUE],

@@ -19,7 +19,7 @@ from django.db import close_old_connections
 from kombu import Exchange, Queue
 
 from chassis.messaging import broker, publishing
-from chassis.operations import housekeeping, metrics
+from chassis.operations import metrics, pruning
 
 logger = logging.getLogger(__name__)
 DELIVERY_LIMIT = 20  # of quorum queues: a message that kills its worker each time is given to the dead letters
@@ -174,4 +174,4 @@ def retry_later(application: Celery, *, queue: str, event: dict[str, Any], secon
 
 def keep_house() -> None:
     """Has the worker forget, once an hour, what settings.PRUNERS says; for services without a relay, which does it."""
-    signals.worker_ready.connect(lambda **_: housekeeping.keep_house(), weak=False)
+    signals.worker_ready.connect(lambda **_: pruning.keep_house(), weak=False)

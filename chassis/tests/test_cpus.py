@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from chassis.operations import processors
+from chassis.operations import cpus
 
 AVAILABLE = len(os.sched_getaffinity(0))
 
@@ -25,4 +25,4 @@ def test_the_limit_of_the_container_says_how_many_processors_there_are(tmp_path,
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
 
-    assert processors.count(tmp_path) == expected
+    assert cpus.count(tmp_path) == expected

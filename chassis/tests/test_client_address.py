@@ -3,7 +3,7 @@
 import pytest
 from django.test import RequestFactory
 
-from chassis.http import clients
+from chassis.http import client_address
 
 PROXY, OUTER_PROXY, CLIENT = "10.0.0.9", "10.0.1.1", "203.0.113.7"
 
@@ -11,7 +11,7 @@ PROXY, OUTER_PROXY, CLIENT = "10.0.0.9", "10.0.1.1", "203.0.113.7"
 def address(settings, *, remote, forwarded=None, trusted="10.0.0.0/16, 2001:db8:1::/48"):
     settings.TRUSTED_PROXIES = trusted.split(", ") if trusted else []
     headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
-    return clients.client_of(RequestFactory().get("/", headers=headers, REMOTE_ADDR=remote)).address
+    return client_address.client_of(RequestFactory().get("/", headers=headers, REMOTE_ADDR=remote)).address
 
 
 @pytest.mark.parametrize(
@@ -56,4 +56,4 @@ def test_a_name_that_nobody_has_trusts_nobody(settings):
     [(CLIENT, CLIENT), ("2001:db8:2:3:4:5:6:7", "2001:db8:2:3::/64"), ("", "none")],
 )
 def test_limits_count_a_whole_ipv6_network_as_one_client(remote, network):
-    assert clients.client_of(RequestFactory().get("/", REMOTE_ADDR=remote)).network == network
+    assert client_address.client_of(RequestFactory().get("/", REMOTE_ADDR=remote)).network == network
