@@ -177,7 +177,7 @@ def test_nothing_personal_and_no_secret_is_in_the_logs_of_a_whole_life(stack):
     last = requests.post(f"{stack.auth}/auth-ms/auth/login/mfa", json=body, timeout=10).json()
     with stack.mail_refused(550):
         refused = stack.sign_up(name=name)
-        eventually(lambda: "given to the dead letters" in stack.log("notification-email-worker"))
+        eventually(lambda: "message dead-lettered" in stack.log("notification-email-worker"))
     url = f"{stack.users}/users-ms/users/{user['id']}"
     bearer = {"Authorization": f"Bearer {last['access_token']}"}
     requests.get(f"{stack.gateway}/users-ms/users?search={name}", headers=bearer, timeout=5)

@@ -10,6 +10,6 @@ from chassis.security import encryption
 def check() -> None:
     """Raises ConfigurationError, which names the variable. The relay publishes what is sealed, so it needs no key."""
     try:
-        encryption.seal_to("", public_key=settings.SEALING_PUBLIC_KEY, info="")
+        encryption.encrypt_with_public_key("", public_key=settings.SEALING_PUBLIC_KEY, info="")
     except ImproperlyConfigured as error:
         raise ConfigurationError(f"auth-ms cannot start: {error}") from error

@@ -1,6 +1,6 @@
 """The queues of auth-ms, which the event worker serves."""
 
-from chassis.messaging.celery_app import EventQueue
+from chassis.messaging.topology import EventQueue
 
 SUBSCRIPTIONS = {
     "user_deleted_event": "user_deleted_session_revocation",

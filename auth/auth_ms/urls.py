@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from chassis.http.probes import shared_routes
+from chassis.http.urls import shared_routes
 
 urlpatterns = [path("auth-ms/", include([*shared_routes(), path("", include("auth_ms.sign_in.urls"))]))]
 

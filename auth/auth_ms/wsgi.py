@@ -9,5 +9,5 @@ from chassis.operations import metrics
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "auth_ms.settings")
 needs.check()
-metrics.start_afresh()
+metrics.reset()
 application = get_wsgi_application()

@@ -77,4 +77,4 @@ def mailed_token(kind: str = "password_reset_requested_event") -> str:
 
 def opened(sealed: str, kind: str) -> str:
     """What an event of `kind` has sealed to notification-ms."""
-    return encryption.open_sealed(sealed, private_key=SEALING_PRIVATE_KEY, info=kind)
+    return encryption.decrypt_with_private_key(sealed, private_key=SEALING_PRIVATE_KEY, info=kind)

@@ -14,9 +14,9 @@ from django.test import Client
 from auth.tests.builders import SEALING_PUBLIC_KEY, bearer, credentials, login, password_hash
 from chassis.http import email_addresses
 from chassis.testing.contract import events_follow_the_contract
-from chassis.testing.static_files import static_files_are_looked_for_when_asked_for
+from chassis.testing.static_files import find_static_files_on_request
 
-__all__ = ["events_follow_the_contract", "static_files_are_looked_for_when_asked_for"]
+__all__ = ["events_follow_the_contract", "find_static_files_on_request"]
 
 
 class _Server(ThreadingHTTPServer):
@@ -172,7 +172,7 @@ def later(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float]]:
     """The queues to which the event worker gave an event to come again, and after how many seconds."""
     events: list[tuple[str, float]] = []
     monkeypatch.setattr(
-        "chassis.messaging.celery_app.retry_later", lambda *_, queue, seconds, **__: events.append((queue, seconds))
+        "chassis.messaging.retries.retry_later", lambda *_, queue, seconds, **__: events.append((queue, seconds))
     )
     return events
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chassis.testing.migrations import troubles_of_older_code
+from chassis.testing.migrations import problems_of_older_code
 
 CONTRACTS = {  # the name of a migration that takes something away: why no running code needs it
     "0002_sessions_factors_and_audit_log": "is_current of a signing key is gone; no version before it was released",
@@ -11,4 +11,4 @@ CONTRACTS = {  # the name of a migration that takes something away: why no runni
 
 @pytest.mark.django_db
 def test_older_code_reads_and_writes_todays_tables():
-    assert troubles_of_older_code("sign_in", contracts=CONTRACTS) == []
+    assert problems_of_older_code("sign_in", contracts=CONTRACTS) == []

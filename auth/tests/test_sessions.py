@@ -6,7 +6,7 @@ from django.test import Client
 from auth.tests.builders import as_json, bearer, login
 from auth_ms.sign_in import issuing
 from auth_ms.sign_in.models import Session
-from chassis.security import tokens
+from chassis.security.principal import ADMIN_SCOPE
 
 pytestmark = pytest.mark.django_db
 
@@ -165,7 +165,7 @@ def test_a_token_for_another_user_with_a_session_of_mine_is_refused(client, sign
     forged = issuing.person_token(
         user_id=8,
         session_id=session.id,
-        scope=tokens.ADMIN_SCOPE,
+        scope=ADMIN_SCOPE,
         methods=["pwd"],
         authenticated_at=timezone.now(),
         at=timezone.now(),

@@ -51,7 +51,7 @@ def _wait_for_server(seconds: float) -> None:
             connections[OWNER].ensure_connection()
             return
         except OperationalError as error:
-            reason = certificate_errors.refusal(error) or str(error).strip()
+            reason = certificate_errors.explain(error) or str(error).strip()
             if time.monotonic() > deadline:
                 raise CannotPrepare(f"The database does not answer: {reason}") from error
             if reason != said:  # once, not once a second

@@ -104,7 +104,7 @@ def as_problem(error: Exception) -> Problem | None:
     if isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
     if isinstance(error, OperationalError | InterfaceError):
-        reason = certificate_errors.refusal(error) or type(error).__name__
+        reason = certificate_errors.explain(error) or type(error).__name__
         logger.warning("the database does not answer", extra={"reason": reason})
         return ServiceUnavailable("The database does not answer.")
     if not isinstance(error, exceptions.APIException):

@@ -4,17 +4,13 @@ import io
 import logging
 import time
 from collections.abc import Callable
-from typing import Any
 
 from django.conf import settings as django_settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 from gunicorn.http.errors import ParseException
-from rest_framework.exceptions import ParseError
-from rest_framework.negotiation import BaseContentNegotiation
-from rest_framework.parsers import BaseParser
 
-from chassis.http import errors, strict_json
+from chassis.http import errors
 from chassis.operations import logs, metrics, settings, tracing
 
 logger = logging.getLogger("chassis.access")
@@ -116,32 +112,3 @@ def _gather_chunks(request: HttpRequest) -> None:
         body = request.META["wsgi.input"].read(settings.MAXIMUM_BODY_BYTES + 1)
         request.META |= {"CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body)}
         request._stream = request.META["wsgi.input"]  # type: ignore[attr-defined]
-
-
-class StrictJSONParser(BaseParser):
-    """RFC 8259 JSON in UTF-8, and no more: no duplicate names, no NaN, nothing PostgreSQL cannot store.
-
-    Raises ParseError (400), or BodyTooLarge (413) for a body over 64 KiB.
-    """
-
-    media_type = "application/json"
-
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
-        raw = stream.read(settings.MAXIMUM_BODY_BYTES + 1)
-        if len(raw) > settings.MAXIMUM_BODY_BYTES:
-            raise errors.BodyTooLarge
-        try:
-            return strict_json.loads(raw)
-        except ValueError as error:
-            raise ParseError(f"The body is not valid JSON: {error}") from error
-
-
-class AlwaysJSON(BaseContentNegotiation):
-    """Answers JSON whatever `Accept` says, as RFC 9110 §12.5.1 allows; there is nothing else to choose from."""
-
-    def select_parser(self, request: Any, parsers: Any) -> Any:
-        content_type = (request.content_type or "").partition(";")[0].strip().lower()
-        return next((parser for parser in parsers if parser.media_type == content_type), None)
-
-    def select_renderer(self, request: Any, renderers: Any, format_suffix: str | None = None) -> Any:
-        return renderers[0], renderers[0].media_type

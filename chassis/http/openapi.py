@@ -6,7 +6,6 @@ from contextvars import ContextVar
 from typing import Any
 
 from django.conf import settings
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse
 from rest_framework import serializers
 
@@ -64,27 +63,6 @@ def problems(*statuses: int) -> dict[Any, Any]:
         )
         for status in (*statuses, 503)
     }
-
-
-class PersonTokenScheme(OpenApiAuthenticationExtension):
-    target_class = "chassis.security.tokens.BearerAuthentication"
-    name = "accessToken"
-
-    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        return {
-            "type": "http",
-            "scheme": "bearer",
-            "bearerFormat": "JWT",
-            "description": "from POST /auth-ms/auth/login",
-        }
-
-
-class ServiceTokenScheme(OpenApiAuthenticationExtension):
-    target_class = "chassis.security.tokens.ServiceAuthentication"
-    name = "serviceToken"
-
-    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "auth-ms signs it for itself"}
 
 
 _with_internal_routes: ContextVar[bool] = ContextVar("with internal routes", default=False)

@@ -1,12 +1,11 @@
-"""Synchronous calls to another service of Tessera: pooled connections, short timeouts, and a circuit breaker."""
+"""Synchronous calls to another service of Tessera: pooled connections, short timeouts and a circuit breaker."""
 
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
 
-from chassis.http import circuit_breaker
-from chassis.http.circuit_breaker import Breaker
+from chassis.http.circuit_breaker import CircuitBreaker, CircuitOpen
 from chassis.http.errors import ServiceUnavailable
 from chassis.operations import logs, tracing
 
@@ -15,8 +14,8 @@ READ_SECONDS = 2.0
 POOL_SIZE = 32
 
 
-class Peer:
-    """Another service, called `name`, at `url`. An answer or ServiceUnavailable comes in under three seconds."""
+class ServiceClient:
+    """A client of the service `name` at `url`. A call ends in under three seconds, with or without an answer."""
 
     def __init__(self, name: str, url: str) -> None:
         self.name, self._url = name, url.rstrip("/")
@@ -25,17 +24,16 @@ class Peer:
         adapter = HTTPAdapter(pool_connections=1, pool_maxsize=POOL_SIZE)
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
-        # So that requests, which wait for the peer, do not take every thread while it is slow.
-        self._breaker = Breaker(name, slow_calls=5, slow_seconds=1.0, open_seconds=2.0)
+        # While the service is slow, requests that wait for it must not occupy every thread.
+        self._breaker = CircuitBreaker(name, slow_calls=5, slow_seconds=1.0, open_seconds=2.0)
 
     def call(self, method: str, path: str, *, token: str | None, **options: Any) -> requests.Response:
-        """The answer to a request that may be repeated, with `token`, if any, as its bearer token.
+        """The response to an idempotent request, with `token` as its bearer token if given.
 
-        Raises ServiceUnavailable.
+        `options` go to requests' `Session.request`. Raises ServiceUnavailable.
 
-        A kept-alive connection that the peer has closed meanwhile shows as a ConnectionError before anything was
-        answered; then one new connection is tried. A timeout is not tried again, so that the caller waits
-        no longer than that.
+        A pooled connection that the service has closed meanwhile shows as a ConnectionError before any response; then
+        the request is repeated once on a new connection. A timeout is not retried, which bounds the waiting time.
         """
         try:
             with self._breaker.call():
@@ -45,11 +43,11 @@ class Peer:
                     raise
                 except requests.ConnectionError:
                     return self._send(method, path, token, options)
-        except (requests.RequestException, circuit_breaker.Open) as error:
+        except (requests.RequestException, CircuitOpen) as error:
             raise self.unavailable() from error
 
     def unavailable(self) -> ServiceUnavailable:
-        """What to raise when the peer does not answer, or not as it should."""
+        """The exception to raise when the service does not answer, or not as specified."""
         return ServiceUnavailable(f"{self.name} does not answer as it should; try again soon.")
 
     def _send(self, method: str, path: str, token: str | None, options: dict[str, Any]) -> requests.Response:

@@ -14,7 +14,7 @@ from kombu.exceptions import KombuError
 from kombu.message import Message
 
 from chassis.http.errors import ServiceUnavailable
-from chassis.messaging import broker, celery_app
+from chassis.messaging import broker, topology
 
 TIMEOUT_SECONDS = 5
 
@@ -80,7 +80,7 @@ def _dead_letters(broker_url: str, queue: str, limit: int) -> Iterator[tuple[Con
     try:
         with Connection(broker_url, connect_timeout=TIMEOUT_SECONDS, **options) as connection:
             channel = connection.channel()
-            yield connection, _hold(channel, celery_app.dead_letter_queue(queue), limit)
+            yield connection, _hold(channel, topology.dead_letter_queue(queue), limit)
             channel.close()
     except (AMQPError, KombuError, OSError) as error:
         raise ServiceUnavailable("RabbitMQ does not answer.") from error

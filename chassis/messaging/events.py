@@ -54,7 +54,7 @@ class CloudEvent:
             "data": self.data,
         }
 
-    def whole(self, name: str) -> int:
+    def positive_integer(self, name: str) -> int:
         """The id `data.<name>`. Raises InvalidEvent."""
         value = self.data.get(name)
         if type(value) is not int or not 0 < value < 2**63:  # True is an int, and more is no BIGINT
@@ -72,7 +72,7 @@ class CloudEvent:
             raise InvalidEvent(f"data.{name} has more than {maximum} characters")
         return value
 
-    def moment(self, name: str) -> datetime:
+    def timestamp(self, name: str) -> datetime:
         """The time `data.<name>`, in UTC. Raises InvalidEvent."""
         return _moment(f"data.{name}", self.text(name))
 

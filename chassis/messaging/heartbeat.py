@@ -1,8 +1,8 @@
-"""The heartbeat of a worker: a file that is touched for as long as its consumer works.
+"""The heartbeat of a worker: a file that is touched as long as its consumer works.
 
-The consumer's own event loop touches it, so it stops when that hangs. It also stops when a message is in hand for
-longer than any task may take, because then the process that runs the task hangs. While the broker is away it goes on:
-an outage of the broker must restart nothing.
+The consumer's event loop touches it, so it stops when the loop hangs. It also stops when one message has been in
+progress for longer than any task may take, because then the child process hangs. While the broker is unreachable it
+goes on: a broker outage must not restart every worker.
 """
 
 import time
@@ -14,16 +14,16 @@ from celery.worker import state
 from celery.worker.consumer import Tasks
 
 INTERVAL_SECONDS = 5
-HANGING_SECONDS = 600  # every call to the outside has a timeout of its own, far below this
+HANGING_SECONDS = 600  # every external call has its own, much shorter timeout
 
 
 def touch(path: str) -> None:
-    """Says that this process works."""
+    """Records that this process works."""
     Path(path).touch()
 
 
 class Heartbeat(bootsteps.StartStopStep):  # type: ignore[misc]
-    """A step of Celery's consumer, which starts it with each connection to the broker."""
+    """A step of Celery's consumer, started with each connection to the broker."""
 
     requires = (Tasks,)
 
@@ -33,12 +33,12 @@ class Heartbeat(bootsteps.StartStopStep):  # type: ignore[misc]
         self._seen_at: dict[str, float] = {}
 
     def start(self, consumer: Any) -> None:
-        """Beats now and, as long as the event loop runs, every few seconds."""
+        """Beats now and then every INTERVAL_SECONDS while the event loop runs."""
         self._beat(consumer)
         self._timer = consumer.timer.call_repeatedly(INTERVAL_SECONDS, self._beat, (consumer,))
 
     def stop(self, consumer: Any) -> None:
-        """Stops beating, until the next connection."""
+        """Stops until the next connection."""
         if self._timer is not None:
             self._timer.cancel()
 

@@ -11,7 +11,7 @@ _DATABASE = (
 )
 
 
-def refusal(error: BaseException) -> str | None:
+def explain(error: BaseException) -> str | None:
     """What to say of `error`, of a connection to broker or database, when it is about a certificate; else None."""
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):

@@ -76,7 +76,7 @@ delivery_seconds = Histogram(
 events_handled = Counter("events_handled", "what became of events that tell nobody", ["event", "outcome"], registry=OWN)
 
 
-def start_afresh() -> None:
+def reset() -> None:
     """Forgets what earlier processes have counted: counters begin at nought. For the first process of a container."""
     for file in _files():
         if not file.name.endswith(f"_{os.getpid()}.db"):

@@ -43,7 +43,7 @@ def run() -> None:
             logger.exception("a pruner failed", extra={"pruner": path})
 
 
-def keep_house() -> None:
+def start() -> None:
     """Calls the pruners now and once an hour, in a thread of its own, for as long as the process lives."""
 
     def keep() -> None:

@@ -91,7 +91,7 @@ def _fixed(service: str, import_root: str, applications: list[str]) -> dict[str,
     """What no variable changes."""
     return {
         "SERVICE": service,
-        "AUTHORITY": "chassis.security.authority.AskAuth",  # who is asked what a person may do now
+        "AUTHORITY": "chassis.security.authority.RemoteAuthority",  # who is asked what a person may do now
         # What the relays call now and then, with the time as `at`, to forget what is no longer needed.
         "PRUNERS": ["chassis.outbox.services.prune"],
         "COLLECTORS": ["chassis.outbox.metrics.OutboxCollector"],  # of what Prometheus reads at /metrics
@@ -161,11 +161,11 @@ def _databases(environment: Environment) -> dict[str, Any]:
 
 def _rest_framework() -> dict[str, Any]:
     return {
-        "DEFAULT_AUTHENTICATION_CLASSES": ["chassis.security.tokens.BearerAuthentication"],
-        "DEFAULT_PERMISSION_CLASSES": ["chassis.security.tokens.IsPerson"],
-        "DEFAULT_PARSER_CLASSES": ["chassis.http.middleware.StrictJSONParser"],
+        "DEFAULT_AUTHENTICATION_CLASSES": ["chassis.security.authentication.BearerAuthentication"],
+        "DEFAULT_PERMISSION_CLASSES": ["chassis.security.permissions.IsUser"],
+        "DEFAULT_PARSER_CLASSES": ["chassis.http.parsers.StrictJSONParser"],
         "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-        "DEFAULT_CONTENT_NEGOTIATION_CLASS": "chassis.http.middleware.AlwaysJSON",
+        "DEFAULT_CONTENT_NEGOTIATION_CLASS": "chassis.http.parsers.AlwaysJSON",
         "DEFAULT_PAGINATION_CLASS": "chassis.http.pagination.KeysetPagination",
         "DEFAULT_SCHEMA_CLASS": "chassis.security.openapi_schema.Schema",
         "EXCEPTION_HANDLER": "chassis.http.errors.answer_problem",

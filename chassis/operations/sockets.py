@@ -3,7 +3,7 @@
 import select
 
 
-def is_quiet(file_descriptor: int) -> bool:
+def is_idle(file_descriptor: int) -> bool:
     """True while the other end has neither closed the connection nor said something that nobody has asked for.
 
     Asks the system alone. Whoever closes a connection on which nobody waits for an answer makes it readable.

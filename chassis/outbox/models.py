@@ -38,5 +38,5 @@ class OutboxMessage(models.Model):
         """The whole CloudEvent, as it is published. Secret data that is forgotten leaves empty bytes behind."""
         if not self.sealed_data:
             return dict(self.body)
-        opened = encryption.unseal(bytes(self.sealed_data), secret=settings.SECRET_KEY, called="SECRET_KEY")
+        opened = encryption.decrypt(bytes(self.sealed_data), secret=settings.SECRET_KEY, variable="SECRET_KEY")
         return dict(self.body) | {"data": self.body["data"] | json.loads(opened)}

@@ -62,7 +62,7 @@ class Relay:
             except (AMQPError, KombuError, NotConfirmed, OperationalError, InterfaceError, OSError) as error:
                 failures += 1
                 pause = min(MAXIMUM_BACKOFF_SECONDS, 0.25 * 2**failures) * random.uniform(0.5, 1)  # noqa: S311
-                reason = certificate_errors.refusal(error) or type(error).__name__
+                reason = certificate_errors.explain(error) or type(error).__name__
                 logger.warning(
                     "the broker or the database does not answer",
                     extra={"reason": reason, "retry_in_seconds": round(pause, 1)},

@@ -55,7 +55,7 @@ def _record(event: Event, data: dict[str, Any], secret: dict[str, Any], *, at: d
         request_id=logs.request_id.get(),
         traceparent=tracing.current(),
     )
-    sealed = encryption.seal(json.dumps(secret).encode(), secret=settings.SECRET_KEY) if secret else None
+    sealed = encryption.encrypt(json.dumps(secret).encode(), secret=settings.SECRET_KEY) if secret else None
     message = OutboxMessage.objects.create(exchange=event.type, body=cloud_event.as_dict(), sealed_data=sealed)
     with connection.cursor() as cursor:
         cursor.execute(f"NOTIFY {CHANNEL}")  # PostgreSQL delivers it at the commit, once for all of a transaction

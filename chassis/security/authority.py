@@ -1,39 +1,35 @@
-"""What a person may do now, asked of who knows it: the session of auth-ms, the account of users-ms.
+"""Live decisions: what a user may do now, according to its session (auth-ms) and its account (users-ms).
 
-A token says who calls and when they signed in. It never decides a write, or what only admins may read: a right that is
-taken away would stay in force until the token expires. See docs/security.md, "What is decided live".
+A token says who calls and when they authenticated. It never decides a write or what only admins may read, because a
+revoked right would stay in force until the token expires. See docs/security.md, "What is decided live".
 """
 
 import dataclasses
 from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import requests
 from django.conf import settings
 from django.utils.module_loading import import_string
 from rest_framework.exceptions import AuthenticationFailed
 
-from chassis.http.service_client import Peer
-
-ADMIN_SCOPE = "admin"
-
-if TYPE_CHECKING:
-    from chassis.security.tokens import Principal
+from chassis.http.service_client import ServiceClient
+from chassis.security.principal import ADMIN_SCOPE, Principal
 
 
 class Authority(Protocol):
-    """Who knows what the bearer of a token may do now."""
+    """Knows what the bearer of a token may do now. Each service names its implementation in settings.AUTHORITY."""
 
-    def scopes(self, principal: "Principal", token: str) -> frozenset[str]:
+    def scopes(self, principal: Principal, token: str) -> frozenset[str]:
         """The scopes that the account has now.
 
         Raises AuthenticationFailed when the session has ended or the account is gone or inactive, and
-        ServiceUnavailable when that cannot be found out.
+        ServiceUnavailable when that cannot be determined.
         """
 
 
-def confirm(principal: "Principal", token: str) -> "Principal":
-    """The principal with the rights that its token names and its account still has.
+def confirm(principal: Principal, token: str) -> Principal:
+    """The principal, reduced to the scopes of its token that its account still has.
 
     Raises AuthenticationFailed and ServiceUnavailable, as `Authority.scopes` does.
     """
@@ -47,10 +43,10 @@ def _authority(path: str) -> Authority:
     return authority
 
 
-class AskAuth:
-    """The authority of services that know neither accounts nor sessions: auth-ms, which asks users-ms, too."""
+class RemoteAuthority:
+    """For services without accounts and sessions of their own: asks auth-ms, which in turn asks users-ms."""
 
-    def scopes(self, principal: "Principal", token: str) -> frozenset[str]:
+    def scopes(self, principal: Principal, token: str) -> frozenset[str]:
         members = _ask("/auth-ms/internal/principal", token)
         try:
             return frozenset(([ADMIN_SCOPE] if members["is_admin"] else []) + list(members["scopes"]))
@@ -58,8 +54,8 @@ class AskAuth:
             raise _auth(settings.AUTH_URL).unavailable() from error
 
 
-def ask_session(token: str) -> None:
-    """Return when the session of `token` goes on. Raises AuthenticationFailed and ServiceUnavailable."""
+def check_session(token: str) -> None:
+    """Returns when the session of `token` is active. Raises AuthenticationFailed and ServiceUnavailable."""
     _ask("/auth-ms/internal/session", token)
 
 
@@ -77,5 +73,5 @@ def _ask(path: str, token: str) -> dict[str, Any]:
 
 
 @cache
-def _auth(url: str) -> Peer:
-    return Peer("auth-ms", url)
+def _auth(url: str) -> ServiceClient:
+    return ServiceClient("auth-ms", url)

@@ -1,7 +1,7 @@
-"""Encrypting what a service stores and has to read again, by a secret; and what only another service is to read.
+"""Encryption: with a secret of the service itself, or with the public key of another service.
 
 The first is Fernet (AES-128-CBC with HMAC-SHA256). The second is HPKE (RFC 9180) with X25519, HKDF-SHA256 and
-AES-128-GCM: whoever has the public key can seal, and only who has the private key can open.
+AES-128-GCM.
 """
 
 import base64
@@ -16,17 +16,20 @@ from django.core.exceptions import ImproperlyConfigured
 _SUITE = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_128_GCM)
 
 
-def seal(value: bytes, *, secret: str) -> bytes:
+def encrypt(value: bytes, *, secret: str) -> bytes:
     """`value`, readable only with `secret`."""
     return _fernet(secret).encrypt(value)
 
 
-def unseal(sealed: bytes, *, secret: str, called: str) -> bytes:
-    """What was sealed. Raises ImproperlyConfigured when the secret, the variable `called`, is another one."""
+def decrypt(encrypted: bytes, *, secret: str, variable: str) -> bytes:
+    """The value that was encrypted with `secret`.
+
+    Raises ImproperlyConfigured, naming the environment `variable` of the secret, when it was another secret.
+    """
     try:
-        return _fernet(secret).decrypt(sealed)
+        return _fernet(secret).decrypt(encrypted)
     except InvalidToken as error:
-        message = f"{called} is not the one that the values in the database were sealed with."
+        message = f"{variable} is not the secret that the values in the database were encrypted with."
         raise ImproperlyConfigured(message) from error
 
 
@@ -40,9 +43,11 @@ def generate_key_pair() -> tuple[str, str]:
     return _encode(private.private_bytes_raw()), _encode(private.public_key().public_bytes_raw())
 
 
-def seal_to(value: str, *, public_key: str, info: str) -> str:
-    """`value`, readable only with the private key of `public_key`, as base64url. `info` says what it is, and has to be
-    named again to open it. Raises ImproperlyConfigured when the key is none."""
+def encrypt_with_public_key(value: str, *, public_key: str, info: str) -> str:
+    """`value` as base64url, readable only with the private key that belongs to `public_key`.
+
+    `info` states the purpose; decrypting needs the same one. Raises ImproperlyConfigured when the key is malformed.
+    """
     try:
         key = X25519PublicKey.from_public_bytes(_decode(public_key))
     except ValueError as error:
@@ -50,20 +55,20 @@ def seal_to(value: str, *, public_key: str, info: str) -> str:
     return _encode(_SUITE.encrypt(value.encode(), key, info=info.encode()))
 
 
-def open_sealed(sealed: str, *, private_key: str, info: str) -> str:
-    """What was sealed to the public key of `private_key` as `info`.
+def decrypt_with_private_key(encrypted: str, *, private_key: str, info: str) -> str:
+    """The value that was encrypted with the public key of `private_key` for the purpose `info`.
 
-    Raises ValueError when it was sealed to another key, as something else, or changed; ImproperlyConfigured when the
-    key is none.
+    Raises ValueError when key or purpose differ or the text was changed; ImproperlyConfigured when the key is
+    malformed.
     """
     try:
         key = X25519PrivateKey.from_private_bytes(_decode(private_key))
     except ValueError as error:
         raise ImproperlyConfigured("SEALING_PRIVATE_KEY is not the 32 bytes of a private key in base64url.") from error
     try:
-        return _SUITE.decrypt(_decode(sealed), key, info=info.encode()).decode()
+        return _SUITE.decrypt(_decode(encrypted), key, info=info.encode()).decode()
     except (InvalidTag, ValueError) as error:
-        raise ValueError("It was sealed to another key, or as something else.") from error
+        raise ValueError("The value was encrypted with another key or for another purpose.") from error
 
 
 def _encode(value: bytes) -> str:

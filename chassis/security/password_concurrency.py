@@ -1,4 +1,4 @@
-"""Taking turns on the processors, for what needs one for long and gives the interpreter away meanwhile."""
+"""Limits how many passwords a process hashes or compares at once, which needs a CPU for long and releases the GIL."""
 
 import threading
 from collections.abc import Iterator
@@ -10,23 +10,23 @@ from chassis.operations import cpus, gunicorn
 THREADS_FOR_OTHERS = max(2, gunicorn.threads // 4)
 
 
-class Turns:
-    """So much of it runs at once, and so much more waits for its turn."""
+class ConcurrencyLimit:
+    """At most `running` callers work at once and `waiting` more wait; further ones are rejected."""
 
     def __init__(self, *, running: int, waiting: int) -> None:
         self._running = threading.Semaphore(running)
         self._places = threading.Semaphore(running + waiting)
 
     def check(self) -> None:
-        """Raises ServiceUnavailable when there is no place, for who has other work to do before its turn."""
+        """Raises ServiceUnavailable when the limit is reached: called before work that a rejection would waste."""
         if self._places._value == 0:
-            raise self._refusal()
+            raise self._rejection()
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Within it, a processor is ours. Raises ServiceUnavailable at once when too many wait already."""
+    def slot(self) -> Iterator[None]:
+        """Waits until the caller may work. Raises ServiceUnavailable at once when too many wait already."""
         if not self._places.acquire(blocking=False):
-            raise self._refusal()
+            raise self._rejection()
         try:
             with self._running:
                 yield
@@ -34,16 +34,16 @@ class Turns:
             self._places.release()
 
     @staticmethod
-    def _refusal() -> ServiceUnavailable:
+    def _rejection() -> ServiceUnavailable:
         return ServiceUnavailable("Too many passwords are being checked; try again soon.", retry_after_seconds=1)
 
 
-def _of_this_process() -> Turns:
-    # Each process may use all processors: the kernel shares new connections out unevenly.
+def _limit_of_this_process() -> ConcurrencyLimit:
+    # Each process may use all CPUs: the kernel distributes new connections unevenly.
     running = min(cpus.count(), gunicorn.threads - THREADS_FOR_OTHERS)
-    return Turns(running=running, waiting=gunicorn.threads - THREADS_FOR_OTHERS - running)
+    return ConcurrencyLimit(running=running, waiting=gunicorn.threads - THREADS_FOR_OTHERS - running)
 
 
-# Hashing and comparing passwords. More at once than there are processors would make each slower and none sooner; and
-# were every thread busy with it, what needs little would wait for it.
-passwords = _of_this_process()
+# More at once than there are CPUs would finish none sooner. Some threads stay free, so that cheap requests do not wait
+# behind passwords.
+passwords = _limit_of_this_process()

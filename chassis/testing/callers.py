@@ -12,9 +12,9 @@ KEYS = SigningKeys()
 
 
 @pytest.fixture(autouse=True)
-def keys_of_the_tests(monkeypatch: pytest.MonkeyPatch) -> SigningKeys:
+def signing_keys(monkeypatch: pytest.MonkeyPatch) -> SigningKeys:
     """auth-ms is not part of these tests: the service trusts the tests' own key instead."""
-    monkeypatch.setattr("chassis.security.tokens._key_source", KEYS)
+    monkeypatch.setattr("chassis.security.public_keys._key_source", KEYS)
     return KEYS
 
 
@@ -31,7 +31,7 @@ def caller() -> Callable[..., Client]:
     """`caller(user_id=1)` or `caller(user_id=1, admin=True)`: an HTTP client with that person's token."""
 
     def make(*, user_id: int, admin: bool = False) -> Client:
-        token = KEYS.person_token(user_id=user_id, admin=admin)
+        token = KEYS.user_token(user_id=user_id, admin=admin)
         return Client(headers={"Authorization": f"Bearer {token}"})
 
     return make

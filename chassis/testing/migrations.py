@@ -6,7 +6,7 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
 
-def troubles_of_older_code(app_label: str, *, contracts: dict[str, str]) -> list[str]:
+def problems_of_older_code(app_label: str, *, contracts: dict[str, str]) -> list[str]:
     """What code of any earlier migration of the app could not do with today's tables, a sentence each.
 
     The code of a migration knows the tables and columns of its state. It reads and writes each of them, and its INSERT

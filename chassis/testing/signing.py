@@ -7,7 +7,7 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from chassis.security import tokens
+from chassis.security import public_keys, tokens
 
 
 class SigningKeys:
@@ -26,10 +26,10 @@ class SigningKeys:
 
     def key(self, kid: str) -> jwt.PyJWK:
         if kid != self.kid:
-            raise tokens.UnknownKey(kid)
+            raise public_keys.UnknownKey(kid)
         return jwt.PyJWK(self.members)
 
-    def person_token(self, *, user_id: int, admin: bool = False, **changes: Any) -> str:
+    def user_token(self, *, user_id: int, admin: bool = False, **changes: Any) -> str:
         """An access token as auth-ms makes them; `changes` replace claims, None removes one."""
         scope = "admin" if admin else ""
         claims = {"sub": str(user_id), "aud": "tessera", "sid": "1", "scope": scope, "auth_time": int(time.time())}

@@ -11,6 +11,6 @@ globals().update(
     )
 )
 
-KEY_SOURCE = "chassis.security.tokens.PublishedKeys"
+KEY_SOURCE = "chassis.security.public_keys.PublishedKeys"
 AUTH_URL = "http://127.0.0.1:1"
 ROOT_URLCONF = "chassis.tests.urls"

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from chassis.http.errors import ServiceUnavailable
-from chassis.security import authority, tokens
+from chassis.security import authentication, authority, permissions, tokens
 from chassis.testing.signing import SigningKeys
 
 KEYS = SigningKeys()
@@ -44,7 +44,7 @@ def auth():
 
 @pytest.fixture(autouse=True)
 def own_keys(monkeypatch):
-    monkeypatch.setattr("chassis.security.tokens._key_source", KEYS)
+    monkeypatch.setattr("chassis.security.public_keys._key_source", KEYS)
 
 
 def principal_of(token):
@@ -56,7 +56,7 @@ def rights(**changes):
 
 
 def test_rights_are_those_that_the_token_names_and_the_account_still_has(auth):
-    token = KEYS.person_token(user_id=7, scope="admin orders:write")
+    token = KEYS.user_token(user_id=7, scope="admin orders:write")
     auth.answers["/auth-ms/internal/principal"] = rights(is_admin=False, scopes=["orders:write", "orders:read"])
 
     confirmed = authority.confirm(principal_of(token), token)
@@ -68,18 +68,18 @@ def test_rights_are_those_that_the_token_names_and_the_account_still_has(auth):
 
 
 def test_a_session_that_has_ended_is_no_authority(auth):
-    token = KEYS.person_token(user_id=7)
+    token = KEYS.user_token(user_id=7)
     auth.answers["/auth-ms/internal/principal"] = auth.answers["/auth-ms/internal/session"] = (401, {})
 
     with pytest.raises(AuthenticationFailed):
         authority.confirm(principal_of(token), token)
     with pytest.raises(AuthenticationFailed):
-        authority.ask_session(token)
+        authority.check_session(token)
 
 
 @pytest.mark.parametrize("answer", [(503, {}), (404, {}), (200, []), (200, {"is_admin": True})])
 def test_without_a_good_answer_nothing_is_permitted(auth, answer):
-    token = KEYS.person_token(user_id=7)
+    token = KEYS.user_token(user_id=7)
     auth.answers["/auth-ms/internal/principal"] = answer
 
     with pytest.raises(ServiceUnavailable):
@@ -87,19 +87,19 @@ def test_without_a_good_answer_nothing_is_permitted(auth, answer):
 
 
 class ForAdmins(APIView):
-    authentication_classes = [tokens.BearerAuthentication]
-    permission_classes = [tokens.IsAdmin]
+    authentication_classes = [authentication.BearerAuthentication]
+    permission_classes = [permissions.IsAdmin]
 
     def get(self, request):
         return Response({"is_live": request.user.is_live})
 
 
 class ForPersons(APIView):
-    authentication_classes = [tokens.BearerAuthentication]
-    permission_classes = [tokens.IsPerson]
+    authentication_classes = [authentication.BearerAuthentication]
+    permission_classes = [permissions.IsUser]
 
     def get(self, request):
-        return Response({"others": tokens.may_act_for(request, 8), "own": tokens.may_act_for(request, 7)})
+        return Response({"others": permissions.may_act_for(request, 8), "own": permissions.may_act_for(request, 7)})
 
     post = get
 
@@ -110,7 +110,7 @@ def call(view, method, token):
 
 
 def test_what_admins_read_is_decided_on_their_rights_of_now(auth):
-    token = KEYS.person_token(user_id=7, admin=True)
+    token = KEYS.user_token(user_id=7, admin=True)
 
     auth.answers["/auth-ms/internal/principal"] = rights()
     assert call(ForAdmins, "get", token).data == {"is_live": True}
@@ -125,7 +125,7 @@ def test_what_admins_read_is_decided_on_their_rights_of_now(auth):
 
 
 def test_own_data_is_read_by_the_token_alone_and_written_live(auth):
-    token = KEYS.person_token(user_id=7)
+    token = KEYS.user_token(user_id=7)
     auth.answers["/auth-ms/internal/principal"] = (401, {})
 
     assert call(ForPersons, "get", token).data == {"others": False, "own": True}

@@ -1,17 +1,17 @@
-"""A part that is slow is left alone; one that fails at once is not."""
+"""Slow calls open the circuit; fast failures do not."""
 
 import time
 
 import pytest
 
-from chassis.http.circuit_breaker import Breaker, Open
+from chassis.http.circuit_breaker import CircuitBreaker, CircuitOpen
 
 SLOW = 0.05
 
 
 @pytest.fixture
 def breaker():
-    return Breaker("a part", slow_calls=3, slow_seconds=SLOW, open_seconds=0.2)
+    return CircuitBreaker("a dependency", slow_calls=3, slow_seconds=SLOW, open_seconds=0.2)
 
 
 def call(breaker, *, seconds=0.0, error=None):
@@ -21,22 +21,22 @@ def call(breaker, *, seconds=0.0, error=None):
             raise error
 
 
-def test_it_opens_after_slow_calls_in_a_row_and_says_for_how_long(breaker):
+def test_consecutive_slow_calls_open_the_circuit_for_a_stated_time(breaker):
     for _ in range(3):
         call(breaker, seconds=SLOW)
 
-    with pytest.raises(Open) as refusal:
+    with pytest.raises(CircuitOpen) as caught:
         call(breaker)
 
-    assert 0 < refusal.value.seconds <= 0.2
+    assert 0 < caught.value.seconds <= 0.2
 
 
-def test_a_fast_call_between_slow_ones_keeps_it_closed(breaker):
+def test_a_fast_call_between_slow_ones_keeps_the_circuit_closed(breaker):
     for seconds in (SLOW, SLOW, 0, SLOW, SLOW, 0):
-        call(breaker, seconds=seconds)  # none is refused
+        call(breaker, seconds=seconds)  # none raises
 
 
-def test_what_fails_at_once_is_asked_again(breaker):
+def test_fast_failures_do_not_open_the_circuit(breaker):
     for _ in range(10):
         with pytest.raises(ConnectionError):
             call(breaker, error=ConnectionError())
@@ -44,32 +44,32 @@ def test_what_fails_at_once_is_asked_again(breaker):
     call(breaker)
 
 
-def test_what_fails_slowly_is_left_alone(breaker):
+def test_slow_failures_open_the_circuit(breaker):
     for _ in range(3):
         with pytest.raises(TimeoutError):
             call(breaker, seconds=SLOW, error=TimeoutError())
 
-    with pytest.raises(Open):
+    with pytest.raises(CircuitOpen):
         call(breaker)
 
 
-def test_after_the_pause_one_call_is_let_through_and_a_fast_one_closes_it(breaker):
+def test_one_fast_trial_call_closes_the_circuit(breaker):
     for _ in range(3):
         call(breaker, seconds=SLOW)
     time.sleep(0.21)
 
-    with breaker.call(), pytest.raises(Open):
-        call(breaker)  # while the one tries
+    with breaker.call(), pytest.raises(CircuitOpen):
+        call(breaker)  # during the trial
 
     call(breaker)
 
 
-def test_a_slow_one_after_the_pause_keeps_it_open(breaker):
+def test_a_slow_trial_call_keeps_the_circuit_open(breaker):
     for _ in range(3):
         call(breaker, seconds=SLOW)
     time.sleep(0.21)
 
     call(breaker, seconds=SLOW)
 
-    with pytest.raises(Open):
+    with pytest.raises(CircuitOpen):
         call(breaker)

@@ -6,10 +6,10 @@ import uuid
 import pytest
 from kombu.message import Message
 
-from chassis.messaging import celery_app, validation
+from chassis.messaging import celery_app, topology, validation
 from chassis.messaging.events import InvalidEvent
 
-QUEUE = celery_app.EventQueue.named(
+QUEUE = topology.EventQueue.named(
     "login_email_notification", event_type="user_login_event", queue_type="classic", senders=["auth-ms"]
 )
 

@@ -3,15 +3,15 @@ import threading
 import pytest
 
 from chassis.http.errors import ServiceUnavailable
-from chassis.security.password_concurrency import Turns
+from chassis.security.password_concurrency import ConcurrencyLimit
 from chassis.testing.waiting import eventually
 
 
-def test_so_much_runs_so_much_waits_and_the_next_is_refused_at_once():
-    turns, go_on, running = Turns(running=1, waiting=1), threading.Event(), []
+def test_callers_beyond_running_and_waiting_are_rejected_at_once():
+    limit, go_on, running = ConcurrencyLimit(running=1, waiting=1), threading.Event(), []
 
     def work():
-        with turns.turn():
+        with limit.slot():
             running.append(threading.current_thread().name)
             go_on.wait(10)
 
@@ -19,16 +19,16 @@ def test_so_much_runs_so_much_waits_and_the_next_is_refused_at_once():
     threads[0].start()
     eventually(lambda: len(running) == 1)
     threads[1].start()
-    eventually(lambda: turns._places._value == 0)
+    eventually(lambda: limit._places._value == 0)
 
-    with pytest.raises(ServiceUnavailable) as refused, turns.turn():
+    with pytest.raises(ServiceUnavailable) as rejected, limit.slot():
         pass
-    assert refused.value.headers == {"Retry-After": "1"}
+    assert rejected.value.headers == {"Retry-After": "1"}
     assert len(running) == 1
 
     go_on.set()
     for thread in threads:
         thread.join(10)
     assert len(running) == 2
-    with turns.turn():  # and there is room again
+    with limit.slot():  # a slot is free again
         pass

@@ -122,6 +122,6 @@ def test_the_house_is_kept_from_the_start_in_a_thread_of_its_own(settings):
     settings.PRUNERS = [f"{__name__}.noted"]
     CALLED.clear()
 
-    pruning.keep_house()
+    pruning.start()
 
     eventually(lambda: len(CALLED) == 1)

@@ -8,7 +8,7 @@ from celery.contrib.testing.worker import start_worker
 from django.conf import settings
 from kombu import Connection
 
-from chassis.messaging import broker, celery_app, dead_letters, events, publishing
+from chassis.messaging import broker, celery_app, dead_letters, events, publishing, retries, topology
 from chassis.testing.waiting import eventually
 
 
@@ -16,21 +16,19 @@ from chassis.testing.waiting import eventually
 def queue(request, monkeypatch):
     """A queue of this test's own, declared as a consumer declares it; the retry queues too are its own."""
     run = uuid.uuid4().hex[:8]
-    monkeypatch.setattr(celery_app, "retry_queue", lambda worker, seconds: f"test-{run}-retry.{seconds}s")
+    monkeypatch.setattr(topology, "retry_queue", lambda worker, seconds: f"test-{run}-retry.{seconds}s")
     name = f"test-{run}"
-    declared = celery_app.EventQueue.named(
-        name, event_type=f"{name}_event", queue_type=request.param, senders=["tests"]
-    )
+    declared = topology.EventQueue.named(name, event_type=f"{name}_event", queue_type=request.param, senders=["tests"])
     with Connection(settings.BROKER_URL) as connection:
         channel = connection.channel()
         channel.exchange_declare(f"{name}_event", "fanout", durable=True, auto_delete=False)  # as the broker does
         bound = declared(channel)
         bound.declare()
         yield bound
-        for left in (name, f"{name}.dead", *(celery_app.retry_queue("", each) for each in celery_app.RETRY_SECONDS)):
+        for left in (name, f"{name}.dead", *(topology.retry_queue("", each) for each in topology.RETRY_SECONDS)):
             channel.queue_delete(left)
-        for seconds in celery_app.RETRY_SECONDS:
-            channel.exchange_delete(celery_app.retry_queue("", seconds))
+        for seconds in topology.RETRY_SECONDS:
+            channel.exchange_delete(topology.retry_queue("", seconds))
         channel.exchange_delete(f"{name}_event")
 
 
@@ -53,7 +51,7 @@ def retry(queue, event, seconds):
         "test", broker_url=settings.BROKER_URL, queues=[queue], heartbeat_file="/dev/null"
     )
     try:
-        celery_app.retry_later(application, queue=queue.name, event=event, seconds=seconds)
+        retries.retry_later(application, queue=queue.name, event=event, seconds=seconds)
     finally:
         application.close()
 
@@ -128,7 +126,7 @@ def test_dead_letters_of_a_queue_that_nobody_has_declared_are_none():
 def test_a_task_knows_which_queue_its_event_came_from(queue):
     """Two queues of one event in one worker: the task is the same, what is to be done is not."""
     event = an_event() | {"type": queue.exchange.name}
-    other = celery_app.EventQueue.named(
+    other = topology.EventQueue.named(
         f"{queue.name}-other",
         event_type=queue.exchange.name,
         queue_type=queue.queue_arguments["x-queue-type"],

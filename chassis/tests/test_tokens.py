@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from rest_framework.exceptions import AuthenticationFailed
 
 from chassis.http.errors import ServiceUnavailable
-from chassis.security import tokens
+from chassis.security import public_keys, tokens
 from chassis.testing.signing import SigningKeys
 from chassis.testing.waiting import eventually
 
@@ -21,7 +21,7 @@ def verify(token):
 
 
 def test_a_good_token_tells_who_calls():
-    principal = verify(KEYS.person_token(user_id=7, admin=True))
+    principal = verify(KEYS.user_token(user_id=7, admin=True))
 
     assert (principal.user_id, principal.is_admin, principal.session_id) == (7, True, 1)
     assert principal.may_act_for(8)
@@ -35,13 +35,13 @@ class OneKey:
 
     def key(self, kid):
         if self.known is None:
-            raise tokens.UnknownKey(kid)
+            raise public_keys.UnknownKey(kid)
         return self.known
 
 
 def test_a_token_that_was_verified_before_is_refused_once_it_has_expired_or_its_key_is_gone(monkeypatch):
     source, now = OneKey(), time.time()
-    lasting, token = (KEYS.person_token(user_id=7, exp=int(now) + seconds) for seconds in (600, 60))
+    lasting, token = (KEYS.user_token(user_id=7, exp=int(now) + seconds) for seconds in (600, 60))
     assert tokens.verify(token, keys=source, audiences=["tessera"]) == verify(token)
 
     with monkeypatch.context() as later:
@@ -57,7 +57,7 @@ def test_a_token_that_was_verified_before_is_refused_once_it_has_expired_or_its_
 
 
 def test_a_person_may_act_for_itself_alone():
-    principal = verify(KEYS.person_token(user_id=7))
+    principal = verify(KEYS.user_token(user_id=7))
 
     assert principal.may_act_for(7)
     assert not principal.may_act_for(8)
@@ -81,7 +81,7 @@ def test_a_person_may_act_for_itself_alone():
 )
 def test_a_token_with_a_wrong_or_missing_claim_is_refused(changes):
     with pytest.raises(AuthenticationFailed):
-        verify(KEYS.person_token(user_id=7, **changes))
+        verify(KEYS.user_token(user_id=7, **changes))
 
 
 @pytest.mark.parametrize("typ", ["at+jwt", "application/at+jwt", "AT+JWT", "JWT"])
@@ -102,7 +102,7 @@ def hs256_with_the_public_key() -> str:
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
     header = jwt.utils.base64url_encode(json.dumps({"alg": "HS256", "kid": KEYS.kid, "typ": "at+jwt"}).encode())
-    payload = KEYS.person_token(user_id=7).split(".")[1].encode()
+    payload = KEYS.user_token(user_id=7).split(".")[1].encode()
     import hashlib
     import hmac
 
@@ -112,7 +112,7 @@ def hs256_with_the_public_key() -> str:
 
 def unsigned() -> str:
     header = jwt.utils.base64url_encode(json.dumps({"alg": "none", "kid": KEYS.kid, "typ": "at+jwt"}).encode()).decode()
-    return f"{header}.{KEYS.person_token(user_id=7).split('.')[1]}."
+    return f"{header}.{KEYS.user_token(user_id=7).split('.')[1]}."
 
 
 @pytest.mark.parametrize(
@@ -123,9 +123,9 @@ def unsigned() -> str:
         "a.b.c",
         "ü.ü.ü",
         "a" * 5000,
-        KEYS.person_token(user_id=7)[:-4],
+        KEYS.user_token(user_id=7)[:-4],
         KEYS.sign({"sub": "7", "aud": "tessera", "sid": "1"}, kid="unknown"),
-        SigningKeys().person_token(user_id=7),
+        SigningKeys().user_token(user_id=7),
         hs256_with_the_public_key(),
         unsigned(),
     ],
@@ -176,7 +176,7 @@ def publisher():
 
 def test_published_keys_are_fetched_once_and_outlive_an_outage(publisher):
     server, handler = publisher
-    keys = tokens.PublishedKeys(f"http://127.0.0.1:{server.server_port}/jwks.json")
+    keys = public_keys.PublishedKeys(f"http://127.0.0.1:{server.server_port}/jwks.json")
 
     assert keys.key(KEYS.kid).key_id == KEYS.kid
     server.shutdown()
@@ -190,7 +190,7 @@ def test_published_keys_are_fetched_once_and_outlive_an_outage(publisher):
 
 def test_known_keys_are_used_while_auth_ms_hangs(publisher):
     server, handler = publisher
-    keys = tokens.PublishedKeys(f"http://127.0.0.1:{server.server_port}/jwks.json")
+    keys = public_keys.PublishedKeys(f"http://127.0.0.1:{server.server_port}/jwks.json")
     keys.key(KEYS.kid)
     keys._fetched_at = keys._asked_at = -float("inf")  # as if they had been fetched long ago
     handler.goes_on.clear()
@@ -207,10 +207,10 @@ def test_known_keys_are_used_while_auth_ms_hangs(publisher):
 
 def test_forged_key_names_do_not_flood_auth_ms(publisher):
     server, handler = publisher
-    keys = tokens.PublishedKeys(f"http://127.0.0.1:{server.server_port}/jwks.json")
+    keys = public_keys.PublishedKeys(f"http://127.0.0.1:{server.server_port}/jwks.json")
 
     for number in range(50):
-        with pytest.raises(tokens.UnknownKey):
+        with pytest.raises(public_keys.UnknownKey):
             keys.key(f"forged-{number}")
 
     assert handler.asked == 1
@@ -218,4 +218,4 @@ def test_forged_key_names_do_not_flood_auth_ms(publisher):
 
 def test_without_any_key_the_answer_is_503():
     with pytest.raises(ServiceUnavailable):
-        tokens.PublishedKeys("http://127.0.0.1:1/jwks.json").key("any")
+        public_keys.PublishedKeys("http://127.0.0.1:1/jwks.json").key("any")

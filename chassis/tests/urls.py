@@ -5,11 +5,12 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from chassis.http.probes import OpenToAll, shared_routes
+from chassis.http.probes import PublicView
+from chassis.http.urls import shared_routes
 
 
 @extend_schema(exclude=True)
-class Echo(OpenToAll):
+class Echo(PublicView):
     """Answers with what it was sent."""
 
     def patch(self, request: Request) -> Response:

@@ -8,7 +8,7 @@ from typing import Any
 from celery import signals
 from django.conf import settings
 
-from chassis.messaging import celery_app, heartbeat
+from chassis.messaging import celery_app, heartbeat, topology
 
 EVENT, QUEUE = os.environ["TEST_EVENT"], os.environ["TEST_QUEUE"]
 heartbeat.INTERVAL_SECONDS = 0.1
@@ -17,7 +17,7 @@ heartbeat.HANGING_SECONDS = 1
 application = celery_app.consumer_application(
     "test",
     broker_url=settings.BROKER_URL,
-    queues=[celery_app.EventQueue.named(QUEUE, event_type=EVENT, queue_type="classic", senders=["tests"])],
+    queues=[topology.EventQueue.named(QUEUE, event_type=EVENT, queue_type="classic", senders=["tests"])],
     heartbeat_file=settings.HEARTBEAT_FILE,
 )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from kombu import Connection, Producer
 
-from chassis.messaging import celery_app, publishing
+from chassis.messaging import publishing, topology
 from local import programs, stack
 from local.programs import Layout, Program
 from local.unsupervised import beside
@@ -25,7 +25,7 @@ def rate(layout: Layout, queue: str, events: int) -> float:
             channel = connection.channel()
             if queue == NOTHING:
                 channel.exchange_declare(EXCHANGES[queue], "fanout", durable=True, auto_delete=False)
-                celery_app.EventQueue.named(
+                topology.EventQueue.named(
                     queue, event_type=EXCHANGES[queue], queue_type="classic", senders=["auth-ms"]
                 )(channel).declare()
             channel.queue_purge(queue)

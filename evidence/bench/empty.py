@@ -6,7 +6,7 @@ from typing import Any
 from celery import shared_task
 
 from chassis.messaging import celery_app
-from chassis.messaging.celery_app import EventQueue
+from chassis.messaging.topology import EventQueue
 
 EVENT = "bench_event"
 queue = EventQueue.named("bench_empty", event_type=EVENT, queue_type="classic", senders=["auth-ms"])

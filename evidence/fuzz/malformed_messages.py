@@ -124,7 +124,7 @@ def good(queue: str, chance: random.Random) -> Message:
     for name in SEALED:
         if name in event["data"]:
             public, secret = os.environ["SEALING_PUBLIC_KEY"], f"{number:06}"[:6]
-            event["data"][name] = encryption.seal_to(secret, public_key=public, info=event["type"])
+            event["data"][name] = encryption.encrypt_with_public_key(secret, public_key=public, info=event["type"])
     return _message(queue, event)
 
 

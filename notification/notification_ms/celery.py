@@ -27,7 +27,7 @@ application = celery_app.consumer_application(
 )
 application.conf.notification_medium = medium
 application.autodiscover_tasks(["notification_ms.deliveries"])
-celery_app.keep_house()
+celery_app.prune_hourly()
 
 
 def _send_digests(**_: Any) -> None:

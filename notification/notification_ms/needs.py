@@ -33,7 +33,7 @@ def _check_private_key(medium: str) -> None:
     if not settings.SEALING_PRIVATE_KEY:
         raise _refusal(f"the medium {medium} needs SEALING_PRIVATE_KEY.")
     try:
-        encryption.open_sealed("", private_key=settings.SEALING_PRIVATE_KEY, info="")
+        encryption.decrypt_with_private_key("", private_key=settings.SEALING_PRIVATE_KEY, info="")
     except ImproperlyConfigured as error:
         raise _refusal(str(error)) from error
     except ValueError:

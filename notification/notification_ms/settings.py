@@ -9,7 +9,7 @@ globals().update(
     shared_settings(environment, import_root="notification_ms", applications=["notification_ms.deliveries"])
 )
 
-KEY_SOURCE = "chassis.security.tokens.PublishedKeys"
+KEY_SOURCE = "chassis.security.public_keys.PublishedKeys"
 AUTH_URL = environment.url("AUTH_URL", "auth-ms, such as http://auth-ms:4000", schemes=["http", "https"])
 
 globals().update(environment.email("EMAIL_URL", "the mail server, smtp://user:password@host:587 (also smtp+tls://)"))

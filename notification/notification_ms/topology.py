@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from chassis.messaging import broker
-from chassis.messaging.celery_app import EventQueue
+from chassis.messaging.topology import EventQueue
 
 
 @dataclass(frozen=True)

@@ -9,5 +9,5 @@ from chassis.operations import metrics
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "notification_ms.settings")
 broker.url_of_this_process()  # for the dead letters
-metrics.start_afresh()
+metrics.reset()
 application = get_wsgi_application()

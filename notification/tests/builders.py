@@ -65,7 +65,7 @@ def account_event(event_type: str, **changes: Any) -> CloudEvent:
 
 def sealed(secret: str, event_type: str) -> str:
     """A secret as auth-ms puts it into an event."""
-    return encryption.seal_to(secret, public_key=PUBLIC_KEY, info=event_type)
+    return encryption.encrypt_with_public_key(secret, public_key=PUBLIC_KEY, info=event_type)
 
 
 def _event(event_type: str, data: dict[str, Any]) -> CloudEvent:

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 
-from chassis.testing.callers import auth_service, caller, keys_of_the_tests
-from chassis.testing.static_files import static_files_are_looked_for_when_asked_for
+from chassis.testing.callers import auth_service, caller, signing_keys
+from chassis.testing.static_files import find_static_files_on_request
 from notification.tests.builders import PRIVATE_KEY
 
-__all__ = ["auth_service", "caller", "keys_of_the_tests", "mail_server", "static_files_are_looked_for_when_asked_for"]
+__all__ = ["auth_service", "caller", "find_static_files_on_request", "mail_server", "signing_keys"]
 
 
 logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd tells of every connection

@@ -141,7 +141,7 @@ def worker(monkeypatch):
     monkeypatch.setattr(tasks, "current_app", application)
     retried = []
     monkeypatch.setattr(
-        "chassis.messaging.celery_app.retry_later", lambda _, *, queue, event, seconds: retried.append((queue, event))
+        "chassis.messaging.retries.retry_later", lambda _, *, queue, event, seconds: retried.append((queue, event))
     )
 
     def run(event, *, queue):

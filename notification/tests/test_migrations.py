@@ -2,11 +2,11 @@
 
 import pytest
 
-from chassis.testing.migrations import troubles_of_older_code
+from chassis.testing.migrations import problems_of_older_code
 
 CONTRACTS: dict[str, str] = {}  # the name of a migration that takes something away: why no running code needs it
 
 
 @pytest.mark.django_db
 def test_older_code_reads_and_writes_todays_tables():
-    assert troubles_of_older_code("deliveries", contracts=CONTRACTS) == []
+    assert problems_of_older_code("deliveries", contracts=CONTRACTS) == []

@@ -3,7 +3,7 @@
 import pytest
 from django.db import connection
 
-from chassis.security.tokens import ADMIN_SCOPE, Principal
+from chassis.security.principal import ADMIN_SCOPE, Principal
 from notification_ms import topology
 from notification_ms.deliveries.models import Delivery
 from notification_ms.deliveries.selectors import notifications_for

@@ -296,7 +296,9 @@ def test_a_token_in_the_clear_of_an_older_auth_ms_is_mailed_too(mail_server):
     "sealed_token",
     [
         builders.sealed("of-another-event", "email_verification_requested_event"),
-        encryption.seal_to("x", public_key=encryption.generate_key_pair()[1], info="password_reset_requested_event"),
+        encryption.encrypt_with_public_key(
+            "x", public_key=encryption.generate_key_pair()[1], info="password_reset_requested_event"
+        ),
         "no-sealed-text",
         "",
     ],

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
-from chassis.testing.callers import KEYS, auth_service, caller, keys_of_the_tests
+from chassis.testing.callers import KEYS, auth_service, caller, signing_keys
 from chassis.testing.contract import events_follow_the_contract
-from chassis.testing.static_files import static_files_are_looked_for_when_asked_for
+from chassis.testing.static_files import find_static_files_on_request
 from users.tests.builders import an_admin
 
 __all__ = [
@@ -15,8 +15,8 @@ __all__ = [
     "auth_service",
     "caller",
     "events_follow_the_contract",
-    "keys_of_the_tests",
-    "static_files_are_looked_for_when_asked_for",
+    "find_static_files_on_request",
+    "signing_keys",
 ]
 
 

@@ -95,8 +95,8 @@ def test_the_internal_route_is_closed_to_people_even_to_admins(caller, client):
         assert user.password_hash not in answer.content.decode()
 
 
-def test_a_service_token_for_another_service_opens_nothing(client, keys_of_the_tests):
-    token = keys_of_the_tests.service_token(audience="notification-ms")
+def test_a_service_token_for_another_service_opens_nothing(client, signing_keys):
+    token = signing_keys.service_token(audience="notification-ms")
 
     answer = client.get(
         "/users-ms/internal/credentials", {"email": "a@b.org"}, headers={"Authorization": f"Bearer {token}"}

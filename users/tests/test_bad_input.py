@@ -112,7 +112,7 @@ def signed_by_a_key_of_its_own(**headers):
 
 def with_a_claim_twice(user_id):
     """The signature holds, and it says `sub` twice: two readers may take two different people from it."""
-    header, payload, _ = KEYS.person_token(user_id=user_id).split(".")
+    header, payload, _ = KEYS.user_token(user_id=user_id).split(".")
     text = jwt.utils.base64url_decode(payload).decode().replace("{", f'{{"sub": "{user_id + 1}", ', 1)
     signed = f"{header}.{jwt.utils.base64url_encode(text.encode()).decode()}".encode()
     signature = jwt.get_algorithm_by_name("ES256").sign(signed, KEYS.private_key)
@@ -129,19 +129,19 @@ def hs256_with_the_public_key(payload):
 
 
 def forged_tokens(user_id):
-    good = KEYS.person_token(user_id=user_id, admin=True)
+    good = KEYS.user_token(user_id=user_id, admin=True)
     _, payload, signature = good.split(".")
     none = jwt.utils.base64url_encode(json.dumps({"alg": "none", "kid": KEYS.kid}).encode()).decode()
     claims = {"sub": str(user_id), "aud": "tessera", "sid": "1", "scope": "admin"}
     return {
-        "expired": KEYS.person_token(user_id=user_id, exp=1),
-        "of another audience": KEYS.person_token(user_id=user_id, aud="auth-ms"),
-        "of another issuer": KEYS.person_token(user_id=user_id, iss="somebody"),
+        "expired": KEYS.user_token(user_id=user_id, exp=1),
+        "of another audience": KEYS.user_token(user_id=user_id, aud="auth-ms"),
+        "of another issuer": KEYS.user_token(user_id=user_id, iss="somebody"),
         "alg none": f"{none}.{payload}.",
         "alg none with a signature": f"{none}.{payload}.{signature}",
         "HS256 with the public key": hs256_with_the_public_key(payload),
         "unknown kid": KEYS.sign(claims, kid="unknown"),
-        "another key under our kid": SigningKeys().person_token(user_id=user_id),
+        "another key under our kid": SigningKeys().user_token(user_id=user_id),
         "jku": signed_by_a_key_of_its_own(kid="own", jku="http://127.0.0.1:1/jwks.json"),
         "x5u": signed_by_a_key_of_its_own(kid="own", x5u="http://127.0.0.1:1/certificate.pem"),
         "jwk": signed_by_a_key_of_its_own(kid="own", jwk=...),
@@ -151,17 +151,17 @@ def forged_tokens(user_id):
         "kid that is a URL": KEYS.sign(claims, kid="http://127.0.0.1:1/key"),
         "an unknown critical header": with_header(good, crit=["b64"], b64=False),
         "a claim twice": with_a_claim_twice(user_id),
-        "not yet valid": KEYS.person_token(user_id=user_id, nbf=int(time.time()) + 600),
-        "of the future": KEYS.person_token(user_id=user_id, iat=int(time.time()) + 600),
-        "of two audiences, neither ours": KEYS.person_token(user_id=user_id, aud=["a", "b"]),
-        "tampered": f"{good.split('.')[0]}.{KEYS.person_token(user_id=user_id + 1).split('.')[1]}.{signature}",
+        "not yet valid": KEYS.user_token(user_id=user_id, nbf=int(time.time()) + 600),
+        "of the future": KEYS.user_token(user_id=user_id, iat=int(time.time()) + 600),
+        "of two audiences, neither ours": KEYS.user_token(user_id=user_id, aud=["a", "b"]),
+        "tampered": f"{good.split('.')[0]}.{KEYS.user_token(user_id=user_id + 1).split('.')[1]}.{signature}",
         "a refresh token": "0vYbT1uK3z9mQ2cH7rJ5xW8nL4pS6dF1gA0eI2oU9kE",  # pragma: allowlist secret
         "truncated": good[:-10],
         "without signature": good.rpartition(".")[0] + ".",
         "empty": "",
         "not ASCII": "ü.ü.ü",
         "64 KiB": "a" * 65_000,
-        "a service scope for a person": KEYS.person_token(user_id=user_id, scope="service", sub="auth-ms"),
+        "a service scope for a person": KEYS.user_token(user_id=user_id, scope="service", sub="auth-ms"),
     }
 
 

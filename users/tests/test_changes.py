@@ -48,11 +48,11 @@ def test_a_deleted_user_is_gone(caller):
 
 
 @pytest.fixture
-def an_hour_later(client, keys_of_the_tests):
+def an_hour_later(client, signing_keys):
     """Sends a request of Ada's with a token whose user signed in an hour ago."""
 
     def send(user, method, **body):
-        token = keys_of_the_tests.person_token(user_id=user.id, auth_time=int(time.time()) - 3600)
+        token = signing_keys.user_token(user_id=user.id, auth_time=int(time.time()) - 3600)
         headers = {"Authorization": f"Bearer {token}"}
         return client.generic(method, f"/users-ms/users/{user.id}", headers=headers, **as_json(body))
 

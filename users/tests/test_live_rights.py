@@ -117,9 +117,9 @@ def test_without_auth_ms_nothing_is_changed_and_everybody_reads_their_own(caller
     assert itself.get(path).status_code == itself.get("/users-ms/users/me").status_code == 200
 
 
-def test_even_an_admin_changes_an_address_only_in_a_session_that_has_just_begun(client, keys_of_the_tests, ada, root):
+def test_even_an_admin_changes_an_address_only_in_a_session_that_has_just_begun(client, signing_keys, ada, root):
     old = int(time.time()) - 3600
-    token = keys_of_the_tests.person_token(user_id=root.id, admin=True, auth_time=old)
+    token = signing_keys.user_token(user_id=root.id, admin=True, auth_time=old)
     headers = {"Authorization": f"Bearer {token}"}
 
     answer = client.patch(f"/users-ms/users/{ada.id}", headers=headers, **as_json({"email": "eve@example.org"}))

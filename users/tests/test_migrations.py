@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
-from chassis.testing.migrations import troubles_of_older_code
+from chassis.testing.migrations import problems_of_older_code
 from users_ms.accounts.models import User
 
 CONTRACTS: dict[str, str] = {}  # the name of a migration that takes something away: why no running code needs it
@@ -12,7 +12,7 @@ CONTRACTS: dict[str, str] = {}  # the name of a migration that takes something a
 
 @pytest.mark.django_db
 def test_older_code_reads_and_writes_todays_tables():
-    assert troubles_of_older_code("accounts", contracts=CONTRACTS) == []
+    assert problems_of_older_code("accounts", contracts=CONTRACTS) == []
 
 
 @pytest.mark.django_db

@@ -12,7 +12,7 @@ from django.core.management.base import CommandError
 from django.test import Client
 from django.utils import timezone
 
-from chassis.http import probes
+from chassis.database import migration_state
 from chassis.operations.logs import JSONFormatter
 from chassis.outbox.models import OutboxMessage
 from chassis.testing import contract
@@ -91,7 +91,7 @@ def test_a_defect_is_a_500_without_details_and_its_traceback_is_in_the_log(monke
     def fail():
         raise RuntimeError("a defect")
 
-    monkeypatch.setattr(probes, "check_migrations", fail)
+    monkeypatch.setattr(migration_state, "check", fail)
 
     answer = Client(raise_request_exception=False).get("/users-ms/ready")
 

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from django.contrib.auth import hashers
 
-from chassis.http.circuit_breaker import Breaker
+from chassis.http.circuit_breaker import CircuitBreaker
 from chassis.operations import metrics
 from users.tests.builders import PASSWORD, a_user, sign_up
 from users_ms.accounts import breached
@@ -133,7 +133,7 @@ class RangeAPI:
 def range_api(settings, monkeypatch):
     api = RangeAPI()
     settings.BREACHED_PASSWORDS_URL = api.url
-    monkeypatch.setattr(breached, "_breaker", Breaker("test", slow_calls=3, slow_seconds=0.75, open_seconds=30))
+    monkeypatch.setattr(breached, "_breaker", CircuitBreaker("test", slow_calls=3, slow_seconds=0.75, open_seconds=30))
     yield api
     api.server.shutdown()
     api.server.server_close()

@@ -150,8 +150,8 @@ def test_a_form_is_refused(client):
     assert answer.status_code == 415
 
 
-def test_an_expired_token_does_not_hinder_a_sign_up(client, keys_of_the_tests):
-    token = keys_of_the_tests.person_token(user_id=1, exp=1)
+def test_an_expired_token_does_not_hinder_a_sign_up(client, signing_keys):
+    token = signing_keys.user_token(user_id=1, exp=1)
 
     answer = client.post("/users-ms/users", headers={"Authorization": f"Bearer {token}"}, **sign_up())
 

@@ -27,7 +27,7 @@ MIDDLEWARE += ["django.middleware.http.ConditionalGetMiddleware"]  # noqa: F821 
 PRUNERS += ["chassis.security.rate_limits.services.prune", "users_ms.accounts.services.prune"]  # noqa: F821
 
 AUTHORITY = "users_ms.accounts.authority.LocalAccounts"
-KEY_SOURCE = "chassis.security.tokens.PublishedKeys"
+KEY_SOURCE = "chassis.security.public_keys.PublishedKeys"
 AUTH_URL = environment.url("AUTH_URL", "auth-ms, such as http://auth-ms:4000", schemes=["http", "https"])
 BCRYPT_COST = environment.integer(
     "BCRYPT_COST", "bcrypt's cost: each step doubles the work", default=12, minimum=4, maximum=16

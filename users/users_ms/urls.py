@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from chassis.http.probes import shared_routes
+from chassis.http.urls import shared_routes
 
 urlpatterns = [path("users-ms/", include([*shared_routes(), path("", include("users_ms.accounts.urls"))]))]
 

@@ -7,5 +7,5 @@ from django.core.wsgi import get_wsgi_application
 from chassis.operations import metrics
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "users_ms.settings")
-metrics.start_afresh()
+metrics.reset()
 application = get_wsgi_application()

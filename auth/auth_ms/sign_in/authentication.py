@@ -8,24 +8,24 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from auth_ms.sign_in import authority
-from chassis.http import openapi
-from chassis.security import tokens
+from chassis.security import authentication, openapi_authentication, permissions, tokens
+from chassis.security.principal import Principal
 
 
-class LiveSession(tokens.BearerAuthentication):
+class LiveSession(authentication.BearerAuthentication):
     """A person's access token whose session has not ended, which auth-ms knows at once for every request.
 
     Whoever changes something has its account looked at too: settings.AUTHORITY, which looks at the session itself.
     """
 
-    def authenticate(self, request: Request) -> tuple[tokens.Principal, str] | None:
+    def authenticate(self, request: Request) -> tuple[Principal, str] | None:
         found = super().authenticate(request)
         if found is not None and not found[0].is_service and not found[0].is_live:
             authority.check_session(found[0])
         return found
 
 
-class LiveSessionScheme(openapi.PersonTokenScheme):
+class LiveSessionScheme(openapi_authentication.AccessTokenScheme):
     target_class = "auth_ms.sign_in.authentication.LiveSession"
 
 
@@ -45,17 +45,17 @@ class LiveSessionOrService(LiveSession):
 
     @property
     def audiences(self) -> list[str]:
-        return [tokens.PERSON_AUDIENCE, settings.SERVICE]
+        return [tokens.USER_AUDIENCE, settings.SERVICE]
 
 
 class IsPrivileged(BasePermission):
     """Someone who has signed in just now, so that a token which was stolen cannot change how its owner signs in."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        if not tokens.IsPerson().has_permission(request, view):
+        if not permissions.IsUser().has_permission(request, view):
             return False
         if not request.user.has_just_signed_in(at=timezone.now()):
-            raise tokens.SignInAgain
+            raise permissions.SignInAgain
         return True
 
 
@@ -63,4 +63,4 @@ class IsAdminOrService(BasePermission):
     """An admin, or another service of Tessera."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        return any(kind().has_permission(request, view) for kind in (tokens.IsAdmin, tokens.IsService))
+        return any(kind().has_permission(request, view) for kind in (permissions.IsAdmin, permissions.IsService))

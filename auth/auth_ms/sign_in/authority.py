@@ -5,7 +5,7 @@ from rest_framework.exceptions import AuthenticationFailed
 
 from auth_ms.sign_in import users_client
 from auth_ms.sign_in.services import sessions
-from chassis.security.tokens import Principal
+from chassis.security.principal import Principal
 
 
 class SessionsAndAccounts:

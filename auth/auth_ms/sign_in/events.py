@@ -90,4 +90,4 @@ class SignInChanged(_OfUser):
 
 def sealed(secret: str, *, to: type[_OfUser]) -> str:
     """A secret of an event that notification-ms alone can read: outbox and broker never have it in the clear."""
-    return encryption.seal_to(secret, public_key=settings.SEALING_PUBLIC_KEY, info=to.type)
+    return encryption.encrypt_with_public_key(secret, public_key=settings.SEALING_PUBLIC_KEY, info=to.type)

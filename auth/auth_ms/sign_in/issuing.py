@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from auth_ms.sign_in import keys
 from chassis.security import tokens
+from chassis.security.principal import SERVICE_SCOPE
 
 ONE_FACTOR, TWO_FACTORS = "aal1", "aal2"
 SERVICE_TOKEN_LIFE = timedelta(seconds=120)
@@ -42,7 +43,7 @@ def person_token(
     """
     claims: dict[str, Any] = {
         "sub": str(user_id),
-        "aud": tokens.PERSON_AUDIENCE,
+        "aud": tokens.USER_AUDIENCE,
         "sid": str(session_id),
         "scope": scope,
         "auth_time": int(authenticated_at.timestamp()),
@@ -61,7 +62,7 @@ def service_token(*, audience: str) -> str:
     kid = keys.key_ring().current(now).kid
     token, made_by, made_at = _service_tokens.get(audience, ("", "", now))
     if made_by != kid or not made_at <= now < made_at + SERVICE_TOKEN_LIFE / 2:
-        claims = {"sub": settings.SERVICE, "aud": audience, "scope": tokens.SERVICE_SCOPE}
+        claims = {"sub": settings.SERVICE, "aud": audience, "scope": SERVICE_SCOPE}
         token = _sign(claims, at=now, life=SERVICE_TOKEN_LIFE)
         _service_tokens[audience] = (token, kid, now)
     return token

@@ -19,7 +19,7 @@ from django.utils import timezone
 from auth_ms.sign_in import audit, vault
 from auth_ms.sign_in.models import SigningKey
 from chassis.http.errors import Problem
-from chassis.security import tokens
+from chassis.security import public_keys, tokens
 
 # A new key is published for so long before it signs: what the readers of the JWKS may cache, and some.
 PUBLISHED_BEFORE_USE = timedelta(seconds=120)
@@ -55,7 +55,7 @@ class KeyRing:
         for key in self.keys:
             if key.kid == kid:
                 return key.public_key
-        raise tokens.UnknownKey(kid)
+        raise public_keys.UnknownKey(kid)
 
 
 class RotationUnderWay(Problem):

@@ -21,7 +21,7 @@ def matches(*, password: str, password_hash: str | None) -> bool:
 
     Raises ServiceUnavailable when too many passwords are being compared.
     """
-    with password_concurrency.passwords.turn(), metrics.bcrypt_seconds.labels("compare").time():
+    with password_concurrency.passwords.slot(), metrics.bcrypt_seconds.labels("compare").time():
         return _matches(password, password_hash)
 
 

@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from auth_ms.sign_in.models import AuditEvent, Passkey, Session
 from chassis.http import fields
-from chassis.security import tokens
+from chassis.security.principal import ADMIN_SCOPE, Principal
 
 METHODS = ["totp", "passkey", "recovery_code"]
 MAXIMUM_TOKEN_LENGTH = 4096
@@ -108,8 +108,8 @@ class LivePrincipalOutput(LiveSessionOutput):
     is_admin = serializers.BooleanField()
     scopes = serializers.SerializerMethodField()
 
-    def get_scopes(self, principal: tokens.Principal) -> list[str]:
-        return sorted(principal.scopes - {tokens.ADMIN_SCOPE})
+    def get_scopes(self, principal: Principal) -> list[str]:
+        return sorted(principal.scopes - {ADMIN_SCOPE})
 
 
 class SessionOutput(serializers.ModelSerializer):

@@ -16,7 +16,7 @@ from auth_ms import topology
 from auth_ms.sign_in.services import account_changes, emails, erasure
 from chassis.http.client_address import MAXIMUM_USER_AGENT_LENGTH, Client
 from chassis.http.errors import ServiceUnavailable
-from chassis.messaging import celery_app
+from chassis.messaging import retries
 from chassis.messaging.events import CloudEvent, InvalidEvent
 from chassis.operations import metrics, tracing
 
@@ -32,7 +32,7 @@ def forget_deleted_user(*, event: dict[str, Any], **_fields_of_newer_producers: 
 
     def forget(deleted: CloudEvent, at: datetime) -> None:
         erasure.forget_user(
-            user_id=deleted.whole("user_id"),
+            user_id=deleted.positive_integer("user_id"),
             actor_id=_id(deleted, "actor_id"),
             client=_client(deleted),
             deleted_at=deleted.time,
@@ -48,10 +48,10 @@ def follow_new_password(*, event: dict[str, Any], **_fields_of_newer_producers: 
 
     def follow(changed: CloudEvent, at: datetime) -> None:
         account_changes.follow_new_password(
-            user_id=changed.whole("user_id"),
+            user_id=changed.positive_integer("user_id"),
             change_id=_uuid(changed, "change_id") if "change_id" in changed.data else None,
             reason=changed.text("reason", default="change"),
-            changed_at=changed.moment("changed_at"),
+            changed_at=changed.timestamp("changed_at"),
             kept_session_id=_id(changed, "kept_session_id"),
             first_proof=changed.data.get("first_proof") is True,
             client=_client(changed),
@@ -81,10 +81,10 @@ def _account_change(event: CloudEvent) -> account_changes.AccountChange:
     if not isinstance(scopes, list) or not all(isinstance(scope, str) for scope in scopes):
         raise InvalidEvent("data.scopes is missing or no list of str")
     return account_changes.AccountChange(
-        user_id=event.whole("user_id"),
+        user_id=event.positive_integer("user_id"),
         change_id=_uuid(event, "change_id"),
         change=change,
-        changed_at=event.moment("changed_at"),
+        changed_at=event.timestamp("changed_at"),
         first_proof=event.data.get("first_proof") is True,
         old_email=event.text("old_email", maximum=254, default=""),
         new_email=event.text("new_email", maximum=254, default=""),
@@ -99,14 +99,14 @@ def _account_change(event: CloudEvent) -> account_changes.AccountChange:
 def _contact(event: CloudEvent) -> dict[str, Any]:
     texts = {name: event.text(name, default="") for name in ("name", "phone", "locale", "time_zone")}
     return {
-        "user_id": event.whole("user_id"),
+        "user_id": event.positive_integer("user_id"),
         "email": event.text("email", maximum=254),
         "email_verified": event.data.get("email_verified") is True,
     } | texts
 
 
 def _id(event: CloudEvent, name: str) -> int | None:
-    return event.whole(name) if event.data.get(name) is not None else None
+    return event.positive_integer(name) if event.data.get(name) is not None else None
 
 
 def _uuid(event: CloudEvent, name: str) -> uuid.UUID:
@@ -138,12 +138,12 @@ def _run(message: Any, task: str, use_case: Callable[[CloudEvent, datetime], Non
         use_case(event, timezone.now())
     except (InvalidEvent, erasure.NotDeleted) as failure:
         metrics.events_handled.labels(task, "failed").inc()
-        logger.error("given to the dead letters", extra={"reason": str(failure)})
+        logger.error("message dead-lettered", extra={"reason": str(failure)})
         raise Reject(str(failure), requeue=False) from failure
     except (OperationalError, InterfaceError, ServiceUnavailable) as failure:
         metrics.events_handled.labels(task, "retried").inc()
         queue = topology.SUBSCRIPTIONS[event.type]
-        celery_app.retry_later(current_app, queue=queue, event=event.as_dict(), seconds=BACKOFF_SECONDS)
+        retries.retry_later(current_app, queue=queue, event=event.as_dict(), seconds=BACKOFF_SECONDS)
         logger.warning(
             "event will be handled later",
             extra={"event_id": str(event.id), "queue": queue, "reason": type(failure).__name__},
@@ -161,4 +161,4 @@ def _come_again(event: CloudEvent, *, at: datetime) -> None:
     pause = next((pause for pause in LOOK_AGAIN_AFTER_SECONDS if age < pause), None)
     if event.type in ENDS_SESSIONS and pause is not None:
         queue = topology.SUBSCRIPTIONS[event.type]
-        celery_app.retry_later(current_app, queue=queue, event=event.as_dict(), seconds=pause)
+        retries.retry_later(current_app, queue=queue, event=event.as_dict(), seconds=pause)

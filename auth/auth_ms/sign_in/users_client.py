@@ -11,8 +11,8 @@ from django.conf import settings
 from auth_ms.sign_in import issuing
 from chassis.http.client_address import Client
 from chassis.http.errors import InvalidInput, Problem
-from chassis.http.service_client import Peer
-from chassis.security.tokens import ADMIN_SCOPE
+from chassis.http.service_client import ServiceClient
+from chassis.security.principal import ADMIN_SCOPE
 
 Kind = TypeVar("Kind")
 
@@ -236,8 +236,8 @@ def _call(method: str, path: str, **options: Any) -> requests.Response:
 
 
 @cache
-def _users(url: str) -> Peer:
-    return Peer("users-ms", url)
+def _users(url: str) -> ServiceClient:
+    return ServiceClient("users-ms", url)
 
 
 def _refuse(answer: requests.Response) -> None:

@@ -17,7 +17,7 @@ _SEALED: list[tuple[type[models.Model], str]] = [(SigningKey, "private_key_encry
 
 def seal(value: bytes) -> bytes:
     """`value`, readable only with the newest secret."""
-    return encryption.seal(value, secret=settings.SIGNING_KEY_ENCRYPTION_KEYS[0])
+    return encryption.encrypt(value, secret=settings.SIGNING_KEY_ENCRYPTION_KEYS[0])
 
 
 def unseal(sealed: bytes) -> bytes:
@@ -64,4 +64,4 @@ def _opens(secret: str, sealed: bytes) -> bool:
 
 
 def _open(secret: str, sealed: bytes) -> bytes:
-    return encryption.unseal(sealed, secret=secret, called="SIGNING_KEY_ENCRYPTION_KEY")
+    return encryption.decrypt(sealed, secret=secret, variable="SIGNING_KEY_ENCRYPTION_KEY")

@@ -59,4 +59,4 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """False when the server has ended this connection."""
         if self.connection is None or self.connection.closed:
             return False
-        return sockets.is_quiet(self.connection.fileno())
+        return sockets.is_idle(self.connection.fileno())

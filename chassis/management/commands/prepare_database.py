@@ -1,4 +1,4 @@
-"""`manage.py prepare_database`: to be run before a new version starts."""
+"""`manage.py prepare_database`: run before a new version starts."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from chassis.database import roles
 
 
 class Command(BaseCommand):
-    help = "Runs all migrations as the owner of the database, and grants the role of DATABASE_URL what it needs."
+    help = "Runs all migrations as the database owner, and grants the role of DATABASE_URL the privileges it needs."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--wait", type=float, default=0, help="seconds that the database has to answer")
+        parser.add_argument("--wait", type=float, default=0, help="how many seconds to wait for the database")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:

@@ -1,4 +1,4 @@
-"""`manage.py wait_for_migrations`: before a relay or worker, where nothing else keeps it from an early start."""
+"""`manage.py wait_for_migrations`: delays the start of a relay or worker until the database is migrated."""
 
 import logging
 import time
@@ -7,32 +7,32 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, connection
 
-from chassis.http import errors, probes
+from chassis.database import migration_state
 
 PAUSE_SECONDS = 1.0
 logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
-    help = "Returns when every migration that this version knows has run, which `prepare_database` sees to elsewhere."
+    help = "Returns when every migration of this version has run; `prepare_database` runs them elsewhere."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--wait", type=float, default=0, help="seconds to wait for that")
+        parser.add_argument("--wait", type=float, default=0, help="how many seconds to wait at most")
 
     def handle(self, *args: Any, **options: Any) -> None:
         deadline = time.monotonic() + options["wait"]
-        said = None
+        logged = None
         while True:
             try:
-                probes.check_migrations()
+                migration_state.check()
                 return
-            except (DatabaseError, errors.ServiceUnavailable) as error:
+            except (DatabaseError, migration_state.MigrationsPending) as error:
                 reason = str(error).strip()
                 connection.close()
             if time.monotonic() > deadline:
                 raise CommandError(f"The database is not ready: {reason}")
-            if reason != said:  # once, not once a second
+            if reason != logged:  # once, not every second
                 logger.info("waiting for the migrations", extra={"reason": reason})
-                said = reason
+                logged = reason
             time.sleep(PAUSE_SECONDS)

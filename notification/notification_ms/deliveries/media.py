@@ -77,7 +77,7 @@ class Email:
 
     def _is_alive(self) -> bool:
         socket = self._connection.connection and self._connection.connection.sock
-        return socket is not None and sockets.is_quiet(socket.fileno())
+        return socket is not None and sockets.is_idle(socket.fileno())
 
     def _close_connection(self) -> None:
         connection, self._connection = self._connection, None

@@ -201,11 +201,11 @@ def notice_of(event: CloudEvent) -> Notice:
         change=_change(event, texts),
         language=language_of(optional["locale"]),
         time_zone=optional["time_zone"],
-        user_id=event.whole("user_id"),
+        user_id=event.positive_integer("user_id"),
         email=email,
         is_verified=event.data.get("email_verified", True) is True,
         phone=optional["phone"][:MAXIMUM_ADDRESS_LENGTH],
-        expires_at=event.moment("expires_at") if "expires_at" in texts.needs else None,
+        expires_at=event.timestamp("expires_at") if "expires_at" in texts.needs else None,
         event=event,
         facts=_facts(event, texts, email=email, time_zone=optional["time_zone"]),
     )
@@ -228,7 +228,7 @@ def _opened(event: CloudEvent, secret: str) -> str:
     if not isinstance(sealed, str):
         return event.text(secret)
     try:
-        return encryption.open_sealed(sealed, private_key=settings.SEALING_PRIVATE_KEY, info=event.type)
+        return encryption.decrypt_with_private_key(sealed, private_key=settings.SEALING_PRIVATE_KEY, info=event.type)
     except ValueError as error:
         raise PermanentFailure("SEALING_PRIVATE_KEY does not open what auth-ms sealed by SEALING_PUBLIC_KEY") from error
 
@@ -240,15 +240,15 @@ def _facts(event: CloudEvent, texts: Texts, *, email: str, time_zone: str) -> di
     facts: dict[str, Any] = {
         "change": _change(event, texts),
         "email": email,
-        "when": local_time(event.moment(texts.when) if texts.when else event.time, time_zone),
-        "by_somebody_else": isinstance(actor, int) and actor != event.whole("user_id"),
+        "when": local_time(event.timestamp(texts.when) if texts.when else event.time, time_zone),
+        "by_somebody_else": isinstance(actor, int) and actor != event.positive_integer("user_id"),
         "address": showing.defanged(event.text("address", default="")),
         "first_proof": data.get("first_proof") is True,
         "reason": event.text("reason", default=""),
         "is_admin": data.get("is_admin") is True,
     }
     if "expires_at" in texts.needs:
-        facts["expires_at"] = local_time(event.moment("expires_at"), time_zone)
+        facts["expires_at"] = local_time(event.timestamp("expires_at"), time_zone)
     if texts.any_address:
         return facts
     new_email = event.text("new_email", default="")
@@ -290,7 +290,7 @@ def digest(
         change="",
         language=language,
         time_zone=time_zone,
-        user_id=event.whole("user_id"),
+        user_id=event.positive_integer("user_id"),
         email=address,
         is_verified=True,
         phone=address,

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import QuerySet
 
-from chassis.security.tokens import Principal
+from chassis.security.principal import Principal
 from notification_ms import topology
 from notification_ms.deliveries import services
 from notification_ms.deliveries.models import Delivery, Preference

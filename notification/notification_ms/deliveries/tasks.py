@@ -9,7 +9,7 @@ from celery.exceptions import Reject
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
-from chassis.messaging import celery_app
+from chassis.messaging import retries
 from chassis.messaging.events import CloudEvent, InvalidEvent
 from chassis.operations import metrics, tracing
 from notification_ms import topology
@@ -98,7 +98,7 @@ def _erase(message: Any, medium: str) -> None:
     """Erase a user whom users-ms, too, knows to be gone: what is erased does not come back."""
     try:
         event = CloudEvent.parse(message, expected_type="user_deleted_event")
-        user_id = event.whole("user_id")
+        user_id = event.positive_integer("user_id")
         is_deleted = users_client.is_deleted(user_id)
         if is_deleted:
             services.erase_user(user_id=user_id, at=timezone.now())
@@ -123,7 +123,7 @@ def _erase_later(event: CloudEvent, medium: str, seconds: float, *, reason: str)
 
 def _give_up(failure: Exception, medium: str, event: str) -> None:
     metrics.deliveries.labels(event, medium, "failed").inc()
-    logger.error("given to the dead letters", extra={"reason": str(failure), "medium": medium})
+    logger.error("message dead-lettered", extra={"reason": str(failure), "medium": medium})
     raise Reject(str(failure), requeue=False) from failure
 
 
@@ -163,7 +163,7 @@ def _count(event: CloudEvent, medium: str, delivery: Delivery) -> None:
 def _retry_later(event: CloudEvent, medium: str, seconds: float, *, reason: str, queue: str | None = None) -> None:
     metrics.deliveries.labels(event.type, medium, "retried").inc()
     queue = queue or topology.queue_name(event_type=event.type, medium=medium)
-    celery_app.retry_later(current_app, queue=queue, event=event.as_dict(), seconds=seconds)
+    retries.retry_later(current_app, queue=queue, event=event.as_dict(), seconds=seconds)
     logger.warning(
         "delivery will be tried again",
         extra={"event_id": str(event.id), "medium": medium, "in_seconds": round(seconds, 1), "reason": reason},

@@ -6,7 +6,7 @@ import requests
 from django.conf import settings
 
 from chassis.http.errors import ServiceUnavailable
-from chassis.http.service_client import Peer
+from chassis.http.service_client import ServiceClient
 from notification_ms.deliveries.failures import TransientFailure
 
 
@@ -26,5 +26,5 @@ def is_deleted(user_id: int) -> bool:
 
 
 @cache
-def _users(url: str) -> Peer:
-    return Peer("users-ms", url)
+def _users(url: str) -> ServiceClient:
+    return ServiceClient("users-ms", url)

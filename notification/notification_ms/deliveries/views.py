@@ -11,7 +11,8 @@ from chassis.http.errors import Problem
 from chassis.http.openapi import problems
 from chassis.http.pagination import NewestFirst
 from chassis.messaging.events import InvalidEvent
-from chassis.security import tokens
+from chassis.security import permissions
+from chassis.security.principal import Principal
 from notification_ms.deliveries import dead_letters, examples, notices, selectors, serializers, services
 
 
@@ -20,10 +21,10 @@ class NotificationNotFound(Problem):
     title = "Notification not found"
 
 
-def _reader(request: Request) -> tokens.Principal:
-    """Who reads: whoever is an admin by its token only when it is one now. Raises as `tokens.live` does."""
-    principal: tokens.Principal = request.user  # type: ignore[assignment]  # of this project's authentication
-    return tokens.live(request) if principal.is_admin else principal
+def _reader(request: Request) -> Principal:
+    """The reader, checked live when its token says admin. Raises as `permissions.live_principal` does."""
+    principal: Principal = request.user  # type: ignore[assignment]  # of this project's authentication
+    return permissions.live_principal(request) if principal.is_admin else principal
 
 
 class NotificationCollection(APIView):
@@ -62,7 +63,7 @@ class NotificationDetail(APIView):
 
 
 class DeadLetterCollection(APIView):
-    permission_classes = [tokens.IsAdmin]
+    permission_classes = [permissions.IsAdmin]
 
     @extend_schema(
         operation_id="list_dead_letters",
@@ -80,7 +81,7 @@ class DeadLetterCollection(APIView):
 
 
 class Redelivery(APIView):
-    permission_classes = [tokens.IsAdmin]
+    permission_classes = [permissions.IsAdmin]
 
     @extend_schema(
         operation_id="redeliver_dead_letters",
@@ -131,7 +132,7 @@ class Preferences(APIView):
 
 
 class Preview(APIView):
-    permission_classes = [tokens.IsAdmin]
+    permission_classes = [permissions.IsAdmin]
 
     @extend_schema(
         operation_id="preview_notice",

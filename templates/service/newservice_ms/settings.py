@@ -17,7 +17,7 @@ globals().update(
     )
 )
 
-KEY_SOURCE = "chassis.security.tokens.PublishedKeys"
+KEY_SOURCE = "chassis.security.public_keys.PublishedKeys"
 AUTH_URL = environment.url("AUTH_URL", "auth-ms, such as http://auth-ms:4000", schemes=["http", "https"])
 COLLECTORS: list[str] = []  # if no outbox
 PRUNERS: list[str] = []  # if no outbox

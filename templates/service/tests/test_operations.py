@@ -7,7 +7,7 @@ import pytest
 from django.conf import settings  # if outbox
 
 from chassis.testing import contract  # if outbox
-from chassis.testing.migrations import troubles_of_older_code
+from chassis.testing.migrations import problems_of_older_code
 
 CONTRACTS: dict[str, str] = {}  # the name of a migration that takes something away: why no running code needs it
 
@@ -26,7 +26,7 @@ def test_the_service_describes_itself(client, path):
 
 @pytest.mark.django_db
 def test_older_code_reads_and_writes_todays_tables():
-    assert troubles_of_older_code("items", contracts=CONTRACTS) == []
+    assert problems_of_older_code("items", contracts=CONTRACTS) == []
 
 
 def test_the_relay_waits_for_every_queue_that_the_contract_names():  # if outbox

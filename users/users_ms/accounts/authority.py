@@ -3,7 +3,7 @@
 from rest_framework.exceptions import AuthenticationFailed
 
 from chassis.security import authority
-from chassis.security.tokens import ADMIN_SCOPE, Principal
+from chassis.security.principal import ADMIN_SCOPE, Principal
 from users_ms.accounts.models import User
 
 
@@ -19,6 +19,6 @@ class LocalAccounts:
         row = User.objects.filter(id=principal.user_id).values_list("is_active", "is_admin", "scopes").first()
         if row is None or not row[0]:
             raise AuthenticationFailed("The account is not active.")
-        authority.ask_session(token)
+        authority.check_session(token)
         _, is_admin, scopes = row
         return frozenset(([ADMIN_SCOPE] if is_admin else []) + scopes)

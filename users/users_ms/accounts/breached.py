@@ -24,7 +24,7 @@ ANSWER_SECONDS = 1.0  # how long a sign-up waits for the range API at most, look
 SOCKET_SECONDS = 0.8
 MAXIMUM_ANSWER_BYTES = 256 * 1024  # a range has about 40 KiB
 _LINE = re.compile(r"([0-9A-F]{35}):(\d+)")
-_breaker = circuit_breaker.Breaker(
+_breaker = circuit_breaker.CircuitBreaker(
     "breached passwords", slow_calls=3, slow_seconds=0.75 * ANSWER_SECONDS, open_seconds=30.0
 )
 _threads = ThreadPoolExecutor(4, thread_name_prefix="breached-passwords")
@@ -56,7 +56,7 @@ def _is_in_range(password: str) -> bool:
     try:
         with _breaker.call():
             found = _wait_for(_threads.submit(_suffixes, digest[:5]))
-    except (Unavailable, circuit_breaker.Open) as error:
+    except (Unavailable, circuit_breaker.CircuitOpen) as error:
         metrics.breached_password_checks.labels("unavailable").inc()
         logger.warning("breached passwords are not looked up", extra={"reason": str(error)})
         return False

@@ -51,7 +51,7 @@ def hash_password(password: str) -> str:
 
     Raises ServiceUnavailable when too many passwords are being hashed.
     """
-    with password_concurrency.passwords.turn(), metrics.bcrypt_seconds.labels("hash").time():
+    with password_concurrency.passwords.slot(), metrics.bcrypt_seconds.labels("hash").time():
         return hashers.make_password(password, hasher=hashers.get_hashers_by_algorithm()[settings.PASSWORD_HASHER])
 
 

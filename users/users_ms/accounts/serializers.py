@@ -12,7 +12,7 @@ from rest_framework import serializers
 
 from chassis.http import email_addresses, fields
 from chassis.http.client_address import MAXIMUM_USER_AGENT_LENGTH
-from chassis.security import tokens
+from chassis.security.principal import RESERVED_SCOPES
 from users_ms.accounts.models import MAXIMUM_SCOPE_LENGTH, FormerAddress, User
 
 MAXIMUM_ATTRIBUTES_BYTES = 4096
@@ -92,7 +92,7 @@ class Scope(fields.Text):
         value = super().to_internal_value(data)
         if not _SCOPE.fullmatch(value):
             raise serializers.ValidationError("Must be of letters, digits and . : / _ - such as orders:read.")
-        if value in tokens.RESERVED_SCOPES:
+        if value in RESERVED_SCOPES:
             raise serializers.ValidationError(f"{value!r} is reserved; an admin is made with `is_admin`.")
         return value
 

@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 from chassis.http.client_address import client_of
 from chassis.http.openapi import problems
 from chassis.http.pagination import KeysetPagination
-from chassis.security import tokens
+from chassis.security import authentication, permissions
 from users_ms.accounts import examples, load, parameters, selectors, serializers, services, versions
 from users_ms.accounts.events import Origin
 from users_ms.accounts.models import User
@@ -23,7 +23,7 @@ from users_ms.accounts.models import User
 
 class AnyoneMayPostAdminsMayList(BasePermission):
     def has_permission(self, request: Request, view: Any) -> bool:
-        return request.method == "POST" or tokens.IsAdmin().has_permission(request, view)
+        return request.method == "POST" or permissions.IsAdmin().has_permission(request, view)
 
 
 class UserCollection(APIView):
@@ -100,7 +100,7 @@ def _origin(request: Request, user_id: int) -> Origin:
 class UserDetail(APIView):
     def _permitted_id(self, request: Request, user_id: int) -> int:
         """The id when the caller may see that user. Raises UserNotFound: others must not learn who exists."""
-        if not tokens.may_act_for(request, user_id):
+        if not permissions.may_act_for(request, user_id):
             raise services.UserNotFound
         return user_id
 
@@ -174,7 +174,7 @@ class UserDetail(APIView):
         """Delete a user: the user itself, or an admin. A `user_deleted_event` follows: sessions end, traces go."""
         user_id = self._permitted_id(request, user_id)
         if not (request.user.is_admin or request.user.has_just_signed_in(at=timezone.now())):
-            raise tokens.SignInAgain  # a token that was stolen deletes no account
+            raise permissions.SignInAgain  # a token that was stolen deletes no account
         services.delete_user(
             user_id=user_id,
             versions=versions.wanted(request, user_id=user_id),
@@ -219,8 +219,8 @@ class Export(APIView):
 class InternalView(APIView):
     """For the other services of Tessera alone; the gateway does not pass these on."""
 
-    authentication_classes = [tokens.ServiceAuthentication]
-    permission_classes = [tokens.IsService]
+    authentication_classes = [authentication.ServiceAuthentication]
+    permission_classes = [permissions.IsService]
 
 
 class InternalCredentials(InternalView):

@@ -217,7 +217,7 @@ def introspect(*, token: str, at: datetime) -> dict[str, Any]:
     Raises ServiceUnavailable when users-ms does not say whether the account still is.
     """
     try:
-        principal = tokens.verify(token, keys=keys.OwnKeys(), audiences=[tokens.PERSON_AUDIENCE])
+        principal = tokens.verify(token, keys=keys.OwnKeys(), audiences=[tokens.USER_AUDIENCE])
     except AuthenticationFailed:
         return _introspect_refresh_token(token, at=at)
     if not live_sessions(at=at).filter(id=principal.session_id, user_id=principal.user_id).exists():

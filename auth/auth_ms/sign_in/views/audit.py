@@ -12,11 +12,11 @@ from auth_ms.sign_in.services import activity
 from auth_ms.sign_in.views.shared import answer
 from chassis.http.openapi import problems
 from chassis.http.pagination import NewestFirst
-from chassis.security import tokens
+from chassis.security import permissions
 
 
 class AuditLog(APIView):
-    permission_classes = [tokens.IsAdmin]
+    permission_classes = [permissions.IsAdmin]
     pagination_class = NewestFirst
 
     @extend_schema(

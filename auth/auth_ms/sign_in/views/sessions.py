@@ -14,10 +14,10 @@ from auth_ms.sign_in.services import sessions
 from auth_ms.sign_in.views import cookies
 from auth_ms.sign_in.views.shared import NO_STORE, OpenToAll, answer, read
 from chassis.http.client_address import client_of
-from chassis.http.middleware import StrictJSONParser
 from chassis.http.openapi import problems
 from chassis.http.pagination import NewestFirst
-from chassis.security import tokens
+from chassis.http.parsers import StrictJSONParser
+from chassis.security import permissions
 
 
 class Refresh(OpenToAll):
@@ -110,7 +110,7 @@ class SessionDetail(APIView):
         sessions.revoke(
             session_id=session_id,
             actor_id=request.user.user_id,
-            may_act_for=partial(tokens.may_act_for, request),
+            may_act_for=partial(permissions.may_act_for, request),
             client=client_of(request),
             at=timezone.now(),
         )
@@ -161,7 +161,7 @@ class InternalPrincipal(APIView):
     )
     def get(self, request: Request) -> Response:
         """Say what the bearer of the caller's access token may do now; 401 when session or account are no more."""
-        return answer(serializers.LivePrincipalOutput, tokens.live(request))
+        return answer(serializers.LivePrincipalOutput, permissions.live_principal(request))
 
 
 class KeySet(OpenToAll):

@@ -19,10 +19,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         broker_url = broker.url_of_this_process()
-        metrics.start_afresh()
+        metrics.reset()
         metrics.serve()
         relay = Relay(functools.partial(Publisher, broker_url, awaited=settings.AWAITED_QUEUES))
         signal.signal(signal.SIGTERM, relay.stop)
         signal.signal(signal.SIGINT, relay.stop)
-        pruning.keep_house()
+        pruning.start()
         relay.run()

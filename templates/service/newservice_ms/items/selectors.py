@@ -2,7 +2,7 @@
 
 from django.db.models import QuerySet
 
-from chassis.security.tokens import Principal
+from chassis.security.principal import Principal
 from newservice_ms.items.models import Item
 from newservice_ms.items.services import ItemNotFound
 

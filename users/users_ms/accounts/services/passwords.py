@@ -64,7 +64,7 @@ def change_password(
                     origin=origin,
                     at=at,
                 )
-    with password_concurrency.passwords.turn():
+    with password_concurrency.passwords.slot():
         is_same = hashers.check_password(password, user.password_hash)
     if not is_same:
         raise PasswordChangedMeanwhile

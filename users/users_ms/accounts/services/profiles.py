@@ -7,7 +7,7 @@ from django.db import transaction
 
 from chassis.http import email_addresses
 from chassis.outbox import services as outbox
-from chassis.security import tokens
+from chassis.security import permissions
 from chassis.security.rate_limits import services as rate_limits
 from users_ms.accounts import events
 from users_ms.accounts.events import Origin
@@ -40,7 +40,7 @@ def update_user(
             requested = _requested_address(user, fields["email"])
             if requested:
                 if not may_change_email:
-                    raise tokens.SignInAgain
+                    raise permissions.SignInAgain
                 rate_limits.take(EMAIL_CHANGES, key=str(user.id))
                 fields["email"] = user.email
             fields["pending_email"] = requested

@@ -1,0 +1,58 @@
+"""Django REST framework's authentication by bearer token (RFC 6750)."""
+
+from functools import cached_property
+
+from django.conf import settings
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+
+from chassis.security import authority, tokens
+from chassis.security.principal import Principal
+from chassis.security.public_keys import KeySource, key_source
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class BearerAuthentication(BaseAuthentication):
+    """`Authorization: Bearer <access token>` of a user.
+
+    Requests that change something are decided live: session and account are checked first (settings.AUTHORITY).
+    """
+
+    @property
+    def audiences(self) -> list[str]:
+        """The accepted values of the token's `aud`."""
+        return [tokens.USER_AUDIENCE]
+
+    @cached_property
+    def _keys(self) -> KeySource:
+        return key_source()
+
+    def authenticate(self, request: Request) -> tuple[Principal, str] | None:
+        """The principal and its token; None without a bearer token.
+
+        Raises AuthenticationFailed, and ServiceUnavailable when keys or a live decision are not available.
+        """
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        token = token.strip()
+        principal = tokens.verify(token, keys=self._keys, audiences=self.audiences)
+        if not principal.is_service and self.is_decided_live(request):
+            principal = authority.confirm(principal, token)
+        return principal, token
+
+    def is_decided_live(self, request: Request) -> bool:
+        """True for unsafe methods. Admin reads are decided live by the permissions."""
+        return request.method not in SAFE_METHODS
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="tessera"'
+
+
+class ServiceAuthentication(BearerAuthentication):
+    """The token of another service, issued for this service as its audience."""
+
+    @property
+    def audiences(self) -> list[str]:
+        return [settings.SERVICE]
