@@ -31,5 +31,5 @@ def operations(service: str) -> dict[str, Operation]:
 def call(client: Client, operation: Operation, *, query: str = "", **values: Any) -> HttpResponse:
     """The answer to an operation; `values` fill in the placeholders of its path."""
     method, path, has_body = operation
-    body = {"data": "{}", "content_type": "application/json"} if has_body else {}
-    return client.generic(method, path.format(**values), QUERY_STRING=query, **body)
+    data, content_type = ("{}", "application/json") if has_body else ("", "application/octet-stream")
+    return client.generic(method, path.format(**values), data, content_type, QUERY_STRING=query)
