@@ -6,7 +6,6 @@ A service's tests declare a matrix: by operation id, the status that each of CAL
 
 from typing import Any
 
-from django.http import HttpResponse
 from django.test import Client
 
 CALLERS = ["anonymous", "user", "other", "admin", "service"]
@@ -28,8 +27,9 @@ def operations(service: str) -> dict[str, Operation]:
     }
 
 
-def call(client: Client, operation: Operation, *, query: str = "", **values: Any) -> HttpResponse:
+def call(client: Client, operation: Operation, *, query: str = "", **values: Any) -> Any:
     """The answer to an operation; `values` fill in the placeholders of its path."""
     method, path, has_body = operation
     data, content_type = ("{}", "application/json") if has_body else ("", "application/octet-stream")
-    return client.generic(method, path.format(**values), data, content_type, QUERY_STRING=query)
+    answer: Any = client.generic(method, path.format(**values), data, content_type, QUERY_STRING=query)
+    return answer
