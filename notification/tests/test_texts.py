@@ -302,6 +302,7 @@ def test_a_token_in_the_clear_of_an_older_auth_ms_is_mailed_too(mail_server):
         "no-sealed-text",
         "",
     ],
+    ids=["of another event", "to another key", "no sealed text", "empty"],
 )
 def test_what_is_not_sealed_for_this_is_not_sent_and_the_reason_names_the_variable(mail_server, sealed_token):
     event = account_event("password_reset_requested_event", sealed_token=sealed_token)

@@ -1,0 +1,89 @@
+"""Every operation of auth-ms, by five kinds of callers: who is admitted, and who is not."""
+
+import pytest
+from django.test import Client
+
+from auth.tests.builders import bearer, login
+from auth_ms.sign_in import issuing
+from auth_ms.sign_in.models import Session
+from chassis.testing import authorization
+from chassis.testing.authorization import ADMIN, CALLERS, OPEN, OPEN_BODY, OWN
+
+pytestmark = pytest.mark.django_db
+MATRIX = {
+    "healthcheck": OPEN,
+    "ready": OPEN,
+    "get_keys": OPEN,
+    "login": OPEN_BODY,
+    "complete_login": OPEN_BODY,
+    "login_with_passkey": OPEN_BODY,
+    "begin_passkey_login": OPEN,
+    "refresh": OPEN_BODY,
+    "forgot_password": OPEN_BODY,
+    "reset_password": OPEN_BODY,
+    "verify_email": OPEN_BODY,
+    "undo_email_change": OPEN_BODY,
+    "request_email_verification": [401, 202, 409, 409, 401],  # the others have verified theirs
+    "request_phone_verification": [401, 409, 409, 409, 401],  # they have none
+    "verify_phone": [401, 400, 400, 400, 401],
+    "change_password": [401, 400, 400, 400, 401],
+    "logout": [401, 204, 204, 204, 401],
+    "logout_all": [401, 204, 204, 204, 401],
+    "list_sessions": OWN,
+    "revoke_session": [401, 204, 404, 204, 401],  # an admin ends any session
+    "get_second_factors": OWN,
+    "renew_recovery_codes": [401, 404, 404, 404, 401],
+    "disable_totp": [401, 404, 404, 404, 401],
+    "begin_totp": [401, 201, 201, 201, 401],
+    "confirm_totp": [401, 400, 400, 400, 401],
+    "list_passkeys": OWN,
+    "add_passkey": [401, 400, 400, 400, 401],
+    "begin_passkey": OWN,
+    "remove_passkey": [401, 404, 404, 404, 401],
+    "list_activity": OWN,
+    "export_sign_in_data": OWN,
+    "get_live_session": OWN,
+    "get_live_principal": OWN,
+    "list_audit_events": ADMIN,
+    "introspect": [401, 403, 403, 400, 400],
+}
+# What only a verified address allows; everything else is admitted without one.
+FOR_VERIFIED = {"begin_totp", "confirm_totp", "begin_passkey", "add_passkey", "request_phone_verification"}
+EMAILS = {"user": "ada@example.org", "other": "eve@example.org", "admin": "root@example.org"}
+
+
+@pytest.fixture
+def client_of(users_service):
+    """`client_of("user")`: an HTTP client with the access token of that kind of caller."""
+
+    def sign_in(email):
+        answer = Client().post("/auth-ms/auth/login", **login(username=email))
+        return Client(headers=bearer(answer.json()))
+
+    def make(kind):
+        if kind == "service":
+            return Client(headers={"Authorization": f"Bearer {issuing.service_token(audience='auth-ms')}"})
+        return sign_in(EMAILS[kind]) if kind in EMAILS else Client()
+
+    return make
+
+
+def test_every_operation_has_a_row():
+    assert sorted(authorization.operations("auth-ms")) == sorted(MATRIX)
+
+
+@pytest.mark.parametrize("kind", CALLERS)
+@pytest.mark.parametrize("operation", MATRIX)
+def test_an_operation_admits_only_its_callers(users_service, client_of, operation, kind):
+    users_service.add(id=7, email=EMAILS["user"], email_verified=operation in FOR_VERIFIED)
+    users_service.add(id=8, email=EMAILS["other"])
+    users_service.add(id=1, email=EMAILS["admin"], is_admin=True)
+    caller = client_of(kind)
+    if kind != "user":
+        client_of("user")
+    session = Session.objects.get(user_id=7)
+    called = authorization.operations("auth-ms")[operation]
+
+    answer = authorization.call(caller, called, session_id=session.id, passkey_id=1, user_id=7)
+
+    assert answer.status_code == MATRIX[operation][CALLERS.index(kind)], answer.content
