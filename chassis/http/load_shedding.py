@@ -1,93 +1,58 @@
-"""gunicorn's worker with threads, which refuses early what it could only answer late."""
+"""Load shedding: a request that would wait behind too many others is rejected at once.
 
-import json
-import logging
-import re
-import socket
-import time
-from concurrent.futures import Future
+It would be answered late, perhaps to a client that has given up, and would delay those behind it.
+"""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any
 
 from gunicorn.workers import gthread
 
 from chassis.operations import gunicorn
 
-HEARTBEAT_SECONDS = 1.0
-SAY_SECONDS = 5.0
-# Whoever looks whether the process lives, or counts what it does, has to learn it also, and above all, under load.
-_ALWAYS_ANSWERED = re.compile(rb"GET /[a-z-]+/(healthcheck|ready|metrics) ")
-logger = logging.getLogger(__name__)
+OVERFLOW_THREADS = 16  # started when needed; a slow client can block one for seconds
+_thread = threading.local()
 
 
 class Worker(gthread.ThreadWorker):
-    """Two things are different from `gthread`.
+    """gunicorn's worker with threads, whose thread pool limits how many requests wait."""
 
-    A request before which WEB_WAITING others wait for a thread is answered with 503 at once: it would be answered late,
-    perhaps to nobody, and keep those behind it waiting. And the heartbeat for gunicorn's master is given once a second
-    instead of with every request.
+    def get_thread_pool(self) -> Executor:
+        """Overrides the hook that gunicorn has for this."""
+        return RequestPool(threads=gunicorn.threads, waiting=gunicorn.WAITING)
+
+
+class RequestPool(Executor):
+    """Handles requests on `threads` threads. When `waiting` others wait for one, a few more threads handle a request.
+
+    Those threads only reject requests or answer probes (`RequestMiddleware`), so they are soon free again.
     """
 
-    _notified_at = _said_at = -float("inf")
+    def __init__(self, *, threads: int, waiting: int) -> None:
+        self._regular = ThreadPoolExecutor(threads, "request")
+        self._overflow = ThreadPoolExecutor(OVERFLOW_THREADS, "overflow", initializer=_mark_as_overflow)
+        self._places = threading.Semaphore(waiting)
 
-    def notify(self) -> None:
-        if (now := time.monotonic()) - self._notified_at >= HEARTBEAT_SECONDS:
-            self._notified_at = now
-            super().notify()
+    def submit(self, function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
+        if not self._places.acquire(blocking=False):
+            return self._overflow.submit(function, *arguments, **named)
+        return self._regular.submit(self._start, function, *arguments, **named)
 
-    def enqueue_req(self, conn: Any) -> None:
-        is_begun = conn.parser is not None and conn.parser.unreader.buf.getvalue()  # a part of it is read already
-        if is_begun or self.tpool._work_queue.qsize() < gunicorn.WAITING:
-            super().enqueue_req(conn)
-            return
-        try:
-            begin = conn.sock.recv(200, socket.MSG_PEEK)
-        except BlockingIOError:
-            self._wait_for_data(conn)
-            return
-        except OSError:
-            begin = b""
-        if _ALWAYS_ANSWERED.match(begin):
-            super().enqueue_req(conn)
-        else:
-            self._refuse(conn, begin)
+    def _start(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        self._places.release()  # this one no longer waits
+        return function(*arguments, **named)
 
-    def _wait_for_data(self, conn: Any) -> None:
-        later: Future[Any] = Future()
-        later.set_result(gthread._DEFER)
-        self.finish_request(conn, later)
-
-    def _refuse(self, conn: Any, begin: bytes) -> None:
-        """Answers and closes. What the client has sent is read first, or closing would take the answer back."""
-        from chassis.operations import metrics  # once the configuration has said where they are kept
-
-        metrics.requests_refused.inc()
-        if (now := time.monotonic()) - self._said_at > SAY_SECONDS:
-            self._said_at = now
-            logger.warning("requests are refused: too many wait for a thread", extra={"waiting": gunicorn.WAITING})
-        try:
-            conn.sock.recv(1 << 18)
-            conn.sock.send(_refusal(begin))
-        except OSError:
-            pass  # the client is gone
-        self.nr_conns -= 1
-        conn.close()
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        for pool in (self._regular, self._overflow):
+            pool.shutdown(wait=wait, cancel_futures=cancel_futures)
 
 
-def _refusal(begin: bytes) -> bytes:
-    from chassis.http import errors  # Django's settings are there only after this module
-    from chassis.operations import logs  # Django's settings are there only after this module
+def _mark_as_overflow() -> None:
+    _thread.is_overflow = True
 
-    instance = begin.split(b" ")[1].split(b"?")[0].decode("latin-1") if begin.count(b" ") > 1 else ""
-    reset = logs.request_id.set(logs.new_id())
-    problem = errors.ServiceUnavailable("The service is overloaded; try again soon.", retry_after_seconds=1)
-    members = errors.body(status=problem.status, title=problem.title, detail=problem.detail, instance=instance)
-    body = json.dumps(members).encode()
-    headers = problem.headers | {
-        "Content-Type": errors.CONTENT_TYPE,
-        "Content-Length": len(body),
-        "X-Request-ID": members["request_id"],
-        "Connection": "close",
-    }
-    logs.request_id.reset(reset)
-    lines = [f"HTTP/1.1 {problem.status} {problem.title}", *(f"{name}: {value}" for name, value in headers.items())]
-    return "\r\n".join([*lines, "", ""]).encode() + body
+
+def is_overloaded() -> bool:
+    """True in a thread that handles a request beyond the limit."""
+    return getattr(_thread, "is_overflow", False)

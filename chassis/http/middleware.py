@@ -1,7 +1,8 @@
-"""How requests come in: their id, their size, their log line, and strict JSON."""
+"""What happens to every request: its id, its limits, its trace, its metrics and its log line."""
 
 import io
 import logging
+import re
 import time
 from collections.abc import Callable
 
@@ -10,51 +11,72 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 from gunicorn.http.errors import ParseException
 
-from chassis.http import errors
-from chassis.operations import logs, metrics, settings, tracing
+from chassis.http import errors, load_shedding
+from chassis.operations import gunicorn, logs, metrics, settings, tracing
 
 logger = logging.getLogger("chassis.access")
-# Of every answer that does not say otherwise: whatever a browser takes it for, it loads, runs and frames nothing.
+# Sent unless a view sets its own: even if a browser renders the response, it loads, runs and frames nothing.
 NO_PAGE = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})  # others are made up by callers
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})  # callers may invent others
+# Answered under overload too, when liveness and metrics matter most.
+_ALWAYS_ANSWERED = re.compile(r"/[a-z-]+/(healthcheck|ready|metrics)")
+OVERLOAD_LOG_SECONDS = 5.0
 
 
 class RequestMiddleware:
-    """Gives every request an id, refuses bodies over 64 KiB, and logs one line when it is answered.
+    """Gives every request an id, rejects overload and bodies over 64 KiB, and logs one line per response.
 
-    The caller's `X-Request-ID` is taken over when it is 8 to 64 letters, digits, dots, hyphens or underscores. The log
-    line has the path but no query, because queries hold personal data.
+    The caller's `X-Request-ID` is kept when it is 8 to 64 letters, digits, dots, hyphens or underscores. The log line
+    has the path without the query, which may contain personal data.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
+        self._overload_logged_at = -float("inf")
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         started = time.perf_counter()
         identifier = logs.well_formed_id(request.headers.get("X-Request-ID")) or logs.new_id()
         reset = logs.request_id.set(identifier)
-        metrics.requests_in_progress.inc()
         try:
-            with tracing.span(str(request.method), kind="server", parent=request.headers.get("traceparent")) as span:
-                response = self._answer(request, identifier, started)
-                facts = {"http.route": route_of(request), "http.response.status_code": response.status_code}
-                span.rename(f"{request.method} {route_of(request)}", **facts)
-            return response
+            if load_shedding.is_overloaded() and not _ALWAYS_ANSWERED.fullmatch(request.path):
+                return self._shed(request, identifier)
+            metrics.requests_in_progress.inc()
+            try:
+                with tracing.span(
+                    str(request.method), kind="server", parent=request.headers.get("traceparent")
+                ) as span:
+                    response = self._answer(request, identifier, started)
+                    facts = {"http.route": route_of(request), "http.response.status_code": response.status_code}
+                    span.rename(f"{request.method} {route_of(request)}", **facts)
+                return response
+            finally:
+                metrics.requests_in_progress.dec()
         finally:
-            metrics.requests_in_progress.dec()
             logs.request_id.reset(reset)
 
+    def _shed(self, request: HttpRequest, identifier: str) -> HttpResponse:
+        """Counted apart from the requests that are handled, and logged only every OVERLOAD_LOG_SECONDS."""
+        metrics.requests_refused.inc()
+        if (now := time.monotonic()) - self._overload_logged_at > OVERLOAD_LOG_SECONDS:
+            self._overload_logged_at = now
+            logger.warning("overloaded: requests are rejected", extra={"waiting": gunicorn.WAITING})
+        response = errors.json_problem(request, 503, "The service is overloaded; try again soon.")
+        response["Retry-After"] = "1"
+        response["X-Request-ID"] = identifier
+        return response
+
     def _answer(self, request: HttpRequest, identifier: str, started: float) -> HttpResponse:
-        response = _refuse_body(request)
+        response = _reject_body(request)
         if response is None:
             response = self.get_response(request)
         response["X-Request-ID"] = identifier
         response.setdefault("Content-Security-Policy", NO_PAGE)
-        if "Authorization" in request.headers:  # personal: no cache gives it to somebody else (RFC 9111, §3.5)
+        if "Authorization" in request.headers:  # personal, so not for shared caches (RFC 9111, §3.5)
             patch_vary_headers(response, ["Authorization"])
             response.setdefault("Cache-Control", "no-store")
         if not response.streaming and response.content:
-            response.setdefault("Content-Length", str(len(response.content)))  # else it is sent in three chunks
+            response.setdefault("Content-Length", str(len(response.content)))  # avoids a chunked response
         seconds = time.perf_counter() - started
         _count(request, response.status_code, seconds)
         logger.info(
@@ -77,7 +99,7 @@ def _count(request: HttpRequest, status: int, seconds: float) -> None:
 
 
 def route_of(request: HttpRequest) -> str:
-    """The pattern that the path has, such as `users-ms/users/<int:user_id>`, which says nothing of anybody."""
+    """The URL pattern of the path, such as `users-ms/users/<int:user_id>`, which contains no personal data."""
     match = request.resolver_match
     if match is not None:
         return str(match.route)
@@ -91,22 +113,22 @@ def _content_length(request: HttpRequest) -> int:
         return 0
 
 
-def _refuse_body(request: HttpRequest) -> HttpResponse | None:
-    """The answer to a request whose body is too large or cannot be read."""
+def _reject_body(request: HttpRequest) -> HttpResponse | None:
+    """The response to a request whose body is too large or malformed; None for others."""
     try:
-        _gather_chunks(request)
-    except (ParseException, OSError):  # of gunicorn, and of the connection; gunicorn closes it after the answer
+        _read_chunks(request)
+    except (ParseException, OSError):  # from gunicorn, and from the connection; gunicorn closes it afterwards
         return errors.json_problem(request, 400, "The body's chunks are not well formed.")
     if _content_length(request) > settings.MAXIMUM_BODY_BYTES:
         return errors.json_problem(request, 413, errors.BodyTooLarge.detail)
     return None
 
 
-def _gather_chunks(request: HttpRequest) -> None:
-    """Give a body that comes in chunks its length, of which at most a byte more than is allowed is read.
+def _read_chunks(request: HttpRequest) -> None:
+    """Read a chunked body, up to one byte more than is allowed, and set its Content-Length.
 
-    Django reads as much of a body as `Content-Length` says, and takes one without it for empty
-    (https://code.djangoproject.com/ticket/35838): a PATCH would change nothing and be answered with 200.
+    Django treats a body without Content-Length as empty (https://code.djangoproject.com/ticket/35838): a PATCH would
+    change nothing and still return 200.
     """
     if "HTTP_TRANSFER_ENCODING" in request.META and request.META.get("wsgi.input_terminated"):
         body = request.META["wsgi.input"].read(settings.MAXIMUM_BODY_BYTES + 1)
