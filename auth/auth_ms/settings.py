@@ -2,6 +2,7 @@
 
 from chassis.operations.environment import Environment
 from chassis.operations.settings import shared_settings
+from chassis.security.password_settings import password_settings
 
 environment = Environment("auth-ms")
 
@@ -54,23 +55,7 @@ REFRESH_TOKEN_SECONDS = environment.integer(
 SESSION_SECONDS = environment.integer(
     "SESSION_SECONDS", "how long a session lasts at most, however much it is used", default=90 * 24 * 3600, minimum=300
 )
-# As users-ms has them: auth-ms compares what users-ms hashes, and takes as long for a refusal as it would.
-BCRYPT_COST = environment.integer(
-    "BCRYPT_COST", "bcrypt's cost: each step doubles the work", default=12, minimum=4, maximum=16
-)
-# The algorithms of Django's encodings, by the names that people use.
-PASSWORD_HASHER = {"bcrypt": "bcrypt_sha256", "argon2id": "argon2"}[
-    environment.choice(
-        "PASSWORD_HASHER",
-        "bcrypt or argon2id, for new passwords; the other's hashes stay valid and are renewed at the next login",
-        choices=["bcrypt", "argon2id"],
-        default="bcrypt",
-    )
-]
-ARGON2_MEMORY_KIB = environment.integer(
-    "ARGON2_MEMORY_KIB", "argon2id's memory for one password", default=19456, minimum=8, maximum=1048576
-)
-ARGON2_PASSES = environment.integer("ARGON2_PASSES", "argon2id's passes over it", default=2, minimum=1, maximum=64)
+globals().update(password_settings(environment))
 PASSWORD_RESET_SECONDS = environment.integer(
     "PASSWORD_RESET_SECONDS", "how long a mailed token can set a new password", default=3600, minimum=60
 )

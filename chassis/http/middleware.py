@@ -11,8 +11,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 from gunicorn.http.errors import ParseException
 
-from chassis.http import errors, load_shedding
-from chassis.operations import gunicorn, logs, metrics, settings, tracing
+from chassis.http import errors, load_shedding, request_metrics
+from chassis.operations import gunicorn, logs, settings, tracing
 
 logger = logging.getLogger("chassis.access")
 # Sent unless a view sets its own: even if a browser renders the response, it loads, runs and frames nothing.
@@ -41,7 +41,7 @@ class RequestMiddleware:
         try:
             if load_shedding.is_overloaded() and not _ALWAYS_ANSWERED.fullmatch(request.path):
                 return self._shed(request, identifier)
-            metrics.requests_in_progress.inc()
+            request_metrics.requests_in_progress.inc()
             try:
                 with tracing.span(
                     str(request.method), kind="server", parent=request.headers.get("traceparent")
@@ -51,13 +51,13 @@ class RequestMiddleware:
                     span.rename(f"{request.method} {route_of(request)}", **facts)
                 return response
             finally:
-                metrics.requests_in_progress.dec()
+                request_metrics.requests_in_progress.dec()
         finally:
             logs.request_id.reset(reset)
 
     def _shed(self, request: HttpRequest, identifier: str) -> HttpResponse:
         """Counted apart from the requests that are handled, and logged only every OVERLOAD_LOG_SECONDS."""
-        metrics.requests_refused.inc()
+        request_metrics.requests_refused.inc()
         if (now := time.monotonic()) - self._overload_logged_at > OVERLOAD_LOG_SECONDS:
             self._overload_logged_at = now
             logger.warning("overloaded: requests are rejected", extra={"waiting": gunicorn.WAITING})
@@ -94,8 +94,8 @@ class RequestMiddleware:
 
 def _count(request: HttpRequest, status: int, seconds: float) -> None:
     method = request.method if request.method in _METHODS else "other"
-    metrics.requests.labels(method, route_of(request), str(status)).inc()
-    metrics.request_seconds.labels(method, route_of(request)).observe(seconds)
+    request_metrics.requests.labels(method, route_of(request), str(status)).inc()
+    request_metrics.request_seconds.labels(method, route_of(request)).observe(seconds)
 
 
 def route_of(request: HttpRequest) -> str:

@@ -74,7 +74,7 @@ class Metrics(PublicView):
     @extend_schema(exclude=True)
     def get(self, request: Request) -> HttpResponse:
         """The metrics of all processes of this container and of settings.COLLECTORS. Not exposed by the gateway."""
-        registry = metrics.registry()
+        registry = metrics.combined_registry()
         for collector in settings.COLLECTORS:
             registry.register(import_string(collector)())
         registry.register(SlotsCollector())

@@ -16,7 +16,8 @@ from django.db.models import BinaryField, Case, Value, When
 from django.utils import timezone
 from kombu.exceptions import KombuError
 
-from chassis.operations import certificate_errors, metrics, tracing
+from chassis.operations import certificate_errors, tracing
+from chassis.outbox import metrics
 from chassis.outbox.models import OutboxMessage
 from chassis.outbox.publisher import NotConfirmed, Publisher
 from chassis.outbox.services import CHANNEL
@@ -115,11 +116,11 @@ def _count(rows: list[OutboxMessage], returned: set[str]) -> None:
     now = timezone.now()
     for row in rows:
         if row.body["id"] in returned:
-            metrics.outbox_returned.labels(row.exchange).inc()
+            metrics.returned.labels(row.exchange).inc()
         else:
-            metrics.outbox_published.labels(row.exchange).inc()
+            metrics.published.labels(row.exchange).inc()
             _log(row)
-            metrics.outbox_seconds.labels(row.exchange).observe(max((now - row.created_at).total_seconds(), 0))
+            metrics.publish_seconds.labels(row.exchange).observe(max((now - row.created_at).total_seconds(), 0))
 
 
 def _log(row: OutboxMessage) -> None:

@@ -4,10 +4,21 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from prometheus_client import Histogram
+
 from chassis.http.errors import ServiceUnavailable
 from chassis.operations import cpus, gunicorn
+from chassis.operations.metrics import REGISTRY
 
 THREADS_FOR_OTHERS = max(2, gunicorn.threads // 4)
+
+hashing_seconds = Histogram(
+    "bcrypt_seconds",
+    "hashing and comparing passwords, with bcrypt or argon2id",
+    ["operation"],
+    buckets=(0.005, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 1, 2, 5),
+    registry=REGISTRY,
+)
 
 
 class ConcurrencyLimit:

@@ -2,6 +2,7 @@
 
 from chassis.operations.environment import Environment
 from chassis.operations.settings import shared_settings
+from chassis.security.password_settings import password_settings
 
 environment = Environment("users-ms")
 
@@ -29,22 +30,7 @@ PRUNERS += ["chassis.security.rate_limits.services.prune", "users_ms.accounts.se
 AUTHORITY = "users_ms.accounts.authority.LocalAccounts"
 KEY_SOURCE = "chassis.security.public_keys.PublishedKeys"
 AUTH_URL = environment.url("AUTH_URL", "auth-ms, such as http://auth-ms:4000", schemes=["http", "https"])
-BCRYPT_COST = environment.integer(
-    "BCRYPT_COST", "bcrypt's cost: each step doubles the work", default=12, minimum=4, maximum=16
-)
-# The algorithms of Django's encodings, by the names that people use.
-PASSWORD_HASHER = {"bcrypt": "bcrypt_sha256", "argon2id": "argon2"}[
-    environment.choice(
-        "PASSWORD_HASHER",
-        "bcrypt or argon2id, for new passwords; the other's hashes stay valid and are renewed at the next login",
-        choices=["bcrypt", "argon2id"],
-        default="bcrypt",
-    )
-]
-ARGON2_MEMORY_KIB = environment.integer(
-    "ARGON2_MEMORY_KIB", "argon2id's memory for one password", default=19456, minimum=8, maximum=1048576
-)
-ARGON2_PASSES = environment.integer("ARGON2_PASSES", "argon2id's passes over it", default=2, minimum=1, maximum=64)
+globals().update(password_settings(environment))
 BREACHED_PASSWORDS_URL = environment.url(
     "BREACHED_PASSWORDS_URL",
     "a k-anonymity range API that new passwords are looked up in beside the filter that is shipped, such as"

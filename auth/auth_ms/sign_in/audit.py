@@ -6,9 +6,10 @@ from typing import Any
 
 from django.db import connection
 
+from auth_ms import metrics
 from auth_ms.sign_in.models import AuditEvent, FollowedChange
 from chassis.http.client_address import Client
-from chassis.operations import logs, metrics, pruning
+from chassis.operations import logs, pruning
 
 Event = AuditEvent.Event
 CHANGE_REMEMBERED = timedelta(days=30)  # longer than any event of it can still come

@@ -7,7 +7,6 @@ from argon2.low_level import Type, hash_secret_raw
 from django.conf import settings
 from django.contrib.auth import hashers
 
-from chassis.operations import metrics
 from chassis.security import password_concurrency
 
 BCRYPT, ARGON2ID = "bcrypt_sha256", "argon2"  # as Django's encodings begin
@@ -21,7 +20,7 @@ def matches(*, password: str, password_hash: str | None) -> bool:
 
     Raises ServiceUnavailable when too many passwords are being compared.
     """
-    with password_concurrency.passwords.slot(), metrics.bcrypt_seconds.labels("compare").time():
+    with password_concurrency.passwords.slot(), password_concurrency.hashing_seconds.labels("compare").time():
         return _matches(password, password_hash)
 
 

@@ -12,13 +12,13 @@ from celery.exceptions import Reject
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
-from auth_ms import topology
+from auth_ms import metrics, topology
 from auth_ms.sign_in.services import account_changes, emails, erasure
 from chassis.http.client_address import MAXIMUM_USER_AGENT_LENGTH, Client
 from chassis.http.errors import ServiceUnavailable
 from chassis.messaging import retries
 from chassis.messaging.events import CloudEvent, InvalidEvent
-from chassis.operations import metrics, tracing
+from chassis.operations import tracing
 
 logger = logging.getLogger(__name__)
 BACKOFF_SECONDS = 5.0

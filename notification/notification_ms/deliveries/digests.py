@@ -13,8 +13,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from chassis.messaging.events import CloudEvent
-from chassis.operations import metrics
-from notification_ms.deliveries import notices, services
+from notification_ms.deliveries import metrics, notices, services
 from notification_ms.deliveries.failures import TransientFailure
 from notification_ms.deliveries.media import Medium
 from notification_ms.deliveries.models import Delivery, Tally

@@ -1,4 +1,4 @@
-"""What Prometheus reads of the deliveries."""
+"""Metrics of deliveries."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -6,11 +6,22 @@ from datetime import timedelta
 from django.db import DatabaseError
 from django.db.models import Count
 from django.utils import timezone
+from prometheus_client import Counter, Histogram
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
+from chassis.operations.metrics import REGISTRY, SLOW_BUCKETS
 from notification_ms.deliveries.models import Delivery
 
 WINDOW = timedelta(hours=1)
+
+deliveries = Counter("deliveries", "outcomes of events, by medium", ["event", "medium", "outcome"], registry=REGISTRY)
+delivery_seconds = Histogram(
+    "delivery_latency_seconds",
+    "from an event to its sent notice",
+    ["event", "medium"],
+    buckets=(0.05, *SLOW_BUCKETS),
+    registry=REGISTRY,
+)
 
 
 class DeliveryCollector:

@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from chassis.messaging import retries
 from chassis.messaging.events import CloudEvent, InvalidEvent
-from chassis.operations import metrics, tracing
+from chassis.operations import tracing
 from notification_ms import topology
-from notification_ms.deliveries import media, services, users_client
+from notification_ms.deliveries import media, metrics, services, users_client
 from notification_ms.deliveries.failures import PermanentFailure, TransientFailure
 from notification_ms.deliveries.models import Delivery
 

@@ -16,7 +16,7 @@ import requests
 from django.conf import settings
 
 from chassis.http import circuit_breaker
-from chassis.operations import metrics
+from users_ms.accounts import metrics
 from users_ms.accounts.bloom import BloomFilter
 
 FILE = Path(__file__).with_name("breached_passwords.bloom")

@@ -11,7 +11,6 @@ from django.conf import settings
 from django.contrib.auth import hashers
 from django.core.exceptions import ValidationError
 
-from chassis.operations import metrics
 from chassis.security import password_concurrency
 from users_ms.accounts import breached
 
@@ -51,7 +50,7 @@ def hash_password(password: str) -> str:
 
     Raises ServiceUnavailable when too many passwords are being hashed.
     """
-    with password_concurrency.passwords.slot(), metrics.bcrypt_seconds.labels("hash").time():
+    with password_concurrency.passwords.slot(), password_concurrency.hashing_seconds.labels("hash").time():
         return hashers.make_password(password, hasher=hashers.get_hashers_by_algorithm()[settings.PASSWORD_HASHER])
 
 

@@ -1,0 +1,10 @@
+"""Metrics of auth-ms."""
+
+from prometheus_client import Counter
+
+from chassis.operations.metrics import REGISTRY
+
+sign_in_events = Counter("sign_in_events", "entries of the audit log", ["event", "outcome"], registry=REGISTRY)
+events_handled = Counter(
+    "events_handled", "events consumed without notifying anyone", ["event", "outcome"], registry=REGISTRY
+)
