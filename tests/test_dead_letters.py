@@ -43,7 +43,7 @@ def test_an_event_that_is_not_valid_is_shown_with_the_reason_and_stays(relay, de
 
     letter = eventually(lambda: find(dead_letters, event["id"]))
 
-    assert letter["reason"] == "The event is not valid: data.user_agent is missing or no str"
+    assert letter["reason"] == "The event is not valid: data.user_agent is missing or not a string"
     assert (letter["queue"], letter["event"], letter["user_id"]) == (QUEUE, "user_login_event", 4711)
     assert letter["died_at"]
     assert find(dead_letters, event["id"]) == letter

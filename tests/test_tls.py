@@ -181,7 +181,7 @@ def test_a_process_with_another_ca_says_which_setting_is_wrong(layout, tmp_path,
 
     with said_by(program, {setting: wrong, "LOG": str(tmp_path / "log")}) as said:
         eventually(lambda: setting in said())
-        assert "certificate is refused" in said()
+        assert "certificate is rejected" in said()
         assert "connected to the broker" not in said() and " ready." not in said()
         assert urlsplit(program.environment.get("BROKER_URL")).password not in said()
 
@@ -194,4 +194,4 @@ def test_a_migration_with_another_ca_says_which_setting_is_wrong(layout):
     )
 
     assert done.returncode != 0
-    assert "certificate is refused" in done.stderr and "DATABASE_OWNER_URL" in done.stderr
+    assert "certificate is rejected" in done.stderr and "DATABASE_OWNER_URL" in done.stderr

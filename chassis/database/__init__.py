@@ -1,1 +1,1 @@
-"""PostgreSQL: roles, the Django engine, and constraints that become errors."""
+"""PostgreSQL: roles, the Django engine, migration state, and constraints translated into exceptions."""

@@ -1,6 +1,6 @@
-"""Two roles for each database: the owner, who migrates it, and the service's role, which every running process uses.
+"""Two roles per database: the owner, who migrates it, and the service's role, which every running process uses.
 
-Whoever takes a service over can change no table, and cannot rewrite what is append-only.
+An attacker who takes over a service can neither alter tables nor rewrite append-only ones.
 """
 
 import logging
@@ -23,21 +23,23 @@ logger = logging.getLogger(__name__)
 
 
 class CannotPrepare(Exception):
-    """The database cannot be prepared; the message says what is to be done."""
+    """The database cannot be prepared; the message says what to do."""
 
 
 def prepare_database(*, wait_seconds: float = 0) -> None:
-    """Migrate as the owner, and give the service's role what it needs; any number may run at the same time.
+    """Migrates as the owner and grants the service's role its privileges. Safe to run concurrently.
 
-    A server that does not answer yet is given `wait_seconds`. Raises CannotPrepare.
+    Waits up to `wait_seconds` for the server. Raises CannotPrepare.
     """
     service = settings.DATABASES["default"]
     if OWNER not in settings.DATABASES:
-        raise CannotPrepare("DATABASE_OWNER_URL is not set. It is: the role that owns the database and migrates it.")
+        raise CannotPrepare("DATABASE_OWNER_URL is not set. It names the role that owns the database and migrates it.")
     if settings.DATABASES[OWNER]["USER"] == service["USER"]:
-        raise CannotPrepare("DATABASE_OWNER_URL and DATABASE_URL have the same user; the services need one with less.")
+        raise CannotPrepare(
+            "DATABASE_OWNER_URL and DATABASE_URL have the same user; the services need one with fewer privileges."
+        )
     _wait_for_server(wait_seconds)
-    with _alone(), connections[OWNER].cursor() as cursor:
+    with _exclusive(), connections[OWNER].cursor() as cursor:
         call_command("migrate", database=OWNER, interactive=False)
         ensure_role(cursor, name=service["USER"], password=service["PASSWORD"])
         grant(cursor, role=service["USER"], database=service["NAME"], append_only=settings.APPEND_ONLY_TABLES)
@@ -45,7 +47,7 @@ def prepare_database(*, wait_seconds: float = 0) -> None:
 
 def _wait_for_server(seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    said = None
+    logged = None
     while True:
         try:
             connections[OWNER].ensure_connection()
@@ -54,14 +56,14 @@ def _wait_for_server(seconds: float) -> None:
             reason = certificate_errors.explain(error) or str(error).strip()
             if time.monotonic() > deadline:
                 raise CannotPrepare(f"The database does not answer: {reason}") from error
-            if reason != said:  # once, not once a second
+            if reason != logged:  # once, not every second
                 logger.info("waiting for the database", extra={"reason": reason})
-                said = reason
+                logged = reason
         time.sleep(_PAUSE_SECONDS)
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def _exclusive() -> Iterator[None]:
     with connections[OWNER].cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [_ADVISORY_LOCK])
         try:
@@ -71,14 +73,14 @@ def _alone() -> Iterator[None]:
 
 
 def ensure_role(cursor: Any, *, name: str, password: str) -> None:
-    """A role that can sign in and nothing else. Raises CannotPrepare when the owner may not make one."""
+    """Creates or updates a role that can only log in. Raises CannotPrepare when the owner may not create one."""
     cursor.execute("SELECT rolcreaterole OR rolsuper FROM pg_roles WHERE rolname = current_user")
     [may_create] = cursor.fetchone()
     cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name])
     exists = cursor.fetchone() is not None
     if not may_create and not exists:
         raise CannotPrepare(
-            f"The role {name} is not there and the owner may not make it. A superuser can: "
+            f"The role {name} does not exist and the owner may not create it. A superuser can: "
             f'CREATE ROLE "{name}" LOGIN PASSWORD ...; or ALTER ROLE ... CREATEROLE for the owner.'
         )
     if may_create:
@@ -91,7 +93,7 @@ def ensure_role(cursor: Any, *, name: str, password: str) -> None:
 
 
 def grant(cursor: Any, *, role: str, database: str, append_only: list[str]) -> None:
-    """Reading and writing every table of the schema, except the migrations (reading) and `append_only` (adding)."""
+    """Grants reads and writes on every table, but only reads on migrations, and reads and inserts on `append_only`."""
     names = {"role": sql.Identifier(role), "database": sql.Identifier(database)}
     restricted = [("django_migrations", "SELECT"), *((table, "SELECT, INSERT") for table in append_only)]
     statements = [
@@ -101,7 +103,7 @@ def grant(cursor: Any, *, role: str, database: str, append_only: list[str]) -> N
         "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}",
         "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {role}",
     ]
-    cursor.execute("BEGIN")  # nobody sees the moment in which an append-only table is not
+    cursor.execute("BEGIN")  # append-only tables must not be writable in between
     for statement in statements:
         _execute(cursor, sql.SQL(statement).format(**names))
     for table, rights in restricted:
@@ -112,5 +114,5 @@ def grant(cursor: Any, *, role: str, database: str, append_only: list[str]) -> N
 
 
 def _execute(cursor: Any, statement: sql.Composable) -> None:
-    """Run a statement outside Django's debug log, because it may hold a password."""
+    """Bypasses Django's debug log, because a statement may contain a password."""
     cursor.cursor.execute(statement)

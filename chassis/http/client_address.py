@@ -1,4 +1,4 @@
-"""Who is at the other end: the client's address, which nobody can forge through a trusted proxy, and its user agent."""
+"""The client of a request: its IP address, taken from trusted proxies only, and its user agent."""
 
 import ipaddress
 import socket
@@ -20,14 +20,14 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @dataclass(frozen=True, kw_only=True)
 class Client:
-    """The other end of a request. `address` is None only where there is no IP connection."""
+    """The sender of a request. `address` is None only where there is no IP connection."""
 
     address: str | None
     user_agent: str
 
     @property
     def network(self) -> str:
-        """What limits are counted by: the address, and of IPv6 the /64 that one client has for itself."""
+        """The key for rate limits: the IPv4 address, or the IPv6 /64 network that one client usually has to itself."""
         if self.address is None:
             return "none"
         address = ipaddress.ip_address(self.address)
@@ -35,9 +35,9 @@ class Client:
 
 
 class TrustedProxies:
-    """The proxies whose `X-Forwarded-For` is believed: addresses, networks, or names that are looked up.
+    """The proxies whose `X-Forwarded-For` is trusted: addresses, networks, or host names, resolved periodically.
 
-    A name that cannot be resolved trusts nobody, so an outage of the name service cannot open a door.
+    A name that cannot be resolved matches no address, so a DNS outage never extends trust.
     """
 
     def __init__(self, entries: list[str]) -> None:
@@ -53,7 +53,7 @@ class TrustedProxies:
         self._resolved_at = -float("inf")
 
     def trust(self, address: Address) -> bool:
-        """True when `address` is one of a trusted proxy."""
+        """True when `address` belongs to a trusted proxy."""
         return any(address in network for network in self._networks) or address in self._addresses_of_names()
 
     def _addresses_of_names(self) -> frozenset[Address]:
@@ -90,8 +90,8 @@ def _trusted_proxies(entries: tuple[str, ...]) -> TrustedProxies:
 def client_of(request: HttpRequest | Request) -> Client:
     """The client of `request`.
 
-    `X-Forwarded-For` is read from its end, as each proxy adds the address it sees: the first one that is no trusted
-    proxy is the client. What stands before it was written by the client itself and means nothing.
+    Each proxy appends the address it sees to `X-Forwarded-For`, so it is read from its end: the first address that is
+    not a trusted proxy is the client. Anything before it was sent by the client and is ignored.
     """
     address = _parse(request.META.get("REMOTE_ADDR") or "")
     proxies = _trusted_proxies(tuple(settings.TRUSTED_PROXIES))

@@ -1,4 +1,4 @@
-"""Email addresses: the form that is shown and mailed to, and the one canonical form by which they are compared."""
+"""Email addresses: the form to display and send to, and the canonical form for comparing them."""
 
 import unicodedata
 from dataclasses import dataclass
@@ -7,27 +7,27 @@ import email_validator
 
 MAXIMUM_LENGTH = 254  # RFC 5321, §4.5.3.1.3
 MAXIMUM_CANONICAL_LENGTH = 2 * MAXIMUM_LENGTH
-_LOOK_ALIKES = "It has characters that look like others, or that nobody sees. Type it in plain letters."
+_LOOK_ALIKES = "It contains look-alike or invisible characters. Type it in plain letters."
 
 
 class InvalidAddress(ValueError):
-    """A text that is not a deliverable email address; the message says why."""
+    """The text is not a deliverable email address; the message says why."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Address:
-    """An address as its owner writes it (`display`), and the form that all its spellings share (`canonical`)."""
+    """An address as its owner writes it (`display`), and the form shared by all its spellings (`canonical`)."""
 
     display: str
     canonical: str
 
 
 def parse(text: str) -> Address:
-    """The address that `text` is. Raises InvalidAddress.
+    """The address in `text`. Raises InvalidAddress.
 
-    The part before the `@` is ASCII (RFC 5321; not every mail server on the way offers SMTPUTF8), so that no two
-    letters of it look alike. A domain may be international (IDNA 2008 by UTS #46), but only as it would be shown:
-    nothing that a mapping would replace or drop. Upper and lower case are the same address in both parts.
+    The local part must be ASCII (RFC 5321), which excludes look-alike letters; not every mail server supports
+    SMTPUTF8. The domain may be internationalized (IDNA 2008 by UTS #46), but must contain nothing that the UTS #46
+    mapping would replace or drop. Case is ignored in both parts.
     """
     if len(text) > MAXIMUM_LENGTH:
         raise InvalidAddress(f"It has more than {MAXIMUM_LENGTH} characters.")
@@ -44,10 +44,10 @@ def parse(text: str) -> Address:
 
 
 def canonical(text: str) -> str:
-    """The canonical form of `text` for looking it up and for counting; of what is not an address one that none has.
+    """The canonical form of `text`, for look-ups and rate limits. Never raises.
 
-    Never raises. A text that `parse` rejects gets a form that no valid address shares, so that a look-alike neither
-    finds an account nor uses up its limits.
+    Text that `parse` rejects gets a form that no valid address has, so that a look-alike neither finds an account nor
+    uses up its limits.
     """
     try:
         return parse(text.strip()).canonical

@@ -1,4 +1,4 @@
-"""Errors as answers: `Problem`, and the one place where an exception becomes `application/problem+json` (RFC 9457)."""
+"""Error responses: `Problem`, and the translation of exceptions into `application/problem+json` (RFC 9457)."""
 
 import logging
 from http import HTTPStatus
@@ -17,9 +17,9 @@ logger = logging.getLogger(__name__)
 
 
 class Problem(Exception):
-    """A failure that the caller can understand. Subclasses state `status` and `title`; an instance adds the detail.
+    """An error that the caller can act on. Subclasses define `status` and `title`; an instance may add the detail.
 
-    `errors` maps a field's name to what is wrong with it; `headers` are added to the answer.
+    `errors` maps the name of a field to its errors; `headers` are added to the response.
     """
 
     status = 400
@@ -40,7 +40,7 @@ class Problem(Exception):
 
 
 class InvalidInput(Problem):
-    """A field is not what it should be; `errors` says which, and why."""
+    """Some fields are not valid; `errors` says which, and why."""
 
     status = 400
     title = "Invalid input"
@@ -54,7 +54,7 @@ class BodyTooLarge(Problem):
 
 
 class ServiceUnavailable(Problem):
-    """A part that this request needs does not answer; the caller may try again after `Retry-After` seconds."""
+    """A dependency of this request does not answer; the caller may retry after `Retry-After` seconds."""
 
     status = 503
     title = "Service unavailable"
@@ -77,10 +77,10 @@ def body(*, status: int, title: str, detail: str | None, instance: str, errors: 
 
 
 def answer_problem(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Django REST framework's exception handler: every exception that has an answer becomes a problem document."""
+    """Django REST framework's exception handler. None for unexpected exceptions, which Django logs (handler500)."""
     problem = as_problem(error)
     if problem is None:
-        return None  # a defect: Django logs it and calls `server_error`
+        return None
     return Response(
         body(
             status=problem.status,
@@ -96,7 +96,7 @@ def answer_problem(error: Exception, context: dict[str, Any]) -> Response | None
 
 
 def as_problem(error: Exception) -> Problem | None:
-    """The Problem that stands for `error`, or None when it is a defect of ours."""
+    """The Problem that corresponds to `error`; None for an unexpected exception."""
     if isinstance(error, Problem):
         return error
     if isinstance(error, Http404):
@@ -123,7 +123,7 @@ def as_problem(error: Exception) -> Problem | None:
 
 
 def json_problem(request: HttpRequest, status: int, detail: str | None = None) -> JsonResponse:
-    """A problem document for what happens outside Django REST framework's views."""
+    """A problem document for errors outside of Django REST framework's views."""
     title = HTTPStatus(status).phrase
     members = body(status=status, title=title, detail=detail, instance=request.path)
     return JsonResponse(members, status=status, content_type=CONTENT_TYPE)
@@ -146,5 +146,5 @@ def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
 
 
 def server_error(request: HttpRequest) -> JsonResponse:
-    """Django's handler500; the exception itself is in the log, under the same request id."""
+    """Django's handler500; the log has the exception under the same request id."""
     return json_problem(request, 500, "The request failed through no fault of yours. The failure has been logged.")

@@ -1,4 +1,4 @@
-"""Serializer fields that take JSON by its word: `7` is no string, `"yes"` no boolean; and serializers for answers."""
+"""Serializer fields without type coercion (`7` is not a string, `"yes"` not a boolean), and output serializers."""
 
 import uuid
 from functools import cache
@@ -32,7 +32,7 @@ class Line(Text):
 
 
 class Email(Text, serializers.EmailField):
-    """A JSON string that is an email address, as `email_addresses` takes them; the value is the form to show."""
+    """A JSON string that `email_addresses.parse` accepts; the value is the form to display."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**({"max_length": email_addresses.MAXIMUM_LENGTH} | options))
@@ -55,7 +55,7 @@ class Boolean(serializers.BooleanField):
 
 
 class UUID(serializers.UUIDField):
-    """A JSON string that is a UUID as RFC 9562 writes it."""
+    """A JSON string with a UUID in the format of RFC 9562."""
 
     def to_internal_value(self, data: Any) -> uuid.UUID:
         value: uuid.UUID = super().to_internal_value(data if isinstance(data, str) else "")
@@ -65,11 +65,11 @@ class UUID(serializers.UUIDField):
 
 
 class Output(serializers.ModelSerializer):
-    """A model as it is answered. Its fields are made once in a process, and not once for every request."""
+    """The representation of a model in responses. Its fields are built once per process instead of per request."""
 
     @classmethod
     def of(cls, row: Any) -> dict[str, Any]:
-        """What is answered of `row`."""
+        """The representation of `row`."""
         shown: dict[str, Any] = cls._shared().to_representation(row)
         return shown
 

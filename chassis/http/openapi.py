@@ -1,4 +1,4 @@
-"""What the services' OpenAPI documents share: problem answers, and the name of the bearer token."""
+"""What the services' OpenAPI documents share: error responses, common headers, links and hidden routes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,7 +42,7 @@ _DESCRIPTIONS = {
 
 
 def problems(*statuses: int) -> dict[Any, Any]:
-    """Entries for `responses` of `extend_schema`: each status answers a problem document. 503 is always among them."""
+    """Entries for `responses` of `extend_schema`: a problem document for each status, and always for 503."""
     return {
         (status, CONTENT_TYPE): OpenApiResponse(
             Problem,
@@ -70,7 +70,7 @@ _with_internal_routes: ContextVar[bool] = ContextVar("with internal routes", def
 
 @contextmanager
 def internal_routes() -> Iterator[None]:
-    """Within it, documents describe every route, also those that the gateway does not pass on."""
+    """While active, documents also describe the routes that the gateway does not expose."""
     reset = _with_internal_routes.set(True)
     try:
         yield
@@ -79,19 +79,19 @@ def internal_routes() -> Iterator[None]:
 
 
 def leave_out_internal(endpoints: list[Any]) -> list[Any]:
-    """Preprocessing of drf-spectacular: the public document tells nobody about routes that the gateway hides."""
+    """A preprocessing hook of drf-spectacular: removes routes that the gateway does not expose."""
     if _with_internal_routes.get():
         return endpoints
     return [each for each in endpoints if "/internal/" not in each[0] and not each[0].endswith("/load-test")]
 
 
 def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Postprocessing of drf-spectacular: what holds for every operation, and the links of settings.OPENAPI_LINKS.
+    """A postprocessing hook of drf-spectacular: adds common headers, and the links of settings.OPENAPI_LINKS.
 
-    OPENAPI_LINKS says `{operation: {status: {following operation: {parameter: expression}}}}` (OpenAPI 3.1, §4.8.20).
+    OPENAPI_LINKS is `{operation: {status: {following operation: {parameter: expression}}}}` (OpenAPI 3.1, §4.8.20).
     """
     for operation in [operation for path in result["paths"].values() for operation in path.values()]:
-        operation.setdefault("security", [])  # said, not left out: this one needs no token
+        operation.setdefault("security", [])  # explicit: this operation needs no token
         links = settings.OPENAPI_LINKS.get(operation["operationId"], {})
         for status, response in operation["responses"].items():
             headers = response.setdefault("headers", {})
@@ -105,7 +105,7 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
 
 
 def _values(values: dict[str, Any]) -> dict[str, Any]:
-    """The parameters of a link, and under the name `body` what goes into the following request's body."""
+    """The parameters of a link; the value named `body` becomes its request body."""
     parameters = {name: value for name, value in values.items() if name != "body"}
     return {
         **({"parameters": parameters} if parameters else {}),

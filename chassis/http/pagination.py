@@ -1,4 +1,4 @@
-"""Keyset pagination: every page is one index range scan, however deep it lies."""
+"""Keyset pagination: every page is one index range scan, at any depth."""
 
 import re
 from typing import Any
@@ -13,10 +13,10 @@ _CURSOR = re.compile(r"(after|before)-(\d{1,19})", re.ASCII)
 
 
 class KeysetPagination(BasePagination):
-    """Pages of rows ordered by their id; `limit` rows (default 50, at most 200) beside a cursor.
+    """Pages of rows ordered by id; `limit` rows (default 50, at most 200) before or after a cursor.
 
-    `next` and `previous` are references relative to the server, so that they hold behind any gateway. Raises
-    ValidationError for a cursor or limit that this service did not give out or does not allow.
+    `next` and `previous` are relative references, which stay valid behind any gateway. Raises ValidationError for an
+    invalid cursor or limit.
     """
 
     default_limit = 50
@@ -88,6 +88,6 @@ class KeysetPagination(BasePagination):
 
 
 class NewestFirst(KeysetPagination):
-    """The same, with the highest id first."""
+    """Pages with the highest id first."""
 
     descending = True

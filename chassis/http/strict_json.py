@@ -1,16 +1,16 @@
-"""RFC 8259 JSON in UTF-8 and no more, of what comes from outside: bodies of requests and of messages."""
+"""Strict RFC 8259 JSON in UTF-8, for request and message bodies."""
 
 import json
 import math
 from typing import Any
 
-MAXIMUM_DEPTH = 64  # of objects and lists in each other; far below what Python's own recursion would end
+MAXIMUM_DEPTH = 64  # of nested objects and lists; far below Python's recursion limit
 
 
 def loads(raw: bytes) -> Any:
-    """The value that `raw` has. Raises ValueError, with a reason that people can read.
+    """The decoded value of `raw`. Raises ValueError with a human-readable reason.
 
-    No duplicate names, no NaN or Infinity, nothing that PostgreSQL cannot store.
+    Rejects duplicate names, NaN, Infinity, and anything that PostgreSQL cannot store.
     """
     try:
         text = raw.decode("utf-8")
@@ -45,7 +45,7 @@ def _check(value: Any, *, depth: int) -> None:
     if isinstance(value, str):
         if "\0" in value:
             raise ValueError("a string contains the character NUL")
-        value.encode("utf-8")  # raises UnicodeEncodeError, a ValueError, for half a surrogate pair
+        value.encode("utf-8")  # raises UnicodeEncodeError, a ValueError, for a lone surrogate
     elif isinstance(value, dict | list):
         if depth >= MAXIMUM_DEPTH:
             raise ValueError("it is nested too deeply")

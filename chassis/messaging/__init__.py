@@ -1,1 +1,1 @@
-"""Events over RabbitMQ: topology, consuming, validation, retries, dead letters, publishing."""
+"""Events over RabbitMQ: topology, publishing, consumers' Celery application, validation, retries, dead letters."""

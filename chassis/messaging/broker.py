@@ -1,7 +1,7 @@
-"""What a connection to RabbitMQ needs beside its URL, who is at its ends, and what no message may ask for.
+"""Connections to RabbitMQ: TLS, broker users, and no compressed messages.
 
-Each process has a broker user of its own, named like the process. A message carries the user that published it
-(https://www.rabbitmq.com/docs/validated-user-id), so a consumer knows which process a message is from.
+Each process has its own broker user, named after the process. Messages carry the user that published them, validated by
+the broker (https://www.rabbitmq.com/docs/validated-user-id), so a consumer knows which process sent a message.
 """
 
 import ssl
@@ -15,7 +15,7 @@ from chassis.operations.environment import ConfigurationError
 
 
 def url_of_this_process() -> str:
-    """`BROKER_URL`, which only processes that use the broker have. Raises ConfigurationError where it is missing."""
+    """`BROKER_URL`, which only processes that use the broker need. Raises ConfigurationError when it is not set."""
     if not settings.BROKER_URL:
         raise ConfigurationError(
             f"{settings.SERVICE} cannot start: BROKER_URL is not set. "
@@ -25,19 +25,19 @@ def url_of_this_process() -> str:
 
 
 def user_of(url: str) -> str:
-    """The broker user of a URL."""
+    """The broker user in `url`."""
     return unquote(urlsplit(url).username or "")
 
 
 def relay_of(service: str) -> str:
-    """The broker user of a service's relay, which publishes its events: users-outbox-relay for users-ms."""
+    """The broker user of a service's outbox relay: users-outbox-relay for users-ms."""
     return f"{service.removesuffix('-ms')}-outbox-relay"
 
 
 def tls(url: str) -> dict[str, Any] | None:
-    """For `amqps://`: the certificate must be of a CA that this process trusts, and of the host that the URL names.
+    """kombu's TLS options for an `amqps://` URL: verify the CA and the host name; None for `amqp://`.
 
-    kombu by itself checks the first alone. The CAs are the system's, or those of the file that SSL_CERT_FILE names.
+    kombu by default verifies only the CA. Trusted CAs are the system's, or those in the file SSL_CERT_FILE.
     """
     parts = urlsplit(url)
     if parts.scheme != "amqps":
@@ -45,11 +45,11 @@ def tls(url: str) -> dict[str, Any] | None:
     return {"cert_reqs": ssl.CERT_REQUIRED, "server_hostname": parts.hostname}
 
 
-def _refuse(_: bytes) -> NoReturn:
-    raise ValueError("compressed messages are refused")
+def _reject(_: bytes) -> NoReturn:
+    raise ValueError("compressed messages are rejected")
 
 
-# kombu decompresses what a header calls compressed while it receives it, before anything of ours can look at its size,
-# and a megabyte may become a gigabyte. None of our producers compresses.
+# kombu decompresses messages on receipt, before their size can be checked: a megabyte may become a gigabyte. This
+# project's producers do not compress.
 for _name in compression.encoders():
-    compression.register(_refuse, _refuse, _name)
+    compression.register(_reject, _reject, _name)

@@ -1,4 +1,4 @@
-"""Looking at the messages that failed for good, and sending them again to the queue that they died in."""
+"""Inspecting dead letters (messages that failed permanently) and redelivering them to their queue."""
 
 import hashlib
 import json
@@ -21,27 +21,27 @@ TIMEOUT_SECONDS = 5
 
 @dataclass(frozen=True, kw_only=True)
 class DeadLetter:
-    """A message in a dead-letter queue. `id` is made from its body, so that any message has one, whoever sent it."""
+    """A message in a dead-letter queue. `id` is derived from its body, so that every message has one."""
 
     id: str
     queue: str
-    publisher: str | None  # the broker user, by the broker's word
+    publisher: str | None  # the broker user, validated by the broker
     task: str | None
     event: Any
     died_at: datetime | None
 
 
 def peek(*, broker_url: str, queue: str, limit: int) -> list[DeadLetter]:
-    """The first `limit` dead letters of `queue`; they stay where they are. Raises ServiceUnavailable."""
+    """The first `limit` dead letters of `queue`, which stay there. Raises ServiceUnavailable."""
     with _dead_letters(broker_url, queue, limit) as (_, messages):
         return [_read(queue, message) for message in messages]
 
 
 def redeliver(*, broker_url: str, queue: str, ids: set[str] | None, publishers: Collection[str], limit: int) -> int:
-    """Send the dead letters of these ids, or all, to `queue` again; returns how many. Raises ServiceUnavailable.
+    """Redelivers the dead letters with these ids, or all, to `queue`; returns how many. Raises ServiceUnavailable.
 
-    Only those of `publishers`: consumers take what is sent again because of who sends it, so nobody else's may be.
-    Each is published and confirmed before it leaves the dead letters: an interruption repeats one, and loses none.
+    Only those published by one of `publishers`: consumers trust the redelivering process, which must not vouch for
+    others. Each is published and confirmed before it is removed, so an interruption may repeat one but loses none.
     """
     sent = 0
     with _dead_letters(broker_url, queue, limit) as (connection, messages):
@@ -55,8 +55,8 @@ def redeliver(*, broker_url: str, queue: str, ids: set[str] | None, publishers: 
 
 
 def _publish(producer: Producer, message: Message, queue: str) -> None:
-    """Publishes a copy of `message` to `queue` alone, through the default exchange, and waits for the confirm."""
-    headers = {name: value for name, value in message.headers.items() if name not in _BROKERS_OWN}
+    """Publishes a copy of `message` through the default exchange, only to `queue`, and waits for the confirm."""
+    headers = {name: value for name, value in message.headers.items() if name not in _BROKER_HEADERS}
     producer.publish(
         _body(message),
         routing_key=queue,
@@ -70,12 +70,18 @@ def _publish(producer: Producer, message: Message, queue: str) -> None:
 
 
 _KEPT = ("correlation_id", "message_id", "reply_to")
-_BROKERS_OWN = ("x-death", "x-first-death-exchange", "x-first-death-queue", "x-first-death-reason", "x-delivery-count")
+_BROKER_HEADERS = (
+    "x-death",
+    "x-first-death-exchange",
+    "x-first-death-queue",
+    "x-first-death-reason",
+    "x-delivery-count",
+)
 
 
 @contextmanager
 def _dead_letters(broker_url: str, queue: str, limit: int) -> Iterator[tuple[Connection, list[Message]]]:
-    """The messages, held until the block ends; then those that were not acknowledged return to their places."""
+    """Holds the messages until the block ends; those not acknowledged then return to their positions."""
     options: dict[str, Any] = {"transport_options": {"confirm_publish": True}, "ssl": broker.tls(broker_url)}
     try:
         with Connection(broker_url, connect_timeout=TIMEOUT_SECONDS, **options) as connection:

@@ -14,11 +14,11 @@ MAXIMUM_TEXT_LENGTH = 1000
 
 
 class InvalidEvent(ValueError):
-    """A message that is no CloudEvent of this system; sending it again will not help."""
+    """The message is not a valid event; a retry would not help."""
 
 
 def uuid7() -> uuid.UUID:
-    """A UUID that sorts by the time it was made (RFC 9562, §5.7). Python has its own from 3.14 on."""
+    """A UUID that sorts by creation time (RFC 9562, §5.7). Python 3.14 has its own."""
     milliseconds = time.time_ns() // 1_000_000
     value = (milliseconds & ((1 << 48) - 1)) << 80 | 0x7 << 76 | secrets.randbits(12) << 64
     return uuid.UUID(int=value | 0b10 << 62 | secrets.randbits(62))
@@ -26,7 +26,7 @@ def uuid7() -> uuid.UUID:
 
 @dataclass(frozen=True, kw_only=True)
 class CloudEvent:
-    """One thing that happened. `data` carries all that consumers need, so that none of them calls back."""
+    """An event. `data` carries everything that consumers need, so that none of them calls back."""
 
     id: uuid.UUID
     source: str
@@ -34,10 +34,9 @@ class CloudEvent:
     time: datetime
     subject: str
     data: dict[str, Any]
-    request_id: str | None = None  # of the request that led to it
-    traceparent: str | None = (
-        None  # https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/distributed-tracing.md
-    )
+    request_id: str | None = None  # of the originating request
+    # https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/distributed-tracing.md
+    traceparent: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON form of the event."""
@@ -55,19 +54,19 @@ class CloudEvent:
         }
 
     def positive_integer(self, name: str) -> int:
-        """The id `data.<name>`. Raises InvalidEvent."""
+        """The positive BIGINT `data.<name>`, usually an id. Raises InvalidEvent."""
         value = self.data.get(name)
-        if type(value) is not int or not 0 < value < 2**63:  # True is an int, and more is no BIGINT
-            raise InvalidEvent(f"data.{name} is missing or no id")
+        if type(value) is not int or not 0 < value < 2**63:  # bool is a subclass of int
+            raise InvalidEvent(f"data.{name} is missing or not an id")
         return value
 
     def text(self, name: str, *, maximum: int = MAXIMUM_TEXT_LENGTH, default: str | None = None) -> str:
-        """The string `data.<name>`; `default`, if any, when it is missing or null. Raises InvalidEvent."""
+        """The string `data.<name>`; `default`, if given, when it is missing or null. Raises InvalidEvent."""
         value = self.data.get(name)
         if value is None and default is not None:
             return default
         if not isinstance(value, str):
-            raise InvalidEvent(f"data.{name} is missing or no str")
+            raise InvalidEvent(f"data.{name} is missing or not a string")
         if len(value) > maximum:
             raise InvalidEvent(f"data.{name} has more than {maximum} characters")
         return value
@@ -78,18 +77,18 @@ class CloudEvent:
 
     @classmethod
     def parse(cls, value: Any, *, expected_type: str) -> "CloudEvent":
-        """The event in `value`, a decoded JSON object; fields it does not know are ignored. Raises InvalidEvent."""
+        """The event in `value`, decoded JSON; unknown fields are ignored. Raises InvalidEvent."""
         if not isinstance(value, dict):
             raise InvalidEvent("the event is not a JSON object")
         if value.get("specversion") != SPECIFICATION_VERSION:
             raise InvalidEvent(f"specversion is {value.get('specversion')!r}, not {SPECIFICATION_VERSION!r}")
         for field in ("id", "source", "type", "time", "subject"):
             if not isinstance(value.get(field), str) or len(value[field]) > MAXIMUM_TEXT_LENGTH:
-                raise InvalidEvent(f"{field} is missing or no string")
+                raise InvalidEvent(f"{field} is missing or not a string")
         if value["type"] != expected_type:
             raise InvalidEvent(f"type is {value['type'][:100]!r}, not {expected_type!r}")
         if not isinstance(value.get("data"), dict):
-            raise InvalidEvent("data is missing or no JSON object")
+            raise InvalidEvent("data is missing or not a JSON object")
         try:
             return cls(
                 id=uuid.UUID(value["id"]),
@@ -106,11 +105,11 @@ class CloudEvent:
 
 
 def _moment(name: str, text: str) -> datetime:
-    """A time in UTC, which is meant when none is named. The years at the ends of the calendar have no other zones."""
+    """A time in UTC, the default time zone. Years at the limits of the calendar cannot be converted between zones."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise InvalidEvent(f"{name} is no time") from error
+        raise InvalidEvent(f"{name} is not a time") from error
     if not 1970 <= moment.year <= 9000:
-        raise InvalidEvent(f"{name} is no time of ours")
+        raise InvalidEvent(f"{name} is out of range")
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

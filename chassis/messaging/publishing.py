@@ -1,4 +1,4 @@
-"""An event as a message: a Celery protocol 2 task named after the event, with the event as its one keyword argument.
+"""Publishing an event as a Celery protocol 2 task, named after the event, with `event` as its only argument.
 
 https://docs.celeryq.dev/en/stable/internals/protocol.html#version-2
 """
@@ -28,8 +28,8 @@ def publish(
 ) -> None:
     """Publishes `event` (a CloudEvent as a dictionary) persistently; `options` go to kombu's `Producer.publish`.
 
-    With the broker user of this process, which the broker checks, so that consumers know who sent it.
-    The headers hold no argument texts, which Celery would put into them and into logs: they are personal data.
+    The message names this process's broker user, which the broker validates. Its headers omit the textual arguments
+    that Celery usually adds for logs, because they contain personal data. Raises what kombu raises.
     """
     task = _amqp().as_task_v2(
         event["id"],

@@ -1,1 +1,1 @@
-"""Settings, environment, logs, metrics, tracing, gunicorn, health, and housekeeping."""
+"""Settings, environment, logs, metrics, tracing, gunicorn, health checks and pruning."""

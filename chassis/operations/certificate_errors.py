@@ -1,18 +1,18 @@
-"""Saying which setting is at fault when the certificate of a server is refused."""
+"""Explains rejected TLS certificates: which setting to check."""
 
 import ssl
 from collections.abc import Iterator
 
 from psycopg2 import OperationalError
 
-_BROKER = "the broker's certificate is refused: BROKER_URL names its host, SSL_CERT_FILE its CA"
+_BROKER = "the broker's certificate is rejected: BROKER_URL names its host, SSL_CERT_FILE its CA"
 _DATABASE = (
-    "the database's certificate is refused: DATABASE_URL or DATABASE_OWNER_URL names its host, sslrootcert its CA"
+    "the database's certificate is rejected: DATABASE_URL or DATABASE_OWNER_URL names its host, sslrootcert its CA"
 )
 
 
 def explain(error: BaseException) -> str | None:
-    """What to say of `error`, of a connection to broker or database, when it is about a certificate; else None."""
+    """An explanation of `error`, from a connection to broker or database, if a certificate caused it; else None."""
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"{_BROKER} ({cause.verify_message})"

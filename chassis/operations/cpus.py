@@ -1,4 +1,4 @@
-"""The processors that this process may use."""
+"""The CPUs that this process may use."""
 
 import os
 from pathlib import Path
@@ -7,9 +7,9 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 
 def count(cgroup: Path = _CGROUP) -> int:
-    """How many there are, at least 1: those that the process may run on, or as many as the container is limited to.
+    """Their number, at least 1: those in the process' affinity mask, or fewer by the container's CPU limit.
 
-    https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu, and the files of cgroup v1.
+    Reads https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu and the files of cgroup v1.
     """
     available = len(os.sched_getaffinity(0))
     limit = _quota(cgroup)
@@ -17,7 +17,7 @@ def count(cgroup: Path = _CGROUP) -> int:
 
 
 def _quota(cgroup: Path) -> tuple[int, int] | None:
-    """Microseconds of processor time in a period of microseconds; None without a limit."""
+    """CPU time per period, both in microseconds; None without a limit."""
     files = [[cgroup / "cpu.max"], [cgroup / "cpu" / f"cpu.cfs_{name}_us" for name in ("quota", "period")]]
     for those in files:
         if all(file.exists() for file in those):

@@ -1,7 +1,7 @@
-"""Reading the environment.
+"""Reading environment variables, as in the twelve-factor app (https://12factor.net/config).
 
-Follows the twelve-factor app (https://12factor.net/config): each service reads every variable once, in its own settings
-module, through `Environment`. `NAME_FILE` may name a file that holds the value of `NAME`, as container secrets do.
+Each service reads every variable once, in its settings module, through `Environment`. `NAME_FILE` may name a file with
+the value of `NAME`, as for container secrets.
 """
 
 import ipaddress
@@ -20,7 +20,7 @@ class ConfigurationError(SystemExit):
 
 @dataclass(frozen=True)
 class Variable:
-    """One environment variable: what it is called, what it may hold, and what it means."""
+    """A documented environment variable."""
 
     name: str
     kind: str
@@ -29,10 +29,9 @@ class Variable:
 
 
 class Environment:
-    """Reads a service's variables and remembers them, so that documentation can list what the code really reads.
+    """Reads a service's variables and records them in `variables`, from which the documentation is generated.
 
-    Every reader raises ConfigurationError, which names the variable, when it is missing without a default or is no such
-    value.
+    Every reader raises ConfigurationError, naming the variable, when it has neither value nor default, or is invalid.
     """
 
     def __init__(self, service: str) -> None:
@@ -41,37 +40,37 @@ class Environment:
         self._environ = environ.FileAwareEnv()
 
     def text(self, name: str, meaning: str, default: Any = REQUIRED) -> str:
-        """A string with white space at its ends removed."""
+        """A string, stripped of surrounding white space."""
         value: str = self._read("text", name, meaning, default, lambda: self._environ.str(name).strip())
         return value
 
     def secret(self, name: str, meaning: str, minimum_length: int = 32) -> str:
-        """A secret: it has no default, and a short one is refused."""
+        """A secret without default, of at least `minimum_length` characters."""
         value: str = self._read("secret", name, meaning, REQUIRED, lambda: self._environ.str(name).strip())
         if len(value) < minimum_length:
-            self._refuse(name, f"needs at least {minimum_length} characters, it has {len(value)}", meaning)
+            self._reject(name, f"needs at least {minimum_length} characters, it has {len(value)}", meaning)
         return value
 
     def secrets(self, name: str, meaning: str, minimum_length: int = 32) -> list[str]:
-        """Secrets with commas between, the newest first, so that one can replace another; none is short."""
+        """Comma-separated secrets, the newest first, for rotation; each of at least `minimum_length` characters."""
         text: str = self._read("secrets", name, meaning, REQUIRED, lambda: self._environ.str(name).strip())
         values = [value.strip() for value in text.split(",")]
         if shortest := [value for value in values if len(value) < minimum_length]:
-            self._refuse(name, f"needs at least {minimum_length} characters, it has {len(shortest[0])}", meaning)
+            self._reject(name, f"needs at least {minimum_length} characters, it has {len(shortest[0])}", meaning)
         return values
 
     def integer(self, name: str, meaning: str, default: Any = REQUIRED, minimum: int = 0, maximum: int = 2**31) -> int:
-        """A whole number from `minimum` to `maximum`."""
+        """An integer from `minimum` to `maximum`."""
         value: int = self._read("integer", name, meaning, default, lambda: int(self._environ.str(name)))
         if not minimum <= value <= maximum:
-            self._refuse(name, f"must lie between {minimum} and {maximum}, it is {value}", meaning)
+            self._reject(name, f"must be between {minimum} and {maximum}, it is {value}", meaning)
         return value
 
     def number(self, name: str, meaning: str, default: Any = REQUIRED) -> float:
-        """A number that is not negative."""
+        """A non-negative, finite number."""
         value: float = self._read("number", name, meaning, default, lambda: float(self._environ.str(name)))
         if not 0 <= value < float("inf"):
-            self._refuse(name, f"must not be negative or infinite, it is {value}", meaning)
+            self._reject(name, f"must not be negative or infinite, it is {value}", meaning)
         return value
 
     def boolean(self, name: str, meaning: str, default: Any = REQUIRED) -> bool:
@@ -88,11 +87,11 @@ class Environment:
         """One of `choices`."""
         value = self.text(name, meaning, default)
         if value not in choices:
-            self._refuse(name, f"must be one of {', '.join(choices)}, it is {value!r}", meaning)
+            self._reject(name, f"must be one of {', '.join(choices)}, it is {value!r}", meaning)
         return value
 
     def url(self, name: str, meaning: str, schemes: list[str], default: Any = REQUIRED) -> str:
-        """A URL with one of `schemes`. Its value is never shown, because it may hold a password."""
+        """A URL with one of `schemes`. Errors do not show its value, which may contain a password."""
         value = self.text(name, meaning, default)
         if value or default is REQUIRED:
             self._check_scheme(name, value, meaning, schemes)
@@ -100,10 +99,10 @@ class Environment:
 
     def _check_scheme(self, name: str, value: str, meaning: str, schemes: list[str]) -> None:
         if value.partition("://")[0] not in schemes:
-            self._refuse(name, f"must be a URL that starts with {' or '.join(f'{s}://' for s in schemes)}", meaning)
+            self._reject(name, f"must be a URL that starts with {' or '.join(f'{s}://' for s in schemes)}", meaning)
 
     def database(self, name: str, meaning: str, default: Any = REQUIRED) -> Any:
-        """A Django database configuration from a `postgres://` URL; the default, when it is not set."""
+        """A Django database configuration from a `postgres://` URL; `default` when it is not set."""
         value = self.text(name, meaning, default)
         if not value:
             return default
@@ -111,7 +110,7 @@ class Environment:
         try:
             return dict(self._environ.db_url(name)) | {"ENGINE": "chassis.database.postgresql"}
         except (ValueError, environ.ImproperlyConfigured):
-            return self._refuse(name, "is no database URL like postgres://user:password@host:5432/name", meaning)
+            return self._reject(name, "is not a database URL like postgres://user:password@host:5432/name", meaning)
 
     def email(self, name: str, meaning: str) -> Any:
         """Django's EMAIL_* settings from an `smtp://`, `smtp+tls://` or `smtp+ssl://` URL."""
@@ -119,19 +118,19 @@ class Environment:
         try:
             return {key: value for key, value in self._environ.email_url(name).items() if key.startswith("EMAIL_")}
         except (ValueError, environ.ImproperlyConfigured):
-            return self._refuse(name, "is no mail server URL like smtp://user:password@host:587", meaning)
+            return self._reject(name, "is not a mail server URL like smtp://user:password@host:587", meaning)
 
     def words(self, name: str, meaning: str, default: str = "") -> set[str]:
-        """What stands between commas; nothing unless given."""
+        """A set of comma-separated words."""
         return {word.strip() for word in self.text(name, meaning, default=default).split(",") if word.strip()}
 
     def proxies(self, name: str, meaning: str) -> list[str]:
-        """A list, empty unless given, of IP addresses, networks in CIDR notation and host names."""
+        """A list of IP addresses, networks in CIDR notation and host names; empty by default."""
         entries = [entry.strip() for entry in self.text(name, meaning, default="").split(",") if entry.strip()]
         for entry in entries:
             if _is_network(entry) or re.fullmatch(r"(?=.*[A-Za-z])[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", entry):
                 continue
-            self._refuse(name, f"holds {entry!r}, which is no address, no network and no host name", meaning)
+            self._reject(name, f"contains {entry!r}, which is neither an address, a network nor a host name", meaning)
         return entries
 
     def _read(self, kind: str, name: str, meaning: str, default: Any, read: Any) -> Any:
@@ -140,19 +139,19 @@ class Environment:
             value = read()
         except environ.ImproperlyConfigured:
             if default is REQUIRED:
-                self._refuse(name, "is not set", meaning)
+                self._reject(name, "is not set", meaning)
             return default
         except (ValueError, KeyError):
-            self._refuse(name, f"is no valid value ({kind})", meaning)
+            self._reject(name, f"is not a valid value ({kind})", meaning)
         except OSError as error:
-            self._refuse(f"{name}_FILE", f"cannot be read: {error.strerror}", meaning)
+            self._reject(f"{name}_FILE", f"cannot be read: {error.strerror}", meaning)
         if value == "":
             if default is REQUIRED:
-                self._refuse(name, "is empty", meaning)
+                self._reject(name, "is empty", meaning)
             return default
         return value
 
-    def _refuse(self, name: str, problem: str, meaning: str) -> Any:
+    def _reject(self, name: str, problem: str, meaning: str) -> Any:
         raise ConfigurationError(f"{self.service} cannot start: {name} {problem}. It is: {meaning}")
 
 

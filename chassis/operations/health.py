@@ -1,6 +1,6 @@
-"""`python -m chassis.operations.health`: asks this container's own process whether it lives.
+"""`python -m chassis.operations.health [heartbeat]`: the health check of a container.
 
-Only the small modules of the standard library, because it starts every few seconds.
+Imports only small modules of the standard library, because it starts every few seconds.
 """
 
 import os
@@ -13,7 +13,7 @@ HEARTBEAT_SECONDS = 60
 
 
 def web_is_alive() -> bool:
-    """True when the web process of this container answers its health check within two seconds."""
+    """True when the web process answers its health check within two seconds."""
     port = os.environ.get("BIND", "0.0.0.0:4000").rpartition(":")[2]
     url = f"http://127.0.0.1:{port}/{os.environ['SERVICE']}/healthcheck"
     try:
@@ -23,8 +23,8 @@ def web_is_alive() -> bool:
         return False
 
 
-def heart_beats() -> bool:
-    """True when the relay or worker of this container has touched its heartbeat file within the last minute."""
+def heart_is_beating() -> bool:
+    """True when the relay or worker has touched its heartbeat file within HEARTBEAT_SECONDS."""
     path = os.environ.get("HEARTBEAT_FILE", "/tmp/heartbeat")  # noqa: S108  # nosec B108 - a container's own /tmp
     try:
         return time.time() - os.stat(path).st_mtime < HEARTBEAT_SECONDS
@@ -33,4 +33,4 @@ def heart_beats() -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(0 if (heart_beats() if sys.argv[1:] == ["heartbeat"] else web_is_alive()) else 1)
+    sys.exit(0 if (heart_is_beating() if sys.argv[1:] == ["heartbeat"] else web_is_alive()) else 1)

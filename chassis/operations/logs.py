@@ -1,4 +1,4 @@
-"""Log records as JSON lines for machines, or as short lines for people; both carry the ids of request and trace."""
+"""Logging: JSON lines, or short text lines for terminals, with the ids of request and trace."""
 
 import contextvars
 import json
@@ -13,11 +13,11 @@ from typing import Any
 request_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("request_id", default=None)
 trace_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("trace_id", default=None)
 _WELL_FORMED_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
-# What would begin a new line, move the cursor or colour the terminal: control characters, and Unicode's own line ends.
+# Control characters and Unicode line separators, which could forge lines or control a terminal.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _COLOURS = {"DEBUG": "2", "WARNING": "33", "ERROR": "31", "CRITICAL": "31;1"}
 
-# What logging itself puts on a record; everything else came in through `extra=`.
+# Attributes that logging itself sets on a record; all others come from `extra=`.
 _STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "data"}
 
 
@@ -30,27 +30,27 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def well_formed_id(value: Any) -> str | None:
-    """`value` when it may stand in logs as a request's id: 8 to 64 letters, digits, dots, hyphens or underscores."""
+    """`value` if it is a valid request id (8 to 64 letters, digits, dots, hyphens or underscores), else None."""
     return value if isinstance(value, str) and _WELL_FORMED_ID.fullmatch(value) else None
 
 
 def new_id() -> str:
-    """An id for a request, and no secret: made without a call of the system, which costs more than it seems to."""
+    """A random id of 32 hexadecimal digits. Not a secret: from `random`, which saves a system call per request."""
     return f"{random.getrandbits(128):032x}"
 
 
 def coloured(line: str, level: str) -> str:
-    """The line as a terminal shows it: what asks for attention stands out, what is for developers stands back."""
+    """`line` with the terminal colour of its level."""
     return f"\033[{_COLOURS[level]}m{line}\033[0m" if level in _COLOURS else line
 
 
 def _escaped(text: str) -> str:
-    """`text` as one line, with what a terminal would act on written out."""
+    """`text` as one line, with control characters escaped."""
     return _CONTROLS.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 class JSONFormatter(logging.Formatter):
-    """One JSON object a line: time (UTC, ISO 8601), level, service, logger, message, and the record's own fields."""
+    """One JSON object per line: time (UTC, ISO 8601), level, service, logger, message, and the record's own fields."""
 
     def __init__(self, service: str) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class JSONFormatter(logging.Formatter):
 
 
 class TextFormatter(logging.Formatter):
-    """`12:00:01.123 INFO users-ms message field=value`, for a person; in colours at a terminal."""
+    """`12:00:01.123 INFO users-ms message field=value`, coloured on a terminal."""
 
     def __init__(self, service: str) -> None:
         super().__init__()
@@ -83,15 +83,17 @@ class TextFormatter(logging.Formatter):
         line = f"{time} {record.levelname} {self.service} {_escaped(record.getMessage())}{_escaped(fields)}"
         if self.coloured:
             line = coloured(line, record.levelname)
-        if record.exc_info:  # indented, because an exception may say what somebody made up
+        if record.exc_info:  # indented, because its text may contain user input
             lines = self.formatException(record.exc_info).splitlines()
             line += "".join(f"\n    {_escaped(part)}" for part in lines)
         return line
 
 
 class StandardError(logging.Handler):
-    """Writes each line at once and by itself, so that no thread waits for another one's: logging.StreamHandler holds a
-    lock while it writes, and a thread that has it may first have to wait for the interpreter."""
+    """Writes each line with one system call and without a lock.
+
+    logging.StreamHandler holds a lock while it writes, so threads wait for one that itself waits for the GIL.
+    """
 
     def handle(self, record: logging.LogRecord) -> bool:
         passes = bool(self.filter(record))
@@ -104,12 +106,12 @@ class StandardError(logging.Handler):
             line = f"{self.format(record)}\n".encode(errors="backslashreplace")
             while line:
                 line = line[os.write(sys.stderr.fileno(), line) :]
-        except Exception:  # as logging's own handlers: what cannot be logged stops nobody
+        except Exception:  # like logging's own handlers: a logging error must not stop the program
             self.handleError(record)
 
 
 class WithTraceback(logging.Filter):
-    """Passes records of exceptions."""
+    """Passes only records with an exception."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return bool(record.exc_info)
@@ -127,7 +129,7 @@ def configuration(*, level: str, style: str, service: str) -> dict[str, Any]:
         "root": {"handlers": ["standard"], "level": level},
         "loggers": {
             "django": {"handlers": [], "propagate": True},
-            # The middleware logs every request once, with its outcome; here come the defects, with their traceback.
+            # The middleware logs every request; this logger adds the tracebacks of unexpected exceptions.
             "django.request": {"level": "ERROR", "filters": ["with_traceback"]},
             "django.server": {"handlers": [], "propagate": True},
             "gunicorn.error": {"handlers": [], "propagate": True},

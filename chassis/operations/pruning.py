@@ -1,4 +1,4 @@
-"""Forgetting what is no longer needed: settings.PRUNERS once an hour, a bounded number of rows at a time."""
+"""Deleting expired rows: settings.PRUNERS once an hour, in batches."""
 
 import logging
 import threading
@@ -15,10 +15,10 @@ logger = logging.getLogger(__name__)
 
 
 def delete(rows: QuerySet) -> int:
-    """Delete what `rows` finds, BATCH of them a transaction, and return how many objects that were.
+    """Deletes `rows`, BATCH of them per transaction; returns the number of deleted objects, cascades included.
 
-    So no statement comes near the database's time limit, and nobody waits long for a lock, however much there is. What
-    others are changing or deleting at the moment is left to them; it is found the next time.
+    No statement comes near the database's time limit or holds locks for long. Rows locked by others are skipped; the
+    next run finds them.
     """
     deleted = 0
     while True:
@@ -31,26 +31,26 @@ def delete(rows: QuerySet) -> int:
 
 
 def run() -> None:
-    """Call every pruner; one that fails does not keep the others from it, and is called again the next time."""
+    """Calls every pruner with the time as `at`. One that fails does not stop the others, and is retried next time."""
     for path in settings.PRUNERS:
         try:
             import_string(path)(at=timezone.now())
         except (OperationalError, InterfaceError) as error:
             facts = {"pruner": path, "reason": type(error).__name__}
-            logger.warning("the database does not answer; pruning waits for the next hour", extra=facts)
+            logger.warning("the database does not answer; pruning is retried in an hour", extra=facts)
             connection.close()
         except Exception:
             logger.exception("a pruner failed", extra={"pruner": path})
 
 
 def start() -> None:
-    """Calls the pruners now and once an hour, in a thread of its own, for as long as the process lives."""
+    """Runs the pruners now and every hour, in a daemon thread."""
 
-    def keep() -> None:
+    def prune() -> None:
         while True:
             run()
             connection.close()
             pause.wait(INTERVAL_SECONDS)
 
     pause = threading.Event()
-    threading.Thread(target=keep, name="housekeeping", daemon=True).start()
+    threading.Thread(target=prune, name="pruning", daemon=True).start()

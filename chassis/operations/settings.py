@@ -8,12 +8,12 @@ from chassis.operations.environment import Environment
 
 OWNER_DATABASE = "owner"  # its alias in DATABASES
 MAXIMUM_BODY_BYTES = 64 * 1024
-MEMORY = "/dev/shm"  # noqa: S108  # nosec B108 - files that no disk can slow down
+MEMORY = "/dev/shm"  # noqa: S108  # nosec B108 - a slow disk cannot stall these files
 NO_QUEUES: Mapping[str, Collection[str]] = {}
 
 
 def _connection(database: dict[str, Any], name: str, *, timeout_seconds: int) -> dict[str, Any]:
-    """`database` with what every connection has; what its URL asks for, such as sslmode, stays."""
+    """`database` with the options of every connection; those of its URL, such as sslmode, are kept."""
     options = f"-c statement_timeout={timeout_seconds * 1000}"
     own = {"connect_timeout": 2, "application_name": name, "options": options, "answer_seconds": timeout_seconds + 1}
     kept = {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
@@ -27,15 +27,15 @@ def shared_settings(
     applications: list[str],
     awaited_queues: Mapping[str, Collection[str]] = NO_QUEUES,
 ) -> dict[str, Any]:
-    """The Django settings that are the same in every service; a service adds its own below them.
+    """The Django settings of every service, which adds its own.
 
-    `awaited_queues` are the consumers' queues, by event, for which the relay waits before it publishes.
+    `awaited_queues`: by event, the consumers' queues that must exist before the relay publishes it.
     """
     service = environment.service
     log_level = environment.choice(
-        "LOG_LEVEL", "how much is logged", ["DEBUG", "INFO", "WARNING", "ERROR"], default="INFO"
+        "LOG_LEVEL", "minimum level of log messages", ["DEBUG", "INFO", "WARNING", "ERROR"], default="INFO"
     )
-    log_format = environment.choice("LOG_FORMAT", "json, or text for people", ["json", "text"], default="json")
+    log_format = environment.choice("LOG_FORMAT", "json, or text for terminals", ["json", "text"], default="json")
     return {
         "LOGGING": logs.configuration(level=log_level, style=log_format, service=service),
         "DATABASES": _databases(environment),
@@ -47,10 +47,10 @@ def shared_settings(
 
 
 def _read(environment: Environment, awaited_queues: Mapping[str, Collection[str]]) -> dict[str, Any]:
-    """What the variables of every service say."""
+    """Settings from environment variables."""
     absent = environment.words(
         "ABSENT_QUEUES",
-        "queues whose workers this installation does not run, with commas between; relays wait for all others",
+        "comma-separated queues whose workers this installation does not run; relays wait for all others",
     )
     return {
         "SECRET_KEY": environment.secret("SECRET_KEY", "Django's key for signing; random, at least 32 characters"),
@@ -63,24 +63,24 @@ def _read(environment: Environment, awaited_queues: Mapping[str, Collection[str]
         ),
         "HEARTBEAT_FILE": environment.text(
             "HEARTBEAT_FILE",
-            "the file that a relay or worker touches while it is alive",
+            "the file that a relay or worker touches while it works",
             default="/tmp/heartbeat",  # noqa: S108  # nosec B108 - in a container of its own
         ),
         "TOKEN_ISSUER": environment.text("TOKEN_ISSUER", "the `iss` of every token", default="tessera"),
         "PRIVILEGED_SESSION_SECONDS": environment.integer(
             "PRIVILEGED_SESSION_SECONDS",
-            "how long after a login its session may change the email or second factors, or delete the account",
+            "how many seconds after a login its session may change the email or second factors, or delete the account",
             default=900,
             minimum=1,
         ),
         "TRUSTED_PROXIES": environment.proxies(
             "TRUSTED_PROXIES",
-            "whose X-Forwarded-For is believed: addresses, networks or host names, with commas between",
+            "proxies whose X-Forwarded-For is trusted: comma-separated addresses, networks or host names",
         ),
         "AWAITED_QUEUES": {event: set(queues) - absent for event, queues in awaited_queues.items()},
         "OUTBOX_RETENTION_HOURS": environment.integer(
             "OUTBOX_RETENTION_HOURS",
-            "how long a published event, with the personal data in it, is kept to be published again",
+            "how long a published event, with its personal data, is kept for republishing",
             default=20,
             minimum=1,
         ),
@@ -88,15 +88,15 @@ def _read(environment: Environment, awaited_queues: Mapping[str, Collection[str]
 
 
 def _fixed(service: str, import_root: str, applications: list[str]) -> dict[str, Any]:
-    """What no variable changes."""
+    """Constant settings."""
     return {
         "SERVICE": service,
-        "AUTHORITY": "chassis.security.authority.RemoteAuthority",  # who is asked what a person may do now
-        # What the relays call now and then, with the time as `at`, to forget what is no longer needed.
+        "AUTHORITY": "chassis.security.authority.RemoteAuthority",  # makes live decisions
+        # Called every hour by the relays, with the time as `at`, to delete expired rows.
         "PRUNERS": ["chassis.outbox.services.prune"],
-        "COLLECTORS": ["chassis.outbox.metrics.OutboxCollector"],  # of what Prometheus reads at /metrics
+        "COLLECTORS": ["chassis.outbox.metrics.OutboxCollector"],  # of metrics that are read from the database
         "DEBUG": False,
-        # No response is built from the Host header (links are relative), and probes call by address.
+        # No response depends on the Host header (links are relative), and probes use the IP address.
         "ALLOWED_HOSTS": ["*"],
         "ROOT_URLCONF": f"{import_root}.urls",
         "WSGI_APPLICATION": f"{import_root}.wsgi.application",
@@ -132,9 +132,9 @@ def _fixed(service: str, import_root: str, applications: list[str]) -> dict[str,
             }
         ],
         "SECURE_REFERRER_POLICY": "no-referrer",
-        # What `manage.py check --deploy` asks for and does not fit here.
+        # Checks of `manage.py check --deploy` that do not apply.
         "SILENCED_SYSTEM_CHECKS": [
-            "security.W003",  # CSRF: callers show a token; the one cookie, of auth-ms' refresh, checks Origin itself
+            "security.W003",  # CSRF: callers send a token; auth-ms checks Origin with its one cookie
             "security.W004",  # HSTS, and
             "security.W008",  # the redirect to HTTPS: TLS ends at the gateway, which does both
         ],
@@ -143,16 +143,16 @@ def _fixed(service: str, import_root: str, applications: list[str]) -> dict[str,
 
 
 def _databases(environment: Environment) -> dict[str, Any]:
-    """The service's own database, and as its owner where a migration says so."""
+    """The service's database, as the service's role and, if DATABASE_OWNER_URL is set, as its owner."""
     prefix = environment.service
     default = environment.database(
         "DATABASE_URL",
-        "this service's own PostgreSQL, postgres://user:password@host/name, as the service's role; over TLS"
+        "this service's PostgreSQL, postgres://user:password@host/name, as the service's role; over TLS"
         " with ?sslmode=verify-full&sslrootcert=/path/to/ca.pem",
     )
     databases = {"default": _connection(default, prefix, timeout_seconds=10)}
     owner = environment.database(
-        "DATABASE_OWNER_URL", "the same as the role that owns it; for `manage.py prepare_database` alone", default=""
+        "DATABASE_OWNER_URL", "the same as the role that owns it; only for `manage.py prepare_database`", default=""
     )
     if owner:
         databases[OWNER_DATABASE] = _connection(owner, f"{prefix} owner", timeout_seconds=600)

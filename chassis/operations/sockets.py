@@ -1,12 +1,12 @@
-"""Looking at connections that are kept."""
+"""Checking kept-alive connections."""
 
 import select
 
 
 def is_idle(file_descriptor: int) -> bool:
-    """True while the other end has neither closed the connection nor said something that nobody has asked for.
+    """True while the peer has neither closed the connection nor sent unsolicited data.
 
-    Asks the system alone. Whoever closes a connection on which nobody waits for an answer makes it readable.
+    A system call without a round trip: closing a connection makes it readable.
     """
     try:
         waiting = select.poll()

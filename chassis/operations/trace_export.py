@@ -1,7 +1,7 @@
-"""Spans for OpenTelemetry, exported by OTLP over HTTP in the background. Imported only where they are wanted.
+"""Spans of OpenTelemetry, exported by OTLP over HTTP in the background. Imported only if export is configured.
 
-The exporter reads the OTEL_* variables of https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
-itself, among them OTEL_TRACES_SAMPLER.
+The SDK itself reads the OTEL_* variables, such as OTEL_TRACES_SAMPLER:
+https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
 """
 
 from collections.abc import Iterator
@@ -34,14 +34,14 @@ class Recorded:
         self._span = span
 
     def rename(self, name: str, **attributes: Any) -> None:
-        """Another name, when more is known than at the beginning."""
+        """Sets another name and adds attributes, which are known only later."""
         self._span.update_name(name)
         self._span.set_attributes(attributes)
 
 
 @contextmanager
 def span(name: str, kind: str, parent: str | None, attributes: dict[str, Any]) -> Iterator[tuple[Recorded, str]]:
-    """A span below `parent`, and its own traceparent. An exception is noted by its type; its text may be personal."""
+    """A span below `parent`, and its traceparent. Records only the type of an exception: its text may be personal."""
     context = _propagator.extract({"traceparent": parent} if parent else {})
     own: dict[str, str] = {}
     opened = _tracer().start_as_current_span(

@@ -1,7 +1,7 @@
-"""One trace from a request to the mail it leads to: its id is in every log line, and in events and calls on the way.
+"""Distributed tracing: one trace from a request through calls and events to what their consumers do.
 
-The context travels as W3C's `traceparent` (https://www.w3.org/TR/trace-context/). Spans are exported by OpenTelemetry
-where OTEL_EXPORTER_OTLP_ENDPOINT is set; else OpenTelemetry is not even imported, and a trace is no more than an id.
+The context travels as W3C's `traceparent` (https://www.w3.org/TR/trace-context/), and its id is in every log line.
+OpenTelemetry exports spans if OTEL_EXPORTER_OTLP_ENDPOINT is set; otherwise it is not even imported.
 """
 
 import contextvars
@@ -20,27 +20,29 @@ from chassis.operations.environment import Environment
 
 environment = Environment(os.environ.get("SERVICE", "a relay or worker"))
 ENDPOINT = environment.text(
-    "OTEL_EXPORTER_OTLP_ENDPOINT", "where traces go by OTLP over HTTP, http://collector:4318; nowhere when empty", ""
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "where traces are exported by OTLP over HTTP, http://collector:4318; nowhere when empty",
+    "",
 )
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}")
 _parent: contextvars.ContextVar[str | None] = contextvars.ContextVar("traceparent", default=None)
 
 
 def well_formed(traceparent: Any) -> str | None:
-    """`traceparent` when it is one; anybody may send anything."""
+    """`traceparent` if it is well-formed, else None."""
     return traceparent if isinstance(traceparent, str) and _TRACEPARENT.fullmatch(traceparent) else None
 
 
 def current() -> str | None:
-    """The `traceparent` that whatever follows from here has to carry."""
+    """The `traceparent` to send with calls and events; None outside of a span."""
     return _parent.get()
 
 
 @contextmanager
 def span(name: str, *, kind: str = "internal", parent: Any = None, **attributes: Any) -> Iterator[Any]:
-    """A part of the trace: of `parent`, a traceparent from elsewhere, or of the span that is open here, or the first.
+    """A span below `parent` (a received traceparent), else below the current span, else of a new trace.
 
-    `kind` is internal, server, client, producer or consumer. Gives what has a method `rename`.
+    `kind` is internal, server, client, producer or consumer. Yields an object with a method `rename`.
     """
     parent = well_formed(parent) or current()
     with _span(name, kind, parent, attributes) as (opened, traceparent):
@@ -62,7 +64,7 @@ class _Unrecorded:
 def _id_alone(
     name: str, kind: str, parent: str | None, attributes: dict[str, Any]
 ) -> Iterator[tuple[_Unrecorded, str]]:
-    """Where nothing is exported: the trace goes on, or begins."""
+    """Without export: continues the parent's trace or starts a new one."""
     yield _Unrecorded(), parent or f"00-{logs.new_id()}-{logs.new_id()[:16]}-00"
 
 
@@ -78,7 +80,7 @@ def _trace_statements(connection: BaseDatabaseWrapper, **_: Any) -> None:
 
 
 def _statement(execute: Any, sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
-    """A statement as a span, when it belongs to something. Its values, which may be personal, are left out."""
+    """A span for an SQL statement, inside of another span. Its parameters, which may be personal, are left out."""
     if current() is None:
         return execute(sql, params, many, context)
     text = str(sql).lstrip()
@@ -90,13 +92,13 @@ def _statement(execute: Any, sql: Any, params: Any, many: bool, context: dict[st
 _span: Any = _open_telemetry() if ENDPOINT else _id_alone
 
 
-def _hop() -> str | None:
-    """The traceparent of the message, which is the relay's; an event has that of what led to it."""
+def _message_traceparent() -> str | None:
+    """The traceparent of the Celery message, set by the relay; the event has that of its origin."""
     return well_formed(getattr(current_task.request, "traceparent", None)) if current_task else None
 
 
 def handling(message: Any, *, medium: str = "") -> AbstractContextManager[Any]:
-    """What a consumer does with a message: in the trace, and under the request id, of what led to it."""
+    """The span of a consumer that handles `message`, in the trace and with the request id of its origin."""
     event = message if isinstance(message, dict) else {}
     return _handling(event, f"process {str(event.get('type'))[:100]}", medium)
 
@@ -106,7 +108,7 @@ def _handling(event: dict[str, Any], name: str, medium: str) -> Iterator[Any]:
     reset = logs.request_id.set(logs.well_formed_id(event.get("requestid")))
     facts = {"messaging.system": "rabbitmq", "tessera.medium": medium, "tessera.event_id": str(event.get("id"))[:64]}
     try:
-        with span(name, kind="consumer", parent=_hop() or event.get("traceparent"), **facts) as opened:
+        with span(name, kind="consumer", parent=_message_traceparent() or event.get("traceparent"), **facts) as opened:
             yield opened
     finally:
         logs.request_id.reset(reset)

@@ -1,4 +1,4 @@
-"""The table of events that are to be, or have been, published."""
+"""The table of events to publish, kept for a while after publishing."""
 
 import json
 from typing import Any
@@ -11,7 +11,11 @@ from chassis.security import encryption
 
 
 class OutboxMessage(models.Model):
-    """One event. `published_at` is set when the broker has confirmed it."""
+    """One event. `published_at` is set when the broker has confirmed it.
+
+    `sealed_data` holds encrypted secret fields, which no event has any more: events carry secrets encrypted for their
+    consumer. The column and its handling stay for one release, for rows written by the previous one.
+    """
 
     id = models.BigAutoField(primary_key=True)
     exchange = models.CharField(max_length=100)
@@ -35,8 +39,8 @@ class OutboxMessage(models.Model):
 
     @property
     def event(self) -> dict[str, Any]:
-        """The whole CloudEvent, as it is published. Secret data that is forgotten leaves empty bytes behind."""
+        """The complete CloudEvent to publish. Deleted secret data leaves empty bytes behind."""
         if not self.sealed_data:
             return dict(self.body)
-        opened = encryption.decrypt(bytes(self.sealed_data), secret=settings.SECRET_KEY, variable="SECRET_KEY")
-        return dict(self.body) | {"data": self.body["data"] | json.loads(opened)}
+        decrypted = encryption.decrypt(bytes(self.sealed_data), secret=settings.SECRET_KEY, variable="SECRET_KEY")
+        return dict(self.body) | {"data": self.body["data"] | json.loads(decrypted)}

@@ -10,13 +10,13 @@ from chassis.messaging import broker, publishing
 from chassis.outbox.models import OutboxMessage
 
 CONFIRM_SECONDS = 10
-BINDING_SECONDS = 1.0  # a consumer binds its queue at once after it has declared it
-NO_HOPS: Mapping[int, str | None] = {}
+BINDING_SECONDS = 1.0  # a consumer binds its queue right after declaring it
+NO_TRACEPARENTS: Mapping[int, str | None] = {}
 NO_QUEUES: Mapping[str, Iterable[str]] = {}
 
 
 class NotConfirmed(Exception):
-    """The broker did not confirm a batch in time, or refused a message. Nothing of the batch may be marked."""
+    """The broker did not confirm a batch in time, or rejected a message. No row of the batch may be marked."""
 
 
 class Publisher:
@@ -24,8 +24,8 @@ class Publisher:
 
     https://www.rabbitmq.com/docs/confirms
 
-    `awaited` names, by exchange, the queues that have to be there before anything is published to it: on a new broker
-    an exchange passes an event on to the queues of the consumers that have started, and the others never see it.
+    `awaited` names, by exchange, the queues that must exist before anything is published to it. Otherwise, on a new
+    broker, an event would reach only the queues of consumers that have already started.
     """
 
     def __init__(self, broker_url: str, *, awaited: Mapping[str, Iterable[str]] = NO_QUEUES) -> None:
@@ -36,53 +36,57 @@ class Publisher:
         self._channel.events["basic_ack"].add(self._note_ack)
         self._channel.events["basic_nack"].add(self._note_nack)
         self._awaited = awaited
-        self._there: set[str] = set()  # exchanges that the broker has
+        self._existing: set[str] = set()  # exchanges
         self._complete: set[str] = set()  # exchanges whose awaited queues are bound
         self._seen_at: dict[str, float] = {}
         self._published = 0
         self._unconfirmed: set[int] = set()
-        self._refused = False
+        self._rejected = False
         self._returned: set[str] = set()
 
-    def publish(self, rows: Iterable[OutboxMessage], *, hops: Mapping[int, str | None] = NO_HOPS) -> set[str]:
-        """Publishes `rows` and waits for the broker's confirms; `hops` has the traceparent of a row's message.
+    def publish(
+        self, rows: Iterable[OutboxMessage], *, traceparents: Mapping[int, str | None] = NO_TRACEPARENTS
+    ) -> set[str]:
+        """Publishes `rows` and waits for the broker's confirms; `traceparents` are by primary key.
 
-        Returns the event ids that wait: their exchange or an awaited queue is not there yet, or the broker took them
-        and could not route them. Raises NotConfirmed, or what the connection raises when it breaks.
+        Returns the ids of events to retry: their exchange or an awaited queue does not exist yet, or the broker could
+        not route them. Raises NotConfirmed, or what kombu and amqp raise when the connection breaks.
         """
-        self._returned, self._refused = set(), False
+        self._returned, self._rejected = set(), False
         for row in rows:
-            if not (self._is_there(row.exchange) and self._is_complete(row.exchange)):
+            if not (self._exists(row.exchange) and self._is_complete(row.exchange)):
                 self._returned.add(str(row.event["id"]))
                 continue
             self._published += 1
             self._unconfirmed.add(self._published)
-            hop = hops.get(row.pk)
-            publishing.publish(self._producer, event=row.event, exchange=row.exchange, traceparent=hop, mandatory=True)
+            traceparent = traceparents.get(row.pk)
+            publishing.publish(
+                self._producer, event=row.event, exchange=row.exchange, traceparent=traceparent, mandatory=True
+            )
         deadline = time.monotonic() + CONFIRM_SECONDS
         while self._unconfirmed:
             try:
                 self._connection.drain_events(timeout=max(deadline - time.monotonic(), 0.001))
             except TimeoutError as error:
                 raise NotConfirmed(f"{len(self._unconfirmed)} messages after {CONFIRM_SECONDS} s") from error
-        if self._refused:
-            raise NotConfirmed("the broker refused a message")
+        if self._rejected:
+            raise NotConfirmed("the broker rejected a message")
         return self._returned
 
     def close(self) -> None:
-        """Closes the connection; one that is broken already is dropped."""
+        """Closes the connection, even a broken one."""
         self._connection.release()
 
-    def _is_there(self, exchange: str) -> bool:
-        """The broker makes exchanges from its definitions; a relay may publish to its own, and declare none."""
-        if exchange not in self._there:
+    def _exists(self, exchange: str) -> bool:
+        """Declares passively: the broker creates exchanges from its definitions, and relays may not."""
+        if exchange not in self._existing:
             channel = self._connection.channel()
             try:
                 channel.exchange_declare(exchange, "fanout", passive=True)
             except NotFound:  # the broker has closed the channel
                 return False
             channel.close()
-            self._there.add(exchange)
+            self._existing.add(exchange)
         return True
 
     def _is_complete(self, exchange: str) -> bool:
@@ -91,7 +95,7 @@ class Publisher:
         return exchange in self._complete
 
     def _is_bound(self, queue: str) -> bool:
-        """AMQP tells of queues and not of bindings: one with a consumer or a message is bound, and an older one."""
+        """AMQP does not show bindings: a queue is taken as bound if it has a consumer or a message or is not new."""
         channel = self._connection.channel()
         try:
             found = channel.queue_declare(queue, passive=True)
@@ -108,7 +112,7 @@ class Publisher:
             self._unconfirmed.discard(delivery_tag)
 
     def _note_nack(self, delivery_tag: int, multiple: bool) -> None:
-        self._refused = True
+        self._rejected = True
         self._note_ack(delivery_tag, multiple)
 
     def _note_return(self, error: Exception, exchange: str, routing_key: str, message: object) -> None:

@@ -1,4 +1,4 @@
-"""The relay: takes unpublished rows, publishes them, and marks them once the broker has confirmed."""
+"""The relay: publishes unpublished rows, and marks them once the broker has confirmed."""
 
 import contextlib
 import logging
@@ -29,15 +29,15 @@ POLL_SECONDS = 1.0
 RETURNED_DELAY = timedelta(seconds=2)
 MAXIMUM_BACKOFF_SECONDS = 10.0
 
-# Secret data goes with the publishing. That there was some stays, as empty bytes: it cannot be published again.
-_FORGOTTEN = Case(When(sealed_data__isnull=False, then=Value(b"")), default=None, output_field=BinaryField())
+# Publishing deletes secret data. Empty bytes record that there was some, so that the event is not republished.
+_DELETED = Case(When(sealed_data__isnull=False, then=Value(b"")), default=None, output_field=BinaryField())
 
 
 class Relay:
-    """Publishes outbox rows until `stop` is called. Any number of relays may run beside each other.
+    """Publishes outbox rows until `stop` is called. Any number of relays may run concurrently.
 
-    Rows that two relays take at the same time differ (`FOR UPDATE SKIP LOCKED`), so order is not promised. A relay that
-    dies between publishing and marking leaves its rows to be published again: consumers know an event by its id.
+    Concurrent relays take different rows (`FOR UPDATE SKIP LOCKED`), so order is not guaranteed. Rows of a relay that
+    dies between publishing and marking are published twice: consumers recognize an event by its id.
     """
 
     def __init__(self, connect: Callable[[], Publisher]) -> None:
@@ -45,11 +45,11 @@ class Relay:
         self._stopping = threading.Event()
 
     def stop(self, *_: object) -> None:
-        """Ends `run` after the batch in hand; a signal handler."""
+        """Ends `run` after the current batch. A signal handler."""
         self._stopping.set()
 
     def run(self) -> None:
-        """Serves until stopped, and outlives any outage of the broker and the database."""
+        """Publishes until stopped; reconnects after outages of the broker and the database."""
         failures = 0
         while not self._stopping.is_set():
             publisher = None
@@ -86,7 +86,7 @@ class Relay:
             cursor.execute(f"LISTEN {CHANNEL}")
 
     def _wait_for_rows(self) -> None:
-        """Returns when a transaction has recorded an event, or after the polling interval."""
+        """Returns when a transaction has recorded an event, or after POLL_SECONDS."""
         raw = connection.connection
         with connection.wrap_database_errors:
             raw.poll()
@@ -101,15 +101,15 @@ class Relay:
 
 @contextlib.contextmanager
 def _traced(rows: list[OutboxMessage]) -> Iterator[dict[int, str | None]]:
-    """A span for each row, in the trace of what led to it; gives the traceparent of each to the message."""
+    """A span for each row, in the trace of its origin. Yields their traceparents by primary key."""
     with contextlib.ExitStack() as spans:
-        hops = {}
+        traceparents = {}
         for row in rows:
             if parent := row.body.get("traceparent"):
                 facts = {"messaging.system": "rabbitmq", "tessera.event_id": row.body["id"]}
                 spans.enter_context(tracing.span(f"publish {row.exchange}", kind="producer", parent=parent, **facts))
-                hops[row.pk] = tracing.current()
-        yield hops
+                traceparents[row.pk] = tracing.current()
+        yield traceparents
 
 
 def _count(rows: list[OutboxMessage], returned: set[str]) -> None:
@@ -132,23 +132,23 @@ def _log(row: OutboxMessage) -> None:
 
 
 def publish_batch(publisher: Publisher, *, at: datetime) -> int:
-    """Publishes up to BATCH rows that are due, in one transaction, and returns how many it took.
+    """Publishes up to BATCH due rows in one transaction; returns how many it took.
 
-    A row whose event no queue takes yet stays unpublished and is tried again a little later. Raises what
-    `Publisher.publish` raises; then nothing is marked.
+    Rows whose event no queue accepts yet are retried after RETURNED_DELAY. Raises what `Publisher.publish` raises;
+    then no row is marked.
     """
     with transaction.atomic():
         due = OutboxMessage.objects.filter(published_at__isnull=True, available_at__lte=at)
         rows = list(due.select_for_update(skip_locked=True).order_by("available_at", "id")[:BATCH])
         if not rows:
             return 0
-        with _traced(rows) as hops:
-            returned = publisher.publish(rows, hops=hops)
+        with _traced(rows) as traceparents:
+            returned = publisher.publish(rows, traceparents=traceparents)
         confirmed = [row.pk for row in rows if row.body["id"] not in returned]
         _count(rows, returned)
-        OutboxMessage.objects.filter(pk__in=confirmed).update(published_at=timezone.now(), sealed_data=_FORGOTTEN)
+        OutboxMessage.objects.filter(pk__in=confirmed).update(published_at=timezone.now(), sealed_data=_DELETED)
         if returned:
             waiting = [row.pk for row in rows if row.body["id"] in returned]
             OutboxMessage.objects.filter(pk__in=waiting).update(available_at=timezone.now() + RETURNED_DELAY)
-            logger.warning("a consumer's queue is not there yet: these events wait", extra={"count": len(waiting)})
+            logger.warning("a consumer's queue does not exist yet: its events wait", extra={"count": len(waiting)})
     return len(rows)

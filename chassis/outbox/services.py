@@ -1,4 +1,4 @@
-"""Writing to the outbox."""
+"""Recording, republishing and pruning events."""
 
 import json
 from dataclasses import asdict
@@ -18,9 +18,9 @@ CHANNEL = "outbox"
 
 
 class Event(Protocol):
-    """A frozen dataclass that a service publishes: its fields are the event's data.
+    """A frozen dataclass whose fields are the event's data.
 
-    The values of its `secret_fields`, when it names any, are stored encrypted, and only until they are published.
+    The values of its optional `secret_fields` are stored encrypted until they are published (see OutboxMessage).
     """
 
     type: ClassVar[str]
@@ -28,13 +28,13 @@ class Event(Protocol):
 
     @property
     def subject(self) -> str:
-        """What the event is about, such as `users/1`."""
+        """The subject of the event, such as `users/1`."""
 
 
 def record(event: Event, *, at: datetime | None = None) -> OutboxMessage:
-    """Stores the event in the caller's transaction and wakes the relays at its commit.
+    """Stores the event in the caller's transaction and wakes the relays when it commits.
 
-    Raises TransactionManagementError when no transaction is open.
+    `at` is the time of the event, now by default. Raises TransactionManagementError when no transaction is open.
     """
     if not transaction.get_connection().in_atomic_block:
         raise transaction.TransactionManagementError("outbox.record() needs an open transaction")
@@ -55,17 +55,17 @@ def _record(event: Event, data: dict[str, Any], secret: dict[str, Any], *, at: d
         request_id=logs.request_id.get(),
         traceparent=tracing.current(),
     )
-    sealed = encryption.encrypt(json.dumps(secret).encode(), secret=settings.SECRET_KEY) if secret else None
-    message = OutboxMessage.objects.create(exchange=event.type, body=cloud_event.as_dict(), sealed_data=sealed)
+    encrypted = encryption.encrypt(json.dumps(secret).encode(), secret=settings.SECRET_KEY) if secret else None
+    message = OutboxMessage.objects.create(exchange=event.type, body=cloud_event.as_dict(), sealed_data=encrypted)
     with connection.cursor() as cursor:
         cursor.execute(f"NOTIFY {CHANNEL}")  # PostgreSQL delivers it at the commit, once for all of a transaction
     return message
 
 
 def republish(*, since: datetime) -> tuple[int, int]:
-    """Have the relays publish again what was published since a moment, for a broker that has lost what it confirmed.
+    """Makes the relays republish all events published since `since`, for a broker that lost confirmed messages.
 
-    Returns how many events that are, and how many cannot be because their secret data is forgotten.
+    Returns the number of those events, and of events that cannot be republished because their secret data is deleted.
     """
     published = OutboxMessage.objects.filter(published_at__gte=since)
     with transaction.atomic():
@@ -76,6 +76,6 @@ def republish(*, since: datetime) -> tuple[int, int]:
 
 
 def prune(*, at: datetime) -> None:
-    """Forget events that were published more than OUTBOX_RETENTION_HOURS ago, and the personal data in them."""
+    """Deletes events, with their personal data, OUTBOX_RETENTION_HOURS after they were published."""
     oldest = at - timedelta(hours=settings.OUTBOX_RETENTION_HOURS)
     pruning.delete(OutboxMessage.objects.filter(published_at__lt=oldest))

@@ -110,8 +110,8 @@ def test_a_defect_is_a_500_without_details_and_its_traceback_is_in_the_log(monke
         ({"SECRET_KEY": "short"}, "SECRET_KEY needs at least"),
         ({"AUTH_URL": None}, "AUTH_URL is not set"),
         ({"BROKER_URL": "http://broker"}, "BROKER_URL must be a URL"),
-        ({"BCRYPT_COST": "many"}, "BCRYPT_COST is no valid value"),
-        ({"LOAD_TEST_ENABLED": "perhaps"}, "LOAD_TEST_ENABLED is no valid value"),
+        ({"BCRYPT_COST": "many"}, "BCRYPT_COST is not a valid value"),
+        ({"LOAD_TEST_ENABLED": "perhaps"}, "LOAD_TEST_ENABLED is not a valid value"),
         ({"SECRET_KEY_FILE": "/nowhere"}, "SECRET_KEY_FILE cannot be read"),
     ],
 )

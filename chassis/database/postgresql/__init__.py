@@ -1,1 +1,1 @@
-"""Django's PostgreSQL, with a kept connection that is looked at without asking the server."""
+"""Django's PostgreSQL backend with time limits and a cheaper check of persistent connections."""

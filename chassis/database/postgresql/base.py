@@ -1,4 +1,4 @@
-"""The database backend of every service: `ENGINE` in chassis.operations.settings."""
+"""The database backend of every service (`ENGINE`)."""
 
 import select
 from typing import Any
@@ -9,25 +9,27 @@ from psycopg2 import extensions
 
 from chassis.operations import sockets
 
-READY_TO = {extensions.POLL_READ: select.POLLIN, extensions.POLL_WRITE: select.POLLOUT}
+_POLL_EVENTS = {extensions.POLL_READ: select.POLLIN, extensions.POLL_WRITE: select.POLLOUT}
 
 
 class Connection(extensions.connection):  # type: ignore[misc] # psycopg2 has no types
-    """One that does not wait for ever. libpq has no such limit, and `statement_timeout` is kept by the server, which
-    keeps nothing while it is stopped or its disk hangs."""
+    """A connection with a time limit on the client's side.
 
-    answer_seconds = 5.0  # while it is made
+    libpq has none, and `statement_timeout` is enforced by the server, which cannot do so while its disk hangs.
+    """
+
+    answer_seconds = 5.0  # until the connection is established
 
 
 def wait_for_answer(connection: extensions.connection) -> None:
-    """What psycopg2 does while the server works (https://www.psycopg.org/docs/advanced.html#support-for-coroutine-libraries).
+    """psycopg2's wait callback (https://www.psycopg.org/docs/advanced.html#support-for-coroutine-libraries).
 
-    Raises OperationalError after the connection's `answer_seconds`; psycopg2 has closed it then.
+    Raises OperationalError after the connection's `answer_seconds`; psycopg2 then closes the connection.
     """
     seconds = getattr(connection, "answer_seconds", None)
     while (state := connection.poll()) != extensions.POLL_OK:
         ready = select.poll()
-        ready.register(connection.fileno(), READY_TO[state])
+        ready.register(connection.fileno(), _POLL_EVENTS[state])
         if not ready.poll(None if seconds is None else 1000 * seconds):
             raise psycopg2.OperationalError(f"the database did not answer within {seconds:g} s")
 
@@ -36,27 +38,26 @@ extensions.set_wait_callback(wait_for_answer)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Django's own, which does not wait for ever (`answer_seconds` in OPTIONS), with a cheaper CONN_HEALTH_CHECKS: it
-    asks `SELECT 1`, which costs each request a round trip.
+    """Django's own, with a time limit (`answer_seconds` in OPTIONS) and a cheaper CONN_HEALTH_CHECKS.
 
-    A server that ends a session says so and closes the connection
-    (https://www.postgresql.org/docs/current/protocol-flow.html).
+    Django's check sends `SELECT 1`, a round trip per request. But a server that ends a session says so and closes the
+    connection (https://www.postgresql.org/docs/current/protocol-flow.html), which makes the socket readable.
     """
 
     def get_connection_params(self) -> dict[str, Any]:
-        """As Django's, without what libpq does not know."""
+        """Django's parameters, without the option that libpq does not know."""
         parameters = super().get_connection_params()
         self._answer_seconds = parameters.pop("answer_seconds")
         return parameters | {"connection_factory": Connection}
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Connection:
-        """Raises OperationalError when there is none, or the server does not answer."""
+        """Raises OperationalError when the server cannot be reached or does not answer in time."""
         connection: Connection = super().get_new_connection(conn_params)
         connection.answer_seconds = self._answer_seconds
         return connection
 
     def is_usable(self) -> bool:
-        """False when the server has ended this connection."""
+        """False when the server has closed this connection."""
         if self.connection is None or self.connection.closed:
             return False
         return sockets.is_idle(self.connection.fileno())

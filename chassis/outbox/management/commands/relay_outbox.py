@@ -14,7 +14,7 @@ from chassis.outbox.relay import Relay
 
 
 class Command(BaseCommand):
-    help = "Publishes the events of the outbox until it is stopped (SIGTERM or SIGINT)."
+    help = "Publishes the events of the outbox until stopped by SIGTERM or SIGINT."
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""`manage.py republish_events --since TIME`: after the broker has lost what it had confirmed."""
+"""`manage.py republish_events --since TIME`: for a broker that has lost confirmed messages."""
 
 from datetime import datetime
 from typing import Any
@@ -11,12 +11,12 @@ from chassis.outbox import services
 
 class Command(BaseCommand):
     help = (
-        "Has the relay publish again every event that was published since a moment. Consumers know an event by "
-        "its id, so nobody is told twice. Events whose secret data is forgotten are left out and counted."
+        "Makes the relay republish every event published since TIME. Consumers recognize events by their ids, so "
+        "nobody is notified twice. Events whose secret data is deleted are skipped and counted."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--since", required=True, help="the moment, such as 2026-11-25T12:00:00+00:00")
+        parser.add_argument("--since", required=True, help="a time, such as 2026-11-25T12:00:00+00:00")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -26,4 +26,6 @@ class Command(BaseCommand):
         if timezone.is_naive(since):
             raise CommandError("--since needs an offset, such as +00:00")
         again, left_out = services.republish(since=since)
-        self.stdout.write(f"{again} events are published again; {left_out} cannot be, their secret data is forgotten.")
+        self.stdout.write(
+            f"{again} events will be republished; {left_out} cannot be, because their secret data is deleted."
+        )
