@@ -25,20 +25,20 @@ REST_FRAMEWORK["DEFAULT_AUTHENTICATION_CLASSES"] = ["auth_ms.sessions.authentica
 PRUNERS += [  # noqa: F821
     "chassis.security.rate_limits.services.prune",
     "auth_ms.audit.services.prune",
-    "auth_ms.keys.services.prune",
-    "auth_ms.sign_in.lockout.prune",
-    "auth_ms.sign_in.services.prune",
-    "auth_ms.recovery.mailed_tokens.prune",
-    "auth_ms.factors.passkeys.prune",
-    "auth_ms.recovery.phones.prune",
-    "auth_ms.recovery.services.prune",
+    "auth_ms.keys.services.signing_keys.prune",
+    "auth_ms.sign_in.services.lockout.prune",
+    "auth_ms.sign_in.services.login.prune",
+    "auth_ms.recovery.services.mailed_tokens.prune",
+    "auth_ms.factors.services.passkeys.prune",
+    "auth_ms.recovery.services.phones.prune",
+    "auth_ms.recovery.services.password_changes.prune",
     "auth_ms.sessions.services.prune",
 ]
 SPECTACULAR_SETTINGS["ENUM_NAME_OVERRIDES"] = {"SecondFactorMethod": "auth_ms.serializers.METHODS"}  # noqa: F821
 # What the service's role may only add to and read: nobody who takes the service over can clean up behind them.
 APPEND_ONLY_TABLES = ["sign_in_auditevent"]
 
-KEY_SOURCE = "auth_ms.keys.services.OwnKeys"
+KEY_SOURCE = "auth_ms.keys.services.signing_keys.OwnKeys"
 AUTHORITY = "auth_ms.sessions.authority.SessionsAndAccounts"
 USERS_URL = environment.url("USERS_URL", "users-ms, such as http://users-ms:4000", schemes=["http", "https"])
 SIGNING_KEY_ENCRYPTION_KEYS = environment.secrets(

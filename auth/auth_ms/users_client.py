@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import requests
 from django.conf import settings
 
-from auth_ms.keys import issuing
+from auth_ms.keys.services import issuing
 from chassis.http.client_address import Client
 from chassis.http.errors import InvalidInput, Problem
 from chassis.http.service_client import ServiceClient

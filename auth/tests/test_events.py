@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from auth.tests.builders import as_json, bearer, mailed_token, recorded
 from auth_ms import topology
-from auth_ms.accounts import account_changes, tasks
+from auth_ms.accounts import services as account_changes
+from auth_ms.accounts import tasks
 from auth_ms.models import (
     TOTP,
     AuditEvent,

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from auth.tests.builders import as_json, opened, recorded
 from auth_ms.models import AuditEvent, PhoneCode
-from auth_ms.recovery import phones
+from auth_ms.recovery.services import phones
 from chassis.outbox.models import OutboxMessage
 
 pytestmark = pytest.mark.django_db

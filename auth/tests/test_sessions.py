@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from auth.tests.builders import as_json, bearer, login
-from auth_ms.keys import issuing
+from auth_ms.keys.services import issuing
 from auth_ms.models import Session
 from chassis.security.principal import ADMIN_SCOPE
 

@@ -13,8 +13,8 @@ from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from auth_ms import metrics, topology
-from auth_ms.accounts import account_changes
-from auth_ms.recovery import emails, erasure
+from auth_ms.accounts import services as account_changes
+from auth_ms.recovery.services import emails, erasure
 from chassis.http.client_address import MAXIMUM_USER_AGENT_LENGTH, Client
 from chassis.http.errors import ServiceUnavailable
 from chassis.messaging import retries

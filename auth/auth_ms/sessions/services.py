@@ -13,8 +13,7 @@ from rest_framework.exceptions import AuthenticationFailed
 
 from auth_ms import events, users_client
 from auth_ms.audit import services as audit
-from auth_ms.keys import issuing
-from auth_ms.keys import services as keys
+from auth_ms.keys.services import issuing, signing_keys
 from auth_ms.models import RefreshToken, Session
 from auth_ms.users_client import Credentials
 from chassis.http.client_address import Client
@@ -220,7 +219,7 @@ def introspect(*, token: str, at: datetime) -> dict[str, Any]:
     Raises ServiceUnavailable when users-ms does not say whether the account still is.
     """
     try:
-        principal = tokens.verify(token, keys=keys.OwnKeys(), audiences=[tokens.USER_AUDIENCE])
+        principal = tokens.verify(token, keys=signing_keys.OwnKeys(), audiences=[tokens.USER_AUDIENCE])
     except AuthenticationFailed:
         return _introspect_refresh_token(token, at=at)
     if not live_sessions(at=at).filter(id=principal.session_id, user_id=principal.user_id).exists():

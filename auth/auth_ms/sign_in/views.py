@@ -6,9 +6,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from auth_ms import examples, serializers
-from auth_ms.factors import passkeys
+from auth_ms.factors.services import passkeys
 from auth_ms.sessions import cookies
-from auth_ms.sign_in import services as login
+from auth_ms.sign_in.services import login
 from auth_ms.view_helpers import NO_STORE, OpenToAll, answer, read
 from chassis.http.client_address import client_of
 from chassis.http.openapi import problems

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from auth_ms.factors import second_factors
+from auth_ms.factors.services import second_factors
 from chassis.http.errors import Problem
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 
-from auth_ms.keys import vault
+from auth_ms.keys.services import vault
 
 
 class Command(BaseCommand):

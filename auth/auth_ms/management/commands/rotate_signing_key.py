@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from auth_ms.keys import services as keys
+from auth_ms.keys.services import signing_keys
 
 
 class Command(BaseCommand):
@@ -22,7 +22,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            key = keys.rotate(at=timezone.now(), old_are_compromised=options["compromised"])
-        except keys.RotationUnderWay as error:
+            key = signing_keys.rotate(at=timezone.now(), old_are_compromised=options["compromised"])
+        except signing_keys.RotationUnderWay as error:
             raise CommandError(str(error.detail)) from error
         self.stdout.write(f"Key {key.kid} is published and signs from {key.signs_from:%Y-%m-%d %H:%M:%S} UTC on.")

@@ -7,7 +7,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from auth_ms import examples, serializers
-from auth_ms.recovery import services as recovery
+from auth_ms.recovery.services import password_changes
 from auth_ms.view_helpers import OpenToAll, answer, read
 from chassis.http.client_address import client_of
 from chassis.http.openapi import problems
@@ -27,7 +27,7 @@ class PasswordChange(APIView):
         After a 503 the same request may be sent again: the password is set once, or was.
         """
         given = read(serializers.PasswordChangeInput, request)
-        recovery.change_password(
+        password_changes.change_password(
             **given,
             user_id=request.user.user_id,
             session_id=request.user.session_id,
@@ -48,7 +48,7 @@ class ForgottenPassword(OpenToAll):
     def post(self, request: Request) -> Response:
         """Ask for a mail with a token that sets a new password. The answer is the same for an unknown address."""
         given = read(serializers.ForgottenPasswordInput, request)
-        recovery.request_password_reset(**given, client=client_of(request), at=timezone.now())
+        password_changes.request_password_reset(**given, client=client_of(request), at=timezone.now())
         detail = "If there is such an account, a mail is on its way."
         return answer(serializers.AcceptedOutput, {"detail": detail}, status=202)
 
@@ -67,5 +67,5 @@ class PasswordReset(OpenToAll):
         A first proof of the address ends second factors from before it, too.
         """
         given = read(serializers.PasswordResetInput, request)
-        recovery.reset_password(**given, client=client_of(request), at=timezone.now())
+        password_changes.reset_password(**given, client=client_of(request), at=timezone.now())
         return Response(status=204)

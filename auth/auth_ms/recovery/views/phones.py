@@ -7,7 +7,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from auth_ms import examples, serializers
-from auth_ms.recovery import phones
+from auth_ms.recovery.services import phones
 from auth_ms.view_helpers import answer, read
 from chassis.http.client_address import client_of
 from chassis.http.openapi import problems

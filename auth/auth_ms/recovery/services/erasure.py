@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from auth_ms import users_client
 from auth_ms.audit import services as audit
-from auth_ms.factors import second_factors
+from auth_ms.factors.services import second_factors
 from auth_ms.models import (
     TOTP,
     OneTimeToken,
@@ -21,9 +21,9 @@ from auth_ms.models import (
     RefreshToken,
     Session,
 )
-from auth_ms.recovery import mailed_tokens, phones
+from auth_ms.recovery.services import mailed_tokens, phones
 from auth_ms.sessions import services as sessions
-from auth_ms.sign_in import services as login
+from auth_ms.sign_in.services import login
 from chassis.http.client_address import Client
 from chassis.outbox.models import OutboxMessage
 

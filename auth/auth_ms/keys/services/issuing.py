@@ -13,7 +13,7 @@ import jwt
 from django.conf import settings
 from django.utils import timezone
 
-from auth_ms.keys import services as keys
+from auth_ms.keys.services import signing_keys
 from chassis.security import tokens
 from chassis.security.principal import SERVICE_SCOPE
 
@@ -59,7 +59,7 @@ def service_token(*, audience: str) -> str:
     One that is from the future was made by a clock that has been put right since: nobody takes it.
     """
     now = timezone.now()
-    kid = keys.key_ring().current(now).kid
+    kid = signing_keys.key_ring().current(now).kid
     token, made_by, made_at = _service_tokens.get(audience, ("", "", now))
     if made_by != kid or not made_at <= now < made_at + SERVICE_TOKEN_LIFE / 2:
         claims = {"sub": settings.SERVICE, "aud": audience, "scope": SERVICE_SCOPE}
@@ -96,7 +96,7 @@ def digest_of(token: str) -> bytes:
 
 
 def _sign(claims: dict[str, Any], *, at: datetime, life: timedelta) -> str:
-    key = keys.key_ring().current(at)
+    key = signing_keys.key_ring().current(at)
     issued = int(at.timestamp())
     claims |= {
         "iss": settings.TOKEN_ISSUER,

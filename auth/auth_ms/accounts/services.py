@@ -9,12 +9,11 @@ from django.db import transaction
 
 from auth_ms import users_client
 from auth_ms.audit import services as audit
-from auth_ms.factors import second_factors
+from auth_ms.factors.services import second_factors
 from auth_ms.models import OneTimeToken
-from auth_ms.recovery import emails, erasure, mailed_tokens
-from auth_ms.recovery import services as recovery
-from auth_ms.recovery.mailed_tokens import Purpose
-from auth_ms.sign_in import passwords
+from auth_ms.recovery.services import emails, erasure, mailed_tokens, password_changes
+from auth_ms.recovery.services.mailed_tokens import Purpose
+from auth_ms.sign_in.services import password_hashes
 from auth_ms.users_client import Credentials
 from chassis.http import email_addresses
 from chassis.http.client_address import Client
@@ -88,9 +87,9 @@ def _send(change: AccountChange, user: Credentials, *, at: datetime) -> None:
     """The tokens of a change of address that is still pending, or after one was undone that had been made."""
     if change.change == "email_change_requested" and _is_pending(change, user):
         emails.announce_change(user, requested_at=change.changed_at, client=change.client, at=at)
-    if change.change == "email_change_undone" and not passwords.is_usable(user.password_hash):
+    if change.change == "email_change_undone" and not password_hashes.is_usable(user.password_hash):
         # Not one of those that were sent before the undoing, even when the clock of users-ms is ahead.
-        recovery.send_reset(user, since=max(at, change.changed_at), client=change.client, at=at)
+        password_changes.send_reset(user, since=max(at, change.changed_at), client=change.client, at=at)
 
 
 def _end(change: AccountChange, *, at: datetime) -> None:

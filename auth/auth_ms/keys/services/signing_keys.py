@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from auth_ms.audit import services as audit
-from auth_ms.keys import vault
+from auth_ms.keys.services import vault
 from auth_ms.models import SigningKey
 from chassis.http.errors import Problem
 from chassis.security import public_keys, tokens

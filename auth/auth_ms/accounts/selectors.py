@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from auth_ms.factors import second_factors
+from auth_ms.factors.services import second_factors
 from auth_ms.models import TOTP, AuditEvent, Passkey, Session
 
 EXPORTED_EVENTS = 10_000

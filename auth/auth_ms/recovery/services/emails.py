@@ -8,8 +8,8 @@ from django.db import transaction
 from auth_ms import events, users_client
 from auth_ms.audit import services as audit
 from auth_ms.models import OneTimeToken
-from auth_ms.recovery import erasure, mailed_tokens
-from auth_ms.recovery.mailed_tokens import InvalidToken, Purpose
+from auth_ms.recovery.services import erasure, mailed_tokens
+from auth_ms.recovery.services.mailed_tokens import InvalidToken, Purpose
 from auth_ms.users_client import Credentials, VerifiedEmail
 from chassis.http.client_address import Client
 from chassis.http.errors import Problem

@@ -11,13 +11,12 @@ from rest_framework.exceptions import ValidationError
 
 from auth_ms import events, users_client
 from auth_ms.audit import services as audit
-from auth_ms.factors import second_factors
+from auth_ms.factors.services import second_factors
 from auth_ms.models import OneTimeToken, PasswordChange, PendingLogin
-from auth_ms.recovery import erasure, mailed_tokens
-from auth_ms.recovery.mailed_tokens import InvalidToken, Purpose
+from auth_ms.recovery.services import erasure, mailed_tokens
+from auth_ms.recovery.services.mailed_tokens import InvalidToken, Purpose
 from auth_ms.sessions import services as sessions
-from auth_ms.sign_in import lockout, passwords
-from auth_ms.sign_in import services as login
+from auth_ms.sign_in.services import lockout, login, password_hashes
 from auth_ms.users_client import Credentials, NewPassword
 from chassis.http.client_address import Client
 from chassis.http.errors import Problem, ServiceUnavailable
@@ -99,7 +98,7 @@ def _made_already(
     user = users_client.find_credentials(user_id=user_id)
     if user is None or user.password_change_id not in change_ids:
         return None
-    made = passwords.matches(password=new_password, password_hash=user.password_hash)
+    made = password_hashes.matches(password=new_password, password_hash=user.password_hash)
     return uuid.UUID(user.password_change_id) if made else None
 
 
@@ -195,7 +194,7 @@ def _reset(spent: OneTimeToken, *, new_password: str, client: Client) -> tuple[N
 def _made_with(spent: OneTimeToken, user: Credentials, new_password: str) -> bool:
     """True when users-ms had made this very change and its answer was lost."""
     made_last = spent.change_id is not None and user.password_change_id == str(spent.change_id)
-    return made_last and passwords.matches(password=new_password, password_hash=user.password_hash)
+    return made_last and password_hashes.matches(password=new_password, password_hash=user.password_hash)
 
 
 def prune(*, at: datetime) -> None:

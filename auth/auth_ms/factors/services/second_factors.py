@@ -13,9 +13,9 @@ from rest_framework.exceptions import AuthenticationFailed
 
 from auth_ms import users_client
 from auth_ms.audit import services as audit
-from auth_ms.factors import notices
-from auth_ms.factors.notices import Change
-from auth_ms.keys import vault
+from auth_ms.factors.services import notices
+from auth_ms.factors.services.notices import Change
+from auth_ms.keys.services import vault
 from auth_ms.models import TOTP, Passkey, PendingLogin, RecoveryCode, SecondFactorFailures, Session
 from auth_ms.users_client import Credentials
 from chassis.http.client_address import Client

@@ -11,12 +11,12 @@ from rest_framework.exceptions import ValidationError
 
 from auth_ms import users_client
 from auth_ms.audit import services as audit
-from auth_ms.factors import passkeys, second_factors
-from auth_ms.keys import issuing
+from auth_ms.factors.services import passkeys, second_factors
+from auth_ms.keys.services import issuing
 from auth_ms.models import PendingLogin
 from auth_ms.sessions import services as sessions
 from auth_ms.sessions.services import TokenPair
-from auth_ms.sign_in import lockout, passwords
+from auth_ms.sign_in.services import lockout, password_hashes
 from auth_ms.users_client import Credentials
 from chassis.http.client_address import Client
 from chassis.http.errors import Problem, ServiceUnavailable
@@ -64,11 +64,11 @@ def log_in(*, username: str, password: str, client: Client, at: datetime) -> Tok
         audit.record(audit.Event.LOGIN_LOCKED, client=client, at=at, succeeded=False, username=username)
         raise
     user = users_client.find_credentials(email=username)
-    right = passwords.matches(password=password, password_hash=user.password_hash if user else None)
+    right = password_hashes.matches(password=password, password_hash=user.password_hash if user else None)
     if user is None or not right or not user.is_active:
         _refuse(username, user, client=client, at=at)
     lockout.check(username=username, client=client, at=at)  # a right guess among many at once is told to nobody
-    if passwords.is_outdated(user.password_hash):
+    if password_hashes.is_outdated(user.password_hash):
         _renew_hash(user, password)
     try:
         methods = second_factors.methods_of(user_id=user.id)
@@ -177,7 +177,7 @@ def check_password(*, user_id: int, password: str, field: str, client: Client, a
     account = f"user {user_id}"
     lockout.check(username=account, client=client, at=at)
     user = users_client.find_user(user_id=user_id)
-    if not passwords.matches(password=password, password_hash=user.password_hash):
+    if not password_hashes.matches(password=password, password_hash=user.password_hash):
         facts = {"user_id": user_id, "reason": "wrong current password"}
         audit.record(audit.Event.PASSWORD_CHANGE, client=client, at=at, succeeded=False, **facts)
         lockout.count_failure(username=account, client=client, at=at)

@@ -1,0 +1,1 @@
+"""Password changes and resets, verified contacts, mailed tokens, and erasure."""
