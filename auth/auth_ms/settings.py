@@ -34,7 +34,7 @@ PRUNERS += [  # noqa: F821
     "auth_ms.recovery.services.password_changes.prune",
     "auth_ms.sessions.services.prune",
 ]
-SPECTACULAR_SETTINGS["ENUM_NAME_OVERRIDES"] = {"SecondFactorMethod": "auth_ms.serializers.METHODS"}  # noqa: F821
+SPECTACULAR_SETTINGS["ENUM_NAME_OVERRIDES"] = {"SecondFactorMethod": "auth_ms.factors.serializers.METHODS"}  # noqa: F821
 # What the service's role may only add to and read: nobody who takes the service over can clean up behind them.
 APPEND_ONLY_TABLES = ["sign_in_auditevent"]
 

@@ -5,8 +5,10 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from auth_ms.audit.models import AuditEvent
+from auth_ms.factors.models import TOTP, Passkey
 from auth_ms.factors.services import second_factors
-from auth_ms.models import TOTP, AuditEvent, Passkey, Session
+from auth_ms.sessions.models import Session
 
 EXPORTED_EVENTS = 10_000
 

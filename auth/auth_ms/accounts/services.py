@@ -10,7 +10,7 @@ from django.db import transaction
 from auth_ms import users_client
 from auth_ms.audit import services as audit
 from auth_ms.factors.services import second_factors
-from auth_ms.models import OneTimeToken
+from auth_ms.recovery.models import OneTimeToken
 from auth_ms.recovery.services import emails, erasure, mailed_tokens, password_changes
 from auth_ms.recovery.services.mailed_tokens import Purpose
 from auth_ms.sign_in.services import password_hashes

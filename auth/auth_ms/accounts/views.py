@@ -6,7 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from auth_ms import examples, serializers
+from auth_ms.accounts import examples, serializers
 from auth_ms.accounts import selectors as activity
 from auth_ms.view_helpers import answer
 from chassis.http.openapi import problems

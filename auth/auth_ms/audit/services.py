@@ -7,7 +7,7 @@ from typing import Any
 from django.db import connection
 
 from auth_ms import metrics
-from auth_ms.models import AuditEvent, FollowedChange
+from auth_ms.audit.models import AuditEvent, FollowedChange
 from chassis.http.client_address import Client
 from chassis.operations import logs, pruning
 

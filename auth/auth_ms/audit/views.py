@@ -5,8 +5,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from auth_ms import examples, serializers
-from auth_ms.models import AuditEvent
+from auth_ms.audit import examples, serializers
+from auth_ms.audit.models import AuditEvent
 from chassis.http.openapi import problems
 from chassis.http.pagination import NewestFirst
 from chassis.security import permissions

@@ -7,9 +7,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from auth_ms import examples, serializers
+from auth_ms.factors import examples, serializers
+from auth_ms.factors.models import Passkey
 from auth_ms.factors.services import passkeys, second_factors
-from auth_ms.models import Passkey
 from auth_ms.sessions import authentication
 from auth_ms.view_helpers import NO_STORE, answer, read
 from chassis.http.client_address import client_of

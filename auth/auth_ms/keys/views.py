@@ -4,7 +4,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from auth_ms import examples, serializers
+from auth_ms.keys import examples, serializers
 from auth_ms.keys.services import signing_keys
 from auth_ms.view_helpers import OpenToAll
 from chassis.http.openapi import problems

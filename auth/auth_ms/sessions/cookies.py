@@ -19,7 +19,8 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from auth_ms import serializers
+from auth_ms import fields
+from auth_ms.sessions import serializers
 from auth_ms.sessions.services import InvalidRefreshToken, TokenPair
 from auth_ms.view_helpers import answer
 from chassis.http.errors import Problem
@@ -74,7 +75,7 @@ def _address(origin: str) -> str:
 def presented(request: Request) -> str:
     """The refresh token in the cookie. Raises InvalidRefreshToken when there is none."""
     token = request.COOKIES.get(_attributes(request)["key"], "")
-    if not 0 < len(token) <= serializers.MAXIMUM_OPAQUE_TOKEN_LENGTH or "\0" in token:
+    if not 0 < len(token) <= fields.MAXIMUM_OPAQUE_TOKEN_LENGTH or "\0" in token:
         raise InvalidRefreshToken
     return str(token)
 

@@ -14,7 +14,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from auth_ms import events, users_client
 from auth_ms.audit import services as audit
 from auth_ms.keys.services import issuing, signing_keys
-from auth_ms.models import RefreshToken, Session
+from auth_ms.sessions.models import RefreshToken, Session
 from auth_ms.users_client import Credentials
 from chassis.http.client_address import Client
 from chassis.http.errors import Problem

@@ -9,8 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from auth_ms import examples, serializers
-from auth_ms.sessions import authentication, cookies
+from auth_ms.sessions import authentication, cookies, examples, serializers
 from auth_ms.sessions import services as sessions
 from auth_ms.view_helpers import NO_STORE, OpenToAll, answer, read
 from chassis.http.client_address import client_of

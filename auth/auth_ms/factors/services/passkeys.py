@@ -19,10 +19,10 @@ from webauthn.helpers.structs import (
 
 from auth_ms import users_client
 from auth_ms.audit import services as audit
+from auth_ms.factors.models import Passkey, PasskeyChallenge
 from auth_ms.factors.services import notices, second_factors
 from auth_ms.factors.services.notices import Change
 from auth_ms.keys.services import issuing
-from auth_ms.models import Passkey, PasskeyChallenge
 from chassis.database import constraints
 from chassis.http.client_address import Client
 from chassis.http.errors import InvalidInput, Problem

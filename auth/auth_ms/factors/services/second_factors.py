@@ -13,10 +13,11 @@ from rest_framework.exceptions import AuthenticationFailed
 
 from auth_ms import users_client
 from auth_ms.audit import services as audit
+from auth_ms.factors.models import TOTP, Passkey, PendingLogin, RecoveryCode, SecondFactorFailures
 from auth_ms.factors.services import notices
 from auth_ms.factors.services.notices import Change
 from auth_ms.keys.services import vault
-from auth_ms.models import TOTP, Passkey, PendingLogin, RecoveryCode, SecondFactorFailures, Session
+from auth_ms.sessions.models import Session
 from auth_ms.users_client import Credentials
 from chassis.http.client_address import Client
 from chassis.http.errors import InvalidInput, Problem

@@ -17,8 +17,8 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from auth_ms.audit import services as audit
+from auth_ms.keys.models import SigningKey
 from auth_ms.keys.services import vault
-from auth_ms.models import SigningKey
 from chassis.http.errors import Problem
 from chassis.security import public_keys, tokens
 

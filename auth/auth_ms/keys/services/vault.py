@@ -8,7 +8,8 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models, transaction
 
-from auth_ms.models import TOTP, SigningKey
+from auth_ms.factors.models import TOTP
+from auth_ms.keys.models import SigningKey
 from chassis.security import encryption
 
 BATCH = 500

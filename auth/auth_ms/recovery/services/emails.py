@@ -7,7 +7,7 @@ from django.db import transaction
 
 from auth_ms import events, users_client
 from auth_ms.audit import services as audit
-from auth_ms.models import OneTimeToken
+from auth_ms.recovery.models import OneTimeToken
 from auth_ms.recovery.services import erasure, mailed_tokens
 from auth_ms.recovery.services.mailed_tokens import InvalidToken, Purpose
 from auth_ms.users_client import Credentials, VerifiedEmail

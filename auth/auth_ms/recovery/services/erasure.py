@@ -9,20 +9,12 @@ from django.db.models import Q
 
 from auth_ms import users_client
 from auth_ms.audit import services as audit
+from auth_ms.factors.models import TOTP, Passkey, PendingLogin, RecoveryCode
 from auth_ms.factors.services import second_factors
-from auth_ms.models import (
-    TOTP,
-    OneTimeToken,
-    Passkey,
-    PasswordChange,
-    PendingLogin,
-    PhoneCode,
-    RecoveryCode,
-    RefreshToken,
-    Session,
-)
+from auth_ms.recovery.models import OneTimeToken, PasswordChange, PhoneCode
 from auth_ms.recovery.services import mailed_tokens, phones
 from auth_ms.sessions import services as sessions
+from auth_ms.sessions.models import RefreshToken, Session
 from auth_ms.sign_in.services import login
 from chassis.http.client_address import Client
 from chassis.outbox.models import OutboxMessage

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from auth_ms.keys.services import issuing
-from auth_ms.models import OneTimeToken
+from auth_ms.recovery.models import OneTimeToken
 from auth_ms.users_client import Credentials
 from chassis.http import email_addresses
 from chassis.http.errors import InvalidInput

@@ -11,8 +11,9 @@ from rest_framework.exceptions import ValidationError
 
 from auth_ms import events, users_client
 from auth_ms.audit import services as audit
+from auth_ms.factors.models import PendingLogin
 from auth_ms.factors.services import second_factors
-from auth_ms.models import OneTimeToken, PasswordChange, PendingLogin
+from auth_ms.recovery.models import OneTimeToken, PasswordChange
 from auth_ms.recovery.services import erasure, mailed_tokens
 from auth_ms.recovery.services.mailed_tokens import InvalidToken, Purpose
 from auth_ms.sessions import services as sessions

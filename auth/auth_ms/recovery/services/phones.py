@@ -10,7 +10,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 
 from auth_ms import events, users_client
 from auth_ms.audit import services as audit
-from auth_ms.models import PhoneCode
+from auth_ms.recovery.models import PhoneCode
 from chassis.http.client_address import Client
 from chassis.http.errors import InvalidInput, Problem
 from chassis.operations import pruning

@@ -6,7 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from auth_ms import examples, serializers
+from auth_ms.recovery import examples, serializers
 from auth_ms.recovery.services import password_changes
 from auth_ms.view_helpers import OpenToAll, answer, read
 from chassis.http.client_address import client_of

@@ -11,9 +11,9 @@ from rest_framework.exceptions import ValidationError
 
 from auth_ms import users_client
 from auth_ms.audit import services as audit
+from auth_ms.factors.models import PendingLogin
 from auth_ms.factors.services import passkeys, second_factors
 from auth_ms.keys.services import issuing
-from auth_ms.models import PendingLogin
 from auth_ms.sessions import services as sessions
 from auth_ms.sessions.services import TokenPair
 from auth_ms.sign_in.services import lockout, password_hashes
