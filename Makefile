@@ -14,7 +14,7 @@ help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: # the Python packages, into .venv
-	@$(PYTHON) local/bootstrap.py
+	@$(PYTHON) tools/environments.py
 
 up: venv ## start everything: Docker Compose where an engine answers, else local processes (UP=compose|local forces one)
 	@$(tools) up
@@ -114,21 +114,21 @@ brokers: venv ## run the tests of events on RabbitMQ 3.10, 4.0 and 4.3 of Debian
 	@$(tools) brokers -- $(ARGS)
 
 load: ## people on the stack that runs, bounded: LOAD=constant|steps|spike|soak USERS=20 TIME=2m URL=http://127.0.0.1:8080 TAGS=login
-	@$(PYTHON) local/bootstrap.py experiments
+	@$(PYTHON) tools/environments.py experiments
 	@LOAD="$(LOAD)" .venv-experiments/bin/locust --locustfile loadtest/locustfile.py --headless --only-summary \
 		--host $(or $(URL),http://127.0.0.1:$(or $(GATEWAY_PORT),8080)) --users $(or $(USERS),20) --spawn-rate 5 \
 		--run-time $(or $(TIME),2m) $(if $(TAGS),--tags $(TAGS))
 
 bench: ## measure how fast it is, as ratios, and write them into docs/performance.md: all, or B="logins reads"
-	@$(PYTHON) local/bootstrap.py bench
+	@$(PYTHON) tools/environments.py bench
 	@.venv-bench/bin/python -m evidence.bench $(B)
 
 dashboards: ## draw the dashboards' panels from a running Prometheus: PROMETHEUS=http://127.0.0.1:9090 MINUTES=15 TO=docs/images
-	@$(PYTHON) local/bootstrap.py experiments
+	@$(PYTHON) tools/environments.py experiments
 	@.venv-experiments/bin/python observability/draw.py "$(or $(PROMETHEUS),http://127.0.0.1:9090)" $(or $(MINUTES),15) "$(or $(TO),docs/images)"
 
 experiments: venv ## measure, draw and report into docs/experiments/: all, or E=queue-sharing (DRAW=1: only draw anew)
-	@$(PYTHON) local/bootstrap.py experiments
+	@$(PYTHON) tools/environments.py experiments
 	@.venv/bin/python -m evidence.experiments $(E) $(if $(DRAW),--draw)
 
 fuzz: venv ## thousands of generated requests (CASES=2000 a service) and 10,000 malformed messages (SEED=7, REPORT=docs/fuzz.md)
@@ -157,7 +157,7 @@ audit: venv ## ask PyPI whether a package that requirements/ locks has a known w
 	@$(tools) audit
 
 kubernetes-lint: ## build every overlay and combination of components and check it (kubernetes-validate, checkov)
-	@$(PYTHON) local/bootstrap.py kubernetes
+	@$(PYTHON) tools/environments.py kubernetes
 	@PYTHONPATH=. .venv-kubernetes/bin/python -m pytest kustomize/tests --quiet $(ARGS)
 
 format: venv ## rewrite the code in the project's style
@@ -171,7 +171,7 @@ breached-passwords: venv ## make the filter of common breached passwords anew (n
 	@PYTHONPATH=users .venv/bin/python -m tools.breached_passwords
 
 docs: ## build the documentation's site into site/ (needs npm, for the script that draws diagrams)
-	@$(PYTHON) local/bootstrap.py docs
+	@$(PYTHON) tools/environments.py docs
 	@.venv-docs/bin/python -m tools.documents.site
 
 new-service: venv ## another service from the template: make new-service NAME=billing [OUTBOX=yes, to publish events]

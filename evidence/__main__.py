@@ -6,7 +6,7 @@ import sys
 
 from evidence import soak
 from evidence.fuzz import generated_requests
-from local.bootstrap import ROOT
+from local.paths import ROOT
 from tools.__main__ import run_command
 from tools.testing import cluster_tests, compose_tests, runner
 

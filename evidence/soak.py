@@ -19,7 +19,8 @@ from evidence.harness.open_loop import TIMEOUT_SECONDS, Account, Answer, People
 from evidence.harness.records import percentile
 from evidence.harness.reports import facts_table, table
 from local import stack
-from local.programs import SERVICES, Layout
+from local.layout import Layout
+from local.service_catalog import SERVICES
 from local.supervisor import Supervisor, descendants
 from tools.testing import runner
 

@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 from types import ModuleType
 from typing import Any
 
-from local.bootstrap import ROOT
+from local.paths import ROOT
 from local.service_catalog import RELAYS, SERVICES
 
 FILE = ROOT / "broker" / "rights.json"

@@ -12,8 +12,8 @@ import psycopg2
 from psycopg2 import sql
 
 from local import broker_rights, packages, programs
-from local.bootstrap import ROOT
-from local.programs import Layout
+from local.layout import Layout
+from local.paths import ROOT
 
 MAKES_DATABASES = {"test", "bench"}  # folders of stacks whose owners of databases make more of them
 

@@ -16,8 +16,9 @@ from amqp.exceptions import AMQPError
 
 from chassis.messaging import broker
 from local import broker_rights, packages, ports, programs, secret_values, servers
-from local.bootstrap import ROOT
-from local.programs import SERVICES, Layout, Program
+from local.layout import Layout, Program
+from local.paths import ROOT
+from local.service_catalog import SERVICES
 from local.supervisor import Supervisor, configuration, end_leftovers
 
 READY_SECONDS = 90

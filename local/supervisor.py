@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from local.programs import Layout, Program
+from local.layout import Layout, Program
 
 MARKER = "TESSERA_STACK"
 _CONNECTION_ERRORS = (OSError, xmlrpc.client.ProtocolError)

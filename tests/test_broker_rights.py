@@ -12,7 +12,7 @@ from kombu import Connection
 from chassis.testing.waiting import eventually
 from evidence.harness.local_processes import layout_of
 from evidence.harness.messages import a_login_event, dead, publish
-from local.bootstrap import ROOT
+from local.paths import ROOT
 
 CONTRACT = yaml.safe_load((ROOT / "docs" / "asyncapi.yaml").read_text())
 EVENTS = set(CONTRACT["channels"])

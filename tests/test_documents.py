@@ -4,7 +4,7 @@ import pytest
 
 from evidence.harness.copied_tree import run, tree
 from tools.documents.checking import Document
-from tools.documents.commands import has_shape, steps_of
+from tools.documents.execution import has_shape, steps_of
 
 __all__ = ["tree"]
 

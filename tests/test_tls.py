@@ -20,7 +20,7 @@ from chassis.testing.certificate_authority import Authority
 from chassis.testing.waiting import eventually
 from local import ports, programs, secret_values, servers
 from local import stack as stacks
-from local.programs import Layout
+from local.layout import Layout
 from local.supervisor import Supervisor, configuration
 
 SERVICES = ("users", "notification")

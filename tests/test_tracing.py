@@ -19,7 +19,7 @@ from chassis.testing.waiting import eventually
 from evidence.harness.local_processes import layout_of
 from evidence.harness.stack import PASSWORD, a_phone
 from local import programs
-from local.unsupervised import beside
+from local.running_program import running_program
 
 NEW = "a longer staple of horses"
 PROGRAMS = ["users-ms", "auth-ms", "auth-outbox-relay", "notification-email-worker"]
@@ -69,7 +69,7 @@ def traced(stack):
             stack.stop(name)
         with ExitStack() as running:
             for name in PROGRAMS:
-                running.enter_context(beside(layout, replace(known[name], name=f"traced-{name}")))
+                running.enter_context(running_program(layout, replace(known[name], name=f"traced-{name}")))
             yield receiver
     finally:
         for name in PROGRAMS:

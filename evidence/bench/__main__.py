@@ -14,7 +14,7 @@ from evidence.bench import bench_stack, limits, measures  # noqa: E402
 from evidence.bench.rows import Row  # noqa: E402
 from evidence.harness import machine  # noqa: E402 - Django's hashers need the settings
 from local import packages, stack  # noqa: E402
-from local.bootstrap import ROOT  # noqa: E402
+from local.paths import ROOT  # noqa: E402
 from tools.testing import runner  # noqa: E402
 
 REPORT = ROOT / "docs" / "performance.md"

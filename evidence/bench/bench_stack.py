@@ -15,8 +15,8 @@ from django.contrib.auth.hashers import BCryptSHA256PasswordHasher
 from evidence.bench import data, servers
 from evidence.bench.wrk import Requests
 from local import ports, stack
-from local.bootstrap import ROOT
-from local.programs import Layout
+from local.layout import Layout
+from local.paths import ROOT
 
 DIRECTORY = ROOT / ".local" / "bench"
 ACCOUNTS = 1000  # that sign in

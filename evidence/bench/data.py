@@ -9,7 +9,7 @@ import psycopg2
 from psycopg2 import sql
 
 from local import stack
-from local.programs import Layout
+from local.layout import Layout
 
 PASSWORD = "a horse that is measured"
 SMALL, LARGE = 10_000, 1_000_000

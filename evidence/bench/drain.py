@@ -9,8 +9,8 @@ from kombu import Connection, Producer
 
 from chassis.messaging import publishing, topology
 from local import programs, stack
-from local.programs import Layout, Program
-from local.unsupervised import beside
+from local.layout import Layout, Program
+from local.running_program import running_program
 
 MAILS, NOTHING = "login_email_notification", "bench_empty"
 EXCHANGES = {MAILS: "user_login_event", NOTHING: "bench_event"}
@@ -30,7 +30,9 @@ def rate(layout: Layout, queue: str, events: int) -> float:
                 )(channel).declare()
             channel.queue_purge(queue)
             _fill(layout, queue, events)
-            with beside(layout, _program(layout, queue), ready=lambda: True):  # it is measured from its first event
+            with running_program(
+                layout, _program(layout, queue), ready=lambda: True
+            ):  # it is measured from its first event
                 return _measure(channel, queue, events)
     finally:
         stack.start(layout, "notification-email-worker")

@@ -13,7 +13,7 @@ from evidence.bench import bench_stack, data, drain, servers, wrk
 from evidence.bench.bench_stack import Bench
 from evidence.bench.rows import Row
 from evidence.bench.wrk import Answers, Requests
-from local.bootstrap import ROOT
+from local.paths import ROOT
 
 ROUNDS = 3
 SECONDS = 5.0

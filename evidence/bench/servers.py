@@ -12,9 +12,9 @@ import requests
 
 from chassis.operations.cpus import count
 from local import ports, programs
-from local.bootstrap import ROOT
-from local.programs import Layout, Program
-from local.unsupervised import beside
+from local.layout import Layout, Program
+from local.paths import ROOT
+from local.running_program import running_program
 
 
 @contextmanager
@@ -23,7 +23,7 @@ def users(layout: Layout, database: str, variables: dict[str, str] | None = None
     own = replace(layout, ports=layout.ports | {"USERS_PORT": ports.free()["USERS_PORT"]})
     program = programs.web(own, "users")
     environment = program.environment | {"DATABASE_URL": database} | (variables or {})
-    with beside(own, replace(program, name="bench-users-ms", environment=environment)):
+    with running_program(own, replace(program, name="bench-users-ms", environment=environment)):
         yield own.url("USERS_PORT")
 
 
@@ -35,7 +35,7 @@ def stock(layout: Layout, database: str, variables: dict[str, str] | None = None
     processes, threads = environment.get("WEB_PROCESSES", str(count())), environment.get("WEB_THREADS", "8")
     options = ["--workers", processes, "--threads", threads, "--keep-alive", "75", "--bind", f"127.0.0.1:{port}"]
     command = [sys.executable, "-m", "gunicorn", "--no-control-socket", *options, "evidence.bench.stock.wsgi"]
-    with beside(
+    with running_program(
         layout,
         Program(name="bench-stock", command=command, environment=environment),
         ready=lambda: _answers(f"{url}/users/"),

@@ -25,7 +25,7 @@ from evidence.chaos import processes, scenario, table
 from evidence.harness.stack import Stack, stack, stopped
 from evidence.harness.workers import workers
 from local import stack as local_stack
-from local.programs import Layout, Program
+from local.layout import Layout, Program
 from tools.testing import runner
 
 __all__ = ["stack", "stopped"]

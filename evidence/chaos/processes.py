@@ -9,9 +9,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from local import stack as local_stack
-from local.programs import Layout, Program
+from local.layout import Layout, Program
+from local.running_program import running_program
 from local.supervisor import Supervisor, descendants
-from local.unsupervised import beside
 from tools.testing import runner
 
 PROGRAMS = [
@@ -80,7 +80,7 @@ def replaced(
     """A program with other variables, run here instead of the process manager's."""
     local_stack.stop(layout, name)
     try:
-        with beside(layout, varied(layout, name, variables), prefix=prefix) as process:
+        with running_program(layout, varied(layout, name, variables), prefix=prefix) as process:
             yield process
     finally:
         local_stack.start(layout, name)

@@ -14,8 +14,9 @@ from evidence.experiments import on_cluster
 from evidence.harness.plots import BLUE, GREEN, ORANGE, Panel, Series, events, line
 from evidence.harness.records import Record, Recorder, cases, of
 from evidence.harness.reports import CLUSTER, Experiment, Figures, Report
-from local.bootstrap import ENVIRONMENTS, ROOT
+from local.paths import ROOT
 from tools.deployment.kubernetes import kubectl
+from tools.environments import ENVIRONMENTS
 
 WITHOUT, WITH, LOGINS = "without CPU requests", "with CPU requests", "logins"
 WITHOUT_SECONDS, BURN_SECONDS, LOGIN_SECONDS = 75, 120, 100

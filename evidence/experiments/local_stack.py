@@ -9,7 +9,7 @@ from evidence.chaos.fixtures import Chaos
 from evidence.harness.records import Recorder
 from evidence.harness.stack import Stack
 from local import stack
-from local.bootstrap import ROOT
+from local.paths import ROOT
 from tools.testing import runner
 
 DIRECTORY = ROOT / ".local" / "experiments"

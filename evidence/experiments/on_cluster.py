@@ -15,7 +15,7 @@ from typing import Any
 
 from chassis.testing.waiting import eventually
 from evidence.harness.records import Recorder
-from local.bootstrap import ROOT
+from local.paths import ROOT
 from tools.deployment import kubernetes
 from tools.deployment.cluster import Cluster
 from tools.deployment.kubernetes import kubectl

@@ -15,8 +15,9 @@ import requests
 from evidence.harness import machine
 from evidence.harness.reports import facts_table, table
 from local import stack
-from local.bootstrap import ROOT
-from local.programs import SERVICES, Layout
+from local.layout import Layout
+from local.paths import ROOT
+from local.service_catalog import SERVICES
 from tools.testing import runner
 
 CASES = 2000  # of each service, unless the caller says otherwise

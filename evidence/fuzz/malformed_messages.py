@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from chassis.security import encryption
-from local.bootstrap import ROOT
+from local.paths import ROOT
 
 DOMAIN = "fuzzed.example"
 SCHEMAS = yaml.safe_load((ROOT / "docs" / "asyncapi.yaml").read_text())["components"]["schemas"]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from local import ports, programs, stack
-from local.programs import Layout
-from local.unsupervised import beside
+from local.layout import Layout
+from local.running_program import running_program
 
 
 def layout_of(directory: str) -> Layout:
@@ -27,5 +27,5 @@ def another_users_ms(directory: str, **variables: str) -> Iterator[tuple[str, in
     own = replace(layout, ports=layout.ports | {"USERS_PORT": ports.free()["USERS_PORT"]})
     program = programs.web(own, "users")
     other = replace(program, name="another-users-ms", environment=program.environment | variables)
-    with beside(own, other) as process:
+    with running_program(own, other) as process:
         yield own.url("USERS_PORT"), process.pid

@@ -7,7 +7,7 @@ import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
-from local.bootstrap import ROOT
+from local.paths import ROOT
 from tools.deployment import kubernetes
 
 

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from evidence.harness.records import Record, failed, of
-from local.bootstrap import ENVIRONMENTS, ROOT
+from local.paths import ROOT
+from tools.environments import ENVIRONMENTS
 
 GREEN, RED, BLUE, ORANGE, GREY, VIOLET = "#2e7d32", "#c62828", "#1565c0", "#ef6c00", "#757575", "#6a1b9a"
 

@@ -14,12 +14,13 @@ import yaml
 
 from chassis.testing.waiting import eventually
 from local import ports, programs
-from local.bootstrap import ROOT
+from local.paths import ROOT
+from local.service_catalog import SERVICES
 
 FOLDER = ROOT / "observability"
 PACKAGES = ("prometheus", "prometheus-postgres-exporter")
 WHY = f"Debian's packages {' and '.join(PACKAGES)} are missing; make test installs them when it is run as root"
-EXPORTERS = {f"{service}-db-exporter": service for service in programs.SERVICES}
+EXPORTERS = {f"{service}-db-exporter": service for service in SERVICES}
 PORTS = programs.METRICS_PORTS | {
     "users-ms": "USERS_PORT",
     "auth-ms": "AUTH_PORT",

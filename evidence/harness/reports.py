@@ -9,7 +9,7 @@ from typing import Any
 from evidence.harness import machine, plots, records
 from evidence.harness.plots import Panel
 from evidence.harness.records import Record, Recorder
-from local.bootstrap import ROOT
+from local.paths import ROOT
 from tools.deployment import kubernetes
 
 FOLDER = ROOT / "docs" / "experiments"

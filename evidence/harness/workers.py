@@ -8,7 +8,7 @@ from pathlib import Path
 
 from evidence.harness.local_processes import layout_of
 from local import programs, stack
-from local.unsupervised import beside
+from local.running_program import running_program
 
 
 def _is_ready(log: Path) -> bool:
@@ -25,5 +25,5 @@ def workers(directory: str, variables: list[dict[str, str]]) -> Iterator[list[Pa
             program = programs.notification_worker(layout, own["NOTIFICATION_MEDIUM"], own, name=name)
             log = stack.log_file(layout, program)
             logs.append(log)
-            running.enter_context(beside(layout, program, ready=partial(_is_ready, log)))
+            running.enter_context(running_program(layout, program, ready=partial(_is_ready, log)))
         yield logs

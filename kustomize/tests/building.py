@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from local import service_catalog
-from local.bootstrap import ROOT
+from local.paths import ROOT
 from tools.deployment import kustomize
 
 FOLDER = ROOT / "kustomize"

@@ -10,7 +10,7 @@ import yaml
 
 from kustomize.tests import building
 from kustomize.tests.building import FOLDER, Manifest
-from local.bootstrap import ROOT
+from local.paths import ROOT
 
 
 @pytest.mark.parametrize("overlay", ["overlays/cloud", "overlays/minikube+gateway-api"])

@@ -8,7 +8,7 @@ import requests
 
 from chassis.testing.waiting import eventually
 from evidence.chaos.processes import pause, replaced
-from local.bootstrap import ROOT
+from local.paths import ROOT
 
 SKEW = 3  # seconds; chassis.security.tokens allows 5
 LIFE = 300

@@ -16,7 +16,7 @@ from chassis.testing.waiting import eventually
 from evidence.chaos.processes import pause, replaced
 from evidence.chaos.proxy import Proxy
 from local import programs
-from local.bootstrap import ROOT
+from local.paths import ROOT
 
 CRASHES = 2
 DISK_MIB = 24  # what the full disk still has when the fault begins

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from chassis.testing.waiting import eventually
 from evidence.chaos.processes import pause, varied
-from local.unsupervised import beside
+from local.running_program import running_program
 
 LOGINS = 50
 
@@ -63,7 +63,7 @@ def test_a_worker_killed_between_the_servers_answer_and_its_record_repeats_that_
 
 def test_two_relays_share_an_outbox_and_one_is_killed(chaos, under_load):
     another = varied(chaos.layout, "auth-outbox-relay", {})
-    with beside(chaos.layout, another), under_load("two relays at once, one killed") as run:
+    with running_program(chaos.layout, another), under_load("two relays at once, one killed") as run:
         pause(2)
         chaos.kill("auth-outbox-relay")
         run.recovers()

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from local import packages, secret_values, stack
-from local.bootstrap import ROOT
-from local.programs import SERVICES, Layout
+from local.layout import Layout
+from local.paths import ROOT
+from local.service_catalog import SERVICES
 from tools.deployment.compose import Project
 
 ABOUT = "about.json"

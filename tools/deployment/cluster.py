@@ -6,7 +6,7 @@ import sys
 from urllib.parse import urlsplit
 
 from local import broker_rights, secret_values
-from local.bootstrap import ROOT
+from local.paths import ROOT
 from tools.deployment import kubernetes
 from tools.deployment.kubernetes import kubectl
 

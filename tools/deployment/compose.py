@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from local import broker_rights, ports, secret_values
-from local.bootstrap import ROOT
-from local.programs import SERVICES
+from local.paths import ROOT
+from local.service_catalog import SERVICES
 
 WEB = [f"{service}-ms" for service in SERVICES]
 INFRASTRUCTURE = {"rabbitmq", "mail-catcher", "gateway"}

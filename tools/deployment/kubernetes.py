@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from local import broker_rights, secret_values
-from local.bootstrap import ROOT
-from local.programs import SERVICES
+from local.paths import ROOT
+from local.service_catalog import SERVICES
 
 NAMESPACE = "tessera"
 OVERLAY = ROOT / "kustomize" / "overlays" / "minikube"

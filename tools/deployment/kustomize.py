@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from local.bootstrap import ROOT
+from local.paths import ROOT
 
 BINARIES = ROOT / ".local" / "bin"
 VERSION = "v5.7.1"  # what kubectl 1.34 has in it

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from local.bootstrap import ROOT
+from local.paths import ROOT
 from tools.deployment import kubernetes
 from tools.deployment.kubernetes import kubectl
 

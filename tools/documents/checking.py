@@ -13,7 +13,7 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from local.bootstrap import ROOT
+from local.paths import ROOT
 
 PATTERNS = ("*.md", "docs/**/*.md", "kustomize/**/*.md")
 _COMMENT = re.compile(r"<!--\s*(.*?)\s*-->", re.DOTALL)

@@ -13,7 +13,7 @@ from typing import Any
 
 from mkdocs.structure.files import File
 
-from local.bootstrap import ROOT
+from local.paths import ROOT
 
 # What draws the diagrams, from npm: MkDocs Material would have each reader's browser fetch it from elsewhere.
 MERMAID = "11.17.2"

@@ -14,7 +14,7 @@ from typing import Any
 import requests
 
 from local import secret_values, stack
-from local.programs import Layout
+from local.layout import Layout
 from tools.deployment.compose import Project
 from tools.seeds.example_users import PEOPLE, Person
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import requests
 
-from local.bootstrap import ROOT
+from local.paths import ROOT
 
 INDEX = "https://pypi.org/pypi"
 TIMEOUT_SECONDS = 10

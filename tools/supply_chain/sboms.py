@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from local.bootstrap import ROOT
-from local.programs import SERVICES
+from local.paths import ROOT
+from local.service_catalog import SERVICES
 
 SPECIFICATION = "1.6"
 

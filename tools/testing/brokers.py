@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from local import packages
-from local.bootstrap import ROOT
+from local.paths import ROOT
 from tools.testing import runner
 
 # RabbitMQ 4.0 and 4.3; 3.10 is in Debian 12. A snapshot of a mirror may be older than its signature is good for.

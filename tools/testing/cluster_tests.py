@@ -10,8 +10,8 @@ from pathlib import Path
 import requests
 
 from local import packages
-from local.bootstrap import ROOT
-from local.programs import SERVICES
+from local.paths import ROOT
+from local.service_catalog import SERVICES
 from tools.deployment import compose, kubernetes
 from tools.deployment.cluster import Cluster
 from tools.testing import runner

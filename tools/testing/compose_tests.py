@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from local import packages, ports, secret_values
-from local.bootstrap import ROOT
-from local.programs import SERVICES
+from local.paths import ROOT
+from local.service_catalog import SERVICES
 from tools.deployment import compose
 from tools.deployment.compose import Project
 from tools.testing import runner

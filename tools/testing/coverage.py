@@ -5,8 +5,8 @@ import subprocess
 import sys
 from typing import NoReturn
 
-from local.bootstrap import ROOT
-from local.programs import SERVICES
+from local.paths import ROOT
+from local.service_catalog import SERVICES
 from tools.testing import runner
 
 

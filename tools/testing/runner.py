@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from local import broker_rights, packages, programs, stack
-from local.bootstrap import ROOT
-from local.programs import SERVICES, Layout
+from local.layout import Layout
+from local.paths import ROOT
+from local.service_catalog import SERVICES
 
 # Below .local, for stacks of their own.
 FOLDERS = {"test", "compose-test", "cluster-test", "docs-test", "experiments", "bench", "soak", "fuzz"}

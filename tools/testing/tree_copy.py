@@ -4,7 +4,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from local.bootstrap import ROOT
+from local.paths import ROOT
 
 
 def copy_tree(target: Path) -> None:

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from local import stack
-from local.programs import Layout, Program
+from local.layout import Layout, Program
 from local.supervisor import MARKER, descendants
 
 STOP_SECONDS = 60
 
 
 @contextmanager
-def beside(
+def running_program(
     layout: Layout, program: Program, *, ready: Callable[[], bool] | None = None, prefix: Sequence[str] = ()
 ) -> Iterator[subprocess.Popen[bytes]]:
     """`program` from when it answers, or is `ready`, until the block ends; `prefix` goes before its command.

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from local import ports
-from local.bootstrap import ROOT
+from local.paths import ROOT
 from tools.documents.checking import Block, Document, every_document
 from tools.testing import runner, tree_copy
 
