@@ -10,7 +10,7 @@ globals().update(
     shared_settings(
         environment,
         import_root="auth_ms",
-        applications=["django.contrib.postgres", "chassis.outbox", "chassis.security.rate_limits", "auth_ms.sign_in"],
+        applications=["django.contrib.postgres", "chassis.outbox", "chassis.security.rate_limits", "auth_ms"],
         awaited_queues={
             "user_login_event": ["login_email_notification", "login_sms_notification"],
             "password_reset_requested_event": ["password_reset_email_notification"],
@@ -21,25 +21,25 @@ globals().update(
         },
     )
 )
-REST_FRAMEWORK["DEFAULT_AUTHENTICATION_CLASSES"] = ["auth_ms.sign_in.authentication.LiveSession"]  # noqa: F821
+REST_FRAMEWORK["DEFAULT_AUTHENTICATION_CLASSES"] = ["auth_ms.sessions.authentication.LiveSession"]  # noqa: F821
 PRUNERS += [  # noqa: F821
     "chassis.security.rate_limits.services.prune",
-    "auth_ms.sign_in.audit.prune",
-    "auth_ms.sign_in.keys.prune",
+    "auth_ms.audit.services.prune",
+    "auth_ms.keys.services.prune",
     "auth_ms.sign_in.lockout.prune",
-    "auth_ms.sign_in.services.login.prune",
-    "auth_ms.sign_in.services.mailed_tokens.prune",
-    "auth_ms.sign_in.services.passkeys.prune",
-    "auth_ms.sign_in.services.phones.prune",
-    "auth_ms.sign_in.services.recovery.prune",
-    "auth_ms.sign_in.services.sessions.prune",
+    "auth_ms.sign_in.services.prune",
+    "auth_ms.recovery.mailed_tokens.prune",
+    "auth_ms.factors.passkeys.prune",
+    "auth_ms.recovery.phones.prune",
+    "auth_ms.recovery.services.prune",
+    "auth_ms.sessions.services.prune",
 ]
-SPECTACULAR_SETTINGS["ENUM_NAME_OVERRIDES"] = {"SecondFactorMethod": "auth_ms.sign_in.serializers.METHODS"}  # noqa: F821
+SPECTACULAR_SETTINGS["ENUM_NAME_OVERRIDES"] = {"SecondFactorMethod": "auth_ms.serializers.METHODS"}  # noqa: F821
 # What the service's role may only add to and read: nobody who takes the service over can clean up behind them.
 APPEND_ONLY_TABLES = ["sign_in_auditevent"]
 
-KEY_SOURCE = "auth_ms.sign_in.keys.OwnKeys"
-AUTHORITY = "auth_ms.sign_in.authority.SessionsAndAccounts"
+KEY_SOURCE = "auth_ms.keys.services.OwnKeys"
+AUTHORITY = "auth_ms.sessions.authority.SessionsAndAccounts"
 USERS_URL = environment.url("USERS_URL", "users-ms, such as http://users-ms:4000", schemes=["http", "https"])
 SIGNING_KEY_ENCRYPTION_KEYS = environment.secrets(
     "SIGNING_KEY_ENCRYPTION_KEY",

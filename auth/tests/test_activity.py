@@ -4,8 +4,8 @@ import pytest
 
 from auth.tests.builders import as_json, login
 from auth.tests.test_events import account_changed
-from auth_ms.sign_in import tasks
-from auth_ms.sign_in.models import AuditEvent, Passkey
+from auth_ms.accounts import tasks
+from auth_ms.models import AuditEvent, Passkey
 
 pytestmark = pytest.mark.django_db
 

@@ -7,8 +7,8 @@ from django.utils import timezone
 
 from auth.tests.builders import as_json, bearer, login, mailed_token, recorded
 from auth.tests.test_events import account_changed
-from auth_ms.sign_in import tasks
-from auth_ms.sign_in.models import TOTP, AuditEvent, OneTimeToken, Passkey, RecoveryCode, Session
+from auth_ms.accounts import tasks
+from auth_ms.models import TOTP, AuditEvent, OneTimeToken, Passkey, RecoveryCode, Session
 from chassis.outbox.models import OutboxMessage
 
 pytestmark = pytest.mark.django_db

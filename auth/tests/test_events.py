@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from auth.tests.builders import as_json, bearer, mailed_token, recorded
 from auth_ms import topology
-from auth_ms.sign_in import tasks
-from auth_ms.sign_in.models import (
+from auth_ms.accounts import account_changes, tasks
+from auth_ms.models import (
     TOTP,
     AuditEvent,
     OneTimeToken,
@@ -25,7 +25,6 @@ from auth_ms.sign_in.models import (
     RefreshToken,
     Session,
 )
-from auth_ms.sign_in.services import account_changes
 from chassis.messaging import events
 from chassis.outbox.models import OutboxMessage
 from chassis.testing import contract

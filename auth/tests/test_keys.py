@@ -11,8 +11,9 @@ from django.test import Client
 from django.utils import timezone
 
 from auth.tests.builders import as_json, bearer, login
-from auth_ms.sign_in import keys, vault
-from auth_ms.sign_in.models import TOTP, AuditEvent, SigningKey
+from auth_ms.keys import services as keys
+from auth_ms.keys import vault
+from auth_ms.models import TOTP, AuditEvent, SigningKey
 from chassis.operations.environment import ConfigurationError, Environment
 
 pytestmark = pytest.mark.django_db

@@ -8,7 +8,7 @@ from django.db import connections
 from django.test import Client
 
 from auth.tests.builders import login
-from auth_ms.sign_in.models import AuditEvent, LoginFailures
+from auth_ms.models import AuditEvent, LoginFailures
 
 pytestmark = pytest.mark.django_db
 STRANGER, OWNER = "198.51.100.1", "203.0.113.7"

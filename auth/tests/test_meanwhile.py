@@ -14,8 +14,10 @@ from auth.tests.builders import PASSWORD, as_json, bearer, login, mailed_token
 from auth.tests.test_passkeys import add
 from auth.tests.test_recovery import forgot, reset
 from auth.tests.test_second_factors import begin, confirm, first_step, second_step
-from auth_ms.sign_in import keys, lockout, vault
-from auth_ms.sign_in.models import (
+from auth_ms.factors import passkeys, second_factors
+from auth_ms.keys import services as keys
+from auth_ms.keys import vault
+from auth_ms.models import (
     TOTP,
     AuditEvent,
     LoginFailures,
@@ -26,8 +28,10 @@ from auth_ms.sign_in.models import (
     RecoveryCode,
     Session,
 )
-from auth_ms.sign_in.services import login as log_ins
-from auth_ms.sign_in.services import mailed_tokens, passkeys, second_factors, sessions
+from auth_ms.recovery import mailed_tokens
+from auth_ms.sessions import services as sessions
+from auth_ms.sign_in import lockout
+from auth_ms.sign_in import services as log_ins
 
 pytestmark = pytest.mark.django_db
 VERIFICATION = "email_verification_requested_event"

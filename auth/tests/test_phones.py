@@ -6,8 +6,8 @@ import pytest
 from django.utils import timezone
 
 from auth.tests.builders import as_json, opened, recorded
-from auth_ms.sign_in.models import AuditEvent, PhoneCode
-from auth_ms.sign_in.services import phones
+from auth_ms.models import AuditEvent, PhoneCode
+from auth_ms.recovery import phones
 from chassis.outbox.models import OutboxMessage
 
 pytestmark = pytest.mark.django_db

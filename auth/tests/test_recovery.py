@@ -7,8 +7,8 @@ import pytest
 from django.utils import timezone
 
 from auth.tests.builders import PASSWORD, as_json, bearer, login, mailed_token, recorded
-from auth_ms.sign_in.models import TOTP, AuditEvent, OneTimeToken, Passkey, PasswordChange, RecoveryCode, Session
-from auth_ms.sign_in.services import recovery
+from auth_ms.models import TOTP, AuditEvent, OneTimeToken, Passkey, PasswordChange, RecoveryCode, Session
+from auth_ms.recovery import services as recovery
 from chassis.outbox.models import OutboxMessage
 
 pytestmark = pytest.mark.django_db

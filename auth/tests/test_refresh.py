@@ -10,8 +10,8 @@ from django.test import Client
 from django.utils import timezone
 
 from auth.tests.builders import as_json, bearer
-from auth_ms.sign_in.models import AuditEvent, RefreshToken, Session
-from auth_ms.sign_in.services import sessions
+from auth_ms.models import AuditEvent, RefreshToken, Session
+from auth_ms.sessions import services as sessions
 
 pytestmark = pytest.mark.django_db
 

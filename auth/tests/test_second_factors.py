@@ -13,8 +13,9 @@ from auth.tests.authenticator import Authenticator
 from auth.tests.builders import as_json, bearer, login
 from auth.tests.test_passkeys import add
 from auth.tests.test_recovery import NEW, forgot, mailed_token, reset
-from auth_ms.sign_in import issuing, users_client
-from auth_ms.sign_in.models import TOTP, AuditEvent, PendingLogin, RecoveryCode, Session
+from auth_ms import users_client
+from auth_ms.keys import issuing
+from auth_ms.models import TOTP, AuditEvent, PendingLogin, RecoveryCode, Session
 from chassis.outbox.models import OutboxMessage
 from chassis.security.rate_limits.models import RateLimit
 

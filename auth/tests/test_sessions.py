@@ -4,8 +4,8 @@ import pytest
 from django.test import Client
 
 from auth.tests.builders import as_json, bearer, login
-from auth_ms.sign_in import issuing
-from auth_ms.sign_in.models import Session
+from auth_ms.keys import issuing
+from auth_ms.models import Session
 from chassis.security.principal import ADMIN_SCOPE
 
 pytestmark = pytest.mark.django_db

@@ -19,10 +19,10 @@ import requests
 from amqp.exceptions import AMQPError
 from kombu import Connection
 
-from chassis.testing.waiting import eventually
 from evidence.chaos import parts as parts_of_stacks
 from evidence.chaos import processes, scenario, table
 from evidence.harness.stack import Stack, stack, stopped
+from evidence.harness.waiting import eventually
 from evidence.harness.workers import workers
 from local import stack as local_stack
 from local.layout import Layout, Program

@@ -1,1 +1,1 @@
-"""Signing in: passwords compared, sessions kept, tokens issued."""
+"""Signing in: passwords, lockout, the second step."""

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils.crypto import salted_hmac
 
-from auth_ms.sign_in.models import LoginFailures
+from auth_ms.models import LoginFailures
 from chassis.http import email_addresses
 from chassis.http.client_address import Client
 from chassis.operations import pruning

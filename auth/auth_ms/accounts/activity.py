@@ -1,0 +1,30 @@
+"""What auth-ms knows of a user, for the user itself."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from auth_ms.factors import second_factors
+from auth_ms.models import TOTP, AuditEvent, Passkey, Session
+
+EXPORTED_EVENTS = 10_000
+
+
+def of_user(*, user_id: int) -> QuerySet[AuditEvent]:
+    """The audit events of a user's account, but for refreshes, which every client makes every few minutes."""
+    return AuditEvent.objects.filter(~Q(event=AuditEvent.Event.TOKEN_REFRESH), user_id=user_id)
+
+
+def export(*, user_id: int, at: datetime) -> dict[str, Any]:
+    """All that is kept of a user and means something to it; no secret, and no hash of one."""
+    totp = TOTP.objects.filter(user_id=user_id, confirmed_at__isnull=False).first()
+    return {
+        "user_id": user_id,
+        "exported_at": at,
+        "sessions": Session.objects.filter(user_id=user_id).order_by("-id"),
+        "totp_confirmed_at": totp.confirmed_at if totp else None,
+        "passkeys": Passkey.objects.filter(user_id=user_id).order_by("-id"),
+        "recovery_codes": second_factors.status_of(user_id=user_id).recovery_codes,
+        "activity": of_user(user_id=user_id).order_by("-id")[:EXPORTED_EVENTS],
+    }

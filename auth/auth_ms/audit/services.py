@@ -1,0 +1,68 @@
+"""Writing the audit log, and what it says."""
+
+import uuid
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
+
+from auth_ms import metrics
+from auth_ms.models import AuditEvent, FollowedChange
+from chassis.http.client_address import Client
+from chassis.operations import logs, pruning
+
+Event = AuditEvent.Event
+CHANGE_REMEMBERED = timedelta(days=30)  # longer than any event of it can still come
+
+
+def record(event: str, *, client: Client | None, at: datetime, succeeded: bool = True, **facts: Any) -> AuditEvent:
+    """Add an event; `facts` are `user_id`, `actor_id`, `session_id`, `username` and whatever else is worth telling."""
+    outcome = AuditEvent.Outcome.SUCCESS if succeeded else AuditEvent.Outcome.FAILURE
+    metrics.sign_in_events.labels(str(event), str(outcome)).inc()
+    known = {name: facts.pop(name) for name in ("user_id", "actor_id", "session_id") if name in facts}
+    return AuditEvent.objects.create(
+        at=at,
+        event=event,
+        outcome=outcome,
+        username=masked(facts.pop("username", ""))[:254],
+        address=client.address if client else None,
+        user_agent=client.user_agent if client else "",
+        request_id=logs.request_id.get() or "",
+        details=facts,
+        **known,
+    )
+
+
+def record_once(event: str, *, change_id: uuid.UUID, **options: Any) -> bool:
+    """The same for a change of an account, whoever comes first with it: its request or its event. True for the first.
+
+    In the caller's transaction, so that what follows from the change is done once too.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_REMEMBER, {"change_id": change_id, "change": str(event)})
+        if not cursor.rowcount:
+            return False
+    record(event, **options)
+    return True
+
+
+_REMEMBER = """
+    INSERT INTO sign_in_followedchange (change_id, change, followed_at)
+    VALUES (%(change_id)s, %(change)s, now()) ON CONFLICT (change_id, change) DO NOTHING
+"""
+
+
+def masked(username: str) -> str:
+    """The first letter and the domain: enough to find an attack, too little for a password typed into that field."""
+    name, at, domain = username.partition("@")
+    return f"{name[:1]}***{at}{domain}" if at else f"{name[:1]}***" if name else ""
+
+
+def says_deleted(*, user_id: int) -> bool:
+    """True when the user was deleted; its id is never given out again."""
+    return AuditEvent.objects.filter(user_id=user_id, event=Event.USER_DELETED).exists()
+
+
+def prune(*, at: datetime) -> None:
+    """Forget which changes were written down, once no event of theirs can come any more."""
+    pruning.delete(FollowedChange.objects.filter(followed_at__lt=at - CHANGE_REMEMBERED))

@@ -1,0 +1,42 @@
+"""Telephone numbers verified."""
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from auth_ms import examples, serializers
+from auth_ms.recovery import phones
+from auth_ms.view_helpers import answer, read
+from chassis.http.client_address import client_of
+from chassis.http.openapi import problems
+
+
+class PhoneVerificationRequest(APIView):
+    @extend_schema(
+        operation_id="request_phone_verification",
+        request=None,
+        responses={202: serializers.AcceptedOutput, **problems(401, 403, 404, 409, 429)},
+        examples=[examples.ACCEPTED],
+        tags=["account"],
+    )
+    def post(self, request: Request) -> Response:
+        """Ask for a text message with a code that verifies the caller's phone. The email has to be verified first."""
+        phones.request_verification(user_id=request.user.user_id, client=client_of(request), at=timezone.now())
+        return answer(serializers.AcceptedOutput, {"detail": "A text message is on its way."}, status=202)
+
+
+class PhoneVerification(APIView):
+    @extend_schema(
+        operation_id="verify_phone",
+        request=serializers.CodeInput,
+        responses={204: None, **problems(400, 401, 403, 413, 415)},
+        examples=[examples.CODE],
+        tags=["account"],
+    )
+    def post(self, request: Request) -> Response:
+        """Verify the caller's phone with the code from the text message, within ten minutes and five attempts."""
+        code = read(serializers.CodeInput, request)["code"]
+        phones.verify(user_id=request.user.user_id, code=code, client=client_of(request), at=timezone.now())
+        return Response(status=204)

@@ -1,0 +1,1 @@
+"""Sessions, their refresh tokens, and whether one is still live."""

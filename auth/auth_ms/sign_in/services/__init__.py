@@ -1,1 +1,0 @@
-"""The use cases of auth-ms, one module a subject."""
