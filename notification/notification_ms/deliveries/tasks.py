@@ -90,7 +90,7 @@ def take_leave_of_deleted_user(self: Task, *, event: dict[str, Any], **_fields_o
     medium = current_app.conf.notification_medium
     if self.request.get("queue") == topology.queue_name(event_type="user_deleted_event", medium=medium):
         return _notify(event, "user_deleted_event")
-    with tracing.handling(event, medium=medium):
+    with tracing.handling(event, **{"tessera.medium": medium}):
         return _erase(event, medium)
 
 
@@ -130,7 +130,7 @@ def _give_up(failure: Exception, medium: str, event: str) -> None:
 def _notify(message: Any, task: str) -> None:
     """Return when the notice is sent and recorded, or waits in the retry queue; Reject sends it to the dead letters."""
     medium = media.medium_called(current_app.conf.notification_medium)
-    with tracing.handling(message, medium=medium.name):
+    with tracing.handling(message, **{"tessera.medium": medium.name}):
         _deliver(message, task, medium)
 
 
