@@ -1,4 +1,4 @@
-"""What the examples for the OpenAPI document are made of."""
+"""Helpers for the examples in the OpenAPI document."""
 
 from typing import Any
 

@@ -15,7 +15,7 @@ class Password(fields.Text):
 
 
 class OpaqueToken(fields.Text):
-    """A token that auth-ms has made."""
+    """An opaque token issued by auth-ms."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(max_length=MAXIMUM_OPAQUE_TOKEN_LENGTH, **options)

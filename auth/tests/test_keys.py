@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from auth.tests.builders import as_json, bearer, login
 from auth_ms.keys.services import signing_keys, vault
+from auth_ms.management.commands import reseal
 from auth_ms.models import TOTP, AuditEvent, SigningKey
 from chassis.operations.environment import ConfigurationError, Environment
 
@@ -134,21 +135,21 @@ def test_resealing_again_changes_nothing_and_what_is_made_meanwhile_has_the_newe
     call_command("reseal")
 
     assert capsys.readouterr().out.splitlines()[-2:] == [
-        "2 of 3 values were encrypted with an older secret; the first one now opens all of them.",
-        "0 of 3 values were encrypted with an older secret; the first one now opens all of them.",
+        "2 of 3 values were encrypted with an older secret; the first one now decrypts all of them.",
+        "0 of 3 values were encrypted with an older secret; the first one now decrypts all of them.",
     ]
     assert list(SigningKey.objects.order_by("kid").values_list("private_key_encrypted")) == before
 
 
 def test_many_secrets_are_resealed_batch_by_batch(enrolled, settings, monkeypatch):
     monkeypatch.setattr(vault, "BATCH", 2)
-    TOTP.objects.bulk_create(TOTP(user_id=number, sealed_secret=vault.seal(b"x")) for number in range(100, 105))
+    TOTP.objects.bulk_create(TOTP(user_id=number, sealed_secret=vault.encrypt(b"x")) for number in range(100, 105))
     restart_with(settings, NEW, OLD)
 
-    assert vault.reseal() == (7, 7)
+    assert vault.reencrypt(reseal.ENCRYPTED_FIELDS) == (7, 7)
 
     restart_with(settings, NEW)
-    assert {vault.unseal(bytes(totp.sealed_secret)) for totp in TOTP.objects.filter(user_id__gte=100)} == {b"x"}
+    assert {vault.decrypt(bytes(totp.sealed_secret)) for totp in TOTP.objects.filter(user_id__gte=100)} == {b"x"}
 
 
 def test_a_secret_that_is_gone_too_early_is_named_and_nothing_is_lost(enrolled, settings):

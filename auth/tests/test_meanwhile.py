@@ -169,7 +169,7 @@ def test_a_stored_key_of_another_kind_does_not_sign():
     private_key = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
         serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    sealed = vault.seal(private_key)
+    sealed = vault.encrypt(private_key)
 
     with pytest.raises(ImproperlyConfigured):
         signing_keys._pair("another", sealed)

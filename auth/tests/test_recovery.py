@@ -202,13 +202,13 @@ def test_a_change_that_users_ms_makes_while_it_is_tried_again_succeeds(client, s
     users_service.loses_answers = True
     assert change(client, pair).status_code == 503
     users_service.loses_answers = False
-    looks, look = [], password_changes._made_already
+    looks, look = [], password_changes._find_completed
 
     def look_too_early_once(**given):
         looks.append(given)
         return look(**given) if len(looks) > 1 else None
 
-    monkeypatch.setattr(password_changes, "_made_already", look_too_early_once)
+    monkeypatch.setattr(password_changes, "_find_completed", look_too_early_once)
 
     assert change(client, pair).status_code == 204
 

@@ -214,7 +214,7 @@ def test_a_second_secret_does_not_replace_one_that_is_on(ada_client, enrolled):
 def test_an_old_session_has_to_sign_in_again_before_it_changes_factors(client, sign_in, enrolled, method, path):
     session = Session.objects.get()
     now = timezone.now()
-    token = issuing.person_token(
+    token = issuing.access_token(
         user_id=7,
         session_id=session.id,
         scope="",

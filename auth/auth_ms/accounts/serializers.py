@@ -8,7 +8,7 @@ from auth_ms.sessions.models import Session
 
 
 class ActivityOutput(serializers.ModelSerializer):
-    """What happened with an account. Where an admin acted, from where it did so is the admin's own."""
+    """An event of the caller's account. When an admin acted, the admin's address and user agent are left out."""
 
     address = serializers.SerializerMethodField()
     user_agent = serializers.SerializerMethodField()
@@ -37,12 +37,14 @@ class ExportedSessionOutput(serializers.ModelSerializer):
 
 
 class ExportOutput(serializers.Serializer):
-    """What auth-ms keeps of a user."""
+    """Everything auth-ms stores about a user."""
 
     user_id = serializers.IntegerField()
     exported_at = serializers.DateTimeField()
     sessions = ExportedSessionOutput(many=True)
-    totp_confirmed_at = serializers.DateTimeField(allow_null=True, help_text="none while one-time passwords are off")
+    totp_confirmed_at = serializers.DateTimeField(
+        allow_null=True, help_text="null while one-time passwords are disabled"
+    )
     passkeys = PasskeyOutput(many=True)
     recovery_codes = serializers.IntegerField(help_text="how many are left")
     activity = ActivityOutput(many=True)

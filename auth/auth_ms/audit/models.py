@@ -1,10 +1,11 @@
-"""The audit log, and which changes of accounts are in it already."""
+"""The audit log, and the account changes that it already contains."""
 
 from django.db import models
 
 
 class AuditEvent(models.Model):
-    """One security event: who, what, when, from where, and how it ended. The service's role can only add and read."""
+    """A security event: who, what, when, from where, and its outcome. The service's database role may only insert and
+    read."""
 
     class Outcome(models.TextChoices):
         SUCCESS = "success"
@@ -60,7 +61,7 @@ class AuditEvent(models.Model):
             models.Index(fields=["user_id", "id"], name="audit_event_of_user"),
             models.Index(fields=["event", "id"], name="audit_event_event"),
             models.Index(fields=["outcome", "id"], name="audit_event_failure", condition=models.Q(outcome="failure")),
-            # What a user is shown of itself: all but the refreshes, which are nearly all there is.
+            # The events a user sees: all except refreshes, which are the vast majority.
             models.Index(
                 fields=["user_id", "id"], name="audit_event_activity", condition=~models.Q(event="token_refresh")
             ),
@@ -68,7 +69,7 @@ class AuditEvent(models.Model):
 
 
 class FollowedChange(models.Model):
-    """A change of an account that has been written down and followed up, so that its event may come twice."""
+    """An account change that is already in the audit log, so that a repeated event has no effect."""
 
     id = models.BigAutoField(primary_key=True)
     change_id = models.UUIDField()

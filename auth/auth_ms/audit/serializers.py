@@ -6,7 +6,7 @@ from auth_ms.audit.models import AuditEvent
 
 
 class AuditFilter(serializers.Serializer):
-    """The filters of the audit log; each is exact."""
+    """The filters of the audit log; each matches exactly."""
 
     user_id = serializers.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
     event = serializers.ChoiceField(required=False, choices=AuditEvent.Event.choices)
@@ -14,7 +14,7 @@ class AuditFilter(serializers.Serializer):
 
 
 class AuditEventOutput(serializers.ModelSerializer):
-    """Who, what, when, from where, and how it ended."""
+    """A security event: who, what, when, from where, and its outcome."""
 
     class Meta:
         model = AuditEvent

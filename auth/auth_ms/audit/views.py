@@ -1,4 +1,4 @@
-"""The audit log, and of it and all else what is the caller's own."""
+"""The audit log."""
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -24,7 +24,7 @@ class AuditLog(APIView):
         tags=["audit log"],
     )
     def get(self, request: Request) -> Response:
-        """List security events, newest first, for admins."""
+        """List security events, newest first. For admins."""
         given = serializers.AuditFilter(data=request.query_params.dict())
         given.is_valid(raise_exception=True)
         pages = self.pagination_class()

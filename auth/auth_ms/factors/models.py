@@ -5,7 +5,7 @@ from django.db.models.functions import Now
 
 
 class TOTP(models.Model):
-    """A time-based one-time password generator of a user (RFC 6238); counts from `confirmed_at` on."""
+    """A generator of time-based one-time passwords (RFC 6238); in effect from `confirmed_at`."""
 
     user_id = models.BigIntegerField(primary_key=True)
     sealed_secret = models.BinaryField()
@@ -15,7 +15,7 @@ class TOTP(models.Model):
 
 
 class RecoveryCode(models.Model):
-    """One of the codes for the day the second factor is lost. Only a SHA-256 is stored: enough for 80 random bits."""
+    """A recovery code, stored as SHA-256: enough for 80 random bits."""
 
     code_hash = models.BinaryField(primary_key=True, max_length=32)
     user_id = models.BigIntegerField(db_index=True)
@@ -23,7 +23,7 @@ class RecoveryCode(models.Model):
 
 
 class Passkey(models.Model):
-    """A WebAuthn credential of a user (https://www.w3.org/TR/webauthn-3/#sctn-credential-storage)."""
+    """A WebAuthn credential (https://www.w3.org/TR/webauthn-3/#sctn-credential-storage)."""
 
     id = models.BigAutoField(primary_key=True)
     user_id = models.BigIntegerField(db_index=True)
@@ -39,7 +39,7 @@ class Passkey(models.Model):
 
 
 class PasskeyChallenge(models.Model):
-    """A challenge that an authenticator is to sign, once: to register a passkey of `user_id`, or to sign in."""
+    """A challenge that an authenticator signs once: to register a passkey of `user_id`, or to sign in."""
 
     challenge_hash = models.BinaryField(primary_key=True, max_length=32)
     registers_for = models.BigIntegerField(null=True, help_text="the user; none for signing in")
@@ -47,7 +47,7 @@ class PasskeyChallenge(models.Model):
 
 
 class PendingLogin(models.Model):
-    """A login whose password was right and whose second factor is awaited."""
+    """A login with a correct password that waits for its second factor."""
 
     token_hash = models.BinaryField(primary_key=True, max_length=32)
     user_id = models.BigIntegerField(db_index=True)
@@ -56,7 +56,7 @@ class PendingLogin(models.Model):
 
 
 class SecondFactorFailures(models.Model):
-    """How many attempts at a user's second factors have failed in a row; a right one removes the row."""
+    """Consecutive failed second factors of a user; a successful one deletes the row."""
 
     user_id = models.BigIntegerField(primary_key=True)
     failures = models.PositiveIntegerField()

@@ -11,14 +11,14 @@ METHODS = ["totp", "passkey", "recovery_code"]
 class FactorsOutput(serializers.Serializer):
     """The second factors of the caller."""
 
-    totp = serializers.BooleanField(help_text="whether one-time passwords are on")
+    totp = serializers.BooleanField(help_text="whether one-time passwords are enabled")
     passkeys = serializers.IntegerField(help_text="how many")
     recovery_codes = serializers.IntegerField(help_text="how many are left")
 
 
 class EnrolmentOutput(serializers.Serializer):
-    secret = serializers.CharField(help_text="base32, to be typed into an authenticator app")
-    uri = serializers.CharField(help_text="otpauth:, to be shown as a QR code")
+    secret = serializers.CharField(help_text="base32, to type into an authenticator app")
+    uri = serializers.CharField(help_text="otpauth: URI, to show as a QR code")
 
 
 class CodeInput(serializers.Serializer):
@@ -26,22 +26,22 @@ class CodeInput(serializers.Serializer):
 
 
 class RecoveryCodesOutput(serializers.Serializer):
-    """Shown this once: only hashes are stored."""
+    """Shown only once: only hashes are stored."""
 
     recovery_codes = serializers.ListField(
-        child=serializers.CharField(), help_text="empty when the user has some already"
+        child=serializers.CharField(), help_text="empty when the user already has some"
     )
 
 
 class OptionsOutput(serializers.Serializer):
-    """The `publicKey` member of what navigator.credentials.create() or get() takes, as WebAuthn's own JSON."""
+    """The `publicKey` options for navigator.credentials.create() or get(), in WebAuthn's JSON encoding."""
 
     challenge = serializers.CharField(help_text="base64url")
 
 
 class PasskeyInput(serializers.Serializer):
-    name = fields.Line(max_length=100, help_text="for its owner to tell it from others")
-    credential = serializers.DictField(help_text="what navigator.credentials.create() gave, as JSON")
+    name = fields.Line(max_length=100, help_text="to distinguish it from other passkeys")
+    credential = serializers.DictField(help_text="the result of navigator.credentials.create(), as JSON")
 
 
 class PasskeyOutput(serializers.ModelSerializer):
@@ -54,5 +54,5 @@ class PasskeyOutput(serializers.ModelSerializer):
 class NewPasskeyOutput(serializers.Serializer):
     passkey = PasskeyOutput()
     recovery_codes = serializers.ListField(
-        child=serializers.CharField(), help_text="shown this once, with the first second factor; else empty"
+        child=serializers.CharField(), help_text="shown only once, with the first second factor; otherwise empty"
     )

@@ -5,9 +5,9 @@ from django.db.models.functions import Now
 
 
 class SigningKey(models.Model):
-    """An ES256 key pair. The private key is sealed with SIGNING_KEY_ENCRYPTION_KEY; the newest one signs.
+    """An ES256 key pair. The private key is encrypted with SIGNING_KEY_ENCRYPTION_KEY; the newest key signs.
 
-    It is published as soon as it is there and signs from `signs_from` on, when every verifier may know it.
+    It is published immediately and signs from `signs_from` on, when every verifier can know it.
     """
 
     kid = models.CharField(primary_key=True, max_length=64)

@@ -18,5 +18,5 @@ class KeySet(OpenToAll):
         tags=["sign-in"],
     )
     def get(self, request: Request) -> Response:
-        """The public keys that verify access tokens, as a JSON Web Key Set (RFC 7517)."""
+        """Get the public keys that verify access tokens, as a JSON Web Key Set (RFC 7517)."""
         return Response(signing_keys.jwks(), headers={"Cache-Control": "public, max-age=60"})

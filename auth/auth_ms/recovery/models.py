@@ -5,10 +5,10 @@ from django.db.models.functions import Now
 
 
 class OneTimeToken(models.Model):
-    """A token that was sent by mail, to prove that its bearer reads that mail. Only its SHA-256 is stored.
+    """A token sent by email, which proves access to the mailbox. Only its SHA-256 is stored.
 
-    It is bound to the address it was sent to and to the password of that moment: a change of either ends it. The one
-    that undoes a change of address is bound to neither, because it has to work after both have been changed.
+    It is bound to the address and the password version at the time of sending: a change of either invalidates it. A
+    token that undoes a change of address is bound to neither, because it must work after both have changed.
     """
 
     class Purpose(models.TextChoices):
@@ -29,7 +29,7 @@ class OneTimeToken(models.Model):
 
 
 class PasswordChange(models.Model):
-    """A change of a password that users-ms was asked for and has not answered: it may have been done."""
+    """A password change that users-ms has not answered: it may have been made."""
 
     change_id = models.UUIDField(primary_key=True)
     user_id = models.BigIntegerField(db_index=True)
@@ -38,7 +38,7 @@ class PasswordChange(models.Model):
 
 
 class PhoneCode(models.Model):
-    """A code that was sent as a text message, to prove that its reader has that telephone; the hash of it is keyed."""
+    """A code sent by text message, which proves access to the phone; stored as a keyed hash."""
 
     user_id = models.BigIntegerField(primary_key=True)
     phone = models.CharField(max_length=32)

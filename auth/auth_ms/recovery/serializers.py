@@ -8,7 +8,7 @@ from chassis.http import fields
 
 class PasswordChangeInput(serializers.Serializer):
     current_password = Password()
-    new_password = Password(help_text="held against the password policy of users-ms")
+    new_password = Password(help_text="checked against the password policy of users-ms")
 
 
 class ForgottenPasswordInput(serializers.Serializer):
@@ -17,7 +17,7 @@ class ForgottenPasswordInput(serializers.Serializer):
 
 class PasswordResetInput(serializers.Serializer):
     token = OpaqueToken(help_text="from the mail")
-    new_password = Password(help_text="held against the password policy of users-ms")
+    new_password = Password(help_text="checked against the password policy of users-ms")
 
 
 class MailedTokenInput(serializers.Serializer):
@@ -28,9 +28,9 @@ class VerifiedEmailOutput(serializers.Serializer):
     """The address is verified."""
 
     email = serializers.CharField(help_text="the address of the account now")
-    email_changed = serializers.BooleanField(help_text="whether it was another one before")
+    email_changed = serializers.BooleanField(help_text="whether the address changed")
     first_proof = serializers.BooleanField(
-        help_text="whether it is the first address that was verified: sessions and second factors from before ended"
+        help_text="whether this is the first verified address: earlier sessions and second factors ended"
     )
 
 

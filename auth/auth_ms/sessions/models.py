@@ -6,9 +6,9 @@ from django.db.models.functions import Now
 
 
 class Session(models.Model):
-    """One sign-in of one user, until it is ended, or not used for REFRESH_TOKEN_SECONDS, or SESSION_SECONDS old.
+    """A sign-in of a user, until it is ended, unused for REFRESH_TOKEN_SECONDS, or SESSION_SECONDS old.
 
-    `methods` says how the user was authenticated, in the words of RFC 8176 (`amr`).
+    `methods` are the authentication methods, as in RFC 8176 (`amr`).
     """
 
     id = models.BigAutoField(primary_key=True)

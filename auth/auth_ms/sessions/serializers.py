@@ -16,7 +16,7 @@ class TokenOutput(serializers.Serializer):
     access_token = serializers.CharField(help_text="a JWT, signed with ES256")
     token_type = serializers.CharField()
     expires_in = serializers.IntegerField(help_text="seconds")
-    refresh_token = serializers.CharField(help_text="opaque; empty when it was asked for as a cookie")
+    refresh_token = serializers.CharField(help_text="opaque; empty when delivered as a cookie")
     refresh_expires_in = serializers.IntegerField(help_text="seconds")
 
 
@@ -32,7 +32,7 @@ class IntrospectionInput(serializers.Serializer):
 
 
 class IntrospectionOutput(serializers.Serializer):
-    """RFC 7662, §2.2. Of a token that is not active nothing else is told."""
+    """RFC 7662, §2.2. For an inactive token, only `active`."""
 
     active = serializers.BooleanField()
     token_type = serializers.CharField(required=False)
@@ -45,19 +45,21 @@ class IntrospectionOutput(serializers.Serializer):
     iat = serializers.IntegerField(required=False)
     exp = serializers.IntegerField(required=False)
     auth_time = serializers.IntegerField(required=False, help_text="of an access token: when the user signed in")
-    amr = serializers.ListField(child=serializers.CharField(), required=False, help_text="and how (RFC 8176)")
-    acr = serializers.CharField(required=False, help_text="and by one factor (aal1) or two (aal2)")
+    amr = serializers.ListField(
+        child=serializers.CharField(), required=False, help_text="authentication methods (RFC 8176)"
+    )
+    acr = serializers.CharField(required=False, help_text="authentication level: one factor (aal1) or two (aal2)")
 
 
 class LiveSessionOutput(serializers.Serializer):
-    """Whose session goes on."""
+    """The live session of the caller."""
 
     user_id = serializers.IntegerField()
     session_id = serializers.IntegerField()
 
 
 class LivePrincipalOutput(LiveSessionOutput):
-    """What a person may do now: of the token's scopes those that the account still has."""
+    """The current rights of the caller: the scopes of the token that the account still has."""
 
     is_admin = serializers.BooleanField()
     scopes = serializers.SerializerMethodField()
@@ -67,7 +69,7 @@ class LivePrincipalOutput(LiveSessionOutput):
 
 
 class SessionOutput(serializers.ModelSerializer):
-    """A session; `current` is the one that asks."""
+    """A session; `current` marks the caller's own."""
 
     current = serializers.SerializerMethodField()
 

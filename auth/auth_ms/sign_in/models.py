@@ -4,7 +4,7 @@ from django.db import models
 
 
 class LoginFailures(models.Model):
-    """How many logins have failed of late, for an account at an address or for an address; the key is a keyed hash."""
+    """Recent failed logins per account and client address, or per client address; the key is a keyed hash."""
 
     key = models.BinaryField(primary_key=True, max_length=32)
     failures = models.FloatField()

@@ -15,7 +15,7 @@ class LoginInput(serializers.Serializer):
 
 
 class SecondFactorRequiredOutput(serializers.Serializer):
-    """The password was right; POST /auth-ms/auth/login/mfa completes the login."""
+    """The password was correct; POST /auth-ms/auth/login/mfa completes the login."""
 
     mfa_required = serializers.BooleanField(help_text="always true")
     mfa_token = serializers.CharField(help_text="opaque")
@@ -29,7 +29,7 @@ class SecondFactorInput(serializers.Serializer):
     mfa_token = OpaqueToken()
     method = serializers.ChoiceField(choices=METHODS)
     code = fields.Text(required=False, max_length=64)
-    credential = serializers.DictField(required=False, help_text="what navigator.credentials.get() gave, as JSON")
+    credential = serializers.DictField(required=False, help_text="the result of navigator.credentials.get(), as JSON")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         needed = "credential" if attrs["method"] == "passkey" else "code"
@@ -43,4 +43,4 @@ class PasskeyOptionsInput(serializers.Serializer):
 
 
 class PasskeyLoginInput(serializers.Serializer):
-    credential = serializers.DictField(help_text="what navigator.credentials.get() gave, as JSON")
+    credential = serializers.DictField(help_text="the result of navigator.credentials.get(), as JSON")

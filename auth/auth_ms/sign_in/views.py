@@ -1,4 +1,4 @@
-"""Signing in."""
+"""Login."""
 
 from django.utils import timezone
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
@@ -36,7 +36,7 @@ class Login(OpenToAll):
     def post(self, request: Request) -> Response:
         """Sign in with email and password. An unknown email and a wrong password get the same answer.
 
-        A user with a second factor gets a `mfa_token` instead of tokens.
+        A user with a second factor gets an `mfa_token` instead of tokens.
         """
         cookies.wanted(request)
         given = read(serializers.LoginInput, request)
@@ -56,10 +56,10 @@ class SecondFactor(OpenToAll):
         tags=["sign-in"],
     )
     def post(self, request: Request) -> Response:
-        """Complete a login with the second factor. A `mfa_token` allows five attempts.
+        """Complete a login with the second factor. An `mfa_token` allows five attempts.
 
-        After a hundred wrong ones in a row one-time passwords are blocked: another factor, a recovery code or a new
-        password by mail opens them.
+        After a hundred consecutive failures one-time passwords are blocked: another factor, a recovery code or a
+        password reset by email unblocks them.
         """
         cookies.wanted(request)
         given = read(serializers.SecondFactorInput, request)
@@ -76,7 +76,7 @@ class PasskeyLoginOptions(OpenToAll):
         tags=["sign-in"],
     )
     def post(self, request: Request) -> Response:
-        """Options for the browser: to sign in with a passkey alone, or with `mfa_token` as the second step."""
+        """Get the browser's options to sign in with a passkey alone, or with `mfa_token` as the second factor."""
         given, at = read(serializers.PasskeyOptionsInput, request), timezone.now()
         user_id = login.find_pending(mfa_token=given["mfa_token"], at=at).user_id if given else None
         options = passkeys.authentication_options(user_id=user_id, client=client_of(request), at=at)

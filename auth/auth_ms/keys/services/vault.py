@@ -1,68 +1,67 @@
-"""Encrypting what auth-db keeps and must not show: private signing keys and TOTP secrets.
+"""Encryption of secrets that auth-db stores: private signing keys and TOTP secrets.
 
-SIGNING_KEY_ENCRYPTION_KEY is one secret, or several with the newest first: the newest seals, and each of them opens. So
-a secret is replaced while the service runs; `reseal` then seals with the newest what an older one has sealed.
+SIGNING_KEY_ENCRYPTION_KEY is one secret or several, newest first: the newest encrypts, and each of them decrypts. This
+way a secret is replaced while the service runs; `manage.py reseal` then encrypts everything with the newest one.
 """
+
+from collections.abc import Iterable
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models, transaction
 
-from auth_ms.factors.models import TOTP
-from auth_ms.keys.models import SigningKey
 from chassis.security import encryption
 
 BATCH = 500
-_SEALED: list[tuple[type[models.Model], str]] = [(SigningKey, "private_key_encrypted"), (TOTP, "sealed_secret")]
 
 
-def seal(value: bytes) -> bytes:
-    """`value`, readable only with the newest secret."""
+def encrypt(value: bytes) -> bytes:
+    """`value`, encrypted with the newest secret."""
     return encryption.encrypt(value, secret=settings.SIGNING_KEY_ENCRYPTION_KEYS[0])
 
 
-def unseal(sealed: bytes) -> bytes:
-    """What was sealed with one of the secrets. Raises ImproperlyConfigured when it was another one."""
+def decrypt(encrypted: bytes) -> bytes:
+    """The value that any of the secrets has encrypted. Raises ImproperlyConfigured when none of them fits."""
     secrets = settings.SIGNING_KEY_ENCRYPTION_KEYS
-    return _open(next((secret for secret in secrets if _opens(secret, sealed)), secrets[0]), sealed)
+    return _decrypt_with(next((secret for secret in secrets if _decrypts(secret, encrypted)), secrets[0]), encrypted)
 
 
-def reseal() -> tuple[int, int]:
-    """Seal with the newest secret what an older one has sealed. Returns how many values that were, of how many.
+def reencrypt(fields: Iterable[tuple[type[models.Model], str]]) -> tuple[int, int]:
+    """Encrypt with the newest secret what an older one has encrypted. Returns how many values changed, of how many.
 
-    Holds the rows of one batch at a time, and may be repeated: what is sealed with the newest already stays as it is.
-    Raises ImproperlyConfigured when a value was sealed with a secret that is not there.
+    Locks the rows of one batch at a time and may be repeated: values of the newest secret stay as they are. Raises
+    ImproperlyConfigured when the secret of a value is missing.
     """
-    counts = [_reseal(model, field) for model, field in _SEALED]
-    return sum(resealed for resealed, _ in counts), sum(seen for _, seen in counts)
+    counts = [_reencrypt(model, field) for model, field in fields]
+    return sum(changed for changed, _ in counts), sum(seen for _, seen in counts)
 
 
-def _reseal(model: type[models.Model], field: str) -> tuple[int, int]:
-    resealed = seen = 0
+def _reencrypt(model: type[models.Model], field: str) -> tuple[int, int]:
+    changed = seen = 0
     rows = model._default_manager.order_by("pk")
     following = rows
     while True:
         with transaction.atomic():
             batch = list(following.select_for_update()[:BATCH])
             for row in batch:
-                sealed = bytes(getattr(row, field))
-                if not _opens(settings.SIGNING_KEY_ENCRYPTION_KEYS[0], sealed):
-                    setattr(row, field, seal(unseal(sealed)))
+                encrypted = bytes(getattr(row, field))
+                if not _decrypts(settings.SIGNING_KEY_ENCRYPTION_KEYS[0], encrypted):
+                    setattr(row, field, encrypt(decrypt(encrypted)))
                     row.save(update_fields=[field])
-                    resealed += 1
+                    changed += 1
         seen += len(batch)
         if len(batch) < BATCH:
-            return resealed, seen
+            return changed, seen
         following = rows.filter(pk__gt=batch[-1].pk)
 
 
-def _opens(secret: str, sealed: bytes) -> bool:
+def _decrypts(secret: str, encrypted: bytes) -> bool:
     try:
-        _open(secret, sealed)
+        _decrypt_with(secret, encrypted)
     except ImproperlyConfigured:
         return False
     return True
 
 
-def _open(secret: str, sealed: bytes) -> bytes:
-    return encryption.decrypt(sealed, secret=secret, variable="SIGNING_KEY_ENCRYPTION_KEY")
+def _decrypt_with(secret: str, encrypted: bytes) -> bytes:
+    return encryption.decrypt(encrypted, secret=secret, variable="SIGNING_KEY_ENCRYPTION_KEY")

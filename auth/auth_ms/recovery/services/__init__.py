@@ -1,1 +1,1 @@
-"""Password changes and resets, verified contacts, mailed tokens, and erasure."""
+"""Password changes and resets, verification of email and phone, mailed tokens, and erasure."""

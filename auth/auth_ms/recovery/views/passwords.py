@@ -1,4 +1,4 @@
-"""Passwords changed and forgotten."""
+"""Changing and resetting passwords."""
 
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -22,9 +22,9 @@ class PasswordChange(APIView):
         tags=["account"],
     )
     def post(self, request: Request) -> Response:
-        """Set a new password. All other sessions of the caller end; this one goes on.
+        """Set a new password. All other sessions of the caller end.
 
-        After a 503 the same request may be sent again: the password is set once, or was.
+        After a 503 the same request may be repeated: the password is set only once.
         """
         given = read(serializers.PasswordChangeInput, request)
         password_changes.change_password(
@@ -46,7 +46,7 @@ class ForgottenPassword(OpenToAll):
         tags=["account"],
     )
     def post(self, request: Request) -> Response:
-        """Ask for a mail with a token that sets a new password. The answer is the same for an unknown address."""
+        """Request a mail with a token that sets a new password. The answer is the same for an unknown address."""
         given = read(serializers.ForgottenPasswordInput, request)
         password_changes.request_password_reset(**given, client=client_of(request), at=timezone.now())
         detail = "If there is such an account, a mail is on its way."
@@ -64,7 +64,7 @@ class PasswordReset(OpenToAll):
     def post(self, request: Request) -> Response:
         """Set a new password with the token from the mail. All sessions of the user end.
 
-        A first proof of the address ends second factors from before it, too.
+        If this is the first verification of the address, earlier second factors end too.
         """
         given = read(serializers.PasswordResetInput, request)
         password_changes.reset_password(**given, client=client_of(request), at=timezone.now())

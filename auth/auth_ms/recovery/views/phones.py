@@ -1,4 +1,4 @@
-"""Telephone numbers verified."""
+"""Verifying phone numbers."""
 
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -24,7 +24,7 @@ class PhoneVerificationRequest(APIView):
         tags=["account"],
     )
     def post(self, request: Request) -> Response:
-        """Ask for a text message with a code that verifies the caller's phone. The email has to be verified first."""
+        """Request a text message with a code that verifies the caller's phone. The email must be verified first."""
         phones.request_verification(user_id=request.user.user_id, client=client_of(request), at=timezone.now())
         return answer(serializers.AcceptedOutput, {"detail": "A text message is on its way."}, status=202)
 
