@@ -183,6 +183,11 @@ def subject_of(kind: str, *, language: str) -> str:
     return subject(folder=TEXTS[event_type].folder, change=change, language=language)
 
 
+def may_be_switched_off(*, event: str, medium: str) -> bool:
+    """False for what matters: of each such notice one medium is left that nobody can silence."""
+    return medium not in TEXTS[event].cannot_be_off
+
+
 def notice_of(event: CloudEvent) -> Notice:
     """The notice that `event` gives. Raises InvalidEvent when the event lacks what the texts need."""
     try:

@@ -161,12 +161,9 @@ def erase_user(*, user_id: int, at: datetime) -> None:
 def is_switched_off(notice: Notice, *, medium: Medium) -> bool:
     """True when the user does not want this notice over this medium, and may do without."""
     chosen = {"event": notice.event.type, "medium": medium.name}
-    return may_be_switched_off(**chosen) and Preference.objects.filter(user_id=notice.user_id, **chosen).exists()
-
-
-def may_be_switched_off(*, event: str, medium: str) -> bool:
-    """False for what matters: of each such notice one medium is left that nobody can silence."""
-    return medium not in notices.TEXTS[event].cannot_be_off
+    return (
+        notices.may_be_switched_off(**chosen) and Preference.objects.filter(user_id=notice.user_id, **chosen).exists()
+    )
 
 
 def set_preferences(*, user_id: int, switched_off: list[tuple[str, str]]) -> None:

@@ -6,7 +6,7 @@ from django.db import connection, models
 
 from chassis.http import email_addresses
 from users_ms.accounts.models import COLLISION, FormerAddress, User, UserQuerySet
-from users_ms.accounts.services import UserNotFound
+from users_ms.accounts.problems import UserNotFound
 
 MAXIMUM_ID = 2**63 - 1
 

@@ -10,9 +10,9 @@ from chassis.operations import pruning
 from users_ms.accounts import passwords
 from users_ms.accounts.events import Origin
 from users_ms.accounts.models import FormerAddress, SignUp, User
+from users_ms.accounts.problems import NotVerified, UserExists
 from users_ms.accounts.services import changing
 from users_ms.accounts.services.passwords import replace_password
-from users_ms.accounts.services.problems import NotVerified, UserExists
 from users_ms.accounts.services.signing_up import create_user
 
 SIGN_UP_REMEMBERED = timedelta(days=1)

@@ -8,7 +8,7 @@ from chassis.outbox import services as outbox
 from users_ms.accounts import events
 from users_ms.accounts.events import Origin
 from users_ms.accounts.models import FormerAddress, User
-from users_ms.accounts.services.problems import UserNotFound, VersionMismatch
+from users_ms.accounts.problems import UserNotFound, VersionMismatch
 
 
 def lock_user(*, user_id: int, versions: set[int] | None = None) -> User:

@@ -14,8 +14,8 @@ from chassis.security import password_concurrency
 from users_ms.accounts import events, passwords
 from users_ms.accounts.events import Origin
 from users_ms.accounts.models import User
+from users_ms.accounts.problems import EmailChangedMeanwhile, PasswordChangedMeanwhile, UserNotFound
 from users_ms.accounts.services import changing
-from users_ms.accounts.services.problems import EmailChangedMeanwhile, PasswordChangedMeanwhile, UserNotFound
 
 
 @dataclass(frozen=True, kw_only=True)

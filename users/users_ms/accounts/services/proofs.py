@@ -10,13 +10,13 @@ from chassis.database import constraints
 from chassis.http import email_addresses
 from users_ms.accounts.events import Origin
 from users_ms.accounts.models import FormerAddress, User
-from users_ms.accounts.services import changing
-from users_ms.accounts.services.problems import (
+from users_ms.accounts.problems import (
     EmailChangedMeanwhile,
     EmailTaken,
     PhoneChangedMeanwhile,
     UserInactive,
 )
+from users_ms.accounts.services import changing
 
 FORMER_ADDRESS_RESERVED = timedelta(hours=72)
 

@@ -18,8 +18,8 @@ from chassis.security import password_concurrency
 from chassis.security.rate_limits import services as rate_limits
 from users_ms.accounts import events, passwords
 from users_ms.accounts.models import SignUp, User
+from users_ms.accounts.problems import EmailTaken, KeyUsedForAnotherBody
 from users_ms.accounts.services import changing
-from users_ms.accounts.services.problems import EmailTaken, KeyUsedForAnotherBody
 
 REPEATED_SIGN_UPS = rate_limits.Limit(name="repeated_sign_up", times=1, seconds=3600)
 
