@@ -20,9 +20,6 @@ def change(client, pair, current=PASSWORD, new=NEW):
     return client.post("/auth-ms/auth/password/change", headers=bearer(pair), **body)
 
 
-events = recorded
-
-
 def test_a_forgotten_password_is_reset_with_the_token_from_the_mail(client, sign_in):
     pair = sign_in()
     assert forgot(client).status_code == 202
@@ -32,7 +29,7 @@ def test_a_forgotten_password_is_reset_with_the_token_from_the_mail(client, sign
     assert client.post("/auth-ms/auth/login", **login()).status_code == 401
     assert client.post("/auth-ms/auth/login", **login(password=NEW)).status_code == 200
     assert client.get("/auth-ms/auth/sessions", headers=bearer(pair)).status_code == 401
-    assert not events("password_changed_event")  # users-ms publishes it
+    assert not recorded("password_changed_event")  # users-ms publishes it
 
 
 def test_the_answer_is_the_same_for_an_unknown_address(client, ada):
@@ -40,7 +37,7 @@ def test_the_answer_is_the_same_for_an_unknown_address(client, ada):
 
     assert known.status_code == unknown.status_code == 202
     assert known.content == unknown.content
-    assert len(events("password_reset_requested_event")) == 1
+    assert len(recorded("password_reset_requested_event")) == 1
 
 
 def test_the_token_is_stored_as_a_hash_and_published_encrypted(client, ada):
@@ -108,7 +105,7 @@ def test_mails_to_an_address_are_limited_without_telling_the_caller(client, ada)
     answers = {forgot(client, REMOTE_ADDR=f"192.0.2.{number}").status_code for number in range(8)}
 
     assert answers == {202}
-    assert len(events("password_reset_requested_event")) == 5
+    assert len(recorded("password_reset_requested_event")) == 5
 
 
 def test_requests_of_a_client_are_limited(client, ada, settings):
@@ -295,7 +292,7 @@ def test_mails_are_limited_whatever_the_spelling_of_the_address(client, ada):
         ada["email"] = spellings[number % 4]
         forgot(client, spellings[number % 4], REMOTE_ADDR=f"192.0.2.{number}")
 
-    assert len(events("password_reset_requested_event")) == 5
+    assert len(recorded("password_reset_requested_event")) == 5
 
 
 def test_a_first_verification_by_a_reset_ends_earlier_access(client, ada, sign_in):

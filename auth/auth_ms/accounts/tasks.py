@@ -31,7 +31,7 @@ REDELIVERY_DELAYS_SECONDS = (1.0, 8.0)
 def delete_data_of_deleted_user(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
     """End the sessions of a deleted user and delete its data."""
 
-    def forget(deleted: CloudEvent, at: datetime) -> None:
+    def delete(deleted: CloudEvent, at: datetime) -> None:
         erasure.delete_user_data(
             user_id=deleted.positive_integer("user_id"),
             actor_id=_id(deleted, "actor_id"),
@@ -40,7 +40,7 @@ def delete_data_of_deleted_user(*, event: dict[str, Any], **_fields_of_newer_pro
             at=at,
         )
 
-    _handle(event, "user_deleted_event", forget)
+    _handle(event, "user_deleted_event", delete)
 
 
 @shared_task(name="password_changed_event")
