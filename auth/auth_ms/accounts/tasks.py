@@ -156,10 +156,10 @@ def _run(message: Any, task: str, use_case: Callable[[CloudEvent, datetime], Non
 
 
 def _redeliver_soon(event: CloudEvent, *, at: datetime) -> None:
-    """Redeliver an event that ends sessions soon: a login in progress compares the password first and may open its
+    """Soon redeliver an event that ends sessions: a login in progress compares the password first and may open its
     session after the event was handled."""
     age = (at - event.time).total_seconds()
-    pause = next((pause for pause in REDELIVERY_DELAYS_SECONDS if age < pause), None)
-    if event.type in ENDS_SESSIONS and pause is not None:
+    delay = next((delay for delay in REDELIVERY_DELAYS_SECONDS if age < delay), None)
+    if event.type in ENDS_SESSIONS and delay is not None:
         queue = topology.SUBSCRIPTIONS[event.type]
-        retries.retry_later(current_app, queue=queue, event=event.as_dict(), seconds=pause)
+        retries.retry_later(current_app, queue=queue, event=event.as_dict(), seconds=delay)
