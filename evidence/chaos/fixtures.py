@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from evidence.chaos import fault_table, scenario, targets
+from evidence.chaos import fault_table, scenario
 from evidence.chaos.injection import Chaos
+from evidence.chaos.targets import Targets, targets_of
 from evidence.harness.stack import Stack
 
 DRAIN_SECONDS = 240.0
@@ -45,16 +46,14 @@ def delivered(chaos: Chaos) -> Callable[[], tuple[int, int]]:
     return wait
 
 
-@pytest.fixture(scope="session", name="targets")
-def targets_of_the_stack(stack: Stack) -> targets.Targets:
+@pytest.fixture(scope="session")
+def targets(stack: Stack) -> Targets:
     """The programs that faults are injected into, wherever the stack runs."""
-    return targets.of(stack)
+    return targets_of(stack)
 
 
 @pytest.fixture
-def under_load(
-    stack: Stack, targets: targets.Targets
-) -> Iterator[Callable[..., AbstractContextManager[scenario.Scenario]]]:
+def under_load(stack: Stack, targets: Targets) -> Iterator[Callable[..., AbstractContextManager[scenario.Scenario]]]:
     """`with under_load("kill -9 users-ms") as run:` injects a fault under load, then checks the invariants."""
     yield partial(scenario.under_load, stack, seed=SEED, report=_rows.append)
     targets.start_all()  # restore what a failed test left stopped

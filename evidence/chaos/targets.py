@@ -122,7 +122,7 @@ class ClusterPods:
             kubectl("rollout", "status", f"deployment/{deployment['metadata']['name']}", "--timeout=240s", check=False)
 
 
-def of(stack: Stack) -> Targets:
+def targets_of(stack: Stack) -> Targets:
     """The parts of the stack that the tests were given. Raises KeyError for an unknown place."""
     where = os.environ.get("FAULTS_ON", "local")
     ways: dict[str, Callable[[], Targets]] = {
