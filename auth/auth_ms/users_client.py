@@ -1,4 +1,4 @@
-"""The synchronous calls to users-ms, with an answer or a failure in under three seconds."""
+"""The synchronous calls to users-ms, each answered or failed within three seconds."""
 
 import uuid
 from dataclasses import dataclass, fields
@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import requests
 from django.conf import settings
 
-from auth_ms.keys import issuing
+from auth_ms.keys.services import issuing
 from chassis.http.client_address import Client
 from chassis.http.errors import InvalidInput, Problem
 from chassis.http.service_client import ServiceClient
@@ -19,7 +19,7 @@ Kind = TypeVar("Kind")
 
 @dataclass(frozen=True, kw_only=True)
 class Credentials:
-    """What users-ms tells of a user for signing in. The last ones have defaults for a users-ms that is older."""
+    """A user as users-ms returns it for sign-in. The last fields have defaults for an older users-ms."""
 
     id: int
     email: str
@@ -45,7 +45,7 @@ class Credentials:
 
     @property
     def contact(self) -> dict[str, Any]:
-        """What an event carries, so that its consumers reach the user without asking: no phone that is not verified."""
+        """The contact data of an event, so that consumers need not ask for it; only a verified phone is included."""
         return {
             "user_id": self.id,
             "name": self.name,
@@ -59,7 +59,7 @@ class Credentials:
 
 @dataclass(frozen=True, kw_only=True)
 class Rights:
-    """What an account may do now."""
+    """The current rights of an account."""
 
     is_active: bool
     is_admin: bool
@@ -68,7 +68,7 @@ class Rights:
 
     @property
     def scope(self) -> str:
-        """The `scope` of the user's tokens, if it signed in now."""
+        """The `scope` of a token issued now."""
         return _scope(self.is_admin, self.scopes)
 
 
@@ -78,7 +78,7 @@ def _scope(is_admin: bool, scopes: list[str]) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class NewPassword:
-    """What users-ms says of a password that was set; `first_proof` when a mailed token was the first of its address."""
+    """The answer to a password change; `first_proof` when a mailed token verified the address for the first time."""
 
     first_proof: bool
     password_version: int
@@ -86,14 +86,14 @@ class NewPassword:
 
 @dataclass(frozen=True, kw_only=True)
 class VerifiedEmail:
-    """What users-ms says of an address that was verified: now `email`, which is another one when `email_changed`."""
+    """The answer to a verification: the address is now `email`, a different one when `email_changed`."""
 
     first_proof: bool
     email_changed: bool
     email: str
 
 
-class UserGone(Problem):
+class UserNotFound(Problem):
     status = 404
     title = "User not found"
 
@@ -101,16 +101,16 @@ class UserGone(Problem):
 class EmailNotVerified(Problem):
     status = 403
     title = "Email not verified"
-    detail = "This needs a verified email address. Ask for the mail with POST /auth-ms/auth/email/verification."
+    detail = "This needs a verified email address. Request the mail with POST /auth-ms/auth/email/verification."
 
 
-class PasswordRefused(InvalidInput):
-    """users-ms refuses the new password; `errors` of the instance has its reasons under `new_password`."""
+class PasswordRejected(InvalidInput):
+    """users-ms rejects the new password; `errors` has the reasons under `new_password`."""
 
 
-class ChangedMeanwhile(Problem):
+class AccountChanged(Problem):
     status = 409
-    title = "The account has changed meanwhile"
+    title = "Account changed meanwhile"
 
 
 def find_credentials(**query: Any) -> Credentials | None:
@@ -120,15 +120,18 @@ def find_credentials(**query: Any) -> Credentials | None:
 
 
 def find_user(*, user_id: int) -> Credentials:
-    """The credentials of a user who is there. Raises UserGone and ServiceUnavailable."""
+    """The credentials of an existing user. Raises UserNotFound and ServiceUnavailable."""
     user = find_credentials(user_id=user_id)
     if user is None:
-        raise UserGone
+        raise UserNotFound
     return user
 
 
 def find_verified(*, user_id: int) -> Credentials:
-    """The credentials of a user whose address is verified. Raises UserGone, EmailNotVerified and ServiceUnavailable."""
+    """The credentials of a user with a verified address.
+
+    Raises UserNotFound, EmailNotVerified and ServiceUnavailable.
+    """
     user = find_user(user_id=user_id)
     if not user.email_verified:
         raise EmailNotVerified
@@ -136,11 +139,11 @@ def find_verified(*, user_id: int) -> Credentials:
 
 
 def find_rights(*, user_id: int) -> Rights | None:
-    """What the account may do now, or None when it is gone. Raises ServiceUnavailable."""
+    """The current rights of the account, or None when there is none. Raises ServiceUnavailable."""
     answer = _call("GET", f"/users/{user_id}/rights")
     if answer.status_code != 404:
         return _members(answer, Rights)
-    user = find_credentials(user_id=user_id)  # the 404 of an older users-ms says nothing of the user; for one release
+    user = find_credentials(user_id=user_id)  # an older users-ms has no such route; for one release
     return Rights(**{field.name: getattr(user, field.name) for field in fields(Rights)}) if user else None
 
 
@@ -155,10 +158,10 @@ def change_password(
     replaces_version: int | None = None,
     kept_session_id: int | None = None,
 ) -> NewPassword:
-    """Give a user another password, which users-ms announces. The same change may be asked for again.
+    """Set a new password, which users-ms publishes. The same change may be repeated.
 
-    `proven_email` is the address whose mail had the token, `replaces_version` that of the password that was compared.
-    Raises PasswordRefused, UserGone, ChangedMeanwhile when either is not the user's any more, and ServiceUnavailable,
+    `proven_email` is the address whose mail had the token, `replaces_version` the version of the password that was
+    compared. Raises PasswordRejected, UserNotFound, AccountChanged when either is outdated, and ServiceUnavailable,
     after which the change may have been made.
     """
     known = {"proven_email": proven_email, "replaces_version": replaces_version, "kept_session_id": kept_session_id}
@@ -169,9 +172,9 @@ def change_password(
         json=body | {name: value for name, value in known.items() if value is not None},
     )
     if answer.status_code == 400:
-        raise PasswordRefused(errors={"new_password": _reasons(answer)})
-    _refuse(answer)
-    if answer.status_code == 204:  # of an older users-ms
+        raise PasswordRejected(errors={"new_password": _reasons(answer)})
+    _reject(answer)
+    if answer.status_code == 204:  # from an older users-ms
         return NewPassword(first_proof=False, password_version=1)
     return _members(answer, NewPassword)
 
@@ -190,24 +193,24 @@ def renew_password_hash(*, user_id: int, password: str, replaces: str) -> None:
 
 
 def verify_email(*, user_id: int, email: str, client: Client) -> VerifiedEmail:
-    """Note that the user reads the mail of `email`, its address or the one that it is changing to.
+    """Mark `email`, the user's address or the new one of a pending change, as verified.
 
-    Raises UserGone, ChangedMeanwhile and ServiceUnavailable.
+    Raises UserNotFound, AccountChanged and ServiceUnavailable.
     """
     answer = _call("POST", f"/users/{user_id}/email-verified", json={"email": email, **_client(client)})
-    _refuse(answer)
-    if answer.status_code == 204:  # of an older users-ms
+    _reject(answer)
+    if answer.status_code == 204:  # from an older users-ms
         return VerifiedEmail(first_proof=False, email_changed=False, email=email)
     return _members(answer, VerifiedEmail)
 
 
 def undo_email_change(*, user_id: int, email: str, client: Client) -> bool:
-    """Have the user's address be `email` again, which it was before. True when it was another one by now.
+    """Restore the previous address `email`. True when the address had changed by then.
 
-    Raises UserGone, ChangedMeanwhile and ServiceUnavailable.
+    Raises UserNotFound, AccountChanged and ServiceUnavailable.
     """
     answer = _call("POST", f"/users/{user_id}/email-change-undone", json={"email": email, **_client(client)})
-    _refuse(answer)
+    _reject(answer)
     _expect(answer, 200)
     try:
         return bool(answer.json()["restored"])
@@ -216,12 +219,9 @@ def undo_email_change(*, user_id: int, email: str, client: Client) -> bool:
 
 
 def verify_phone(*, user_id: int, phone: str, client: Client) -> None:
-    """Note that the user reads the text messages of `phone`.
-
-    Raises UserGone, ChangedMeanwhile and ServiceUnavailable.
-    """
+    """Mark `phone` as verified. Raises UserNotFound, AccountChanged and ServiceUnavailable."""
     answer = _call("POST", f"/users/{user_id}/phone-verified", json={"phone": phone, **_client(client)})
-    _refuse(answer)
+    _reject(answer)
     _expect(answer, 204)
 
 
@@ -230,7 +230,7 @@ def _client(client: Client) -> dict[str, Any]:
 
 
 def _call(method: str, path: str, **options: Any) -> requests.Response:
-    """The answer of users-ms; all of these calls may be repeated. Raises ServiceUnavailable."""
+    """The answer of users-ms; all of these calls are idempotent. Raises ServiceUnavailable."""
     token = issuing.service_token(audience="users-ms")
     return _users(settings.USERS_URL).call(method, f"/users-ms/internal{path}", token=token, **options)
 
@@ -240,11 +240,11 @@ def _users(url: str) -> ServiceClient:
     return ServiceClient("users-ms", url)
 
 
-def _refuse(answer: requests.Response) -> None:
+def _reject(answer: requests.Response) -> None:
     if answer.status_code == 404:
-        raise UserGone
+        raise UserNotFound
     if answer.status_code == 409:
-        raise ChangedMeanwhile
+        raise AccountChanged
 
 
 def _expect(answer: requests.Response, *statuses: int) -> None:
@@ -253,7 +253,7 @@ def _expect(answer: requests.Response, *statuses: int) -> None:
 
 
 def _members(answer: requests.Response, kind: type[Kind]) -> Kind:
-    """The members of an answer as `kind`, which leaves out what it does not know. Raises ServiceUnavailable."""
+    """The members of an answer as `kind`, ignoring unknown ones. Raises ServiceUnavailable."""
     _expect(answer, 200)
     try:
         members = answer.json()

@@ -11,19 +11,19 @@ NO_STORE = {"Cache-Control": "no-store"}  # RFC 6749, §5.1
 
 
 class OpenToAll(APIView):
-    """Needs no token."""
+    """A view that needs no token."""
 
     authentication_classes: list = []
     permission_classes: list = []
 
 
 def read(kind: type[serializers.Serializer], request: Request) -> dict[str, Any]:
-    """The body of the request, as `kind` takes it. Raises ValidationError."""
+    """The validated request body. Raises ValidationError."""
     given = kind(data=request.data)
     given.is_valid(raise_exception=True)
     return dict(given.validated_data)
 
 
 def answer(kind: type[serializers.Serializer], value: Any, *, status: int = 200) -> Response:
-    """`value` as `kind` shows it, for this caller alone."""
+    """A response with `value`, which caches must not store."""
     return Response(kind(value).data, status=status, headers=NO_STORE)

@@ -139,7 +139,7 @@ def test_an_ipv6_network_is_one_address(client, ada):
 
 def test_a_locked_attempt_costs_no_comparison_and_is_written_down(client, ada, monkeypatch):
     statuses(client, times=5)
-    monkeypatch.setattr("auth_ms.sign_in.passwords.matches", None)  # calling it would fail
+    monkeypatch.setattr("auth_ms.sign_in.services.password_hashes.matches", None)  # calling it would fail
 
     assert attempt(client).status_code == 429
     assert AuditEvent.objects.filter(event="login_locked").count() == 1

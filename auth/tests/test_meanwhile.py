@@ -14,9 +14,8 @@ from auth.tests.builders import PASSWORD, as_json, bearer, login, mailed_token
 from auth.tests.test_passkeys import add
 from auth.tests.test_recovery import forgot, reset
 from auth.tests.test_second_factors import begin, confirm, first_step, second_step
-from auth_ms.factors import passkeys, second_factors
-from auth_ms.keys import services as keys
-from auth_ms.keys import vault
+from auth_ms.factors.services import passkeys, second_factors
+from auth_ms.keys.services import signing_keys, vault
 from auth_ms.models import (
     TOTP,
     AuditEvent,
@@ -28,10 +27,10 @@ from auth_ms.models import (
     RecoveryCode,
     Session,
 )
-from auth_ms.recovery import mailed_tokens
+from auth_ms.recovery.services import mailed_tokens
 from auth_ms.sessions import services as sessions
-from auth_ms.sign_in import lockout
-from auth_ms.sign_in import services as log_ins
+from auth_ms.sign_in.services import lockout
+from auth_ms.sign_in.services import login as log_ins
 
 pytestmark = pytest.mark.django_db
 VERIFICATION = "email_verification_requested_event"
@@ -170,7 +169,7 @@ def test_a_stored_key_of_another_kind_does_not_sign():
     private_key = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
         serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    sealed = vault.seal(private_key)
+    sealed = vault.encrypt(private_key)
 
     with pytest.raises(ImproperlyConfigured):
-        keys._pair("another", sealed)
+        signing_keys._pair("another", sealed)

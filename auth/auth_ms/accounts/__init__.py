@@ -1,1 +1,1 @@
-"""What follows from changes of an account in users-ms, and what a user sees of its own account."""
+"""Consequences of account changes in users-ms, and a user's own activity and data export."""

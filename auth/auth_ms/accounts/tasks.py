@@ -1,4 +1,4 @@
-"""The consumers: one task for each event, named after it. Fields that they do not know are ignored."""
+"""The consumers: one task per event, named after it. Unknown fields are ignored."""
 
 import ipaddress
 import logging
@@ -13,8 +13,8 @@ from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from auth_ms import metrics, topology
-from auth_ms.accounts import account_changes
-from auth_ms.recovery import emails, erasure
+from auth_ms.accounts import services as account_changes
+from auth_ms.recovery.services import emails, erasure
 from chassis.http.client_address import MAXIMUM_USER_AGENT_LENGTH, Client
 from chassis.http.errors import ServiceUnavailable
 from chassis.messaging import retries
@@ -24,15 +24,15 @@ from chassis.operations import tracing
 logger = logging.getLogger(__name__)
 BACKOFF_SECONDS = 5.0
 ENDS_SESSIONS = {"user_deleted_event", "password_changed_event", "account_changed_event"}
-LOOK_AGAIN_AFTER_SECONDS = (1.0, 8.0)
+REDELIVERY_DELAYS_SECONDS = (1.0, 8.0)
 
 
 @shared_task(name="user_deleted_event")
-def forget_deleted_user(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
-    """End the sessions of a user who is gone, and forget what only that user had."""
+def delete_data_of_deleted_user(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
+    """End the sessions of a deleted user and delete its data."""
 
     def forget(deleted: CloudEvent, at: datetime) -> None:
-        erasure.forget_user(
+        erasure.delete_user_data(
             user_id=deleted.positive_integer("user_id"),
             actor_id=_id(deleted, "actor_id"),
             client=_client(deleted),
@@ -44,11 +44,11 @@ def forget_deleted_user(*, event: dict[str, Any], **_fields_of_newer_producers: 
 
 
 @shared_task(name="password_changed_event")
-def follow_new_password(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
-    """End what the old password had opened or was opening, and write the change down."""
+def apply_password_change(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
+    """End all access that the old password gave, and record the change."""
 
-    def follow(changed: CloudEvent, at: datetime) -> None:
-        account_changes.follow_new_password(
+    def apply(changed: CloudEvent, at: datetime) -> None:
+        account_changes.apply_password_change(
             user_id=changed.positive_integer("user_id"),
             change_id=_uuid(changed, "change_id") if "change_id" in changed.data else None,
             reason=changed.text("reason", default="change"),
@@ -59,28 +59,28 @@ def follow_new_password(*, event: dict[str, Any], **_fields_of_newer_producers: 
             at=at,
         )
 
-    _handle(event, "password_changed_event", follow)
+    _handle(event, "password_changed_event", apply)
 
 
 @shared_task(name="new_user_event")
 def verify_email_of_new_user(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
-    """Ask a new user to show that it reads the mail of its address."""
+    """Send a new user a mail to verify its address."""
     _handle(event, "new_user_event", lambda new, at: emails.verify_new_user(contact=_contact(new), at=at))
 
 
 @shared_task(name="account_changed_event")
-def follow_account_change(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
-    """Write a change of an account into the audit log, and do what follows from it."""
-    _handle(event, "account_changed_event", lambda new, at: account_changes.follow(_account_change(new), at=at))
+def apply_account_change(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
+    """Record a change of an account in the audit log, and apply its consequences."""
+    _handle(event, "account_changed_event", lambda new, at: account_changes.apply(_account_change(new), at=at))
 
 
 def _account_change(event: CloudEvent) -> account_changes.AccountChange:
     change = event.text("change")
-    if change not in account_changes.WRITTEN_AS:
-        raise InvalidEvent("data.change is none of those known")
+    if change not in account_changes.AUDIT_EVENTS:
+        raise InvalidEvent("data.change is unknown")
     scopes = event.data.get("scopes")
     if not isinstance(scopes, list) or not all(isinstance(scope, str) for scope in scopes):
-        raise InvalidEvent("data.scopes is missing or no list of str")
+        raise InvalidEvent("data.scopes is missing or not a list of strings")
     return account_changes.AccountChange(
         user_id=event.positive_integer("user_id"),
         change_id=_uuid(event, "change_id"),
@@ -114,21 +114,21 @@ def _uuid(event: CloudEvent, name: str) -> uuid.UUID:
     try:
         return uuid.UUID(event.text(name))
     except ValueError as error:
-        raise InvalidEvent(f"data.{name} is no UUID") from error
+        raise InvalidEvent(f"data.{name} is not a UUID") from error
 
 
 def _client(event: CloudEvent) -> Client:
-    """Where the change came from. Raises InvalidEvent."""
+    """The client that made the change. Raises InvalidEvent."""
     address = event.text("address", default="") or None
     try:
         ipaddress.ip_address(address or "::")
     except ValueError as error:
-        raise InvalidEvent("data.address is no IP address") from error
+        raise InvalidEvent("data.address is not an IP address") from error
     return Client(address=address, user_agent=event.text("user_agent", default="")[:MAXIMUM_USER_AGENT_LENGTH])
 
 
 def _handle(message: Any, task: str, use_case: Callable[[CloudEvent, datetime], None]) -> None:
-    """Return when the event has been handled, or waits in the retry queue; Reject sends it to the dead letters."""
+    """Handle a message, or schedule a retry. Raises Reject to dead-letter it."""
     with tracing.handling(message):
         _run(message, task, use_case)
 
@@ -146,20 +146,20 @@ def _run(message: Any, task: str, use_case: Callable[[CloudEvent, datetime], Non
         queue = topology.SUBSCRIPTIONS[event.type]
         retries.retry_later(current_app, queue=queue, event=event.as_dict(), seconds=BACKOFF_SECONDS)
         logger.warning(
-            "event will be handled later",
+            "event handling postponed",
             extra={"event_id": str(event.id), "queue": queue, "reason": type(failure).__name__},
         )
     else:
         metrics.events_handled.labels(task, "handled").inc()
         logger.info("event handled", extra={"event": event.type, "event_id": str(event.id)})
-        _come_again(event, at=timezone.now())
+        _redeliver_soon(event, at=timezone.now())
 
 
-def _come_again(event: CloudEvent, *, at: datetime) -> None:
-    """Have an event that ends sessions come again soon: a login that was under way when it happened opens its session
-    only after the password has been compared, which may be later than all that."""
+def _redeliver_soon(event: CloudEvent, *, at: datetime) -> None:
+    """Redeliver an event that ends sessions soon: a login in progress compares the password first and may open its
+    session after the event was handled."""
     age = (at - event.time).total_seconds()
-    pause = next((pause for pause in LOOK_AGAIN_AFTER_SECONDS if age < pause), None)
+    pause = next((pause for pause in REDELIVERY_DELAYS_SECONDS if age < pause), None)
     if event.type in ENDS_SESSIONS and pause is not None:
         queue = topology.SUBSCRIPTIONS[event.type]
         retries.retry_later(current_app, queue=queue, event=event.as_dict(), seconds=pause)

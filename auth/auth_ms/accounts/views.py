@@ -1,4 +1,4 @@
-"""What happened with the caller's account, and all that is kept of it."""
+"""The caller's activity and data export."""
 
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -6,8 +6,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from auth_ms import examples, serializers
-from auth_ms.accounts import activity
+from auth_ms.accounts import examples, serializers
+from auth_ms.accounts import selectors as activity
 from auth_ms.view_helpers import answer
 from chassis.http.openapi import problems
 from chassis.http.pagination import NewestFirst
@@ -23,7 +23,7 @@ class Activity(APIView):
         tags=["account"],
     )
     def get(self, request: Request) -> Response:
-        """List what happened with the caller's account, newest first: logins, failures, changes, and who made them."""
+        """List events of the caller's account, newest first: logins, failures, changes, and who made them."""
         pages = self.pagination_class()
         rows = pages.paginate_queryset(activity.of_user(user_id=request.user.user_id), request)
         return pages.get_paginated_response(serializers.ActivityOutput(rows, many=True).data)
@@ -37,6 +37,6 @@ class Export(APIView):
         tags=["account"],
     )
     def get(self, request: Request) -> Response:
-        """All that auth-ms keeps of the caller, as one JSON object; of its activity the newest 10,000 events."""
+        """Export everything auth-ms stores about the caller as one JSON object, with the newest 10,000 events."""
         at = timezone.now()
         return answer(serializers.ExportOutput, activity.export(user_id=request.user.user_id, at=at))

@@ -1,4 +1,4 @@
-"""Writing the audit log, and what it says."""
+"""Writing the audit log."""
 
 import uuid
 from datetime import datetime, timedelta
@@ -7,16 +7,16 @@ from typing import Any
 from django.db import connection
 
 from auth_ms import metrics
-from auth_ms.models import AuditEvent, FollowedChange
+from auth_ms.audit.models import AuditEvent, FollowedChange
 from chassis.http.client_address import Client
 from chassis.operations import logs, pruning
 
 Event = AuditEvent.Event
-CHANGE_REMEMBERED = timedelta(days=30)  # longer than any event of it can still come
+CHANGE_REMEMBERED = timedelta(days=30)  # longer than an event can be delayed
 
 
 def record(event: str, *, client: Client | None, at: datetime, succeeded: bool = True, **facts: Any) -> AuditEvent:
-    """Add an event; `facts` are `user_id`, `actor_id`, `session_id`, `username` and whatever else is worth telling."""
+    """Add an event; `facts` are `user_id`, `actor_id`, `session_id`, `username` and further details."""
     outcome = AuditEvent.Outcome.SUCCESS if succeeded else AuditEvent.Outcome.FAILURE
     metrics.sign_in_events.labels(str(event), str(outcome)).inc()
     known = {name: facts.pop(name) for name in ("user_id", "actor_id", "session_id") if name in facts}
@@ -34,9 +34,9 @@ def record(event: str, *, client: Client | None, at: datetime, succeeded: bool =
 
 
 def record_once(event: str, *, change_id: uuid.UUID, **options: Any) -> bool:
-    """The same for a change of an account, whoever comes first with it: its request or its event. True for the first.
+    """Record an account change once, whether its request or its event arrives first. True for the first.
 
-    In the caller's transaction, so that what follows from the change is done once too.
+    Runs in the caller's transaction, so that the consequences of the change apply once too.
     """
     with connection.cursor() as cursor:
         cursor.execute(_REMEMBER, {"change_id": change_id, "change": str(event)})
@@ -53,16 +53,17 @@ _REMEMBER = """
 
 
 def masked(username: str) -> str:
-    """The first letter and the domain: enough to find an attack, too little for a password typed into that field."""
+    """The first letter and the domain: enough to trace an attack, too little to reveal a password typed into this
+    field."""
     name, at, domain = username.partition("@")
     return f"{name[:1]}***{at}{domain}" if at else f"{name[:1]}***" if name else ""
 
 
-def says_deleted(*, user_id: int) -> bool:
-    """True when the user was deleted; its id is never given out again."""
+def is_user_deleted(*, user_id: int) -> bool:
+    """True when the user was deleted; user ids are never reused."""
     return AuditEvent.objects.filter(user_id=user_id, event=Event.USER_DELETED).exists()
 
 
 def prune(*, at: datetime) -> None:
-    """Forget which changes were written down, once no event of theirs can come any more."""
+    """Delete records of applied changes whose events can no longer arrive."""
     pruning.delete(FollowedChange.objects.filter(followed_at__lt=at - CHANGE_REMEMBERED))

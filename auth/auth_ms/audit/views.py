@@ -1,12 +1,12 @@
-"""The audit log, and of it and all else what is the caller's own."""
+"""The audit log."""
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from auth_ms import examples, serializers
-from auth_ms.models import AuditEvent
+from auth_ms.audit import examples, serializers
+from auth_ms.audit.models import AuditEvent
 from chassis.http.openapi import problems
 from chassis.http.pagination import NewestFirst
 from chassis.security import permissions
@@ -24,7 +24,7 @@ class AuditLog(APIView):
         tags=["audit log"],
     )
     def get(self, request: Request) -> Response:
-        """List security events, newest first, for admins."""
+        """List security events, newest first. For admins."""
         given = serializers.AuditFilter(data=request.query_params.dict())
         given.is_valid(raise_exception=True)
         pages = self.pagination_class()

@@ -1,4 +1,4 @@
-"""One-time passwords, recovery codes and passkeys of the caller; changed only in a session that has just begun."""
+"""One-time passwords, recovery codes and passkeys of the caller. Changes require a recent sign-in."""
 
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -7,9 +7,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from auth_ms import examples, serializers
-from auth_ms.factors import passkeys, second_factors
-from auth_ms.models import Passkey
+from auth_ms.factors import examples, selectors, serializers
+from auth_ms.factors.models import Passkey
+from auth_ms.factors.services import passkeys, recovery_codes, totp
 from auth_ms.sessions import authentication
 from auth_ms.view_helpers import NO_STORE, answer, read
 from chassis.http.client_address import client_of
@@ -25,8 +25,8 @@ class Factors(APIView):
         tags=["second factor"],
     )
     def get(self, request: Request) -> Response:
-        """Which second factors the caller has."""
-        return answer(serializers.FactorsOutput, second_factors.status_of(user_id=request.user.user_id))
+        """Show which second factors the caller has."""
+        return answer(serializers.FactorsOutput, selectors.status_of(user_id=request.user.user_id))
 
 
 class Privileged(APIView):
@@ -42,16 +42,16 @@ class TOTP(Privileged):
         tags=["second factor"],
     )
     def post(self, request: Request) -> Response:
-        """Get a secret for an authenticator app (RFC 6238). It counts once a code of it is confirmed."""
-        enrolment = second_factors.begin_totp(user_id=request.user.user_id, at=timezone.now())
+        """Create a secret for an authenticator app (RFC 6238). It takes effect once confirmed with a code."""
+        enrolment = totp.begin(user_id=request.user.user_id, at=timezone.now())
         return answer(serializers.EnrolmentOutput, enrolment, status=201)
 
     @extend_schema(
         operation_id="disable_totp", responses={204: None, **problems(401, 403, 404)}, tags=["second factor"]
     )
     def delete(self, request: Request) -> Response:
-        """Turn one-time passwords off."""
-        second_factors.disable_totp(user_id=request.user.user_id, client=client_of(request), at=timezone.now())
+        """Disable one-time passwords."""
+        totp.disable(user_id=request.user.user_id, client=client_of(request), at=timezone.now())
         return Response(status=204)
 
 
@@ -64,9 +64,9 @@ class TOTPConfirmation(Privileged):
         tags=["second factor"],
     )
     def post(self, request: Request) -> Response:
-        """Turn one-time passwords on with a first code. The recovery codes are shown this once."""
+        """Enable one-time passwords with a first code. The recovery codes are shown only once."""
         code = read(serializers.CodeInput, request)["code"]
-        codes = second_factors.confirm_totp(
+        codes = totp.confirm(
             user_id=request.user.user_id,
             session_id=request.user.session_id,
             code=code,
@@ -85,10 +85,8 @@ class RecoveryCodes(Privileged):
         tags=["second factor"],
     )
     def post(self, request: Request) -> Response:
-        """Get ten new recovery codes; the old ones are of no use any more."""
-        codes = second_factors.renew_recovery_codes(
-            user_id=request.user.user_id, client=client_of(request), at=timezone.now()
-        )
+        """Create ten new recovery codes; the old ones become invalid."""
+        codes = recovery_codes.renew(user_id=request.user.user_id, client=client_of(request), at=timezone.now())
         return answer(serializers.RecoveryCodesOutput, {"recovery_codes": codes})
 
 
@@ -101,7 +99,7 @@ class PasskeyOptions(Privileged):
         tags=["second factor"],
     )
     def post(self, request: Request) -> Response:
-        """Options for the browser to make a passkey (WebAuthn)."""
+        """Get the options for the browser to create a passkey (WebAuthn)."""
         options = passkeys.registration_options(user_id=request.user.user_id, at=timezone.now())
         return Response(options, headers=NO_STORE)
 
@@ -110,7 +108,7 @@ class PasskeyCollection(APIView):
     pagination_class = NewestFirst
 
     def get_permissions(self) -> list[BasePermission]:
-        """Reading needs a session, adding one that has just begun."""
+        """Listing requires a session, adding requires a recent sign-in."""
         return [authentication.IsPrivileged()] if self.request.method == "POST" else super().get_permissions()  # type: ignore[return-value]
 
     @extend_schema(
@@ -133,7 +131,7 @@ class PasskeyCollection(APIView):
         tags=["second factor"],
     )
     def post(self, request: Request) -> Response:
-        """Add the passkey that the browser has made."""
+        """Add a passkey that the browser has created."""
         given = read(serializers.PasskeyInput, request)
         passkey, codes = passkeys.register(
             **given,

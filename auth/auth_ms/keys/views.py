@@ -4,8 +4,8 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from auth_ms import examples, serializers
-from auth_ms.keys import services as keys
+from auth_ms.keys import examples, serializers
+from auth_ms.keys.services import signing_keys
 from auth_ms.view_helpers import OpenToAll
 from chassis.http.openapi import problems
 
@@ -18,5 +18,5 @@ class KeySet(OpenToAll):
         tags=["sign-in"],
     )
     def get(self, request: Request) -> Response:
-        """The public keys that verify access tokens, as a JSON Web Key Set (RFC 7517)."""
-        return Response(keys.jwks(), headers={"Cache-Control": "public, max-age=60"})
+        """Get the public keys that verify access tokens, as a JSON Web Key Set (RFC 7517)."""
+        return Response(signing_keys.jwks(), headers={"Cache-Control": "public, max-age=60"})

@@ -1,1 +1,1 @@
-"""Ways back in, and proofs of addresses: password reset, email and phone verification."""
+"""Password changes and resets, verification of email and phone, and erasure."""

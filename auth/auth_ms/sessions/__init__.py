@@ -1,1 +1,1 @@
-"""Sessions, their refresh tokens, and whether one is still live."""
+"""Sessions, their refresh tokens, and live checks of access tokens."""

@@ -1,4 +1,4 @@
-"""Who calls auth-ms: the bearer of an access token whose session has not ended."""
+"""Authentication of callers: the bearer of an access token whose session is live."""
 
 from typing import Any
 
@@ -13,9 +13,9 @@ from chassis.security.principal import Principal
 
 
 class LiveSession(authentication.BearerAuthentication):
-    """A person's access token whose session has not ended, which auth-ms knows at once for every request.
+    """A user's access token whose session is live, checked on every request.
 
-    Whoever changes something has its account looked at too: settings.AUTHORITY, which looks at the session itself.
+    For changes, settings.AUTHORITY also checks the account, and the session itself.
     """
 
     def authenticate(self, request: Request) -> tuple[Principal, str] | None:
@@ -29,19 +29,19 @@ class LiveSessionScheme(openapi_authentication.AccessTokenScheme):
     target_class = "auth_ms.sessions.authentication.LiveSession"
 
 
-class SessionAlone(LiveSession):
-    """For what only takes away, such as a logout: decided without users-ms, so that it works while that is away."""
+class SessionOnly(LiveSession):
+    """For requests that only reduce access, such as a logout: they work without users-ms."""
 
     def is_decided_live(self, request: Request) -> bool:
         return False
 
 
-# How the OpenAPI document names both of these, and the next one.
+# How the OpenAPI document names these authentication classes.
 ACCESS_TOKEN: list[Any] = [{"accessToken": []}]
 
 
 class LiveSessionOrService(LiveSession):
-    """The same, and the token of another service, made out to this one."""
+    """A user's access token with a live session, or the token of a service for this audience."""
 
     @property
     def audiences(self) -> list[str]:
@@ -49,7 +49,7 @@ class LiveSessionOrService(LiveSession):
 
 
 class IsPrivileged(BasePermission):
-    """Someone who has signed in just now, so that a token which was stolen cannot change how its owner signs in."""
+    """A user who has signed in recently, so that a stolen token cannot change sign-in methods."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         if not permissions.IsUser().has_permission(request, view):

@@ -1,12 +1,11 @@
-"""The refresh token as a cookie that scripts cannot read, for a page that is served from the same address.
+"""The refresh token as an HttpOnly cookie, for pages on the same origin.
 
-A request asks for it with the header `Token-Delivery: cookie`. Without it nothing is different: tokens come and go in
-bodies. A page of another origin gets nothing done with the cookie: the browser does not send it there (SameSite), the
-header needs a permission that no answer gives (CORS), and `Origin` has to name the address that was called.
+A request asks for it with the header `Token-Delivery: cookie`; otherwise tokens are in the bodies. A page of another
+origin cannot use the cookie: browsers do not send it (SameSite), CORS never permits the header, and `Origin` must match
+`Host`.
 
-Over HTTPS the cookie's name begins with `__Host-`: no other host of the same domain can have set it, and it is never
-sent in the clear (RFC 6265bis, §4.1.3.2). Browsers then want the path `/`; the gateway hands the cookie to `refresh`
-alone.
+Over HTTPS the name begins with `__Host-`: no other host of the domain can set the cookie, and it is never sent in the
+clear (RFC 6265bis, §4.1.3.2). Browsers require the path `/` for it; the gateway forwards the cookie only to `refresh`.
 """
 
 from dataclasses import replace
@@ -19,7 +18,8 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from auth_ms import serializers
+from auth_ms import fields
+from auth_ms.sessions import serializers
 from auth_ms.sessions.services import InvalidRefreshToken, TokenPair
 from auth_ms.view_helpers import answer
 from chassis.http.errors import Problem
@@ -33,10 +33,10 @@ TOKEN_DELIVERY = OpenApiParameter(
     HEADER,
     {"type": "string", "enum": [BODY, COOKIE], "default": BODY},
     OpenApiParameter.HEADER,
-    description="`cookie`, for pages on the same address: the refresh token goes into the cookie "
-    "`__Host-refresh_token` (HttpOnly, Secure, SameSite=Strict; without HTTPS `refresh_token`, with the path of "
-    "`refresh`), and `refresh_token` in the body is empty. Needs an `Origin` that is the address called. `refresh` "
-    "then takes the token from the cookie and looks at no body.",
+    description="`cookie`, for pages on the same origin: the refresh token is set as the cookie `__Host-refresh_token` "
+    "(HttpOnly, Secure, SameSite=Strict; without HTTPS `refresh_token`, with the path of `refresh`), and "
+    "`refresh_token` in the body is empty. Requires an `Origin` equal to the address called. `refresh` then takes the "
+    "token from the cookie and ignores the body.",
     examples=[OpenApiExample(BODY, value=BODY)],
 )
 
@@ -44,11 +44,11 @@ TOKEN_DELIVERY = OpenApiParameter(
 class ForeignOrigin(Problem):
     status = 403
     title = "Foreign origin"
-    detail = "The cookie is for pages of this address alone, and the request does not come from one."
+    detail = "The cookie is only for pages of this origin, and the request comes from another one."
 
 
 def wanted(request: Request) -> bool:
-    """True when the request asks for the cookie. Raises ForeignOrigin, and ValidationError for an unknown word."""
+    """True when the request asks for the cookie. Raises ForeignOrigin, and ValidationError for an unknown value."""
     word = request.headers.get(HEADER, BODY)
     if word not in (BODY, COOKIE):
         raise ValidationError({HEADER: [f"Must be {BODY} or {COOKIE}."]})
@@ -58,7 +58,7 @@ def wanted(request: Request) -> bool:
 
 
 def _is_own(request: Request) -> bool:
-    """Browsers write both headers themselves; no script can change them."""
+    """Browsers set both headers; scripts cannot change them."""
     address = _address(request.headers.get("Origin", ""))
     return bool(address) and address == request.headers.get("Host", "").lower()
 
@@ -74,13 +74,13 @@ def _address(origin: str) -> str:
 def presented(request: Request) -> str:
     """The refresh token in the cookie. Raises InvalidRefreshToken when there is none."""
     token = request.COOKIES.get(_attributes(request)["key"], "")
-    if not 0 < len(token) <= serializers.MAXIMUM_OPAQUE_TOKEN_LENGTH or "\0" in token:
+    if not 0 < len(token) <= fields.MAXIMUM_OPAQUE_TOKEN_LENGTH or "\0" in token:
         raise InvalidRefreshToken
     return str(token)
 
 
 def _attributes(request: Request) -> dict[str, Any]:
-    """What the cookie has whenever it is set; `Secure` when the page came by HTTPS, which its `Origin` says."""
+    """The attributes of the cookie; `Secure` when the page was loaded over HTTPS, according to its `Origin`."""
     always = {"httponly": True, "samesite": "Strict"}
     if request.headers["Origin"].lower().startswith("https:"):
         return always | {"key": NAME, "path": "/", "secure": True}
@@ -88,7 +88,7 @@ def _attributes(request: Request) -> dict[str, Any]:
 
 
 def answer_tokens(request: Request, pair: TokenPair) -> Response:
-    """The tokens as the request wants them."""
+    """The tokens, in the body or the cookie as requested."""
     if not wanted(request):
         return answer(serializers.TokenOutput, pair)
     response = answer(serializers.TokenOutput, replace(pair, refresh_token=""))
@@ -97,7 +97,7 @@ def answer_tokens(request: Request, pair: TokenPair) -> Response:
 
 
 def answer_signed_out(request: Request) -> Response:
-    """Nothing, and the cookie is gone when the request speaks of it."""
+    """An empty answer, which deletes the cookie when the request asks for cookies."""
     response = Response(status=204)
     if wanted(request):
         response.set_cookie(max_age=0, expires="Thu, 01 Jan 1970 00:00:00 GMT", **_attributes(request))

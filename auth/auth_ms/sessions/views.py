@@ -9,8 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from auth_ms import examples, serializers
-from auth_ms.sessions import authentication, cookies
+from auth_ms.sessions import authentication, cookies, examples, selectors, serializers
 from auth_ms.sessions import services as sessions
 from auth_ms.view_helpers import NO_STORE, OpenToAll, answer, read
 from chassis.http.client_address import client_of
@@ -32,7 +31,8 @@ class Refresh(OpenToAll):
     def post(self, request: Request) -> Response:
         """Exchange a refresh token for its successor and a new access token.
 
-        A token counts once. Parallel requests within ten seconds get the same successor; later, the whole session ends.
+        A token works once. Parallel requests within ten seconds get the same successor; later use ends the whole
+        session.
         """
         if cookies.wanted(request):
             token = cookies.presented(request)
@@ -43,7 +43,7 @@ class Refresh(OpenToAll):
 
 
 class Logout(APIView):
-    authentication_classes = [authentication.SessionAlone]
+    authentication_classes = [authentication.SessionOnly]
 
     @extend_schema(
         operation_id="logout",
@@ -61,7 +61,7 @@ class Logout(APIView):
 
 
 class LogoutAll(APIView):
-    authentication_classes = [authentication.SessionAlone]
+    authentication_classes = [authentication.SessionOnly]
 
     @extend_schema(
         operation_id="logout_all",
@@ -72,7 +72,7 @@ class LogoutAll(APIView):
         tags=["sessions"],
     )
     def post(self, request: Request) -> Response:
-        """End all sessions of the caller, this one too."""
+        """End all sessions of the caller, including this one."""
         cookies.wanted(request)
         sessions.log_out_everywhere(user_id=request.user.user_id, client=client_of(request), at=timezone.now())
         return cookies.answer_signed_out(request)
@@ -90,14 +90,14 @@ class SessionCollection(APIView):
     def get(self, request: Request) -> Response:
         """List the caller's sessions, newest first."""
         pages = self.pagination_class()
-        live = sessions.live_sessions(at=timezone.now()).filter(user_id=request.user.user_id)
+        live = selectors.live_sessions(at=timezone.now()).filter(user_id=request.user.user_id)
         rows = pages.paginate_queryset(live, request)
         context = {"session_id": request.user.session_id}
         return pages.get_paginated_response(serializers.SessionOutput(rows, many=True, context=context).data)
 
 
 class SessionDetail(APIView):
-    authentication_classes = [authentication.SessionAlone]
+    authentication_classes = [authentication.SessionOnly]
 
     @extend_schema(
         operation_id="revoke_session",
@@ -106,7 +106,7 @@ class SessionDetail(APIView):
         tags=["sessions"],
     )
     def delete(self, request: Request, session_id: int) -> Response:
-        """End one session: of the caller, or for admins of anybody."""
+        """End a session of the caller; admins may end any session."""
         sessions.revoke(
             session_id=session_id,
             actor_id=request.user.user_id,
@@ -131,13 +131,13 @@ class Introspection(APIView):
         tags=["sessions"],
     )
     def post(self, request: Request) -> Response:
-        """Say whether a token is good now (RFC 7662): session and account are looked at. For admins and services."""
+        """Say whether a token is valid now (RFC 7662), checking session and account. For admins and services."""
         token = read(serializers.IntrospectionInput, request)["token"]
-        return Response(sessions.introspect(token=token, at=timezone.now()), headers=NO_STORE)
+        return Response(selectors.introspect(token=token, at=timezone.now()), headers=NO_STORE)
 
 
 class InternalSession(APIView):
-    """For users-ms, which knows the account itself; makes no call, so that the two never wait for each other."""
+    """For users-ms, which knows the account itself. Makes no call, so that the services never wait for each other."""
 
     @extend_schema(
         operation_id="get_live_session",
@@ -146,7 +146,7 @@ class InternalSession(APIView):
         tags=["internal"],
     )
     def get(self, request: Request) -> Response:
-        """Say whose session the caller's access token is of; 401 when it has ended."""
+        """Get the session of the caller's access token; 401 when it has ended."""
         return answer(serializers.LiveSessionOutput, request.user)
 
 
@@ -160,5 +160,5 @@ class InternalPrincipal(APIView):
         tags=["internal"],
     )
     def get(self, request: Request) -> Response:
-        """Say what the bearer of the caller's access token may do now; 401 when session or account are no more."""
+        """Get the current rights of the caller; 401 when the session has ended or the account is gone."""
         return answer(serializers.LivePrincipalOutput, permissions.live_principal(request))

@@ -1,1 +1,1 @@
-"""Signing in: passwords, lockout, the second step."""
+"""Login: passwords, lockout, the second step."""

@@ -1,11 +1,11 @@
-"""`manage.py remove_second_factors --user-id N`: for a user who has lost every second factor and recovery code."""
+"""`manage.py remove_second_factors --user-id N`: for a user who has lost all second factors and recovery codes."""
 
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from auth_ms.factors import second_factors
+from auth_ms.factors.services import second_factors
 from chassis.http.errors import Problem
 
 
@@ -21,4 +21,4 @@ class Command(BaseCommand):
             second_factors.remove_all(user_id=user_id, at=timezone.now())
         except Problem as error:
             raise CommandError(f"{error.title}. {error.detail or ''}".strip()) from error
-        self.stdout.write(f"User {user_id} signs in with the password alone now.")
+        self.stdout.write(f"User {user_id} now signs in with the password alone.")

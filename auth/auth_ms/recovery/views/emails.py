@@ -1,4 +1,4 @@
-"""Addresses verified, and changes of them undone."""
+"""Verifying addresses, and undoing changes of them."""
 
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -6,8 +6,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from auth_ms import examples, serializers
-from auth_ms.recovery import emails
+from auth_ms.recovery import examples, serializers
+from auth_ms.recovery.services import emails
 from auth_ms.view_helpers import OpenToAll, answer, read
 from chassis.http.client_address import client_of
 from chassis.http.openapi import problems
@@ -22,9 +22,9 @@ class EmailVerificationRequest(APIView):
         tags=["account"],
     )
     def post(self, request: Request) -> Response:
-        """Ask for a mail with a token that verifies the caller's address, or the one that it is changing to.
+        """Request a mail with a token that verifies the caller's address, or the new address of a pending change.
 
-        A new user gets the first one unasked, and so does who changes the address.
+        The first mail is sent automatically after sign-up and after a change of address.
         """
         emails.request_verification(user_id=request.user.user_id, at=timezone.now())
         return answer(serializers.AcceptedOutput, {"detail": "A mail is on its way."}, status=202)
@@ -41,7 +41,7 @@ class EmailVerification(OpenToAll):
     def post(self, request: Request) -> Response:
         """Verify an address with the token from the mail; a pending change of address takes effect.
 
-        The first proof of an address ends all sessions and second factors from before it: sign in again.
+        The first verification of an address ends all earlier sessions and second factors: sign in again.
         """
         given = read(serializers.MailedTokenInput, request)
         verified = emails.verify(**given, client=client_of(request), at=timezone.now())
@@ -57,10 +57,10 @@ class EmailChangeUndo(OpenToAll):
         tags=["account"],
     )
     def post(self, request: Request) -> Response:
-        """Undo a change of address with the token from the mail to the old one, for 72 hours.
+        """Undo a change of address with the token from the mail to the old one, within 72 hours.
 
-        All sessions end, and second factors that were added since. When the address had been changed already, the
-        password opens nothing any more: a mail with a token for a new one follows.
+        All sessions end, and so do second factors added since. If the change had already taken effect, the password
+        becomes unusable, and a mail with a reset token follows.
         """
         given = read(serializers.MailedTokenInput, request)
         emails.undo_change(**given, client=client_of(request), at=timezone.now())

@@ -1,4 +1,4 @@
-"""Passwords changed and forgotten."""
+"""Changing and resetting passwords."""
 
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -6,8 +6,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from auth_ms import examples, serializers
-from auth_ms.recovery import services as recovery
+from auth_ms.recovery import examples, serializers
+from auth_ms.recovery.services import password_changes
 from auth_ms.view_helpers import OpenToAll, answer, read
 from chassis.http.client_address import client_of
 from chassis.http.openapi import problems
@@ -22,12 +22,12 @@ class PasswordChange(APIView):
         tags=["account"],
     )
     def post(self, request: Request) -> Response:
-        """Set a new password. All other sessions of the caller end; this one goes on.
+        """Set a new password. All other sessions of the caller end.
 
-        After a 503 the same request may be sent again: the password is set once, or was.
+        After a 503 the same request may be repeated: the password is set only once.
         """
         given = read(serializers.PasswordChangeInput, request)
-        recovery.change_password(
+        password_changes.change_password(
             **given,
             user_id=request.user.user_id,
             session_id=request.user.session_id,
@@ -46,9 +46,9 @@ class ForgottenPassword(OpenToAll):
         tags=["account"],
     )
     def post(self, request: Request) -> Response:
-        """Ask for a mail with a token that sets a new password. The answer is the same for an unknown address."""
+        """Request a mail with a token that sets a new password. The answer is the same for an unknown address."""
         given = read(serializers.ForgottenPasswordInput, request)
-        recovery.request_password_reset(**given, client=client_of(request), at=timezone.now())
+        password_changes.request_password_reset(**given, client=client_of(request), at=timezone.now())
         detail = "If there is such an account, a mail is on its way."
         return answer(serializers.AcceptedOutput, {"detail": detail}, status=202)
 
@@ -64,8 +64,8 @@ class PasswordReset(OpenToAll):
     def post(self, request: Request) -> Response:
         """Set a new password with the token from the mail. All sessions of the user end.
 
-        A first proof of the address ends second factors from before it, too.
+        If this is the first verification of the address, earlier second factors end too.
         """
         given = read(serializers.PasswordResetInput, request)
-        recovery.reset_password(**given, client=client_of(request), at=timezone.now())
+        password_changes.reset_password(**given, client=client_of(request), at=timezone.now())
         return Response(status=204)

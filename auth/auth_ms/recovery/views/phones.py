@@ -1,4 +1,4 @@
-"""Telephone numbers verified."""
+"""Verifying phone numbers."""
 
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -6,8 +6,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from auth_ms import examples, serializers
-from auth_ms.recovery import phones
+from auth_ms.factors import examples as factor_examples
+from auth_ms.factors import serializers as factor_serializers
+from auth_ms.recovery import examples, serializers
+from auth_ms.recovery.services import phones
 from auth_ms.view_helpers import answer, read
 from chassis.http.client_address import client_of
 from chassis.http.openapi import problems
@@ -22,7 +24,7 @@ class PhoneVerificationRequest(APIView):
         tags=["account"],
     )
     def post(self, request: Request) -> Response:
-        """Ask for a text message with a code that verifies the caller's phone. The email has to be verified first."""
+        """Request a text message with a code that verifies the caller's phone. The email must be verified first."""
         phones.request_verification(user_id=request.user.user_id, client=client_of(request), at=timezone.now())
         return answer(serializers.AcceptedOutput, {"detail": "A text message is on its way."}, status=202)
 
@@ -30,13 +32,13 @@ class PhoneVerificationRequest(APIView):
 class PhoneVerification(APIView):
     @extend_schema(
         operation_id="verify_phone",
-        request=serializers.CodeInput,
+        request=factor_serializers.CodeInput,
         responses={204: None, **problems(400, 401, 403, 413, 415)},
-        examples=[examples.CODE],
+        examples=[factor_examples.CODE],
         tags=["account"],
     )
     def post(self, request: Request) -> Response:
         """Verify the caller's phone with the code from the text message, within ten minutes and five attempts."""
-        code = read(serializers.CodeInput, request)["code"]
+        code = read(factor_serializers.CodeInput, request)["code"]
         phones.verify(user_id=request.user.user_id, code=code, client=client_of(request), at=timezone.now())
         return Response(status=204)

@@ -1,4 +1,4 @@
-"""Comparing a password with a hash, at the same cost whether or not there is one, and whatever made it."""
+"""Comparing a password with a stored hash, in the same time for every account and for unknown ones."""
 
 from functools import cache
 
@@ -9,14 +9,14 @@ from django.contrib.auth import hashers
 
 from chassis.security import password_concurrency
 
-BCRYPT, ARGON2ID = "bcrypt_sha256", "argon2"  # as Django's encodings begin
+BCRYPT, ARGON2ID = "bcrypt_sha256", "argon2"  # the prefixes of Django's encodings
 _hashers = {BCRYPT: hashers.BCryptSHA256PasswordHasher(), ARGON2ID: hashers.Argon2PasswordHasher()}
 _SALT = b"only takes time."
-_LEAST_KIB = 8  # that argon2 works with
+_LEAST_KIB = 8  # the minimum of argon2
 
 
 def matches(*, password: str, password_hash: str | None) -> bool:
-    """True when `password` belongs to `password_hash`; without a hash, False after the same work.
+    """True when `password` matches `password_hash`; without a hash, False after the same work.
 
     Raises ServiceUnavailable when too many passwords are being compared.
     """
@@ -25,9 +25,9 @@ def matches(*, password: str, password_hash: str | None) -> bool:
 
 
 def _matches(password: str, password_hash: str | None) -> bool:
-    """Every refusal takes one bcrypt and one argon2id at today's cost, whichever of them the account has.
+    """Every failure costs one bcrypt and one argon2id at today's cost, whichever of them the account has.
 
-    While users-ms changes from one to the other there are accounts of both kinds, so that neither alone would do.
+    During a migration from one to the other there are accounts of both kinds, so one of them is not enough.
     """
     kind = _kind(password_hash) if password_hash else None
     if password_hash and kind and _hashers[kind].verify(password, password_hash):
@@ -38,12 +38,12 @@ def _matches(password: str, password_hash: str | None) -> bool:
 
 
 def is_usable(password_hash: str) -> bool:
-    """False when only a mailed token opens the account, because no password has this hash."""
+    """False when no password can match the hash: only a mailed token gives access to the account."""
     return bool(hashers.is_password_usable(password_hash))
 
 
 def is_outdated(password_hash: str) -> bool:
-    """True when the hash is not of the kind that settings ask for, or was made at a lower cost than today's."""
+    """True when the hash is of another kind than configured, or was made at a lower cost."""
     kind = _kind(password_hash)
     if kind != settings.PASSWORD_HASHER:
         return True
@@ -54,27 +54,27 @@ def is_outdated(password_hash: str) -> bool:
 
 
 def cost_of(password_hash: str) -> int:
-    """The cost of a hash of bcrypt in Django's encoding, `bcrypt_sha256$$2b$12$...`."""
+    """The cost of a bcrypt hash in Django's encoding, `bcrypt_sha256$$2b$12$...`."""
     return int(_hashers[BCRYPT].decode(password_hash)["work_factor"])
 
 
 def _kind(password_hash: str) -> str | None:
-    """BCRYPT or ARGON2ID; None for what no password can belong to, as an account has that only a reset opens."""
+    """BCRYPT or ARGON2ID; None for a hash that no password matches."""
     kind = password_hash.partition("$")[0]
     return kind if kind in _hashers else None
 
 
 def _argon2id_work(password_hash: str) -> int:
-    """How much memory the hash's passes have filled, in KiB."""
+    """The memory that the passes of the hash have filled, in KiB."""
     made = _hashers[ARGON2ID].decode(password_hash)
     return int(made["memory_cost"] * made["time_cost"])
 
 
 def _work_of_bcrypt(password: str, *, done_at: int | None) -> None:
-    """Do what bcrypt takes at today's cost, or what a comparison at an old, lower cost has spared of it.
+    """Do the work of bcrypt at today's cost, or the rest of it after a comparison at a lower cost.
 
-    2^c + ... + 2^(n-1) are 2^n - 2^c. Else a wrong password would be refused faster for an old account than for one
-    that does not exist.
+    2^c + ... + 2^(n-1) = 2^n - 2^c. Otherwise a wrong password would be rejected faster for an old account than for an
+    unknown one.
     """
     if done_at is None:
         _hashers[BCRYPT].verify(password, _dummy_hash(settings.BCRYPT_COST))
@@ -84,7 +84,7 @@ def _work_of_bcrypt(password: str, *, done_at: int | None) -> None:
 
 
 def _work_of_argon2id(password: str, *, done: int) -> None:
-    """Fill as much memory as argon2id at today's cost does, less what was `done`, in KiB."""
+    """Fill as much memory as argon2id does at today's cost, less the `done` KiB."""
     missing = max(0, settings.ARGON2_MEMORY_KIB * settings.ARGON2_PASSES - done)
     passes, rest = divmod(missing, settings.ARGON2_MEMORY_KIB)
     for times, kibibytes in ((passes, settings.ARGON2_MEMORY_KIB), (1, rest)):

@@ -1,4 +1,4 @@
-"""The keys that sign tokens: made when first needed, stored encrypted, published as JWKS (RFC 7517)."""
+"""The keys that sign tokens: created on first use, stored encrypted, published as JWKS (RFC 7517)."""
 
 import functools
 import hashlib
@@ -17,19 +17,19 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from auth_ms.audit import services as audit
-from auth_ms.keys import vault
-from auth_ms.models import SigningKey
+from auth_ms.keys.models import SigningKey
+from auth_ms.keys.services import vault
 from chassis.http.errors import Problem
 from chassis.security import public_keys, tokens
 
-# A new key is published for so long before it signs: what the readers of the JWKS may cache, and some.
+# A new key is published this long before it signs: longer than clients may cache the JWKS.
 PUBLISHED_BEFORE_USE = timedelta(seconds=120)
 _ADVISORY_LOCK = 0x7E55E7A
 
 
 @dataclass(frozen=True, kw_only=True)
 class Key:
-    """A signing key, ready to be used."""
+    """A decrypted signing key."""
 
     kid: str
     private_key: ec.EllipticCurvePrivateKey
@@ -43,34 +43,34 @@ def _signs_from(key: Key) -> datetime:
 
 @dataclass(frozen=True, kw_only=True)
 class KeyRing:
-    """The signing keys, the oldest first."""
+    """The signing keys, oldest first."""
 
     keys: list[Key]
 
     def current(self, at: datetime) -> Key:
-        """The key that signs: the newest that may, or the first, when it was made a moment after `at`."""
+        """The key that signs: the newest active one, or the first when it became active just after `at`."""
         return max((key for key in self.keys if key.signs_from <= at), key=_signs_from, default=self.keys[0])
 
     def published(self, kid: str) -> jwt.PyJWK:
-        """The public key of that name. Raises UnknownKey."""
+        """The public key with this id. Raises UnknownKey."""
         for key in self.keys:
             if key.kid == kid:
                 return key.public_key
         raise public_keys.UnknownKey(kid)
 
 
-class RotationUnderWay(Problem):
+class RotationInProgress(Problem):
     status = 409
-    title = "A rotation is under way"
-    detail = "A new key is published already and will sign soon."
+    title = "Rotation in progress"
+    detail = "A new key is already published and will sign soon."
 
 
 def key_ring() -> KeyRing:
-    """The keys as they are now: asked for each time, so that no process signs with a key that another has dropped."""
+    """The current keys, read on each call so that no process signs with a key that another one has deleted."""
     at = timezone.now()
     stored = _all()
     if not any(key.signs_from <= at for key in stored):
-        with _one_at_a_time():
+        with _exclusive_lock():
             if not SigningKey.objects.filter(signs_from__lte=at).exists():
                 _create(signs_from=at)
         stored = _all()
@@ -79,17 +79,17 @@ def key_ring() -> KeyRing:
 
 
 def rotate(*, at: datetime, old_are_compromised: bool = False) -> SigningKey:
-    """Make a new key. It signs in two minutes; the old ones verify until every token of theirs has expired.
+    """Create a new key. It signs after two minutes; the old keys verify until all of their tokens have expired.
 
-    With `old_are_compromised` they are gone at once, and it signs at once: who is signed in has to refresh its token.
-    Raises RotationUnderWay.
+    With `old_are_compromised`, the old keys are deleted and the new one signs immediately: clients must refresh their
+    access tokens. Raises RotationInProgress.
     """
-    with _one_at_a_time():
+    with _exclusive_lock():
         if old_are_compromised:
             SigningKey.objects.all().delete()
             key = _create(signs_from=at)
         elif SigningKey.objects.filter(signs_from__gt=at).exists():
-            raise RotationUnderWay
+            raise RotationInProgress
         else:
             first = not SigningKey.objects.exists()
             key = _create(signs_from=at if first else at + PUBLISHED_BEFORE_USE)
@@ -100,14 +100,14 @@ def rotate(*, at: datetime, old_are_compromised: bool = False) -> SigningKey:
 
 
 def prune(*, at: datetime) -> None:
-    """Forget the keys whose tokens have all expired."""
+    """Delete keys whose tokens have all expired."""
     SigningKey.objects.filter(kid__in=_retired(list(_all()), at=at)).delete()
 
 
 def _retired(keys: list[SigningKey], *, at: datetime) -> list[str]:
-    """Each key but the last, once the next one has signed for longer than a token lives."""
-    longest = timedelta(seconds=settings.ACCESS_TOKEN_SECONDS) + PUBLISHED_BEFORE_USE
-    return [key.kid for key, following in itertools.pairwise(keys) if following.signs_from + longest < at]
+    """The keys whose successor has signed for longer than a token is valid."""
+    verifies_for = timedelta(seconds=settings.ACCESS_TOKEN_SECONDS) + PUBLISHED_BEFORE_USE
+    return [key.kid for key, following in itertools.pairwise(keys) if following.signs_from + verifies_for < at]
 
 
 def _all() -> list[SigningKey]:
@@ -115,8 +115,8 @@ def _all() -> list[SigningKey]:
 
 
 @contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    """A transaction that only one process is in at a time."""
+def _exclusive_lock() -> Iterator[None]:
+    """A transaction that holds an advisory lock, so that one process at a time creates keys."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ADVISORY_LOCK])
         yield
@@ -132,7 +132,7 @@ def _create(*, signs_from: datetime) -> SigningKey:
     )
     return SigningKey.objects.create(
         kid=hashlib.sha256(public_key).hexdigest()[:32],
-        private_key_encrypted=vault.seal(private),
+        private_key_encrypted=vault.encrypt(private),
         public_key=public_key.decode(),
         signs_from=signs_from,
     )
@@ -145,9 +145,9 @@ def _open(key: SigningKey) -> Key:
 
 @functools.lru_cache(maxsize=8)
 def _pair(kid: str, private_key_encrypted: bytes) -> tuple[ec.EllipticCurvePrivateKey, jwt.PyJWK]:
-    private_key = serialization.load_der_private_key(vault.unseal(private_key_encrypted), password=None)
+    private_key = serialization.load_der_private_key(vault.decrypt(private_key_encrypted), password=None)
     if not isinstance(private_key, ec.EllipticCurvePrivateKey):
-        raise ImproperlyConfigured("A signing key in auth-db is no elliptic curve key.")
+        raise ImproperlyConfigured("A signing key in auth-db is not an elliptic curve key.")
     algorithm = jwt.get_algorithm_by_name(tokens.ALGORITHM)
     members = algorithm.to_jwk(private_key.public_key(), as_dict=True)
     return private_key, jwt.PyJWK(members | {"kid": kid, "use": "sig", "alg": tokens.ALGORITHM})
@@ -159,8 +159,8 @@ def jwks() -> dict[str, list[dict[str, str]]]:
 
 
 class OwnKeys:
-    """The key source of auth-ms itself: its own database instead of its own HTTP route."""
+    """The key source of auth-ms itself: its database instead of its HTTP route."""
 
     def key(self, kid: str) -> jwt.PyJWK:
-        """The key called `kid`. Raises UnknownKey."""
+        """The public key with this id. Raises UnknownKey."""
         return key_ring().published(kid)

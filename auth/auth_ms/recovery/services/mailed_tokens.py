@@ -1,12 +1,12 @@
-"""Tokens that are sent by mail: made, spent once, and ended by what they are bound to."""
+"""Tokens sent by email: issued, used once, and invalidated by a change of address or password."""
 
 import uuid
 from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from auth_ms.keys import issuing
-from auth_ms.models import OneTimeToken
+from auth_ms.keys.services import issuing
+from auth_ms.recovery.models import OneTimeToken
 from auth_ms.users_client import Credentials
 from chassis.http import email_addresses
 from chassis.http.errors import InvalidInput
@@ -14,19 +14,19 @@ from chassis.operations import pruning
 from chassis.security.rate_limits import services as rate_limits
 
 Purpose = OneTimeToken.Purpose
-# Mails to one address: enough for somebody who looks into the wrong folder, too few to fill it.
+# Mails per address: enough for someone who looks in the wrong folder, too few to flood a mailbox.
 MAIL_LIMIT = rate_limits.Limit(name="mail", times=5, seconds=3600)
 
 
 class InvalidToken(InvalidInput):
     def __init__(self) -> None:
         super().__init__(
-            errors={"token": ["This token is wrong, was used already, or has expired. Ask for a new one."]}
+            errors={"token": ["This token is wrong, was already used, or has expired. Request a new one."]}
         )
 
 
 def life_of(purpose: OneTimeToken.Purpose) -> timedelta:
-    """How long a token is valid."""
+    """How long a token for this purpose is valid."""
     seconds = {
         Purpose.PASSWORD_RESET: settings.PASSWORD_RESET_SECONDS,
         Purpose.EMAIL_VERIFICATION: settings.EMAIL_VERIFICATION_SECONDS,
@@ -37,7 +37,7 @@ def life_of(purpose: OneTimeToken.Purpose) -> timedelta:
 
 
 def take_from_limit(purpose: OneTimeToken.Purpose, *, email: str) -> None:
-    """Count a mail to an address, however it is written. Raises TooManyRequests."""
+    """Count a mail to the canonical form of an address. Raises TooManyRequests."""
     rate_limits.take(MAIL_LIMIT, key=f"{purpose} {email_addresses.canonical(email)}")
 
 
@@ -50,9 +50,9 @@ def issue(
     since: datetime | None = None,
     at: datetime,
 ) -> tuple[issuing.OpaqueToken, datetime]:
-    """A new token for `email`, bound to it and to the password of that version; and until when it is valid.
+    """A new token for `email`, bound to it and to the password version; and its expiry.
 
-    It counts as made `since` a moment, when what it is about happened earlier than it is sent.
+    `since` is the creation time to store when the cause is earlier than the mail.
     """
     token, expires_at = issuing.opaque_token(), at + life_of(purpose)
     OneTimeToken.objects.create(
@@ -68,26 +68,26 @@ def issue(
 
 
 def spend(text: str, *purposes: OneTimeToken.Purpose, at: datetime) -> OneTimeToken:
-    """The token, marked as used in the same statement that finds it unused. Raises InvalidToken."""
+    """The token, marked as used by the same statement that finds it unused. Raises InvalidToken."""
     mine = OneTimeToken.objects.filter(token_hash=issuing.digest_of(text), purpose__in=purposes)
     if not mine.filter(used_at=None, expires_at__gt=at).update(used_at=at):
         raise InvalidToken
     return mine.get()
 
 
-def give_back(token: OneTimeToken) -> None:
-    """Undo `spend`, because nothing came of it that the bearer could know of."""
+def restore(token: OneTimeToken) -> None:
+    """Make a used token usable again, because the request had no effect."""
     OneTimeToken.objects.filter(token_hash=token.token_hash).update(used_at=None)
 
 
 def is_bound_to(token: OneTimeToken, user: Credentials) -> bool:
-    """True while the user has the address and the password that it had when the token was sent."""
+    """True while the user's address and password are those from when the token was sent."""
     has_address = email_addresses.canonical(token.email) == email_addresses.canonical(user.email)
     return has_address and token.password_version == user.password_version
 
 
 def begin_change(token: OneTimeToken) -> uuid.UUID:
-    """The id of the password change that is made with the token: the same one when it is tried again."""
+    """The id of the password change made with the token; a retry gets the same id."""
     change_id: uuid.UUID = token.change_id or uuid.uuid4()
     if token.change_id is None:
         token.change_id = change_id
@@ -95,16 +95,17 @@ def begin_change(token: OneTimeToken) -> uuid.UUID:
     return change_id
 
 
-def end(
+def revoke(
     *purposes: OneTimeToken.Purpose,
     user_id: int,
     sent_before: datetime | None = None,
     but_change: uuid.UUID | None = None,
 ) -> None:
-    """End the tokens of a user, of the purposes given; without any, all but those that undo a change of address.
+    """Invalidate the tokens of a user for the given purposes; by default all except those that undo a change of
+    address.
 
-    `sent_before` spares those that were sent later, and `but_change` the one that was spent on that change of the
-    password, which its bearer may try again.
+    `sent_before` spares later tokens, and `but_change` the token used for that password change, which its bearer may
+    retry.
     """
     ended = OneTimeToken.objects.filter(user_id=user_id)
     ended = ended.filter(purpose__in=purposes) if purposes else ended.exclude(purpose=Purpose.EMAIL_CHANGE_UNDO)
@@ -116,5 +117,5 @@ def end(
 
 
 def prune(*, at: datetime) -> None:
-    """Forget tokens that have expired."""
+    """Delete expired tokens."""
     pruning.delete(OneTimeToken.objects.filter(expires_at__lt=at))

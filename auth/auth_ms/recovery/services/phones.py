@@ -1,4 +1,4 @@
-"""Telephone numbers, verified by a code in a text message before anything else is sent to them."""
+"""Phone numbers, verified by a code in a text message before anything else is sent to them."""
 
 import secrets
 from datetime import datetime, timedelta
@@ -8,9 +8,11 @@ from django.db import transaction
 from django.db.models import F
 from django.utils.crypto import constant_time_compare, salted_hmac
 
-from auth_ms import events, users_client
+from auth_ms import users_client
 from auth_ms.audit import services as audit
-from auth_ms.models import PhoneCode
+from auth_ms.events import encrypt
+from auth_ms.recovery import events
+from auth_ms.recovery.models import PhoneCode
 from chassis.http.client_address import Client
 from chassis.http.errors import InvalidInput, Problem
 from chassis.operations import pruning
@@ -27,27 +29,27 @@ class NoPhone(Problem):
     detail = "The account has no phone number. Set one first."
 
 
-class PhoneVerifiedAlready(Problem):
+class PhoneAlreadyVerified(Problem):
     status = 409
-    title = "Phone verified already"
+    title = "Phone already verified"
 
 
 class WrongCode(InvalidInput):
     def __init__(self) -> None:
-        super().__init__(errors={"code": ["This code is wrong, was used already, or has expired. Ask for a new one."]})
+        super().__init__(errors={"code": ["This code is wrong, was already used, or has expired. Request a new one."]})
 
 
 def request_verification(*, user_id: int, client: Client, at: datetime) -> None:
-    """Send a code to the phone of a user whose address is verified; an earlier code ends.
+    """Send a code to the phone of a user with a verified address; an earlier code becomes invalid.
 
-    Text messages cost money, so they are limited by account and by number. Raises NoPhone, PhoneVerifiedAlready,
-    TooManyRequests, EmailNotVerified, UserGone and ServiceUnavailable.
+    Text messages cost money, so they are limited per account and per number. Raises NoPhone, PhoneAlreadyVerified,
+    TooManyRequests, EmailNotVerified, UserNotFound and ServiceUnavailable.
     """
     user = users_client.find_verified(user_id=user_id)
     if not user.phone:
         raise NoPhone
     if user.phone_verified:
-        raise PhoneVerifiedAlready
+        raise PhoneAlreadyVerified
     for limit in _limits():
         for key in (f"user {user_id}", f"phone {user.phone}"):
             rate_limits.take(limit, key=key)
@@ -58,7 +60,7 @@ def request_verification(*, user_id: int, client: Client, at: datetime) -> None:
         audit.record(audit.Event.PHONE_VERIFICATION, client=client, at=at, user_id=user_id)
         event = events.PhoneVerificationRequested(
             **user.contact | {"phone": user.phone},
-            sealed_code=events.sealed(code, to=events.PhoneVerificationRequested),
+            sealed_code=encrypt(code, to=events.PhoneVerificationRequested),
             expires_at=expires_at.isoformat(),
         )
         outbox.record(event, at=at)
@@ -73,16 +75,16 @@ def _limits() -> list[rate_limits.Limit]:
 
 
 def verify(*, user_id: int, code: str, client: Client, at: datetime) -> None:
-    """Note that the user has the phone that the code was sent to. Raises WrongCode and ServiceUnavailable."""
+    """Verify the phone that the code was sent to. Raises WrongCode and ServiceUnavailable."""
     mine = PhoneCode.objects.filter(user_id=user_id, expires_at__gt=at)
-    # Counted before it is compared, so that attempts at the same time are no more than CODE_ATTEMPTS.
+    # Counted before the comparison, so that parallel requests get no more than CODE_ATTEMPTS.
     sent = mine.first() if mine.filter(attempts__lt=CODE_ATTEMPTS).update(attempts=F("attempts") + 1) else None
     if sent is None or not constant_time_compare(bytes(sent.code_hash), _hash(user_id, code)):
         audit.record(audit.Event.PHONE_VERIFIED, client=client, at=at, succeeded=False, user_id=user_id)
         raise WrongCode
     try:
         users_client.verify_phone(user_id=user_id, phone=sent.phone, client=client)
-    except (users_client.UserGone, users_client.ChangedMeanwhile) as error:
+    except (users_client.UserNotFound, users_client.AccountChanged) as error:
         raise WrongCode from error
     PhoneCode.objects.filter(user_id=user_id, code_hash=sent.code_hash).delete()
 
@@ -92,5 +94,5 @@ def _hash(user_id: int, code: str) -> bytes:
 
 
 def prune(*, at: datetime) -> None:
-    """Forget codes that have expired."""
+    """Delete expired codes."""
     pruning.delete(PhoneCode.objects.filter(expires_at__lt=at))

@@ -1,8 +1,8 @@
-"""Slowing down whoever guesses passwords, without locking the owner of an account out.
+"""Slowing down password guessing without locking the owner of an account out.
 
-Failures are counted for an account at one address, so that a stranger elsewhere does not stop its owner; and for an
-address, whatever accounts it tries. From a number of failures on, each further one locks for twice as long. All of it
-lives in auth-db, so it holds across processes and replicas.
+Failures are counted per account and client address, so that an attacker elsewhere does not lock the owner out; and per
+client address, over all accounts. Beyond a limit, each further failure doubles the lock. The counts are in auth-db, so
+they hold across processes and replicas.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils.crypto import salted_hmac
 
-from auth_ms.models import LoginFailures
+from auth_ms.sign_in.models import LoginFailures
 from chassis.http import email_addresses
 from chassis.http.client_address import Client
 from chassis.operations import pruning
@@ -26,11 +26,11 @@ FORGOTTEN_AFTER = timedelta(days=2)
 
 @dataclass(frozen=True, kw_only=True)
 class _Rule:
-    """From `allowed` failures on, each one locks; one failure is forgiven in every `forgiven_each`."""
+    """From `allowed` failures on, each one locks; one failure expires per `expires_every`."""
 
     key: bytes
     allowed: int
-    forgiven_each: timedelta
+    expires_every: timedelta
 
 
 class TooManyFailures(TooManyRequests):
@@ -47,20 +47,20 @@ def check(*, username: str, client: Client, at: datetime) -> None:
 
 
 def count_failure(*, username: str, client: Client, at: datetime) -> None:
-    """Count a failed attempt. Raises TooManyFailures when others, at the same time, had used up what is allowed."""
+    """Count a failed attempt. Raises TooManyFailures when parallel attempts have used up the limit."""
     were_locked = [_count(rule, at=at) for rule in _rules(username, client)]
     if any(were_locked):
         check(username=username, client=client, at=at)
 
 
-def forget_failures(*, username: str, client: Client) -> None:
-    """The owner has signed in: its own failures are forgotten, those of the address are not."""
+def reset_failures(*, username: str, client: Client) -> None:
+    """Clear the failures of the account after a successful login, but not those of the address."""
     account, _ = _rules(username, client)
     LoginFailures.objects.filter(key=account.key).delete()
 
 
 def prune(*, at: datetime) -> None:
-    """Forget failures that are long forgiven."""
+    """Delete failures that have expired."""
     pruning.delete(LoginFailures.objects.filter(counted_at__lt=at - FORGOTTEN_AFTER))
 
 
@@ -69,12 +69,12 @@ def _rules(username: str, client: Client) -> Iterator[_Rule]:
     yield _Rule(
         key=_key("account", account),
         allowed=settings.LOGIN_FAILURES_OF_AN_ACCOUNT,
-        forgiven_each=timedelta(hours=1),
+        expires_every=timedelta(hours=1),
     )
     yield _Rule(
         key=_key("address", client.network),
         allowed=settings.LOGIN_FAILURES_OF_AN_ADDRESS,
-        forgiven_each=timedelta(minutes=1),
+        expires_every=timedelta(minutes=1),
     )
 
 
@@ -83,9 +83,9 @@ def _key(kind: str, text: str) -> bytes:
 
 
 def _count(rule: _Rule, *, at: datetime) -> bool:
-    """Add a failure to those that are not forgiven yet, and lock when there are too many. True when it was locked."""
+    """Add a failure to those that have not expired, and lock beyond the limit. True when already locked."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_ADD, {"key": rule.key, "at": at, "forgiven_each": rule.forgiven_each})  # type: ignore[dict-item]  # psycopg2 takes it
+        cursor.execute(_ADD, {"key": rule.key, "at": at, "expires_every": rule.expires_every})  # type: ignore[dict-item]  # psycopg2 takes it
         failures, locked_until = cursor.fetchone()
         excess = round(failures) - rule.allowed
         if excess >= 0:
@@ -99,7 +99,7 @@ _ADD = """
     VALUES (%(key)s, 1, %(at)s, to_timestamp(0))
     ON CONFLICT (key) DO UPDATE SET
         failures = 1 + greatest(0, stored.failures - extract(epoch FROM %(at)s - stored.counted_at)
-                                                   / extract(epoch FROM %(forgiven_each)s)),
+                                                   / extract(epoch FROM %(expires_every)s)),
         counted_at = greatest(stored.counted_at, %(at)s)
     RETURNING failures, locked_until
 """

@@ -1,16 +1,16 @@
-"""Telling a user that what it signs in with has changed: an event in the transaction of the change."""
+"""Notifying a user of changed sign-in methods: an event in the transaction of the change."""
 
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from auth_ms import events
+from auth_ms.factors import events
 from chassis.http.client_address import Client
 from chassis.outbox import services as outbox
 
 
 class Change(StrEnum):
-    """What the user is told of."""
+    """What the user is notified of."""
 
     TOTP_ENABLED = "totp_enabled"
     TOTP_DISABLED = "totp_disabled"
@@ -23,7 +23,7 @@ class Change(StrEnum):
 
 
 def record(change: Change, *, contact: dict[str, Any], client: Client | None, at: datetime) -> None:
-    """Announce a change of how a user signs in, in the caller's transaction; `contact` is `Credentials.contact`."""
+    """Publish a change of sign-in methods in the caller's transaction; `contact` is `Credentials.contact`."""
     outbox.record(
         events.SignInChanged(
             **contact,

@@ -1,4 +1,4 @@
-"""Passkeys (https://www.w3.org/TR/webauthn-3/), as a second step or instead of the password."""
+"""Passkeys (https://www.w3.org/TR/webauthn-3/), as a second factor or instead of the password."""
 
 import hashlib
 import json
@@ -19,10 +19,11 @@ from webauthn.helpers.structs import (
 
 from auth_ms import users_client
 from auth_ms.audit import services as audit
-from auth_ms.factors import notices, second_factors
-from auth_ms.factors.notices import Change
-from auth_ms.keys import issuing
-from auth_ms.models import Passkey, PasskeyChallenge
+from auth_ms.factors.models import Passkey, PasskeyChallenge
+from auth_ms.factors.services import notices, recovery_codes
+from auth_ms.factors.services.notices import Change
+from auth_ms.keys.services import issuing
+from auth_ms.sessions import services as sessions
 from chassis.database import constraints
 from chassis.http.client_address import Client
 from chassis.http.errors import InvalidInput, Problem
@@ -31,8 +32,7 @@ from chassis.security.rate_limits import services as rate_limits
 
 CHALLENGE_LIFE = timedelta(minutes=5)
 MAXIMUM_PASSKEYS = 20
-# What the library raises for credentials that are not what they should be, and what Python does for stranger ones, such
-# as JSON or CBOR of a thousand levels.
+# Raised by the library for invalid credentials, and by Python for malformed ones, such as deeply nested JSON or CBOR.
 _NOT_A_CREDENTIAL = (
     exceptions.WebAuthnException,
     ValueError,
@@ -44,20 +44,20 @@ _NOT_A_CREDENTIAL = (
 )
 
 
-class PasskeyRefused(InvalidInput):
+class PasskeyRejected(InvalidInput):
     def __init__(self, reason: str) -> None:
         super().__init__(errors={"credential": [reason]})
 
 
-class PasskeyKnown(Problem):
+class PasskeyAlreadyRegistered(Problem):
     status = 409
-    title = "Passkey known already"
+    title = "Passkey already registered"
 
 
 class TooManyPasskeys(Problem):
     status = 409
     title = "Too many passkeys"
-    detail = f"An account has at most {MAXIMUM_PASSKEYS}. Remove one first."
+    detail = f"An account has at most {MAXIMUM_PASSKEYS} passkeys. Remove one first."
 
 
 class PasskeyNotFound(Problem):
@@ -66,9 +66,9 @@ class PasskeyNotFound(Problem):
 
 
 def registration_options(*, user_id: int, at: datetime) -> dict[str, Any]:
-    """What `navigator.credentials.create()` takes, as JSON.
+    """The options for `navigator.credentials.create()`, as JSON.
 
-    Raises TooManyRequests, EmailNotVerified, UserGone and ServiceUnavailable.
+    Raises TooManyRequests, EmailNotVerified, UserNotFound and ServiceUnavailable.
     """
     _limit_challenges(f"new {user_id}")
     user = users_client.find_verified(user_id=user_id)
@@ -90,10 +90,10 @@ def registration_options(*, user_id: int, at: datetime) -> dict[str, Any]:
 def register(
     *, user_id: int, session_id: int, name: str, credential: dict[str, Any], client: Client, at: datetime
 ) -> tuple[Passkey, list[str]]:
-    """Store the passkey that an authenticator has made. Returns recovery codes when it is the first second factor.
+    """Store a new passkey. Returns recovery codes when it is the first second factor.
 
-    Raises PasskeyRefused, PasskeyKnown, TooManyPasskeys, EmailNotVerified, AuthenticationFailed, UserGone and
-    ServiceUnavailable.
+    Raises PasskeyRejected, PasskeyAlreadyRegistered, TooManyPasskeys, EmailNotVerified, AuthenticationFailed,
+    UserNotFound and ServiceUnavailable.
     """
     user = users_client.find_verified(user_id=user_id)
     try:
@@ -104,11 +104,11 @@ def register(
             expected_origin=settings.WEBAUTHN_ORIGINS,
         )
     except _NOT_A_CREDENTIAL as error:
-        raise PasskeyRefused(str(error) or "This is no credential.") from error
+        raise PasskeyRejected(str(error) or "This is not a valid credential.") from error
     if Passkey.objects.filter(user_id=user_id).count() >= MAXIMUM_PASSKEYS:
         raise TooManyPasskeys
-    with constraints.constraint("passkey_credential_unique", PasskeyKnown), transaction.atomic():
-        second_factors.hold_session(session_id=session_id)
+    with constraints.constraint("passkey_credential_unique", PasskeyAlreadyRegistered), transaction.atomic():
+        sessions.lock_live_session(session_id=session_id)
         passkey = Passkey.objects.create(
             user_id=user_id,
             credential_id=verified.credential_id,
@@ -118,26 +118,26 @@ def register(
         )
         audit.record(audit.Event.PASSKEY_ADDED, client=client, at=at, user_id=user_id, passkey_id=passkey.id)
         notices.record(Change.PASSKEY_ADDED, contact=user.contact, client=client, at=at)
-        return passkey, second_factors.issue_first_recovery_codes(user_id=user_id)
+        return passkey, recovery_codes.issue_first(user_id=user_id)
 
 
 def remove(*, user_id: int, passkey_id: int, client: Client, at: datetime) -> None:
-    """Forget a passkey of the user. Raises PasskeyNotFound, UserGone and ServiceUnavailable."""
+    """Delete a passkey of the user. Raises PasskeyNotFound, UserNotFound and ServiceUnavailable."""
     user = users_client.find_user(user_id=user_id)
     with transaction.atomic():
         deleted, _ = Passkey.objects.filter(user_id=user_id, id=passkey_id).delete()
         if not deleted:
             raise PasskeyNotFound
-        second_factors.forget_recovery_codes_without_factor(user_id=user_id)
+        recovery_codes.delete_without_factor(user_id=user_id)
         audit.record(audit.Event.PASSKEY_REMOVED, client=client, at=at, user_id=user_id, passkey_id=passkey_id)
         notices.record(Change.PASSKEY_REMOVED, contact=user.contact, client=client, at=at)
 
 
 def authentication_options(*, user_id: int | None, client: Client, at: datetime) -> dict[str, Any]:
-    """What `navigator.credentials.get()` takes, as JSON: for a known user its passkeys, else whichever is at hand.
+    """The options for `navigator.credentials.get()`, as JSON: for a known user its passkeys, otherwise any passkey.
 
-    Raises TooManyRequests: by client, and for a known user, who has shown the password, apart from others of that
-    address.
+    Raises TooManyRequests. A known user has already given the password and is limited separately from others at the
+    same client address.
     """
     _limit_challenges(f"{user_id} {client.network}" if user_id else client.network)
     preferred, required = UserVerificationRequirement.PREFERRED, UserVerificationRequirement.REQUIRED
@@ -151,22 +151,22 @@ def authentication_options(*, user_id: int | None, client: Client, at: datetime)
 
 
 def matches(*, user_id: int, credential: Any, at: datetime) -> bool:
-    """True when the credential is a passkey of the user and signs a challenge of ours: the second step."""
+    """True when the credential is a passkey of the user with a valid signature: the second factor."""
     return _verify(credential, user_id=user_id, at=at) is not None
 
 
 def find(*, credential: Any, at: datetime) -> Passkey | None:
-    """The passkey that has verified its user (PIN, finger, face) and signs a challenge of ours; None if it has not."""
+    """The passkey with a valid signature that has verified its user (PIN, fingerprint, face), or None."""
     return _verify(credential, user_id=None, at=at)
 
 
-def is_kept(passkey: Passkey) -> bool:
-    """True when the passkey is still there; it then stays until the end of the caller's transaction."""
+def lock_if_present(passkey: Passkey) -> bool:
+    """True when the passkey still exists; it is then locked until the caller's transaction ends."""
     return Passkey.objects.select_for_update(no_key=True).filter(id=passkey.id).first() is not None
 
 
 def fingerprint_of(credential: Any) -> str:
-    """What stands for the passkey that the credential says it is, whether or not there is one."""
+    """A fingerprint of the passkey that the credential names, whether or not it exists."""
     try:
         return hashlib.sha256(base64url_to_bytes(credential["rawId"])).hexdigest()
     except _NOT_A_CREDENTIAL:
@@ -174,9 +174,9 @@ def fingerprint_of(credential: Any) -> str:
 
 
 def _verify(credential: Any, *, user_id: int | None, at: datetime) -> Passkey | None:
-    """The passkey; of `user_id` when the user is known already, else one that has verified its user itself.
+    """The passkey of `user_id`, or, when the user is unknown, any passkey that has verified its user itself.
 
-    The authenticator says whose it is (§7.2, step 6 of the specification): that has to be the passkey's user.
+    A user handle must match the owner of the passkey (specification, §7.2, step 6).
     """
     try:
         challenge = _spend_challenge(credential, registers_for=None, at=at)
@@ -208,7 +208,7 @@ def _user_handle(user_id: int) -> bytes:
 
 
 def _limit_challenges(key: str) -> None:
-    """Each is a row until it is signed or has expired. Raises TooManyRequests."""
+    """Each challenge is a row until it is signed or expires. Raises TooManyRequests."""
     times = settings.PASSKEY_CHALLENGES_PER_10_MINUTES
     rate_limits.take(rate_limits.Limit(name="passkey_challenge", times=times, seconds=600), key=key)
 
@@ -222,13 +222,13 @@ def _challenge(*, registers_for: int | None, at: datetime) -> bytes:
 
 
 def _spend_challenge(credential: Any, *, registers_for: int | None, at: datetime) -> bytes:
-    """The challenge that the credential signs; it counts once. Raises PasskeyRefused when it is none of ours."""
+    """The challenge that the credential signs; it works once. Raises ValueError when it is unknown."""
     client_data = parse_client_data_json(base64url_to_bytes(credential["response"]["clientDataJSON"]))
     ours = PasskeyChallenge.objects.filter(
         challenge_hash=_hash(client_data.challenge), registers_for=registers_for, expires_at__gt=at
     )
     if not ours.delete()[0]:
-        raise ValueError("The challenge is not one of ours, or not any more.")
+        raise ValueError("The challenge is unknown or has expired.")
     return client_data.challenge
 
 
@@ -242,5 +242,5 @@ def _descriptors(user_id: int) -> list[PublicKeyCredentialDescriptor]:
 
 
 def prune(*, at: datetime) -> None:
-    """Forget challenges that nobody has signed."""
+    """Delete expired challenges."""
     pruning.delete(PasskeyChallenge.objects.filter(expires_at__lt=at))

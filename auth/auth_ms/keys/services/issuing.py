@@ -1,4 +1,4 @@
-"""Making tokens (RFC 9068): ES256 access tokens for people, the same for services, and opaque tokens."""
+"""Issuing tokens (RFC 9068): ES256 access tokens for users and services, and opaque tokens."""
 
 import base64
 import hashlib
@@ -13,7 +13,7 @@ import jwt
 from django.conf import settings
 from django.utils import timezone
 
-from auth_ms.keys import services as keys
+from auth_ms.keys.services import signing_keys
 from chassis.security import tokens
 from chassis.security.principal import SERVICE_SCOPE
 
@@ -23,23 +23,23 @@ SERVICE_TOKEN_LIFE = timedelta(seconds=120)
 
 @dataclass(frozen=True, kw_only=True)
 class OpaqueToken:
-    """A random token and the hash of it that may be stored."""
+    """A random token and its hash, which may be stored."""
 
     text: str
 
     @property
     def digest(self) -> bytes:
-        """What is stored of it."""
+        """The hash that is stored."""
         return digest_of(self.text)
 
 
-def person_token(
+def access_token(
     *, user_id: int, session_id: int, scope: str, methods: list[str], authenticated_at: datetime, at: datetime
 ) -> str:
     """An access token for `user_id`, valid for ACCESS_TOKEN_SECONDS from `at`.
 
-    It says when (`auth_time`), how (`amr`, RFC 8176) and how well (`acr`) the user was authenticated: by one factor or
-    by two (NIST SP 800-63B-4, AAL1 and AAL2).
+    It states when (`auth_time`), how (`amr`, RFC 8176) and at which level (`acr`) the user authenticated: with one
+    factor or two (NIST SP 800-63B-4, AAL1 and AAL2).
     """
     claims: dict[str, Any] = {
         "sub": str(user_id),
@@ -54,12 +54,12 @@ def person_token(
 
 
 def service_token(*, audience: str) -> str:
-    """A token with which auth-ms calls the internal routes of `audience`; the same one for half of its life.
+    """A token for calls to the internal routes of `audience`, reused for half of its lifetime.
 
-    One that is from the future was made by a clock that has been put right since: nobody takes it.
+    A cached token from the future, made before the clock was corrected, is replaced: verifiers reject it.
     """
     now = timezone.now()
-    kid = keys.key_ring().current(now).kid
+    kid = signing_keys.key_ring().current(now).kid
     token, made_by, made_at = _service_tokens.get(audience, ("", "", now))
     if made_by != kid or not made_at <= now < made_at + SERVICE_TOKEN_LIFE / 2:
         claims = {"sub": settings.SERVICE, "aud": audience, "scope": SERVICE_SCOPE}
@@ -77,9 +77,9 @@ def opaque_token() -> OpaqueToken:
 
 
 def successors_of(refresh_token: str) -> list[OpaqueToken]:
-    """The tokens that may follow `refresh_token`, one for each SIGNING_KEY_ENCRYPTION_KEY; a new one is the first.
+    """The possible successors of `refresh_token`, one per SIGNING_KEY_ENCRYPTION_KEY; new tokens use the first.
 
-    They are always the same, though nothing but hashes of tokens is stored.
+    They are deterministic, although only hashes of tokens are stored.
     """
     return [_successor_of(refresh_token, secret) for secret in settings.SIGNING_KEY_ENCRYPTION_KEYS]
 
@@ -91,12 +91,12 @@ def _successor_of(refresh_token: str, secret: str) -> OpaqueToken:
 
 
 def digest_of(token: str) -> bytes:
-    """The SHA-256 of an opaque token; enough, because the token itself is random."""
+    """The SHA-256 of an opaque token; sufficient because the token is random."""
     return hashlib.sha256(token.encode()).digest()
 
 
 def _sign(claims: dict[str, Any], *, at: datetime, life: timedelta) -> str:
-    key = keys.key_ring().current(at)
+    key = signing_keys.key_ring().current(at)
     issued = int(at.timestamp())
     claims |= {
         "iss": settings.TOKEN_ISSUER,

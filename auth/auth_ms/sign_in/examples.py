@@ -1,0 +1,23 @@
+"""Examples for the OpenAPI document."""
+
+from drf_spectacular.utils import OpenApiExample
+
+from auth_ms.examples import TOKEN, answer_example, request_example
+from auth_ms.factors.examples import CREDENTIAL
+
+LOGIN = OpenApiExample(
+    "a login", value={"username": "ada@example.org", "password": "correct horse battery"}, request_only=True
+)
+SECOND_FACTOR_REQUIRED = answer_example(
+    "a second factor is needed",
+    {"mfa_required": True, "mfa_token": TOKEN, "methods": ["totp", "recovery_code"], "expires_in": 300},
+)
+SECOND_FACTOR = request_example("a one-time password", {"mfa_token": TOKEN, "method": "totp", "code": "492039"})
+PASSKEY_OPTIONS_INPUT = request_example("to sign in with a passkey alone", {})
+PASSKEY_LOGIN = request_example(
+    "a signed challenge",
+    {
+        "credential": CREDENTIAL
+        | {"response": {"clientDataJSON": "eyJ0eXBl", "authenticatorData": "SZYN5Yg", "signature": "MEUCIQDx"}}
+    },
+)
