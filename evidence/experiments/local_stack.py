@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from evidence.chaos.fixtures import Chaos
+from evidence.chaos.injection import Chaos
 from evidence.harness.records import Recorder
 from evidence.harness.stack import Stack
 from evidence.harness.waiting import eventually

@@ -23,7 +23,7 @@ from tools.deployment.kubernetes import kubectl
 from tools.testing import compose_tests
 
 
-class Parts(Protocol):
+class Targets(Protocol):
     """The parts of a stack by the names of the programs, such as users-ms, auth-db and rabbitmq."""
 
     name: str  # of what they are, in the table
@@ -122,10 +122,10 @@ class ClusterPods:
             kubectl("rollout", "status", f"deployment/{deployment['metadata']['name']}", "--timeout=240s", check=False)
 
 
-def of(stack: Stack) -> Parts:
+def targets_of(stack: Stack) -> Targets:
     """The parts of the stack that the tests were given. Raises KeyError for an unknown place."""
     where = os.environ.get("FAULTS_ON", "local")
-    ways: dict[str, Callable[[], Parts]] = {
+    ways: dict[str, Callable[[], Targets]] = {
         "local": lambda: LocalProcesses(Path(stack.directory)),
         "compose": lambda: ComposeContainers(Path(stack.directory)),
         "cluster": ClusterPods,

@@ -4,8 +4,7 @@ import os
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
-from evidence.harness import machine
-from evidence.harness.reports import facts_table
+from evidence.harness.reports import page, table
 
 HEADER = [
     "fault",
@@ -59,19 +58,13 @@ class Row:
 
 
 def render(rows: list[Row]) -> list[str]:
-    """The lines of a Markdown table whose columns stand below each other."""
-    cells = [HEADER, *([str(cell) for cell in astuple(row)] for row in rows)]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(HEADER))]
-    lines = [" | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in cells]
-    lines.insert(1, " | ".join("-" * width for width in widths))
-    return [f"| {line} |" for line in lines]
+    """The lines of a Markdown table with aligned columns."""
+    return table(HEADER, [astuple(row) for row in rows], aligned=True)
 
 
 def write(file: Path, lines: list[str], *, seed: int) -> None:
-    """The table with its machine and date, for docs/chaos.md."""
+    """Write the table with its machine and date, for docs/chaos.md."""
     where = os.environ.get("FAULTS_ON", "")
-    place = f" ON={where}" if where else ""
-    rows = facts_table(machine.facts(f"make chaos SEED={seed}{place}"))
     what, others = PAGES[where]
-    introduction = INTRODUCTION.format(what=what, others=others)
-    file.write_text("\n".join([introduction, *lines, "", *rows, ""]))
+    command = f"make chaos SEED={seed}" + (f" ON={where}" if where else "")
+    file.write_text(page(INTRODUCTION.format(what=what, others=others), lines, command=command))
