@@ -92,7 +92,7 @@ def test_four_workers_in_the_middle_of_sending_repeat_no_mail_when_what_they_sta
 VICTIMS = ["notification-email-worker", "auth-outbox-relay", "rabbitmq", "notification-db"]
 
 
-def test_every_login_is_told_once_while_all_that_tells_is_killed(chaos, delivered):
+def test_every_login_is_notified_once_while_relays_and_workers_are_killed(chaos, delivered):
     before = chaos.mails_by_message_id()
     with chaos.logins(LOGINS) as logins:
         for part in (LOGINS / 5, 2 * LOGINS / 5, 3 * LOGINS / 5):

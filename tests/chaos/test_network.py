@@ -153,7 +153,7 @@ def deaf_name_server():
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a name is taken away in a mount namespace, which needs root")
 @pytest.mark.parametrize("nobody", [False, True], ids=["no such name", "the name server does not answer"])
-def test_the_name_of_users_ms_is_gone(chaos, under_load, tmp_path, deaf_name_server, nobody):
+def test_users_ms_disappears_from_the_name_service(chaos, under_load, tmp_path, deaf_name_server, nobody):
     """The process sees another /etc/hosts and /etc/resolv.conf than the machine, and the name disappears from it."""
     hosts, resolver = tmp_path / "hosts", tmp_path / "resolv.conf"
     resolver.write_text(f"nameserver {deaf_name_server if nobody else '127.0.0.1'}\n")

@@ -17,9 +17,7 @@ def handled_more_than_once(stack):
     return {event_id for event_id in ids if ids.count(event_id) > 1}
 
 
-def test_a_relay_killed_between_publishing_and_marking_publishes_again_and_nobody_is_told_twice(
-    chaos, delivered, stopped
-):
+def test_a_relay_killed_before_marking_publishes_again_without_duplicate_notices(chaos, delivered, stopped):
     before, repeated_before = chaos.mails_by_message_id(), handled_more_than_once(chaos.stack)
     stopped("auth-outbox-relay")
     with chaos.logins(LOGINS) as logins:
