@@ -13,8 +13,7 @@ target "service" {
   matrix = { service = ["users", "auth", "notification"] }
   name = service
   context = "."
-  dockerfile = "${service}/Dockerfile"
-  args = { VERSION = VERSION, REVISION = REVISION, SOURCE = SOURCE }
+  args = { SERVICE = service, VERSION = VERSION, REVISION = REVISION, SOURCE = SOURCE }
   tags = ["${REGISTRY}/${service}-ms:${VERSION}"]
   platforms = split(",", PLATFORMS)
 }

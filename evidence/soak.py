@@ -14,10 +14,9 @@ from typing import Any
 import psycopg2
 import requests
 
-from evidence.harness import machine
 from evidence.harness.open_loop import TIMEOUT_SECONDS, Account, Answer, People
 from evidence.harness.records import percentile
-from evidence.harness.reports import facts_table, table
+from evidence.harness.reports import page, table
 from local import stack
 from local.layout import Layout
 from local.service_catalog import SERVICES
@@ -101,8 +100,7 @@ def run(directory: Path, *, minutes: float, report: str | None) -> int:
     lines, holds = measured.report()
     print("\n".join(lines))
     if report:
-        where = facts_table(machine.facts(f"make soak TIME={minutes:g}m"))
-        Path(report).write_text("\n".join(["# Load held", "", *lines, "", *where, ""]))
+        Path(report).write_text(page("# Soak test", lines, command=f"make soak TIME={minutes:g}m"))
     stack.clean(directory, keep={"lock"})
     return 0 if holds else 1
 

@@ -157,14 +157,7 @@ def web(layout: Layout, service: str) -> Program:
     own = {"BIND": f"127.0.0.1:{port}", "SERVICE": prefix}
     return Program(
         name=prefix,
-        command=[
-            sys.executable,
-            "-m",
-            "gunicorn",
-            "--config",
-            "python:chassis.operations.gunicorn",
-            f"{service}_ms.wsgi",
-        ],
+        command=[sys.executable, "-m", "gunicorn", "--config", "python:chassis.operations.gunicorn"],
         directory=ROOT / service,
         environment=service_environment(layout, service) | connection | own,
         port=port,

@@ -5,8 +5,8 @@ import pyotp
 import pytest
 import requests
 
-from chassis.testing.waiting import eventually
 from evidence.harness.stack import PASSWORD
+from evidence.harness.waiting import eventually
 
 NEW = "a longer staple of horses"
 

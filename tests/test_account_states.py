@@ -29,8 +29,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from chassis.testing.waiting import eventually
 from evidence.harness.stack import Stack
+from evidence.harness.waiting import eventually
 
 SECONDS = float(os.environ.get("STATES_SECONDS", "0"))
 SEED = int(os.environ.get("SEED") or "21")

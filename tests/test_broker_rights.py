@@ -9,9 +9,9 @@ import yaml
 from amqp.exceptions import AccessRefused, PreconditionFailed
 from kombu import Connection
 
-from chassis.testing.waiting import eventually
 from evidence.harness.local_processes import layout_of
 from evidence.harness.messages import a_login_event, dead, publish
+from evidence.harness.waiting import eventually
 from local.paths import ROOT
 
 CONTRACT = yaml.safe_load((ROOT / "docs" / "asyncapi.yaml").read_text())

@@ -6,10 +6,10 @@ import secrets
 import requests
 from playwright.sync_api import expect
 
-from chassis.testing.waiting import eventually
 from evidence.harness.browser import browser, page, page_of
 from evidence.harness.console import follow, heading, newest_mail, sign_in
 from evidence.harness.stack import a_phone
+from evidence.harness.waiting import eventually
 
 __all__ = ["browser", "page"]
 

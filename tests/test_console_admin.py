@@ -4,9 +4,9 @@ import secrets
 
 from playwright.sync_api import expect
 
-from chassis.testing.waiting import eventually
 from evidence.harness.browser import browser, page
 from evidence.harness.console import follow, heading, newest_mail, sign_in
+from evidence.harness.waiting import eventually
 
 __all__ = ["browser", "page"]
 

@@ -10,9 +10,9 @@ import requests
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from chassis.testing.waiting import eventually
 from evidence.harness.browser import browser, keep, page_of
 from evidence.harness.stack import PASSWORD
+from evidence.harness.waiting import eventually
 
 __all__ = ["browser"]
 CONSOLE = Path(__file__).parent.parent / "gateway" / "console"

@@ -9,10 +9,10 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
-from chassis.testing.waiting import eventually
 from evidence.harness.browser import browser, page, page_of
 from evidence.harness.console import follow, heading, newest_mail, sign_in, sign_out
 from evidence.harness.stack import PASSWORD
+from evidence.harness.waiting import eventually
 
 __all__ = ["browser", "page"]
 NEW = "a longer staple of horses"

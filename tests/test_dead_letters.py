@@ -4,8 +4,8 @@ import pytest
 import requests
 from kombu import Connection
 
-from chassis.testing.waiting import eventually
 from evidence.harness.messages import a_login_event, publish
+from evidence.harness.waiting import eventually
 
 QUEUE = "login_email_notification"
 

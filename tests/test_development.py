@@ -7,10 +7,10 @@ from pathlib import Path
 
 import requests
 
-from chassis.testing.waiting import eventually
 from evidence.harness.copied_tree import ENVIRONMENT, run, tree
+from evidence.harness.local_processes import processes_of
+from evidence.harness.waiting import eventually
 from local import ports
-from tests.test_local_stack import processes_of
 
 __all__ = ["tree"]
 

@@ -16,10 +16,10 @@ import pytest
 import requests
 from kombu import Connection
 
-from chassis.testing.waiting import eventually
 from evidence.fuzz import generated_requests
 from evidence.fuzz import malformed_messages as messages
 from evidence.harness.reports import table
+from evidence.harness.waiting import eventually
 from local import stack as local_stack
 from local.supervisor import Supervisor
 

@@ -9,7 +9,7 @@ from urllib.parse import quote, quote_plus, urlsplit
 import pytest
 import requests
 
-from chassis.testing.waiting import eventually
+from evidence.harness.waiting import eventually
 
 SERVICES = ["users", "auth", "notification"]
 PAYLOADS = [

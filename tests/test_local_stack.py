@@ -1,6 +1,5 @@
 """The commands of the local stack: a stack beside the others, below a folder that only root may enter."""
 
-import contextlib
 import json
 import os
 import signal
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from evidence.harness.local_processes import processes_of
 from evidence.harness.stack import PASSWORD
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,19 +36,6 @@ def local(directory, *command, check=True, env=None):
     )
     assert done.returncode == 0 or not check, done.stdout + done.stderr
     return done
-
-
-def processes_of(directory):
-    """The ids of processes that carry the stack's marker, or its folder in their command line."""
-    marker = f"TESSERA_STACK={directory}".encode()
-    found = []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdecimal():
-            with contextlib.suppress(OSError):  # it has ended meanwhile
-                marked = marker in (folder / "environ").read_bytes().split(b"\0")
-                if marked or str(directory).encode() in (folder / "cmdline").read_bytes():
-                    found.append(int(folder.name))
-    return found
 
 
 def test_a_second_stack_starts_keeps_its_data_and_leaves_nothing_behind(directory):

@@ -2,8 +2,8 @@
 
 import requests
 
-from chassis.testing.waiting import eventually
 from evidence.harness.stack import PASSWORD, a_phone
+from evidence.harness.waiting import eventually
 
 
 def bearer(answer):

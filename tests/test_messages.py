@@ -6,8 +6,8 @@ import uuid
 import pytest
 from kombu import Connection
 
-from chassis.testing.waiting import eventually
 from evidence.harness.messages import QUEUES, a_login_event, dead, publish
+from evidence.harness.waiting import eventually
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from chassis.testing.waiting import eventually
 from evidence.harness.local_processes import another_users_ms
 from evidence.harness.stack import PASSWORD
+from evidence.harness.waiting import eventually
 
 WORKERS = {
     "users-outbox-relay": "USERS_RELAY_METRICS_PORT",

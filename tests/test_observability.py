@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from chassis.testing.waiting import eventually
 from evidence.harness.prometheus import FOLDER, WHY, asker, installed, watching
 from evidence.harness.stack import a_phone
+from evidence.harness.waiting import eventually
 from local.paths import ROOT
 from local.service_catalog import SERVICES
 

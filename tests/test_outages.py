@@ -4,7 +4,7 @@ import time
 
 import requests
 
-from chassis.testing.waiting import eventually
+from evidence.harness.waiting import eventually
 
 
 def test_a_login_while_rabbitmq_is_down_succeeds_and_is_told_once_it_is_back(stack, stopped):

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import requests
 
-from chassis.testing.waiting import eventually
 from evidence.harness.local_processes import another_users_ms
 from evidence.harness.stack import PASSWORD
+from evidence.harness.waiting import eventually
 
 
 def a_small_process(stack, **variables):

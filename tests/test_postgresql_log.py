@@ -8,8 +8,8 @@ import psycopg2
 import pytest
 from psycopg2 import errors
 
-from chassis.testing.waiting import eventually
 from evidence.harness.local_processes import layout_of
+from evidence.harness.waiting import eventually
 
 QUIET = {
     "log_min_error_statement": "panic",

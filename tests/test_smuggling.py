@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from chassis.testing.waiting import eventually
+from evidence.harness.waiting import eventually
 
 HIDDEN = "GET /users-ms/internal/credentials?email=ada@example.org HTTP/1.1\r\nHost: x\r\n\r\n"
 CHUNKED = "Transfer-Encoding: chunked\r\n"

@@ -16,8 +16,8 @@ import pytest
 import requests
 from cryptography import x509
 
-from chassis.testing.certificate_authority import Authority
-from chassis.testing.waiting import eventually
+from evidence.harness.certificates import Authority
+from evidence.harness.waiting import eventually
 from local import ports, programs, readiness, secret_values, servers
 from local import stack as stacks
 from local.layout import Layout

@@ -15,9 +15,9 @@ import pytest
 import requests
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from chassis.testing.waiting import eventually
 from evidence.harness.local_processes import layout_of
 from evidence.harness.stack import PASSWORD, a_phone
+from evidence.harness.waiting import eventually
 from local import programs
 from local.running_program import running_program
 

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from kombu import Connection
 
-from chassis.testing.waiting import eventually
+from evidence.harness.waiting import eventually
 from evidence.harness.workers import workers
 
 KEY = b"thirty-two bytes that are random"

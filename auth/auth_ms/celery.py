@@ -16,4 +16,4 @@ application = celery_app.consumer_application(
     queues=topology.queues(queue_type=settings.QUEUE_TYPE),
     heartbeat_file=settings.HEARTBEAT_FILE,
 )
-application.autodiscover_tasks(["auth_ms.sign_in"])
+application.autodiscover_tasks(["auth_ms.accounts"])

@@ -1,4 +1,4 @@
-"""What the web processes and the event worker cannot do without, checked when they start and not at the first mail."""
+"""Configuration that web processes and the event worker need, checked at startup instead of at the first mail."""
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -8,7 +8,7 @@ from chassis.security import encryption
 
 
 def check() -> None:
-    """Raises ConfigurationError, which names the variable. The relay publishes what is sealed, so it needs no key."""
+    """Raises ConfigurationError, which names the variable. The relay publishes encrypted events and needs no key."""
     try:
         encryption.encrypt_with_public_key("", public_key=settings.SEALING_PUBLIC_KEY, info="")
     except ImproperlyConfigured as error:

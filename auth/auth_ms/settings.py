@@ -10,7 +10,7 @@ globals().update(
     shared_settings(
         environment,
         import_root="auth_ms",
-        applications=["django.contrib.postgres", "chassis.outbox", "chassis.security.rate_limits", "auth_ms.sign_in"],
+        applications=["django.contrib.postgres", "chassis.outbox", "chassis.security.rate_limits", "auth_ms"],
         awaited_queues={
             "user_login_event": ["login_email_notification", "login_sms_notification"],
             "password_reset_requested_event": ["password_reset_email_notification"],
@@ -21,64 +21,63 @@ globals().update(
         },
     )
 )
-REST_FRAMEWORK["DEFAULT_AUTHENTICATION_CLASSES"] = ["auth_ms.sign_in.authentication.LiveSession"]  # noqa: F821
+REST_FRAMEWORK["DEFAULT_AUTHENTICATION_CLASSES"] = ["auth_ms.sessions.authentication.LiveSession"]  # noqa: F821
 PRUNERS += [  # noqa: F821
     "chassis.security.rate_limits.services.prune",
-    "auth_ms.sign_in.audit.prune",
-    "auth_ms.sign_in.keys.prune",
-    "auth_ms.sign_in.lockout.prune",
+    "auth_ms.audit.services.prune",
+    "auth_ms.keys.services.signing_keys.prune",
+    "auth_ms.sign_in.services.lockout.prune",
     "auth_ms.sign_in.services.login.prune",
-    "auth_ms.sign_in.services.mailed_tokens.prune",
-    "auth_ms.sign_in.services.passkeys.prune",
-    "auth_ms.sign_in.services.phones.prune",
-    "auth_ms.sign_in.services.recovery.prune",
-    "auth_ms.sign_in.services.sessions.prune",
+    "auth_ms.recovery.services.mailed_tokens.prune",
+    "auth_ms.factors.services.passkeys.prune",
+    "auth_ms.recovery.services.phones.prune",
+    "auth_ms.recovery.services.password_changes.prune",
+    "auth_ms.sessions.services.prune",
 ]
-SPECTACULAR_SETTINGS["ENUM_NAME_OVERRIDES"] = {"SecondFactorMethod": "auth_ms.sign_in.serializers.METHODS"}  # noqa: F821
-# What the service's role may only add to and read: nobody who takes the service over can clean up behind them.
+SPECTACULAR_SETTINGS["ENUM_NAME_OVERRIDES"] = {"SecondFactorMethod": "auth_ms.factors.serializers.METHODS"}  # noqa: F821
+# Tables that the service's role may only insert into and read, so that an attacker cannot cover their tracks.
 APPEND_ONLY_TABLES = ["sign_in_auditevent"]
 
-KEY_SOURCE = "auth_ms.sign_in.keys.OwnKeys"
-AUTHORITY = "auth_ms.sign_in.authority.SessionsAndAccounts"
+KEY_SOURCE = "auth_ms.keys.services.signing_keys.OwnKeys"
+AUTHORITY = "auth_ms.sessions.authority.SessionsAndAccounts"
 USERS_URL = environment.url("USERS_URL", "users-ms, such as http://users-ms:4000", schemes=["http", "https"])
 SIGNING_KEY_ENCRYPTION_KEYS = environment.secrets(
     "SIGNING_KEY_ENCRYPTION_KEY",
-    "encrypts what auth-db must not show: private signing keys, TOTP secrets; random, at least 32 characters;"
-    " while it is replaced, the new one and the old one with a comma between",
+    "encrypts private signing keys and TOTP secrets in auth-db; random, at least 32 characters;"
+    " during a replacement the new and the old one, separated by a comma",
 )
 ACCESS_TOKEN_SECONDS = environment.integer(
-    "ACCESS_TOKEN_SECONDS", "how long an access token is good for", default=300, minimum=30, maximum=3600
+    "ACCESS_TOKEN_SECONDS", "how long an access token is valid", default=300, minimum=30, maximum=3600
 )
 REFRESH_TOKEN_SECONDS = environment.integer(
-    "REFRESH_TOKEN_SECONDS", "how long a session lasts without being used", default=30 * 24 * 3600, minimum=300
+    "REFRESH_TOKEN_SECONDS", "how long a session lasts without use", default=30 * 24 * 3600, minimum=300
 )
 SESSION_SECONDS = environment.integer(
-    "SESSION_SECONDS", "how long a session lasts at most, however much it is used", default=90 * 24 * 3600, minimum=300
+    "SESSION_SECONDS", "maximum lifetime of a session", default=90 * 24 * 3600, minimum=300
 )
 globals().update(password_settings(environment))
 PASSWORD_RESET_SECONDS = environment.integer(
-    "PASSWORD_RESET_SECONDS", "how long a mailed token can set a new password", default=3600, minimum=60
+    "PASSWORD_RESET_SECONDS", "how long a mailed password reset token is valid", default=3600, minimum=60
 )
 EMAIL_VERIFICATION_SECONDS = environment.integer(
-    "EMAIL_VERIFICATION_SECONDS", "how long a mailed token can verify an address", default=86400, minimum=60
+    "EMAIL_VERIFICATION_SECONDS", "how long a mailed verification token is valid", default=86400, minimum=60
 )
 EMAIL_CHANGE_UNDO_SECONDS = environment.integer(
     "EMAIL_CHANGE_UNDO_SECONDS",
-    "how long the token that is mailed to the old address can undo a change of address; users-ms keeps the old address"
-    " for 72 hours",
+    "how long the token to undo a change of address is valid; users-ms keeps the old address for 72 hours",
     default=72 * 3600,
     minimum=60,
     maximum=72 * 3600,
 )
 PHONE_CODES_PER_HOUR = environment.integer(
-    "PHONE_CODES_PER_HOUR", "how many codes an account, and a number, is sent by text message", default=3, minimum=1
+    "PHONE_CODES_PER_HOUR", "codes by text message per hour, for each account and each number", default=3, minimum=1
 )
 PHONE_CODES_PER_DAY = environment.integer(
-    "PHONE_CODES_PER_DAY", "the same in a day, because text messages cost money", default=10, minimum=1
+    "PHONE_CODES_PER_DAY", "codes by text message per day, for each account and each number", default=10, minimum=1
 )
 SEALING_PUBLIC_KEY = environment.text(
     "SEALING_PUBLIC_KEY",
-    "seals mailed tokens and codes to notification-ms; base64url of 32 bytes. Web and event worker need it",
+    "encrypts mailed tokens and codes for notification-ms; base64url of 32 bytes. Web process and event worker need it",
     default="",
 )
 LOGIN_FAILURES_OF_AN_ACCOUNT = environment.integer(
@@ -89,25 +88,25 @@ LOGIN_FAILURES_OF_AN_ACCOUNT = environment.integer(
 )
 LOGIN_FAILURES_OF_AN_ADDRESS = environment.integer(
     "LOGIN_FAILURES_OF_AN_ADDRESS",
-    "failed logins from one address, whatever the account, before the address is locked",
+    "failed logins from one address, over all accounts, before the address is locked",
     default=50,
     minimum=1,
 )
 RECOVERY_REQUESTS_PER_HOUR = environment.integer(
-    "RECOVERY_REQUESTS_PER_HOUR", "how often one address may ask for a new password", default=30, minimum=1
+    "RECOVERY_REQUESTS_PER_HOUR", "password reset requests per client address", default=30, minimum=1
 )
 PASSKEY_CHALLENGES_PER_10_MINUTES = environment.integer(
     "PASSKEY_CHALLENGES_PER_10_MINUTES",
-    "how often one address may begin to sign in with a passkey, and one user to add one",
+    "passkey logins begun per client address, and passkey registrations begun per user",
     default=30,
     minimum=1,
 )
-WEBAUTHN_RP_ID = environment.text("WEBAUTHN_RP_ID", "the domain that passkeys are for", default="localhost")
-WEBAUTHN_RP_NAME = environment.text("WEBAUTHN_RP_NAME", "what authenticators call this installation", default="Tessera")
+WEBAUTHN_RP_ID = environment.text("WEBAUTHN_RP_ID", "the domain of the passkeys", default="localhost")
+WEBAUTHN_RP_NAME = environment.text("WEBAUTHN_RP_NAME", "the name that authenticators show", default="Tessera")
 WEBAUTHN_ORIGINS = [
     origin.strip()
     for origin in environment.text(
-        "WEBAUTHN_ORIGINS", "the pages that may use passkeys, with commas between", default="http://localhost:8080"
+        "WEBAUTHN_ORIGINS", "the origins that may use passkeys, separated by commas", default="http://localhost:8080"
     ).split(",")
 ]
 QUEUE_TYPE = environment.choice(

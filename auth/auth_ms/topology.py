@@ -9,8 +9,8 @@ SUBSCRIPTIONS = {
     "account_changed_event": "account_changed_audit",
 }
 WORKER = "auth-event-worker"  # its broker user
-# The services that may publish an event. auth-ms published password_changed_event before users-ms did, and its outbox
-# may hold some; a later version forgets it.
+# The services that may publish an event. Older versions of auth-ms published password_changed_event, and their outbox
+# may still hold some; to be removed in a later version.
 SENDERS = {"password_changed_event": ["users-ms", "auth-ms"]}
 
 
@@ -25,5 +25,5 @@ def queues(*, queue_type: str) -> list[EventQueue]:
 
 
 def queues_by_worker(*, queue_type: str) -> dict[str, list[EventQueue]]:
-    """The queues of each worker, by its broker user: what the broker's permissions are made from."""
+    """The queues of each worker, by broker user; the broker's permissions are generated from them."""
     return {WORKER: queues(queue_type=queue_type)}

@@ -2,9 +2,50 @@
 
 from django.urls import include, path
 
+from auth_ms.accounts import views as account_views
+from auth_ms.audit import views as audit_views
+from auth_ms.factors import views as factor_views
+from auth_ms.keys import views as key_views
+from auth_ms.recovery.views import emails, passwords, phones
+from auth_ms.sessions import views as session_views
+from auth_ms.sign_in import views as sign_in_views
 from chassis.http.urls import shared_routes
 
-urlpatterns = [path("auth-ms/", include([*shared_routes(), path("", include("auth_ms.sign_in.urls"))]))]
+routes = [
+    path("auth/login", sign_in_views.Login.as_view(), name="login"),
+    path("auth/login/mfa", sign_in_views.SecondFactor.as_view(), name="login-second-factor"),
+    path("auth/login/passkey", sign_in_views.PasskeyLogin.as_view(), name="login-passkey"),
+    path("auth/login/passkey/options", sign_in_views.PasskeyLoginOptions.as_view(), name="login-passkey-options"),
+    path("auth/refresh", session_views.Refresh.as_view(), name="refresh"),
+    path("auth/logout", session_views.Logout.as_view(), name="logout"),
+    path("auth/logout-all", session_views.LogoutAll.as_view(), name="logout-all"),
+    path("auth/sessions", session_views.SessionCollection.as_view(), name="sessions"),
+    path("auth/sessions/<int:session_id>", session_views.SessionDetail.as_view(), name="session"),
+    path("auth/introspect", session_views.Introspection.as_view(), name="introspect"),
+    path("auth/password/change", passwords.PasswordChange.as_view(), name="password-change"),
+    path("auth/password/forgot", passwords.ForgottenPassword.as_view(), name="password-forgot"),
+    path("auth/password/reset", passwords.PasswordReset.as_view(), name="password-reset"),
+    path("auth/email/verification", emails.EmailVerificationRequest.as_view(), name="email-verification"),
+    path("auth/email/verify", emails.EmailVerification.as_view(), name="email-verify"),
+    path("auth/email/change/undo", emails.EmailChangeUndo.as_view(), name="email-change-undo"),
+    path("auth/phone/verification", phones.PhoneVerificationRequest.as_view(), name="phone-verification"),
+    path("auth/phone/verify", phones.PhoneVerification.as_view(), name="phone-verify"),
+    path("auth/mfa", factor_views.Factors.as_view(), name="second-factors"),
+    path("auth/mfa/totp", factor_views.TOTP.as_view(), name="totp"),
+    path("auth/mfa/totp/confirm", factor_views.TOTPConfirmation.as_view(), name="totp-confirmation"),
+    path("auth/mfa/recovery-codes", factor_views.RecoveryCodes.as_view(), name="recovery-codes"),
+    path("auth/passkeys", factor_views.PasskeyCollection.as_view(), name="passkeys"),
+    path("auth/passkeys/options", factor_views.PasskeyOptions.as_view(), name="passkey-options"),
+    path("auth/passkeys/<int:passkey_id>", factor_views.PasskeyDetail.as_view(), name="passkey"),
+    path("auth/activity", account_views.Activity.as_view(), name="activity"),
+    path("auth/export", account_views.Export.as_view(), name="export"),
+    path("auth/audit-log", audit_views.AuditLog.as_view(), name="audit-log"),
+    path("internal/session", session_views.InternalSession.as_view(), name="internal-session"),
+    path("internal/principal", session_views.InternalPrincipal.as_view(), name="internal-principal"),
+    path(".well-known/jwks.json", key_views.KeySet.as_view(), name="keys"),
+]
+
+urlpatterns = [path("auth-ms/", include([*shared_routes(), *routes]))]
 
 handler400 = "chassis.http.errors.bad_request"
 handler403 = "chassis.http.errors.permission_denied"

@@ -4,8 +4,8 @@ import pytest
 
 from auth.tests.builders import as_json, login
 from auth.tests.test_events import account_changed
-from auth_ms.sign_in import tasks
-from auth_ms.sign_in.models import AuditEvent, Passkey
+from auth_ms.accounts import tasks
+from auth_ms.models import AuditEvent, Passkey
 
 pytestmark = pytest.mark.django_db
 
@@ -18,7 +18,7 @@ def activity(client, **query):
 
 def test_a_user_sees_logins_failures_and_changes_of_its_own_account(client, ada_client, admin_client):
     client.post("/auth-ms/auth/login", REMOTE_ADDR="192.0.2.7", **login(password="wrong"))
-    tasks.follow_account_change(event=account_changed("phone_changed"))
+    tasks.apply_account_change(event=account_changed("phone_changed"))
 
     seen = activity(ada_client)["results"]
 
@@ -31,7 +31,7 @@ def test_a_user_sees_logins_failures_and_changes_of_its_own_account(client, ada_
 
 
 def test_an_admin_who_acted_is_named_but_not_where_from(ada_client):
-    tasks.follow_account_change(event=account_changed("rights_changed", actor_id=1))
+    tasks.apply_account_change(event=account_changed("rights_changed", actor_id=1))
 
     [event] = activity(ada_client, limit=1)["results"]
     assert (event["actor_id"], event["address"], event["user_agent"]) == (1, None, "")
@@ -51,7 +51,7 @@ def test_refreshes_are_left_out(client, sign_in):
 
 def test_it_comes_in_pages(ada_client):
     for _ in range(3):
-        tasks.follow_account_change(event=account_changed("phone_changed"))
+        tasks.apply_account_change(event=account_changed("phone_changed"))
 
     first = activity(ada_client, limit=2)
     rest = ada_client.get(first["next"]).json()

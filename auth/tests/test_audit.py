@@ -3,7 +3,7 @@
 import pytest
 
 from auth.tests.builders import PASSWORD, as_json, login
-from auth_ms.sign_in.models import AuditEvent
+from auth_ms.models import AuditEvent
 
 pytestmark = pytest.mark.django_db
 

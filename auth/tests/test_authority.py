@@ -4,8 +4,8 @@ import pytest
 from django.test import Client
 
 from auth.tests.builders import PASSWORD, as_json, bearer
-from auth_ms.sign_in import issuing
-from auth_ms.sign_in.models import Session
+from auth_ms.keys.services import issuing
+from auth_ms.models import Session
 
 pytestmark = pytest.mark.django_db
 

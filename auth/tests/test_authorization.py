@@ -4,8 +4,8 @@ import pytest
 from django.test import Client
 
 from auth.tests.builders import bearer, login
-from auth_ms.sign_in import issuing
-from auth_ms.sign_in.models import Session
+from auth_ms.keys.services import issuing
+from auth_ms.models import Session
 from chassis.testing import authorization
 from chassis.testing.authorization import ADMIN, CALLERS, OPEN, OPEN_BODY, OWN
 

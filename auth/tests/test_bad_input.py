@@ -3,7 +3,7 @@
 import pytest
 
 from auth.tests.builders import as_json
-from auth_ms.sign_in.models import AuditEvent, OneTimeToken, Session
+from auth_ms.models import AuditEvent, OneTimeToken, Session
 from chassis.outbox.models import OutboxMessage
 
 pytestmark = pytest.mark.django_db

@@ -7,8 +7,8 @@ from django.utils import timezone
 
 from auth.tests.builders import as_json, bearer, login, mailed_token, recorded
 from auth.tests.test_events import account_changed
-from auth_ms.sign_in import tasks
-from auth_ms.sign_in.models import TOTP, AuditEvent, OneTimeToken, Passkey, RecoveryCode, Session
+from auth_ms.accounts import tasks
+from auth_ms.models import TOTP, AuditEvent, OneTimeToken, Passkey, RecoveryCode, Session
 from chassis.outbox.models import OutboxMessage
 
 pytestmark = pytest.mark.django_db
@@ -27,7 +27,7 @@ def change_address(ada, new="ada@example.net", **changes):
     """Ada, or who took her account over, asks users-ms for another address; returns the event."""
     ada["pending_email"] = new
     event = account_changed("email_change_requested", old_email=ada["email"], new_email=new, **changes)
-    tasks.follow_account_change(event=event)
+    tasks.apply_account_change(event=event)
     return event
 
 
@@ -105,7 +105,7 @@ def test_a_proof_that_is_not_the_first_keeps_sessions_and_factors(client, ada, a
 
 def test_a_change_is_asked_of_the_new_address_and_told_to_the_old_one(ada):
     event = change_address(ada)
-    tasks.follow_account_change(event=event)  # which may come twice
+    tasks.apply_account_change(event=event)  # which may come twice
 
     [asked], [told] = recorded(VERIFICATION), recorded(REQUESTED)
     assert (asked["email"], asked["email_verified"], asked["phone"]) == ("ada@example.net", False, "")
@@ -128,7 +128,7 @@ def test_an_old_address_that_nobody_proved_is_told_nothing(ada):
 def test_a_change_that_was_cancelled_or_replaced_meanwhile_sends_nothing(ada, meanwhile):
     ada["pending_email"] = meanwhile
 
-    tasks.follow_account_change(event=account_changed("email_change_requested", new_email="ada@example.net"))
+    tasks.apply_account_change(event=account_changed("email_change_requested", new_email="ada@example.net"))
 
     assert not OutboxMessage.objects.exists()
 
@@ -200,7 +200,7 @@ def test_a_take_over_is_undone(client, ada, sign_in):
 
     undone = undone_event()
     for _ in range(2):
-        tasks.follow_account_change(event=undone)
+        tasks.apply_account_change(event=undone)
     [event] = recorded("password_reset_requested_event")
     assert event["email"] == "ada@example.org"
     body = as_json({"token": mailed_token(), "new_password": "a longer staple of horses"})
@@ -235,7 +235,7 @@ def test_an_undoing_whose_answer_was_lost_is_followed_by_its_event(client, ada, 
     by_a_clock_ahead["data"]["changed_at"] = by_a_clock_ahead["time"]
 
     for _ in range(2):
-        tasks.follow_account_change(event=by_a_clock_ahead)
+        tasks.apply_account_change(event=by_a_clock_ahead)
 
     assert client.get("/auth-ms/auth/sessions", headers=bearer(thief)).status_code == 401
     assert not Passkey.objects.exists()

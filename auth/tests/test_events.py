@@ -13,8 +13,9 @@ from django.utils import timezone
 
 from auth.tests.builders import as_json, bearer, mailed_token, recorded
 from auth_ms import topology
-from auth_ms.sign_in import tasks
-from auth_ms.sign_in.models import (
+from auth_ms.accounts import services as account_changes
+from auth_ms.accounts import tasks
+from auth_ms.models import (
     TOTP,
     AuditEvent,
     OneTimeToken,
@@ -25,7 +26,6 @@ from auth_ms.sign_in.models import (
     RefreshToken,
     Session,
 )
-from auth_ms.sign_in.services import account_changes
 from chassis.messaging import events
 from chassis.outbox.models import OutboxMessage
 from chassis.testing import contract
@@ -81,7 +81,7 @@ def test_a_deleted_user_is_signed_out_and_forgotten(client, sign_in, users_servi
     deleted = event("user_deleted_event", user_id=7, deleted_at=timezone.now().isoformat(), a_new_field=1, **by)
 
     for _ in range(2):
-        tasks.forget_deleted_user(event=deleted)
+        tasks.delete_data_of_deleted_user(event=deleted)
 
     assert client.get("/auth-ms/auth/sessions", headers=bearer(pair)).status_code == 401
     assert client.post("/auth-ms/auth/refresh", **as_json({"refresh_token": pair["refresh_token"]})).status_code == 401
@@ -100,7 +100,7 @@ def test_the_published_events_of_a_deleted_user_go_and_those_of_others_stay(sign
     sign_in()  # not published yet
     users_service.users.clear()
 
-    tasks.forget_deleted_user(event=event("user_deleted_event", user_id=7))
+    tasks.delete_data_of_deleted_user(event=event("user_deleted_event", user_id=7))
 
     left = [(row.body["subject"], row.published_at is None) for row in OutboxMessage.objects.order_by("id")]
     assert left == [("users/1", False), ("users/7", True)]
@@ -110,7 +110,7 @@ def test_a_deletion_that_users_ms_does_not_confirm_erases_nothing(ada_client):
     TOTP.objects.create(user_id=7, sealed_secret=b"x")
 
     with pytest.raises(Reject):
-        tasks.forget_deleted_user(event=event("user_deleted_event", user_id=7))
+        tasks.delete_data_of_deleted_user(event=event("user_deleted_event", user_id=7))
 
     assert TOTP.objects.exists()
     assert ada_client.get("/auth-ms/auth/sessions").status_code == 200
@@ -119,7 +119,7 @@ def test_a_deletion_that_users_ms_does_not_confirm_erases_nothing(ada_client):
 def test_a_deletion_waits_while_users_ms_is_away(ada_client, users_service, later):
     users_service.status = 500
 
-    tasks.forget_deleted_user(event=event("user_deleted_event", user_id=7))
+    tasks.delete_data_of_deleted_user(event=event("user_deleted_event", user_id=7))
 
     assert later == [("user_deleted_session_revocation", tasks.BACKOFF_SECONDS)]
     users_service.status = 200
@@ -127,7 +127,7 @@ def test_a_deletion_waits_while_users_ms_is_away(ada_client, users_service, late
 
 
 def test_another_users_sessions_go_on(client, ada_client):
-    tasks.forget_deleted_user(event=event("user_deleted_event", user_id=8))
+    tasks.delete_data_of_deleted_user(event=event("user_deleted_event", user_id=8))
 
     assert ada_client.get("/auth-ms/auth/sessions").status_code == 200
 
@@ -139,7 +139,7 @@ def test_a_login_with_the_old_password_that_finished_after_the_change_is_ended(s
     Session.objects.filter(id=new_id).update(created_at=changed_at + timedelta(seconds=1))
     changed = event("password_changed_event", user_id=7, changed_at=changed_at.isoformat(), kept_session_id=kept_id)
 
-    tasks.follow_new_password(event=changed)
+    tasks.apply_password_change(event=changed)
 
     alive = [Client(headers=bearer(pair)).get("/auth-ms/auth/sessions").status_code for pair in (kept, late, new)]
     assert alive == [200, 401, 200]
@@ -147,10 +147,10 @@ def test_a_login_with_the_old_password_that_finished_after_the_change_is_ended(s
 
 
 HANDLERS = {
-    "account_changed_event": tasks.follow_account_change,
+    "account_changed_event": tasks.apply_account_change,
     "new_user_event": tasks.verify_email_of_new_user,
-    "password_changed_event": tasks.follow_new_password,
-    "user_deleted_event": tasks.forget_deleted_user,
+    "password_changed_event": tasks.apply_password_change,
+    "user_deleted_event": tasks.delete_data_of_deleted_user,
 }
 
 
@@ -190,12 +190,12 @@ def test_a_new_user_whose_address_an_operator_has_verified_is_asked_nothing():
     assert not OutboxMessage.objects.exists()
 
 
-@pytest.mark.parametrize(("change", "written"), sorted(account_changes.WRITTEN_AS.items()))
+@pytest.mark.parametrize(("change", "written"), sorted(account_changes.AUDIT_EVENTS.items()))
 def test_every_change_of_an_account_is_written_down_once(ada, change, written):
     changed = account_changed(change, actor_id=1)
 
     for _ in range(2):
-        tasks.follow_account_change(event=changed)
+        tasks.apply_account_change(event=changed)
 
     found = AuditEvent.objects.get()
     facts = (found.event, found.user_id, found.actor_id, found.session_id, found.address, found.user_agent)
@@ -207,25 +207,25 @@ def test_what_ends_sessions_comes_again_for_the_logins_that_were_under_way(ada, 
     changed = account_changed("deactivated")
     changed["time"] = (timezone.now() - timedelta(seconds=age)).isoformat()
 
-    tasks.follow_account_change(event=changed)
+    tasks.apply_account_change(event=changed)
 
     assert later == [("account_changed_audit", pause) for pause in pauses]
 
 
 def test_a_login_under_way_while_its_account_was_proved_has_its_session_ended_when_the_event_comes_again(sign_in, ada):
     proved = account_changed("email_verified", first_proof=True)
-    tasks.follow_account_change(event=proved)
+    tasks.apply_account_change(event=proved)
     late = sign_in()
     Session.objects.update(created_at=timezone.now() - timedelta(minutes=1))
 
-    tasks.follow_account_change(event=proved)
+    tasks.apply_account_change(event=proved)
 
     assert Client(headers=bearer(late)).get("/auth-ms/auth/sessions").status_code == 401
     assert AuditEvent.objects.filter(event="email_verification").count() == 1
 
 
 def test_rights_are_written_down_as_they_are_after_the_change():
-    tasks.follow_account_change(event=account_changed("rights_changed", is_admin=True, scopes=["orders:read"]))
+    tasks.apply_account_change(event=account_changed("rights_changed", is_admin=True, scopes=["orders:read"]))
 
     assert AuditEvent.objects.get().details == {"is_admin": True, "scopes": ["orders:read"]}
 
@@ -235,7 +235,7 @@ def test_a_change_of_address_which_is_told_to_both_is_written_down_once(client, 
     facts = {"change_id": str(uuid.uuid4()), "old_email": "ada@example.org", "new_email": "ada@example.net"}
 
     for email in ("ada@example.net", "ada@example.org"):
-        tasks.follow_account_change(event=account_changed("email_changed", email=email, **facts))
+        tasks.apply_account_change(event=account_changed("email_changed", email=email, **facts))
 
     assert AuditEvent.objects.filter(event="email_changed").count() == 1
     assert not OneTimeToken.objects.exists()
@@ -245,7 +245,7 @@ def test_a_token_that_was_sent_after_the_change_of_address_stays(client, ada):
     earlier = timezone.now() - timedelta(minutes=1)
     client.post("/auth-ms/auth/password/forgot", **as_json({"email": "ada@example.org"}))
 
-    tasks.follow_account_change(event=account_changed("email_changed", changed_at=earlier.isoformat()))
+    tasks.apply_account_change(event=account_changed("email_changed", changed_at=earlier.isoformat()))
 
     assert OneTimeToken.objects.exists()
 
@@ -256,7 +256,7 @@ def test_a_deactivation_ends_the_sessions_from_before_it(client, sign_in, ada):
     after = sign_in()
     Session.objects.filter(id=Session.objects.latest("id").id).update(created_at=timezone.now() + timedelta(seconds=1))
 
-    tasks.follow_account_change(event=deactivated)
+    tasks.apply_account_change(event=deactivated)
 
     assert client.get("/auth-ms/auth/sessions", headers=bearer(before)).status_code == 401
     assert client.get("/auth-ms/auth/sessions", headers=bearer(after)).status_code == 200
@@ -273,7 +273,7 @@ def test_a_first_proof_whose_answer_was_lost_ends_by_its_event_what_was_before_a
     RecoveryCode.objects.create(user_id=7, code_hash=b"2", created_at=later)
 
     for _ in range(2):
-        tasks.follow_account_change(event=proved)
+        tasks.apply_account_change(event=proved)
 
     assert client.get("/auth-ms/auth/sessions", headers=bearer(before)).status_code == 401
     assert client.get("/auth-ms/auth/sessions", headers=bearer(after)).status_code == 200
@@ -289,7 +289,7 @@ def test_a_new_password_whose_answer_was_lost_is_followed_by_its_event(client, s
     changed = event("password_changed_event", user_id=7, changed_at=changed_at, change_id=change_id, **facts)
 
     for _ in range(2):
-        tasks.follow_new_password(event=changed)
+        tasks.apply_password_change(event=changed)
 
     assert client.get("/auth-ms/auth/sessions", headers=bearer(pair)).status_code == 401
     assert not OneTimeToken.objects.exists()
@@ -300,17 +300,17 @@ def test_a_new_password_whose_answer_was_lost_is_followed_by_its_event(client, s
 @pytest.mark.parametrize(
     ("task", "message"),
     [
-        (tasks.forget_deleted_user, "no event"),
-        (tasks.forget_deleted_user, event("user_deleted_event")),
-        (tasks.forget_deleted_user, event("user_deleted_event", user_id="7")),
-        (tasks.follow_new_password, event("password_changed_event", user_id=7)),
-        (tasks.follow_new_password, event("password_changed_event", user_id=7, changed_at="yesterday")),
+        (tasks.delete_data_of_deleted_user, "no event"),
+        (tasks.delete_data_of_deleted_user, event("user_deleted_event")),
+        (tasks.delete_data_of_deleted_user, event("user_deleted_event", user_id="7")),
+        (tasks.apply_password_change, event("password_changed_event", user_id=7)),
+        (tasks.apply_password_change, event("password_changed_event", user_id=7, changed_at="yesterday")),
         (tasks.verify_email_of_new_user, event("new_user_event", email="ada@example.org")),
-        (tasks.follow_account_change, account_changed("something_else")),
-        (tasks.follow_account_change, account_changed("activated", change_id="x")),
-        (tasks.follow_account_change, account_changed("activated", scopes="admin")),
-        (tasks.follow_account_change, account_changed("activated", actor_id="1")),
-        (tasks.follow_account_change, account_changed("activated", address="at home")),
+        (tasks.apply_account_change, account_changed("something_else")),
+        (tasks.apply_account_change, account_changed("activated", change_id="x")),
+        (tasks.apply_account_change, account_changed("activated", scopes="admin")),
+        (tasks.apply_account_change, account_changed("activated", actor_id="1")),
+        (tasks.apply_account_change, account_changed("activated", address="at home")),
     ],
 )
 def test_a_message_that_can_never_be_handled_is_rejected(ada_client, task, message):
@@ -322,9 +322,9 @@ def test_a_message_that_can_never_be_handled_is_rejected(ada_client, task, messa
 
 def test_the_worker_takes_every_event_that_is_described_for_it(users_service):
     handled = {
-        "account_changed_event": tasks.follow_account_change,
-        "user_deleted_event": tasks.forget_deleted_user,
-        "password_changed_event": tasks.follow_new_password,
+        "account_changed_event": tasks.apply_account_change,
+        "user_deleted_event": tasks.delete_data_of_deleted_user,
+        "password_changed_event": tasks.apply_password_change,
         "new_user_event": tasks.verify_email_of_new_user,
     }
     for name, task in handled.items():

@@ -11,8 +11,9 @@ from django.test import Client
 from django.utils import timezone
 
 from auth.tests.builders import as_json, bearer, login
-from auth_ms.sign_in import keys, vault
-from auth_ms.sign_in.models import TOTP, AuditEvent, SigningKey
+from auth_ms.keys.services import signing_keys, vault
+from auth_ms.management.commands import reseal
+from auth_ms.models import TOTP, AuditEvent, SigningKey
 from chassis.operations.environment import ConfigurationError, Environment
 
 pytestmark = pytest.mark.django_db
@@ -51,10 +52,10 @@ def test_old_tokens_stay_good_and_their_key_stays_published_until_they_expire(cl
     assert client.get("/auth-ms/auth/sessions", headers=bearer(before)).status_code == 200
     assert kid_of(before) in published(client)
 
-    signed_for = timedelta(seconds=settings.ACCESS_TOKEN_SECONDS) + keys.PUBLISHED_BEFORE_USE
-    keys.prune(at=timezone.now() + signed_for - timedelta(seconds=5))
+    signed_for = timedelta(seconds=settings.ACCESS_TOKEN_SECONDS) + signing_keys.PUBLISHED_BEFORE_USE
+    signing_keys.prune(at=timezone.now() + signed_for - timedelta(seconds=5))
     assert SigningKey.objects.count() == 2
-    keys.prune(at=timezone.now() + signed_for + timedelta(seconds=5))
+    signing_keys.prune(at=timezone.now() + signed_for + timedelta(seconds=5))
     assert kid_of(before) not in published(client)
 
 
@@ -87,7 +88,7 @@ OLD, NEW = "the secret that is replaced and long enough", "the secret that repla
 def enrolled(settings, client, ada):
     """Ada's authenticator app, and what she signed in with, from when there was the old secret alone."""
     settings.SIGNING_KEY_ENCRYPTION_KEYS = [OLD]
-    keys._pair.cache_clear()
+    signing_keys._pair.cache_clear()
     pair = client.post("/auth-ms/auth/login", **login()).json()
     person = Client(headers=bearer(pair))
     app = pyotp.TOTP(person.post("/auth-ms/auth/mfa/totp").json()["secret"])
@@ -99,7 +100,7 @@ def enrolled(settings, client, ada):
 
 def restart_with(settings, *secrets):
     settings.SIGNING_KEY_ENCRYPTION_KEYS = list(secrets)
-    keys._pair.cache_clear()
+    signing_keys._pair.cache_clear()
 
 
 def sign_in_with_code(app):
@@ -134,21 +135,21 @@ def test_resealing_again_changes_nothing_and_what_is_made_meanwhile_has_the_newe
     call_command("reseal")
 
     assert capsys.readouterr().out.splitlines()[-2:] == [
-        "2 of 3 values were encrypted with an older secret; the first one now opens all of them.",
-        "0 of 3 values were encrypted with an older secret; the first one now opens all of them.",
+        "2 of 3 values were encrypted with an older secret; the first one now decrypts all of them.",
+        "0 of 3 values were encrypted with an older secret; the first one now decrypts all of them.",
     ]
     assert list(SigningKey.objects.order_by("kid").values_list("private_key_encrypted")) == before
 
 
 def test_many_secrets_are_resealed_batch_by_batch(enrolled, settings, monkeypatch):
     monkeypatch.setattr(vault, "BATCH", 2)
-    TOTP.objects.bulk_create(TOTP(user_id=number, sealed_secret=vault.seal(b"x")) for number in range(100, 105))
+    TOTP.objects.bulk_create(TOTP(user_id=number, sealed_secret=vault.encrypt(b"x")) for number in range(100, 105))
     restart_with(settings, NEW, OLD)
 
-    assert vault.reseal() == (7, 7)
+    assert vault.reencrypt(reseal.ENCRYPTED_FIELDS) == (7, 7)
 
     restart_with(settings, NEW)
-    assert {vault.unseal(bytes(totp.sealed_secret)) for totp in TOTP.objects.filter(user_id__gte=100)} == {b"x"}
+    assert {vault.decrypt(bytes(totp.sealed_secret)) for totp in TOTP.objects.filter(user_id__gte=100)} == {b"x"}
 
 
 def test_a_secret_that_is_gone_too_early_is_named_and_nothing_is_lost(enrolled, settings):

@@ -8,7 +8,7 @@ from django.db import connections
 from django.test import Client
 
 from auth.tests.builders import login
-from auth_ms.sign_in.models import AuditEvent, LoginFailures
+from auth_ms.models import AuditEvent, LoginFailures
 
 pytestmark = pytest.mark.django_db
 STRANGER, OWNER = "198.51.100.1", "203.0.113.7"
@@ -139,7 +139,7 @@ def test_an_ipv6_network_is_one_address(client, ada):
 
 def test_a_locked_attempt_costs_no_comparison_and_is_written_down(client, ada, monkeypatch):
     statuses(client, times=5)
-    monkeypatch.setattr("auth_ms.sign_in.passwords.matches", None)  # calling it would fail
+    monkeypatch.setattr("auth_ms.sign_in.services.password_hashes.matches", None)  # calling it would fail
 
     assert attempt(client).status_code == 429
     assert AuditEvent.objects.filter(event="login_locked").count() == 1

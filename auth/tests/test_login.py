@@ -7,7 +7,7 @@ import pytest
 import time_machine
 
 from auth.tests.builders import PASSWORD, as_json, credentials, login
-from auth_ms.sign_in.models import AuditEvent, RefreshToken, Session
+from auth_ms.models import AuditEvent, RefreshToken, Session
 from chassis.outbox.models import OutboxMessage
 
 pytestmark = pytest.mark.django_db
@@ -186,7 +186,7 @@ def test_a_service_token_of_a_clock_that_was_wrong_is_not_kept(client, ada, user
 def test_a_private_key_is_encrypted_in_the_database(client, ada):
     from cryptography.hazmat.primitives.serialization import load_der_private_key
 
-    from auth_ms.sign_in.models import SigningKey
+    from auth_ms.models import SigningKey
 
     client.post("/auth-ms/auth/login", **login())
 

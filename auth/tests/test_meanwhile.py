@@ -14,8 +14,9 @@ from auth.tests.builders import PASSWORD, as_json, bearer, login, mailed_token
 from auth.tests.test_passkeys import add
 from auth.tests.test_recovery import forgot, reset
 from auth.tests.test_second_factors import begin, confirm, first_step, second_step
-from auth_ms.sign_in import keys, lockout, vault
-from auth_ms.sign_in.models import (
+from auth_ms.factors.services import passkeys, second_factors
+from auth_ms.keys.services import signing_keys, vault
+from auth_ms.models import (
     TOTP,
     AuditEvent,
     LoginFailures,
@@ -26,8 +27,10 @@ from auth_ms.sign_in.models import (
     RecoveryCode,
     Session,
 )
+from auth_ms.recovery.services import mailed_tokens
+from auth_ms.sessions import services as sessions
+from auth_ms.sign_in.services import lockout
 from auth_ms.sign_in.services import login as log_ins
-from auth_ms.sign_in.services import mailed_tokens, passkeys, second_factors, sessions
 
 pytestmark = pytest.mark.django_db
 VERIFICATION = "email_verification_requested_event"
@@ -166,7 +169,7 @@ def test_a_stored_key_of_another_kind_does_not_sign():
     private_key = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
         serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    sealed = vault.seal(private_key)
+    sealed = vault.encrypt(private_key)
 
     with pytest.raises(ImproperlyConfigured):
-        keys._pair("another", sealed)
+        signing_keys._pair("another", sealed)

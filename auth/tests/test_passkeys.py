@@ -7,8 +7,8 @@ from django.utils import timezone
 
 from auth.tests.authenticator import Authenticator, decode, encode
 from auth.tests.builders import as_json, bearer, login
-from auth_ms.sign_in import users_client
-from auth_ms.sign_in.models import AuditEvent, Passkey, PasskeyChallenge, Session
+from auth_ms import users_client
+from auth_ms.models import AuditEvent, Passkey, PasskeyChallenge, Session
 
 pytestmark = pytest.mark.django_db
 

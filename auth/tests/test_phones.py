@@ -6,8 +6,8 @@ import pytest
 from django.utils import timezone
 
 from auth.tests.builders import as_json, opened, recorded
-from auth_ms.sign_in.models import AuditEvent, PhoneCode
-from auth_ms.sign_in.services import phones
+from auth_ms.models import AuditEvent, PhoneCode
+from auth_ms.recovery.services import phones
 from chassis.outbox.models import OutboxMessage
 
 pytestmark = pytest.mark.django_db
@@ -122,7 +122,7 @@ def test_users_ms_down_does_not_use_the_code_up(ada_client, users_service):
     [
         ({"email_verified": False}, 403, "Email not verified"),
         ({"phone": ""}, 409, "No phone number"),
-        ({"phone_verified": True}, 409, "Phone verified already"),
+        ({"phone_verified": True}, 409, "Phone already verified"),
     ],
 )
 def test_no_code_is_sent_where_none_is_needed_or_nobody_is_known(ada, ada_client, changes, status, title):

@@ -7,8 +7,8 @@ import pytest
 from django.utils import timezone
 
 from auth.tests.builders import PASSWORD, as_json, bearer, login, mailed_token, recorded
-from auth_ms.sign_in.models import TOTP, AuditEvent, OneTimeToken, Passkey, PasswordChange, RecoveryCode, Session
-from auth_ms.sign_in.services import recovery
+from auth_ms.models import TOTP, AuditEvent, OneTimeToken, Passkey, PasswordChange, RecoveryCode, Session
+from auth_ms.recovery.services import password_changes
 from chassis.outbox.models import OutboxMessage
 
 pytestmark = pytest.mark.django_db
@@ -202,13 +202,13 @@ def test_a_change_that_users_ms_makes_while_it_is_tried_again_succeeds(client, s
     users_service.loses_answers = True
     assert change(client, pair).status_code == 503
     users_service.loses_answers = False
-    looks, look = [], recovery._made_already
+    looks, look = [], password_changes._find_completed
 
     def look_too_early_once(**given):
         looks.append(given)
         return look(**given) if len(looks) > 1 else None
 
-    monkeypatch.setattr(recovery, "_made_already", look_too_early_once)
+    monkeypatch.setattr(password_changes, "_find_completed", look_too_early_once)
 
     assert change(client, pair).status_code == 204
 
@@ -238,14 +238,14 @@ def test_a_password_that_changed_while_the_current_one_was_compared_is_not_overw
     client, sign_in, ada, monkeypatch
 ):
     pair = sign_in()
-    check = recovery.login.check_password
+    check = password_changes.login.check_password
 
     def check_while_another_request_changes_it(**given):
         user = check(**given)
         ada["password_version"] += 1
         return user
 
-    monkeypatch.setattr(recovery.login, "check_password", check_while_another_request_changes_it)
+    monkeypatch.setattr(password_changes.login, "check_password", check_while_another_request_changes_it)
 
     assert change(client, pair).status_code == 409
 

@@ -10,8 +10,9 @@ from django.test import Client
 from django.utils import timezone
 
 from auth.tests.builders import as_json, bearer
-from auth_ms.sign_in.models import AuditEvent, RefreshToken, Session
-from auth_ms.sign_in.services import sessions
+from auth_ms.models import AuditEvent, RefreshToken, Session
+from auth_ms.sessions import selectors
+from auth_ms.sessions import services as sessions
 
 pytestmark = pytest.mark.django_db
 
@@ -149,7 +150,7 @@ def test_a_session_is_over_at_some_time_however_much_it_is_used(client, sign_in,
     pass_time(seconds=4201)
     assert refresh(client, pair["refresh_token"]).status_code == 401
     assert client.get("/auth-ms/auth/sessions", headers=bearer(pair)).status_code == 401
-    assert sessions.introspect(token=pair["refresh_token"], at=timezone.now()) == {"active": False}
+    assert selectors.introspect(token=pair["refresh_token"], at=timezone.now()) == {"active": False}
 
 
 def test_a_session_of_the_version_before_ends_like_any_other(client, sign_in, settings):
@@ -157,7 +158,7 @@ def test_a_session_of_the_version_before_ends_like_any_other(client, sign_in, se
     Session.objects.update(created_at=timezone.now() - timedelta(seconds=settings.SESSION_SECONDS + 1))
 
     assert refresh(client, pair["refresh_token"]).status_code == 401  # though the row of its token says otherwise
-    assert sessions.introspect(token=pair["refresh_token"], at=timezone.now()) == {"active": False}
+    assert selectors.introspect(token=pair["refresh_token"], at=timezone.now()) == {"active": False}
 
 
 def test_a_session_that_is_not_used_for_long_is_over(client, sign_in, settings):

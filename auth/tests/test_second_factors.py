@@ -13,8 +13,9 @@ from auth.tests.authenticator import Authenticator
 from auth.tests.builders import as_json, bearer, login
 from auth.tests.test_passkeys import add
 from auth.tests.test_recovery import NEW, forgot, mailed_token, reset
-from auth_ms.sign_in import issuing, users_client
-from auth_ms.sign_in.models import TOTP, AuditEvent, PendingLogin, RecoveryCode, Session
+from auth_ms import users_client
+from auth_ms.keys.services import issuing
+from auth_ms.models import TOTP, AuditEvent, PendingLogin, RecoveryCode, Session
 from chassis.outbox.models import OutboxMessage
 from chassis.security.rate_limits.models import RateLimit
 
@@ -213,7 +214,7 @@ def test_a_second_secret_does_not_replace_one_that_is_on(ada_client, enrolled):
 def test_an_old_session_has_to_sign_in_again_before_it_changes_factors(client, sign_in, enrolled, method, path):
     session = Session.objects.get()
     now = timezone.now()
-    token = issuing.person_token(
+    token = issuing.access_token(
         user_id=7,
         session_id=session.id,
         scope="",

@@ -4,8 +4,8 @@ import pytest
 from django.test import Client
 
 from auth.tests.builders import as_json, bearer, login
-from auth_ms.sign_in import issuing
-from auth_ms.sign_in.models import Session
+from auth_ms.keys.services import issuing
+from auth_ms.models import Session
 from chassis.security.principal import ADMIN_SCOPE
 
 pytestmark = pytest.mark.django_db
@@ -162,7 +162,7 @@ def test_a_token_for_another_user_with_a_session_of_mine_is_refused(client, sign
 
     sign_in()
     session = Session.objects.get()
-    forged = issuing.person_token(
+    forged = issuing.access_token(
         user_id=8,
         session_id=session.id,
         scope=ADMIN_SCOPE,

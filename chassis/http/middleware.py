@@ -57,7 +57,7 @@ class RequestMiddleware:
 
     def _shed(self, request: HttpRequest, identifier: str) -> HttpResponse:
         """Counted apart from the requests that are handled, and logged only every OVERLOAD_LOG_SECONDS."""
-        request_metrics.requests_refused.inc()
+        request_metrics.rejected_requests.inc()
         if (now := time.monotonic()) - self._overload_logged_at > OVERLOAD_LOG_SECONDS:
             self._overload_logged_at = now
             logger.warning("overloaded: requests are rejected", extra={"waiting": gunicorn.WAITING})

@@ -30,14 +30,14 @@ _DESCRIPTIONS = {
     400: "The input is not valid; `errors` says why, by field.",
     401: "No valid credentials.",
     403: "Not allowed.",
-    404: "Not there, or not for you to see.",
-    409: "In conflict with what is there.",
-    413: "The body has more than 64 KiB.",
+    404: "Does not exist, or is not visible to the caller.",
+    409: "Conflicts with existing data.",
+    413: "The body is larger than 64 KiB.",
     412: "`If-Match` names another version; read it again.",
     415: "The body is not JSON.",
     422: "The `Idempotency-Key` was used with another body.",
-    429: "Too many; try again after `Retry-After` seconds.",
-    503: "A part that this needs does not answer; try again after `Retry-After` seconds.",
+    429: "Too many requests; try again after `Retry-After` seconds.",
+    503: "A dependency does not answer; try again after `Retry-After` seconds.",
 }
 
 
@@ -95,7 +95,10 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
         links = settings.OPENAPI_LINKS.get(operation["operationId"], {})
         for status, response in operation["responses"].items():
             headers = response.setdefault("headers", {})
-            headers["X-Request-ID"] = {"schema": {"type": "string"}, "description": "names the request in every log"}
+            headers["X-Request-ID"] = {
+                "schema": {"type": "string"},
+                "description": "identifies the request in all logs",
+            }
             if status in ("429", "503"):
                 headers["Retry-After"] = {"schema": {"type": "integer", "minimum": 1}, "description": "seconds"}
             for following, values in links.get(status, {}).items():

@@ -15,6 +15,6 @@ request_seconds = Histogram(
 requests_in_progress = Gauge(
     "http_requests_in_progress", "requests being handled now", registry=REGISTRY, multiprocess_mode="livesum"
 )
-requests_refused = Counter(
+rejected_requests = Counter(
     "http_requests_refused", "requests rejected because too many others were waiting", registry=REGISTRY
 )

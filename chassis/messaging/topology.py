@@ -1,4 +1,4 @@
-"""The queues of consumers: their own, one for dead letters beside each, and those where retries wait.
+"""The queues of consumers: their own, a dead-letter queue for each, and those where retries wait.
 
 Every kind of event has a durable fanout exchange, which the broker creates from its definitions. A consumer declares
 its own queues. `<queue>.dead` holds messages that failed permanently. A message to be retried waits in one of the

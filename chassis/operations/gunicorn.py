@@ -10,7 +10,8 @@ from chassis.operations import cpus
 from chassis.operations.environment import REQUIRED, Environment  # noqa: F401 - for tools.documents.generated
 from chassis.operations.settings import MEMORY
 
-environment = Environment(os.environ.get("SERVICE", "web"))
+_service = os.environ.get("SERVICE", "")
+environment = Environment(_service or "web")
 bind = environment.text("BIND", "where a web process listens", default="0.0.0.0:4000")
 workers = (
     environment.integer("WEB_PROCESSES", "web processes, which share one port; 0: one per CPU", default=0)
@@ -23,6 +24,7 @@ WAITING = environment.integer(
     default=64,
     minimum=1,
 )
+wsgi_app = f"{_service.removesuffix('-ms')}_ms.wsgi" if _service else None
 worker_class = "chassis.http.load_shedding.Worker"
 preload_app = True  # a configuration error stops the start, and the processes share imported modules in memory
 keepalive = 75

@@ -97,18 +97,20 @@ def _message_traceparent() -> str | None:
     return well_formed(getattr(current_task.request, "traceparent", None)) if current_task else None
 
 
-def handling(message: Any, *, medium: str = "") -> AbstractContextManager[Any]:
-    """The span of a consumer that handles `message`, in the trace and with the request id of its origin."""
+def handling(message: Any, **attributes: Any) -> AbstractContextManager[Any]:
+    """The span of a consumer that handles `message` (an event), in the trace and with the request id of its origin."""
     event = message if isinstance(message, dict) else {}
-    return _handling(event, f"process {str(event.get('type'))[:100]}", medium)
+    return _handling(event, f"process {str(event.get('type'))[:100]}", attributes)
 
 
 @contextmanager
-def _handling(event: dict[str, Any], name: str, medium: str) -> Iterator[Any]:
+def _handling(event: dict[str, Any], name: str, attributes: dict[str, Any]) -> Iterator[Any]:
     reset = logs.request_id.set(logs.well_formed_id(event.get("requestid")))
-    facts = {"messaging.system": "rabbitmq", "tessera.medium": medium, "tessera.event_id": str(event.get("id"))[:64]}
+    attributes |= {"messaging.system": "rabbitmq", "tessera.event_id": str(event.get("id"))[:64]}
     try:
-        with span(name, kind="consumer", parent=_message_traceparent() or event.get("traceparent"), **facts) as opened:
+        with span(
+            name, kind="consumer", parent=_message_traceparent() or event.get("traceparent"), **attributes
+        ) as opened:
             yield opened
     finally:
         logs.request_id.reset(reset)

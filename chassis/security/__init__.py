@@ -1,1 +1,1 @@
-"""Tokens, live decisions about rights, encryption, rate limits, and the limit on concurrent password checks."""
+"""Tokens, authentication, permissions, live decisions, encryption, rate limits, and password concurrency."""

@@ -28,7 +28,7 @@ def live_principal(request: Request) -> Principal:
 
 
 def may_act_for(request: Request, user_id: int) -> bool:
-    """True for the user itself, and for whoever is an admin now. Raises AuthenticationFailed and ServiceUnavailable."""
+    """True for the user itself, and for a current admin. Raises AuthenticationFailed and ServiceUnavailable."""
     principal: Principal = request.user  # type: ignore[assignment]
     return principal.user_id == user_id or (principal.is_admin and live_principal(request).is_admin)
 

@@ -1,1 +1,1 @@
-"""What the tests of the services share; not part of any image."""
+"""Helpers shared by the services' tests; not part of any image."""

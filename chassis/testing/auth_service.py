@@ -1,4 +1,4 @@
-"""What stands where auth-ms answers about sessions and accounts, for the tests of other services."""
+"""A fake auth-ms for the tests of other services: the state of sessions and accounts."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from chassis.http.errors import ServiceUnavailable
 
 
 class AuthService:
-    """Every session goes on, with the rights of its token, but for what a test says.
+    """Confirms every session, with the scopes of its token, unless a test says otherwise.
 
-    `ended` holds the ids of sessions that have ended, `scopes` what an account has now, by user id; `away` is True
-    while auth-ms does not answer. `asked` are the paths that were asked for.
+    `ended`: ids of ended sessions; `scopes`: an account's current scopes, by user id; `away`: True while auth-ms does
+    not answer; `asked`: the requested paths.
     """
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class AuthService:
         self.asked: list[str] = []
 
     def answer(self, path: str, token: str) -> dict[str, Any]:
-        """In place of `chassis.security.authority._ask`."""
+        """Replaces `chassis.security.authority._ask`."""
         self.asked.append(path)
         if self.away:
             raise ServiceUnavailable("auth-ms does not answer as it should; try again soon.")

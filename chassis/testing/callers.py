@@ -1,4 +1,4 @@
-"""Fixtures for the tests of a service's routes: HTTP clients with tokens signed by a key of the tests'."""
+"""Fixtures for testing a service's routes: HTTP clients with tokens that a test key signed."""
 
 from collections.abc import Callable
 
@@ -13,14 +13,14 @@ KEYS = SigningKeys()
 
 @pytest.fixture(autouse=True)
 def signing_keys(monkeypatch: pytest.MonkeyPatch) -> SigningKeys:
-    """auth-ms is not part of these tests: the service trusts the tests' own key instead."""
+    """Makes the service trust a test key instead of the keys of auth-ms."""
     monkeypatch.setattr("chassis.security.public_keys._key_source", KEYS)
     return KEYS
 
 
 @pytest.fixture(autouse=True)
 def auth_service(monkeypatch: pytest.MonkeyPatch) -> AuthService:
-    """auth-ms, asked whether a session goes on and what an account may do."""
+    """A fake auth-ms for live decisions."""
     service = AuthService()
     monkeypatch.setattr("chassis.security.authority._ask", service.answer)
     return service
@@ -28,7 +28,7 @@ def auth_service(monkeypatch: pytest.MonkeyPatch) -> AuthService:
 
 @pytest.fixture
 def caller() -> Callable[..., Client]:
-    """`caller(user_id=1)` or `caller(user_id=1, admin=True)`: an HTTP client with that person's token."""
+    """`caller(user_id=1)` or `caller(user_id=1, admin=True)`: an HTTP client with that user's token."""
 
     def make(*, user_id: int, admin: bool = False) -> Client:
         token = KEYS.user_token(user_id=user_id, admin=admin)

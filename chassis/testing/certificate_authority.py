@@ -9,7 +9,7 @@ from cryptography.x509.oid import NameOID
 
 
 class Authority:
-    """A CA of the tests' own."""
+    """A certificate authority for tests; its certificate is in `file`."""
 
     def __init__(self, folder):
         self.folder, self.key = folder, ec.generate_private_key(ec.SECP256R1())
@@ -30,7 +30,7 @@ class Authority:
         return builder.sign(self.key, hashes.SHA256())
 
     def certificate(self, host):
-        """The file of a key and a certificate for `host`."""
+        """The path of a PEM file with a key and a certificate for `host`."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "broker")])
         signed = self._sign(subject, key.public_key(), ca=False, host=host)

@@ -1,4 +1,4 @@
-"""The events as docs/asyncapi.yaml describes them: every event that a service's tests record is held against it."""
+"""The events in docs/asyncapi.yaml: every event that a service's tests record is validated against it."""
 
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,12 @@ DOCUMENT = yaml.safe_load((Path(__file__).parents[2] / "docs" / "asyncapi.yaml")
 
 
 def examples() -> dict[str, dict[str, Any]]:
-    """One example of each event, as its consumers may get it."""
+    """One example of each event."""
     return {name: DOCUMENT["components"]["schemas"][name]["examples"][0] for name in DOCUMENT["channels"]}
 
 
 def receivers() -> dict[str, set[str]]:
-    """The queues of each kind of event."""
+    """The queues of each event."""
     queues: dict[str, set[str]] = {name: set() for name in DOCUMENT["channels"]}
     for name, operation in DOCUMENT["operations"].items():
         if operation["action"] == "receive":
@@ -28,7 +28,7 @@ def receivers() -> dict[str, set[str]]:
 
 
 def awaited_queues(service: str) -> dict[str, set[str]]:
-    """The queues of the events that a service sends, without those of webhooks, which few installations have."""
+    """The queues of each event that a service sends, except those of webhooks, which few installations have."""
     sent = [
         operation["channel"]["$ref"].rpartition("/")[2]
         for name, operation in DOCUMENT["operations"].items()
@@ -38,7 +38,7 @@ def awaited_queues(service: str) -> dict[str, set[str]]:
 
 
 def check(event: dict[str, Any]) -> None:
-    """Raises ValidationError when `event` is not as described, or holds what is not described."""
+    """Raises ValidationError when `event` violates its schema or has data that the schema does not describe."""
     reference = {"$ref": f"#/components/schemas/{event['type']}"}
     jsonschema.Draft202012Validator(
         DOCUMENT | reference, format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER
@@ -56,7 +56,7 @@ def _described(name: str) -> set[str]:
 
 @pytest.fixture(autouse=True)
 def events_follow_the_contract(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Checks every event that the service records."""
+    """Validates every event that the service records."""
     record = services.record
 
     def record_and_check(event: Any, **options: Any) -> OutboxMessage:

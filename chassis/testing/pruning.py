@@ -1,4 +1,4 @@
-"""For the services' tests: what they forget, they forget a bounded number of rows at a time."""
+"""Checks that a service prunes in batches."""
 
 from django.conf import settings
 from django.db import connection
@@ -8,7 +8,7 @@ from django.utils.module_loading import import_string
 
 
 def unbounded_deletes() -> list[str]:
-    """The DELETEs of settings.PRUNERS while there is nothing to delete: housekeeping looks first, and makes none."""
+    """The DELETE statements of settings.PRUNERS while nothing is expired: pruning in batches selects first."""
     with CaptureQueriesContext(connection) as captured:
         for path in settings.PRUNERS:
             import_string(path)(at=timezone.now())

@@ -1,4 +1,4 @@
-"""A signing key of the tests' own, and tokens made with it, good and forged."""
+"""A signing key for tests, and tokens signed with it, valid and forged."""
 
 import time
 import uuid
@@ -11,9 +11,9 @@ from chassis.security import public_keys, tokens
 
 
 class SigningKeys:
-    """Stands where auth-ms publishes its keys."""
+    """A key source with one key, in place of auth-ms."""
 
-    kid = "key-of-the-tests"
+    kid = "test-key"
 
     def __init__(self) -> None:
         self.private_key = ec.generate_private_key(ec.SECP256R1())
@@ -30,13 +30,13 @@ class SigningKeys:
         return jwt.PyJWK(self.members)
 
     def user_token(self, *, user_id: int, admin: bool = False, **changes: Any) -> str:
-        """An access token as auth-ms makes them; `changes` replace claims, None removes one."""
+        """A user's access token, as auth-ms issues it; `changes` replace claims, None removes one."""
         scope = "admin" if admin else ""
         claims = {"sub": str(user_id), "aud": "tessera", "sid": "1", "scope": scope, "auth_time": int(time.time())}
         return self.sign(claims | changes)
 
     def service_token(self, *, audience: str, **changes: Any) -> str:
-        """A service token as auth-ms makes them."""
+        """A service's access token, as auth-ms issues it; `changes` replace claims, None removes one."""
         return self.sign({"sub": "auth-ms", "aud": audience, "scope": "service"} | changes)
 
     def sign(

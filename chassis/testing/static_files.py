@@ -7,5 +7,5 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def find_static_files_on_request(settings: Any) -> None:
-    """Each HTTP client of a test makes the middlewares anew, and WhiteNoise would list all files each time."""
+    """Keeps WhiteNoise from listing all files for each test client, which creates the middleware again."""
     settings.WHITENOISE_AUTOREFRESH = True

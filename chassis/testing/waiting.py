@@ -1,4 +1,4 @@
-"""Waiting for what another process does."""
+"""Waiting for another process."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,7 @@ DEADLINE_SECONDS = 40.0
 
 
 def eventually(attempt: Callable[[], T], *, seconds: float = DEADLINE_SECONDS) -> T:
-    """The first result of `attempt` that is true; fails when there is none before the deadline."""
+    """The first true result of `attempt`. Raises AssertionError after `seconds`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if result := attempt():

@@ -1,4 +1,4 @@
-"""A service of the tests' own, to run what the chassis gives to every service."""
+"""A minimal service, to test what the chassis provides to every service."""
 
 from chassis.operations.environment import Environment
 from chassis.operations.settings import shared_settings

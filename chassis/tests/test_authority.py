@@ -16,7 +16,7 @@ KEYS = SigningKeys()
 
 
 class AuthStandIn(BaseHTTPRequestHandler):
-    """Answers as auth-ms does, with what the server's `answers` holds for a path."""
+    """A fake auth-ms: responds with the server's `answers`, by path."""
 
     def do_GET(self):
         self.server.seen.append((self.path, self.headers["Authorization"]))
@@ -55,7 +55,7 @@ def rights(**changes):
     return 200, {"user_id": 7, "session_id": 1, "is_admin": True, "scopes": ["orders:read"]} | changes
 
 
-def test_rights_are_those_that_the_token_names_and_the_account_still_has(auth):
+def test_confirmed_scopes_are_those_of_both_token_and_account(auth):
     token = KEYS.user_token(user_id=7, scope="admin orders:write")
     auth.answers["/auth-ms/internal/principal"] = rights(is_admin=False, scopes=["orders:write", "orders:read"])
 
@@ -67,7 +67,7 @@ def test_rights_are_those_that_the_token_names_and_the_account_still_has(auth):
     assert auth.seen == [("/auth-ms/internal/principal", f"Bearer {token}")]
 
 
-def test_a_session_that_has_ended_is_no_authority(auth):
+def test_an_ended_session_is_rejected(auth):
     token = KEYS.user_token(user_id=7)
     auth.answers["/auth-ms/internal/principal"] = auth.answers["/auth-ms/internal/session"] = (401, {})
 
@@ -78,7 +78,7 @@ def test_a_session_that_has_ended_is_no_authority(auth):
 
 
 @pytest.mark.parametrize("answer", [(503, {}), (404, {}), (200, []), (200, {"is_admin": True})])
-def test_without_a_good_answer_nothing_is_permitted(auth, answer):
+def test_without_a_valid_response_the_decision_fails_closed(auth, answer):
     token = KEYS.user_token(user_id=7)
     auth.answers["/auth-ms/internal/principal"] = answer
 
@@ -94,7 +94,7 @@ class ForAdmins(APIView):
         return Response({"is_live": request.user.is_live})
 
 
-class ForPersons(APIView):
+class ForUsers(APIView):
     authentication_classes = [authentication.BearerAuthentication]
     permission_classes = [permissions.IsUser]
 
@@ -109,25 +109,25 @@ def call(view, method, token):
     return view.as_view()(request)
 
 
-def test_what_admins_read_is_decided_on_their_rights_of_now(auth):
+def test_admin_reads_are_decided_live(auth):
     token = KEYS.user_token(user_id=7, admin=True)
 
     auth.answers["/auth-ms/internal/principal"] = rights()
     assert call(ForAdmins, "get", token).data == {"is_live": True}
-    assert call(ForPersons, "get", token).data == {"others": True, "own": True}
+    assert call(ForUsers, "get", token).data == {"others": True, "own": True}
 
     auth.answers["/auth-ms/internal/principal"] = rights(is_admin=False)
     assert call(ForAdmins, "get", token).status_code == 403
-    assert call(ForPersons, "get", token).data == {"others": False, "own": True}
+    assert call(ForUsers, "get", token).data == {"others": False, "own": True}
 
     auth.answers["/auth-ms/internal/principal"] = (401, {})
     assert call(ForAdmins, "get", token).status_code == 401
 
 
-def test_own_data_is_read_by_the_token_alone_and_written_live(auth):
+def test_own_data_is_read_by_token_alone_and_written_live(auth):
     token = KEYS.user_token(user_id=7)
     auth.answers["/auth-ms/internal/principal"] = (401, {})
 
-    assert call(ForPersons, "get", token).data == {"others": False, "own": True}
+    assert call(ForUsers, "get", token).data == {"others": False, "own": True}
     assert auth.seen == []
-    assert call(ForPersons, "post", token).status_code == 401
+    assert call(ForUsers, "post", token).status_code == 401

@@ -1,4 +1,4 @@
-"""`amqps://`: nothing is said to a broker whose certificate is of another CA, or of another host."""
+"""`amqps://`: no data is sent to a broker with a certificate of another CA or for another host."""
 
 import ipaddress
 import socket
@@ -19,9 +19,9 @@ def authority(tmp_path):
     return Authority(tmp_path / "one")
 
 
-def said_to(certificate, url_host="127.0.0.1"):
-    """What kombu says first to a TLS server with that certificate; raises what the connection raises."""
-    heard = []
+def first_bytes_sent(certificate, url_host="127.0.0.1"):
+    """The first bytes that kombu sends to a TLS server with that certificate; raises what the connection raises."""
+    received = []
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -30,7 +30,7 @@ def said_to(certificate, url_host="127.0.0.1"):
             connection, _ = listener.accept()
             try:
                 with context.wrap_socket(connection, server_side=True) as secured:
-                    heard.append(secured.recv(8))
+                    received.append(secured.recv(8))
             except OSError:
                 connection.close()
 
@@ -46,29 +46,31 @@ def said_to(certificate, url_host="127.0.0.1"):
     for reason in reasons:
         if isinstance(reason, ssl.SSLCertVerificationError):
             raise reason
-    return heard
+    return received
 
 
-def test_a_broker_with_a_certificate_of_our_ca_is_spoken_to(authority, monkeypatch):
+def test_a_certificate_of_the_trusted_ca_is_accepted(authority, monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
 
-    assert said_to(authority.certificate(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))) == [b"AMQP\0\0\x09\x01"]
+    assert first_bytes_sent(authority.certificate(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))) == [
+        b"AMQP\0\0\x09\x01"
+    ]
 
 
-def test_a_certificate_of_another_ca_is_refused(authority, tmp_path, monkeypatch):
+def test_a_certificate_of_another_ca_is_rejected(authority, tmp_path, monkeypatch):
     (tmp_path / "other").mkdir()
     monkeypatch.setenv("SSL_CERT_FILE", str(Authority(tmp_path / "other").file))
 
     with pytest.raises(ssl.SSLCertVerificationError):
-        said_to(authority.certificate(x509.IPAddress(ipaddress.ip_address("127.0.0.1"))))
+        first_bytes_sent(authority.certificate(x509.IPAddress(ipaddress.ip_address("127.0.0.1"))))
 
 
-def test_a_certificate_of_another_host_is_refused(authority, monkeypatch):
+def test_a_certificate_for_another_host_is_rejected(authority, monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
 
     with pytest.raises(ssl.SSLCertVerificationError):
-        said_to(authority.certificate(x509.DNSName("another.example")))
+        first_bytes_sent(authority.certificate(x509.DNSName("another.example")))
 
 
-def test_without_tls_nothing_is_asked():
+def test_amqp_urls_need_no_tls_options():
     assert broker.tls("amqp://one:x@broker:5672/%2F") is None

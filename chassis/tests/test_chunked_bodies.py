@@ -1,4 +1,4 @@
-"""Bodies without a Content-Length, byte by byte to a real gunicorn: read up to 64 KiB, or refused; never ignored."""
+"""Chunked bodies, sent to a real gunicorn: read up to 64 KiB, or rejected; never ignored."""
 
 import json
 import os
@@ -51,7 +51,7 @@ def head(method, *headers):
 
 
 def answers(port, *requests):
-    """Status and body of the answers to requests that are sent on one connection, one after the other."""
+    """Status and body of the responses to requests sent one after the other on one connection."""
     found = []
     with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
         for request in requests:
@@ -67,7 +67,7 @@ def text_of(length):
 
 
 @pytest.mark.parametrize("method", ["PATCH", "PUT", "POST"])
-def test_a_body_in_chunks_is_read(server, method):
+def test_a_chunked_body_is_read(server, method):
     body = b'{"surname": "Byron"}'
 
     [(status, given)] = answers(server, head(method, CHUNKED) + chunks(body, size=3))
@@ -75,15 +75,15 @@ def test_a_body_in_chunks_is_read(server, method):
     assert (status, given) == (200, {"given": {"surname": "Byron"}, "length": str(len(body))})
 
 
-def test_the_largest_body_is_read_and_one_byte_more_is_refused(server):
+def test_the_largest_body_is_read_and_one_byte_more_is_rejected(server):
     [(status, given)] = answers(server, head("PATCH", CHUNKED) + chunks(text_of(LIMIT)))
-    [(refused, problem)] = answers(server, head("PATCH", CHUNKED) + chunks(text_of(LIMIT + 1)))
+    [(rejected, problem)] = answers(server, head("PATCH", CHUNKED) + chunks(text_of(LIMIT + 1)))
 
     assert (status, given["length"]) == (200, str(LIMIT))
-    assert (refused, problem["status"]) == (413, 413)
+    assert (rejected, problem["status"]) == (413, 413)
 
 
-def test_the_next_request_on_the_connection_is_another_one(server):
+def test_several_requests_on_one_connection_are_kept_apart(server):
     first = head("PATCH", CHUNKED) + chunks(b'{"number": 1}')
     second = head("PATCH", "Content-Length: 13") + b'{"number": 2}'
     third = head("PATCH", CHUNKED) + chunks(b'{"number": 3}')
@@ -93,14 +93,14 @@ def test_the_next_request_on_the_connection_is_another_one(server):
     assert [given["given"]["number"] for _, given in found] == [1, 2, 3]
 
 
-def test_an_empty_body_in_chunks_is_an_empty_body(server):
+def test_an_empty_chunked_body_is_an_empty_body(server):
     [(status, given)] = answers(server, head("PATCH", CHUNKED) + chunks(b""))
 
     assert (status, given["length"]) == (200, "0")
 
 
 @pytest.mark.parametrize("broken", [b"zz\r\n{}\r\n0\r\n\r\n", b"2\r\n{}XX0\r\n\r\n", b"-1\r\n\r\n"])
-def test_chunks_that_cannot_be_read_are_refused_and_the_connection_ends(server, broken):
+def test_malformed_chunks_are_rejected_and_the_connection_is_closed(server, broken):
     with socket.create_connection(("127.0.0.1", server), timeout=20) as connection:
         connection.sendall(head("PATCH", CHUNKED) + broken)
         said = b"".join(iter(lambda: connection.recv(65536), b""))
@@ -109,7 +109,7 @@ def test_chunks_that_cannot_be_read_are_refused_and_the_connection_ends(server, 
     assert said.count(b"HTTP/1.1") == 1
 
 
-def test_a_body_whose_end_never_comes_changes_nothing(server):
+def test_an_incomplete_body_changes_nothing(server):
     with socket.create_connection(("127.0.0.1", server), timeout=20) as connection:
         connection.sendall(head("PATCH", CHUNKED) + b"14\r\n{")
         connection.shutdown(socket.SHUT_WR)

@@ -1,4 +1,4 @@
-"""The client's address: what a proxy that is trusted says, and nothing that the client itself wrote."""
+"""The client's address comes from trusted proxies, never from what the client itself sent."""
 
 import pytest
 from django.test import RequestFactory
@@ -18,9 +18,9 @@ def address(settings, *, remote, forwarded=None, trusted="10.0.0.0/16, 2001:db8:
     ("remote", "forwarded", "expected"),
     [
         (CLIENT, None, CLIENT),
-        (CLIENT, "1.2.3.4", CLIENT),  # not through a proxy: the header is the client's own
+        (CLIENT, "1.2.3.4", CLIENT),  # no proxy: the client sent the header
         (PROXY, CLIENT, CLIENT),
-        (PROXY, f"1.2.3.4, {CLIENT}", CLIENT),  # the client wrote the first one
+        (PROXY, f"1.2.3.4, {CLIENT}", CLIENT),  # the client sent the first one
         (PROXY, f"{CLIENT}, {OUTER_PROXY}", CLIENT),
         (PROXY, f"1.2.3.4, {CLIENT}, {OUTER_PROXY}", CLIENT),
         (PROXY, None, PROXY),
@@ -34,20 +34,20 @@ def address(settings, *, remote, forwarded=None, trusted="10.0.0.0/16, 2001:db8:
         ("", None, None),
     ],
 )
-def test_the_address_is_the_last_that_no_trusted_proxy_has(settings, remote, forwarded, expected):
+def test_the_address_is_the_last_one_that_is_no_trusted_proxy(settings, remote, forwarded, expected):
     assert address(settings, remote=remote, forwarded=forwarded) == expected
 
 
-def test_without_trusted_proxies_the_header_means_nothing(settings):
+def test_without_trusted_proxies_the_header_is_ignored(settings):
     assert address(settings, remote=PROXY, forwarded=CLIENT, trusted="") == PROXY
 
 
-def test_a_proxy_may_be_named(settings):
+def test_a_proxy_may_be_a_host_name(settings):
     assert address(settings, remote="127.0.0.1", forwarded=CLIENT, trusted="localhost") == CLIENT
     assert address(settings, remote=PROXY, forwarded=CLIENT, trusted="localhost") == PROXY
 
 
-def test_a_name_that_nobody_has_trusts_nobody(settings):
+def test_an_unresolvable_name_trusts_no_address(settings):
     assert address(settings, remote=PROXY, forwarded=CLIENT, trusted="no-such-proxy.invalid") == PROXY
 
 
@@ -55,5 +55,5 @@ def test_a_name_that_nobody_has_trusts_nobody(settings):
     ("remote", "network"),
     [(CLIENT, CLIENT), ("2001:db8:2:3:4:5:6:7", "2001:db8:2:3::/64"), ("", "none")],
 )
-def test_limits_count_a_whole_ipv6_network_as_one_client(remote, network):
+def test_rate_limits_treat_an_ipv6_network_as_one_client(remote, network):
     assert client_address.client_of(RequestFactory().get("/", REMOTE_ADDR=remote)).network == network

@@ -20,7 +20,7 @@ AVAILABLE = len(os.sched_getaffinity(0))
         ({"cpu/cpu.cfs_quota_us": "50000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 1),
     ],
 )
-def test_the_limit_of_the_container_says_how_many_processors_there_are(tmp_path, files, expected):
+def test_the_containers_cpu_limit_bounds_the_number_of_cpus(tmp_path, files, expected):
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)

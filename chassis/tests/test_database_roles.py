@@ -1,4 +1,4 @@
-"""`prepare_database`, as the pods of a new version run it: several at once, on a database that may be empty."""
+"""`prepare_database`, run concurrently by the pods of a new version on a possibly empty database."""
 
 import os
 import subprocess
@@ -27,7 +27,7 @@ def execute(url, statement):
 
 @pytest.fixture
 def urls():
-    """An empty database of this test's own: its URL as the owner, and as a service's role that is not there yet."""
+    """An empty database: its URLs as the owner, and as a service's role that does not exist yet."""
     given = os.environ["DATABASE_URL"]
     name = f"test_{uuid.uuid4().hex[:12]}"
     execute(given, f"CREATE DATABASE {name}")
@@ -44,7 +44,7 @@ def prepare(owner, role, *arguments, command="prepare_database"):
     return subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-def test_several_at_once_prepare_one_database(urls):
+def test_concurrent_runs_prepare_one_database(urls):
     owner, role = urls
     running = [prepare(owner, role) for _ in range(3)]
     said = [process.communicate(timeout=60)[0] for process in running]
@@ -60,7 +60,7 @@ def test_several_at_once_prepare_one_database(urls):
 @pytest.mark.parametrize(
     ("owner", "named"), [("", "DATABASE_OWNER_URL is not set"), (None, "DATABASE_OWNER_URL and DATABASE_URL have")]
 )
-def test_what_is_missing_or_too_much_is_named(urls, owner, named):
+def test_errors_name_missing_and_overprivileged_urls(urls, owner, named):
     role = urls[1]
     process = prepare(role if owner is None else owner, role)
 
@@ -68,7 +68,7 @@ def test_what_is_missing_or_too_much_is_named(urls, owner, named):
     assert process.returncode != 0
 
 
-def test_workers_wait_until_the_database_is_there_and_migrated(urls):
+def test_workers_wait_until_the_database_is_migrated(urls):
     owner, role = urls
     waiting = prepare("", role, "--wait", "60", command="wait_for_migrations")
     assert prepare(owner, role).wait(timeout=60) == 0
@@ -79,7 +79,7 @@ def test_workers_wait_until_the_database_is_there_and_migrated(urls):
     assert said.count("waiting for the migrations") <= 3  # each reason once
 
 
-def test_a_database_that_is_not_there_is_waited_for_and_then_named(urls):
+def test_an_unreachable_database_is_waited_for_and_then_reported(urls):
     owner, role = urls
     nobody = urlsplit(owner)._replace(netloc="nobody:nobody@127.0.0.1:1").geturl()
     started = time.monotonic()

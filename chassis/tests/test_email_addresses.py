@@ -44,7 +44,7 @@ def test_all_spellings_of_an_address_have_one_canonical_form(text, display, cano
         "",
     ],
 )
-def test_look_alikes_and_undeliverable_addresses_are_rejected_and_find_nobody(text):
+def test_look_alikes_and_undeliverable_addresses_are_rejected_and_match_no_account(text):
     with pytest.raises(email_addresses.InvalidAddress):
         email_addresses.parse(text)
 

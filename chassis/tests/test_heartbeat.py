@@ -1,4 +1,4 @@
-"""A worker's heartbeat says that its consumer works, and not that its process is there."""
+"""A worker's heartbeat shows that its consumer works, not merely that its process exists."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ from chassis.testing.waiting import eventually
 
 @pytest.fixture
 def event():
-    """A kind of event that no other test uses, with its exchange."""
+    """An event type for one test, with its exchange."""
     name = f"test_{uuid.uuid4().hex}_event"
     with Connection(settings.BROKER_URL) as connection:
         channel = connection.channel()
@@ -37,7 +37,7 @@ def file(tmp_path):
 
 @contextmanager
 def worker(event, file, **variables):
-    """One worker process with one child, as in a container."""
+    """A worker process with one child process, as in a container."""
     own = {"TEST_EVENT": event, "TEST_QUEUE": f"{event}_queue", "HEARTBEAT_FILE": str(file)} | variables
     command = [sys.executable, "-m", "celery", "--app", "chassis.tests.worker", "worker", "--concurrency", "1"]
     command += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
@@ -51,13 +51,13 @@ def worker(event, file, **variables):
 
 
 def beats(file):
-    """True when the file is touched within half a second, five intervals of the test's worker."""
+    """True when the file is touched within half a second, which is five intervals of the test worker."""
     before = file.stat().st_mtime_ns
     time.sleep(0.5)
     return file.stat().st_mtime_ns != before
 
 
-def test_the_heart_beats_until_the_event_loop_hangs(event, file):
+def test_the_heartbeat_stops_when_the_event_loop_hangs(event, file):
     with worker(event, file) as process:
         eventually(lambda: beats(file))
         time.sleep(1)
@@ -69,7 +69,7 @@ def test_the_heart_beats_until_the_event_loop_hangs(event, file):
         assert process.poll() is None
 
 
-def test_it_stops_when_a_task_takes_longer_than_any_may(event, file):
+def test_the_heartbeat_stops_when_a_task_hangs(event, file):
     with worker(event, file):
         eventually(lambda: beats(file))
         with Connection(settings.BROKER_URL) as connection:
@@ -81,8 +81,8 @@ def test_it_stops_when_a_task_takes_longer_than_any_may(event, file):
         assert not beats(file)
 
 
-def test_it_goes_on_while_the_broker_is_away(event, file):
-    """Or an outage of the broker would restart every worker."""
+def test_the_heartbeat_continues_while_the_broker_is_unreachable(event, file):
+    """Otherwise a broker outage would restart every worker."""
     with worker(event, file, BROKER_URL="amqp://test:x@127.0.0.1:1/%2F") as process:
         seen = file.stat().st_mtime_ns
         for _ in range(2):

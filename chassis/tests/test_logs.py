@@ -1,4 +1,4 @@
-"""A log record as people and machines read it."""
+"""Log records as JSON and as text."""
 
 import json
 import logging
@@ -15,7 +15,7 @@ def record(level=logging.INFO, **fields):
     return made
 
 
-def test_machines_get_one_json_object_with_both_ids():
+def test_json_lines_have_the_ids_of_request_and_trace():
     reset = logs.request_id.set("click-12345678")
     try:
         with tracing.span("GET", parent=f"00-{'a' * 32}-{'b' * 16}-01"):
@@ -28,7 +28,7 @@ def test_machines_get_one_json_object_with_both_ids():
 
 
 @pytest.mark.parametrize(("level", "colour"), [(logging.WARNING, "\033[33m"), (logging.ERROR, "\033[31m")])
-def test_people_get_colours_at_a_terminal_and_nowhere_else(level, colour):
+def test_text_lines_are_coloured_only_on_a_terminal(level, colour):
     formatter = logs.TextFormatter("auth-ms")
     formatter.coloured = False
     written = record(level)
@@ -40,7 +40,7 @@ def test_people_get_colours_at_a_terminal_and_nowhere_else(level, colour):
 
 
 @pytest.mark.parametrize("sent", [None, "", "x", "00-" + "0" * 32 + "-" + "b" * 16 + "-01", "00-\n", 7, {}])
-def test_a_traceparent_that_is_none_begins_a_new_trace(sent):
+def test_a_malformed_traceparent_starts_a_new_trace(sent):
     with tracing.span("GET", parent=sent):
         assert tracing.well_formed(tracing.current())
         assert len(logs.trace_id.get()) == 32
@@ -48,13 +48,13 @@ def test_a_traceparent_that_is_none_begins_a_new_trace(sent):
 
 
 @pytest.mark.parametrize("message", [None, 7, [], {}, {"requestid": "a b", "traceparent": 1, "type": ["x"], "id": {}}])
-def test_a_message_that_is_no_event_is_handled_without_ids(message):
+def test_a_malformed_message_is_handled_without_a_request_id(message):
     with tracing.handling(message):
         assert logs.request_id.get() is None
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n", "\x0b", "\x85", "\u2028", "\x1b[2J", "\0"], ids=ascii)
-def test_a_record_is_one_line_whatever_is_in_it(ending):
+def test_a_record_is_one_line_whatever_it_contains(ending):
     forged = f"x{ending}12:00:00.000 INFO auth-ms forged"
     made = record(agent=forged, path=forged)
     made.msg = forged

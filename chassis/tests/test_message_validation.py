@@ -1,4 +1,4 @@
-"""Whose messages a worker takes."""
+"""Whose messages a worker accepts."""
 
 import json
 import uuid
@@ -44,20 +44,20 @@ def check(message, accepted_from):
 
 
 @pytest.mark.parametrize("user", ["auth-outbox-relay", "notification-email-worker", "notification-ms"])
-def test_a_message_of_the_events_relay_a_retry_and_a_redelivery_are_taken(accepted_from, user):
+def test_messages_of_the_events_relay_retries_and_redeliveries_are_accepted(accepted_from, user):
     check(message(user=user), accepted_from)
 
 
 @pytest.mark.parametrize(
     "user", [None, "", "users-outbox-relay", "notification-sms-worker", "auth-event-worker", "administrator"]
 )
-def test_a_message_of_anybody_else_is_refused(accepted_from, user):
+def test_messages_of_other_publishers_are_rejected(accepted_from, user):
     with pytest.raises(InvalidEvent, match="its publisher may not send this event"):
         check(message(user=user), accepted_from)
 
 
 @pytest.mark.parametrize("user", ["auth-outbox-relay", "notification-email-worker", "notification-ms"])
 @pytest.mark.parametrize("source", ["/users-ms", "", None, {}, []])
-def test_an_event_with_the_name_of_another_service_is_refused(accepted_from, user, source):
+def test_an_event_in_the_name_of_another_service_is_rejected(accepted_from, user, source):
     with pytest.raises(InvalidEvent, match="its source is not the service that published it"):
         check(message(user=user, source=source), accepted_from)

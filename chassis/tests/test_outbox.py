@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def event_class():
-    """An event of a kind, and so an exchange, that no other test uses."""
+    """An event class, and so an exchange, for one test."""
 
     @dataclass(frozen=True, kw_only=True)
     class SomethingHappened:
@@ -69,7 +69,7 @@ def publish(publisher, at=None):
 
 @pytest.fixture
 def late_queue(event_class):
-    """A queue of a second consumer, which declares it when it starts."""
+    """The undeclared queue of a second consumer."""
     with Connection(settings.BROKER_URL) as broker:
         late = Queue(f"{event_class.type}_late", Exchange(event_class.type, type="fanout", durable=True))
         late = late(broker.channel())
@@ -77,8 +77,8 @@ def late_queue(event_class):
         late.delete()
 
 
-def test_nothing_is_published_before_every_awaited_queue_is_there(event_class, queue, late_queue):
-    """On a new broker the first consumer's queue satisfies `mandatory`, and the second would miss the event."""
+def test_nothing_is_published_before_every_awaited_queue_exists(event_class, queue, late_queue):
+    """On a new broker, the first consumer's queue satisfies `mandatory`; the second would miss the event."""
     record(event_class(number=1))
     publisher = Publisher(settings.BROKER_URL, awaited={event_class.type: [queue.name, late_queue.name]})
     after = timezone.now() + timedelta(hours=1)
@@ -94,7 +94,7 @@ def test_nothing_is_published_before_every_awaited_queue_is_there(event_class, q
     assert late_queue.get(no_ack=True)
 
 
-def test_an_awaited_queue_that_somebody_consumes_is_not_waited_for(event_class, queue):
+def test_an_awaited_queue_with_a_consumer_is_not_waited_for(event_class, queue):
     record(event_class())
     publisher = Publisher(settings.BROKER_URL, awaited={event_class.type: [queue.name]})
 
@@ -105,12 +105,12 @@ def test_an_awaited_queue_that_somebody_consumes_is_not_waited_for(event_class, 
     assert OutboxMessage.objects.get().published_at
 
 
-def test_an_event_needs_a_transaction(event_class):
+def test_recording_an_event_needs_a_transaction(event_class):
     with pytest.raises(transaction.TransactionManagementError):
         services.record(event_class())
 
 
-def test_an_event_of_a_transaction_that_fails_is_never_published(event_class, queue, publisher):
+def test_an_event_of_a_rolled_back_transaction_is_never_published(event_class, queue, publisher):
     with pytest.raises(ZeroDivisionError), transaction.atomic():
         services.record(event_class())
         1 / 0  # noqa: B018
@@ -137,7 +137,7 @@ def test_a_published_event_is_a_persistent_celery_task_with_a_cloud_event(event_
     assert OutboxMessage.objects.get(pk=row.pk).published_at is not None
 
 
-def test_an_event_that_no_queue_takes_waits_until_one_does(event_class, publisher):
+def test_an_unroutable_event_waits_for_a_queue(event_class, publisher):
     row = record(event_class())
     publish(publisher)
     assert OutboxMessage.objects.get(pk=row.pk).published_at is None
@@ -154,15 +154,15 @@ def test_an_event_that_no_queue_takes_waits_until_one_does(event_class, publishe
     assert OutboxMessage.objects.get(pk=row.pk).published_at is not None
 
 
-def test_events_that_no_queue_takes_do_not_hold_up_the_others(event_class, queue, publisher, monkeypatch):
+def test_unroutable_events_do_not_block_others(event_class, queue, publisher, monkeypatch):
     monkeypatch.setattr(relay, "BATCH", 2)
 
     @dataclass(frozen=True, kw_only=True)
-    class Unheard(event_class):
-        type: ClassVar[str] = f"{event_class.type}_unheard"
+    class Unroutable(event_class):
+        type: ClassVar[str] = f"{event_class.type}_unroutable"
 
     for _ in range(4):
-        record(Unheard())
+        record(Unroutable())
     record(event_class())
 
     for _ in range(3):
@@ -170,7 +170,7 @@ def test_events_that_no_queue_takes_do_not_hold_up_the_others(event_class, queue
 
     assert queue.get() is not None
     with Connection(settings.BROKER_URL) as broker:
-        broker.channel().exchange_delete(Unheard.type)
+        broker.channel().exchange_delete(Unroutable.type)
 
 
 def test_several_relays_publish_each_event_once(event_class, queue):
@@ -199,7 +199,7 @@ def test_several_relays_publish_each_event_once(event_class, queue):
     assert not OutboxMessage.objects.filter(published_at__isnull=True).exists()
 
 
-def test_a_connection_that_breaks_leaves_the_events_unpublished(event_class, queue, publisher):
+def test_a_broken_connection_leaves_the_events_unpublished(event_class, queue, publisher):
     row = record(event_class())
     publisher._channel.connection.transport.sock.close()
 
@@ -211,7 +211,7 @@ def test_a_connection_that_breaks_leaves_the_events_unpublished(event_class, que
 
 def test_a_running_relay_is_woken_by_the_commit(event_class, queue, tmp_path, settings, monkeypatch):
     settings.HEARTBEAT_FILE = str(tmp_path / "heartbeat")
-    monkeypatch.setattr(relay, "POLL_SECONDS", 30.0)  # so that only the notification can be what wakes it
+    monkeypatch.setattr(relay, "POLL_SECONDS", 30.0)  # so that only the notification can wake it
     running = relay.Relay(lambda: Publisher(settings.BROKER_URL))
     thread = threading.Thread(target=running.run)
     thread.start()
@@ -222,7 +222,7 @@ def test_a_running_relay_is_woken_by_the_commit(event_class, queue, tmp_path, se
         second = wait_for_message(queue)
     finally:
         running.stop()
-        record(event_class())  # wakes it, so that it sees that it is to stop
+        record(event_class())  # wakes it, so that it notices the stop
         thread.join(timeout=20)
 
     assert first is not None
@@ -240,7 +240,7 @@ def wait_for_message(queue):
     return None
 
 
-def test_published_rows_are_pruned_by_the_time_of_their_publishing(event_class):
+def test_published_rows_are_pruned_by_their_time_of_publishing(event_class):
     old, fresh, waiting = record(event_class()), record(event_class()), record(event_class())
     OutboxMessage.objects.filter(pk=old.pk).update(published_at=timezone.now() - timedelta(days=8))
     OutboxMessage.objects.filter(pk=fresh.pk).update(
@@ -253,7 +253,7 @@ def test_published_rows_are_pruned_by_the_time_of_their_publishing(event_class):
     assert set(OutboxMessage.objects.values_list("pk", flat=True)) == {fresh.pk, waiting.pk}
 
 
-def test_what_is_secret_in_an_event_is_stored_encrypted_and_only_until_it_is_published(event_class, queue, publisher):
+def test_secret_fields_are_stored_encrypted_and_deleted_when_published(event_class, queue, publisher):
     class SecretHappened(event_class):
         secret_fields = ("number",)
 
@@ -270,7 +270,7 @@ def test_what_is_secret_in_an_event_is_stored_encrypted_and_only_until_it_is_pub
     assert bytes(row.sealed_data) == b""
 
 
-def test_what_a_broker_has_lost_is_published_again_but_for_what_had_secret_data(event_class, queue, publisher):
+def test_republishing_skips_events_whose_secret_data_is_deleted(event_class, queue, publisher):
     class SecretHappened(event_class):
         secret_fields = ("number",)
 

@@ -16,23 +16,23 @@ def server_process() -> int:
 
 
 def end_session(pid: int) -> None:
-    """As a restart of the server does to every session."""
+    """Ends a session, as a restart of the server does."""
     other = psycopg2.connect(**connection.get_connection_params())
     with other.cursor() as cursor:
         cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
     other.close()
 
 
-def test_a_connection_that_the_server_has_ended_is_replaced_before_the_next_request():
+def test_a_connection_closed_by_the_server_is_replaced_before_the_next_request():
     before = server_process()
     end_session(before)
 
-    close_old_connections()  # as Django does when a request begins
+    close_old_connections()  # as Django does at the start of a request
 
     assert server_process() != before
 
 
-def test_a_connection_that_is_kept_costs_no_question_to_the_server(django_assert_num_queries):
+def test_checking_a_persistent_connection_needs_no_query(django_assert_num_queries):
     before = server_process()
 
     close_old_connections()
@@ -41,7 +41,7 @@ def test_a_connection_that_is_kept_costs_no_question_to_the_server(django_assert
         assert server_process() == before
 
 
-def test_without_that_look_the_request_would_fail():
+def test_without_that_check_the_request_would_fail():
     end_session(server_process())
 
     with pytest.raises(OperationalError):
@@ -49,18 +49,18 @@ def test_without_that_look_the_request_would_fail():
     connection.close()
 
 
-def test_a_server_that_hangs_is_not_waited_for_without_end():
-    """The process of this session stops, as when a disk hangs; `statement_timeout` is its own, and so of no use."""
+def test_waiting_for_a_hanging_server_has_a_time_limit():
+    """Stops the server process, as a hanging disk does; it then cannot enforce its own `statement_timeout`."""
     pid = server_process()
     connection.connection.answer_seconds = 0.3
-    goes_on = threading.Timer(5, os.kill, (pid, signal.SIGCONT))
-    goes_on.start()
+    resume = threading.Timer(5, os.kill, (pid, signal.SIGCONT))
+    resume.start()
     os.kill(pid, signal.SIGSTOP)
     try:
         with pytest.raises(OperationalError, match="did not answer within"):
             server_process()
     finally:
-        goes_on.cancel()
+        resume.cancel()
         os.kill(pid, signal.SIGCONT)
 
     close_old_connections()

@@ -1,4 +1,4 @@
-"""Forgetting: in batches, beside others, and in spite of a pruner that fails."""
+"""Pruning: in batches, concurrently with writers, and despite a failing pruner."""
 
 import threading
 from datetime import timedelta
@@ -27,7 +27,7 @@ def deletes(captured):
 
 
 @pytest.mark.django_db
-def test_rows_are_deleted_a_bounded_number_at_a_time(monkeypatch):
+def test_rows_are_deleted_in_batches(monkeypatch):
     monkeypatch.setattr(pruning, "BATCH", 10)
     limits(25)
     limits(1, free_at=NOW + timedelta(hours=1), begin=100)
@@ -40,7 +40,7 @@ def test_rows_are_deleted_a_bounded_number_at_a_time(monkeypatch):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_more_than_one_statement_could_delete_in_time_is_deleted(monkeypatch):
+def test_more_rows_are_deleted_than_one_statement_could_within_its_time_limit(monkeypatch):
     """A trigger makes each row take 2 ms, and the time limit is a second: 1000 rows in one DELETE would take two."""
     monkeypatch.setattr(pruning, "BATCH", 100)
     limits(1000)
@@ -64,7 +64,7 @@ def test_more_than_one_statement_could_delete_in_time_is_deleted(monkeypatch):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_row_that_somebody_is_changing_is_left_alone():
+def test_a_locked_row_is_skipped():
     limits(3)
     is_changed, may_commit = threading.Event(), threading.Event()
 
@@ -81,7 +81,7 @@ def test_a_row_that_somebody_is_changing_is_left_alone():
     other.start()
     try:
         assert is_changed.wait(10)
-        rate_limits.prune(at=NOW)  # would wait for the other one
+        rate_limits.prune(at=NOW)  # must not wait for the other transaction
     finally:
         may_commit.set()
         other.join(10)
@@ -90,8 +90,8 @@ def test_a_row_that_somebody_is_changing_is_left_alone():
     assert kept.free_at > NOW
 
 
-def a_defect(*, at):
-    raise RuntimeError("a defect")
+def unexpected_error(*, at):
+    raise RuntimeError("unexpected")
 
 
 def no_database(*, at):
@@ -102,9 +102,9 @@ CALLED = []
 
 
 @pytest.mark.django_db
-def test_a_pruner_that_fails_keeps_no_other_from_it(settings, caplog):
+def test_a_failing_pruner_does_not_stop_the_others(settings, caplog):
     here = __name__
-    settings.PRUNERS = [f"{here}.no_database", f"{here}.a_defect", f"{here}.{noted.__name__}"]
+    settings.PRUNERS = [f"{here}.no_database", f"{here}.unexpected_error", f"{here}.{noted.__name__}"]
     CALLED.clear()
 
     pruning.run()
@@ -118,7 +118,7 @@ def noted(*, at):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_house_is_kept_from_the_start_in_a_thread_of_its_own(settings):
+def test_pruning_starts_at_once_in_a_thread(settings):
     settings.PRUNERS = [f"{__name__}.noted"]
     CALLED.clear()
 

@@ -14,7 +14,7 @@ from chassis.testing.waiting import eventually
 
 @pytest.fixture(params=["classic", "quorum"])
 def queue(request, monkeypatch):
-    """A queue of this test's own, declared as a consumer declares it; the retry queues too are its own."""
+    """A queue for one test, with its own retry queues, declared as a consumer declares it."""
     run = uuid.uuid4().hex[:8]
     monkeypatch.setattr(topology, "retry_queue", lambda worker, seconds: f"test-{run}-retry.{seconds}s")
     name = f"test-{run}"
@@ -37,7 +37,7 @@ def an_event():
 
 
 def next_message(queue, seconds=15):
-    """The next message; fails when none comes."""
+    """The next message. Raises AssertionError when none arrives."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if message := queue.get():
@@ -56,7 +56,7 @@ def retry(queue, event, seconds):
         application.close()
 
 
-def test_a_retry_returns_to_its_own_queue_after_its_time(queue):
+def test_a_retried_message_returns_to_its_own_queue_after_its_delay(queue):
     event = an_event()
     started = time.monotonic()
 
@@ -68,7 +68,7 @@ def test_a_retry_returns_to_its_own_queue_after_its_time(queue):
     assert message.payload[1]["event"] == event
 
 
-def test_a_long_wait_does_not_hold_up_a_short_one(queue):
+def test_a_long_delay_does_not_hold_up_a_short_one(queue):
     long, short = an_event(), an_event()
 
     retry(queue, long, 200)
@@ -79,7 +79,7 @@ def test_a_long_wait_does_not_hold_up_a_short_one(queue):
     assert message.payload[1]["event"] == short
 
 
-def test_what_is_rejected_is_looked_at_often_and_sent_again_once(queue):
+def test_a_dead_letter_can_be_inspected_often_and_redelivered_once(queue):
     event = an_event()
     retry(queue, event, 0.1)
     next_message(queue).reject()
@@ -90,7 +90,7 @@ def test_what_is_rejected_is_looked_at_often_and_sent_again_once(queue):
         return dead_letters.peek(**address, limit=10)
 
     eventually(peek)
-    for _ in range(25):  # more than a quorum queue of RabbitMQ 4 would allow unasked
+    for _ in range(25):  # beyond the default delivery limit of quorum queues
         [letter] = peek()
     assert (letter.event, letter.task) == (event, "test_event")
     assert dead_letters.redeliver(**address, ids={"another"}, publishers=me, limit=10) == 0
@@ -103,8 +103,8 @@ def test_what_is_rejected_is_looked_at_often_and_sent_again_once(queue):
 
 
 @pytest.mark.parametrize("chosen", [True, False])
-def test_what_its_publisher_may_not_send_is_not_sent_again_in_the_name_of_who_sends_it_again(queue, chosen):
-    """A consumer dead-letters a forged event for its publisher, and would take it from who sends dead letters again."""
+def test_dead_letters_of_other_publishers_are_not_redelivered(queue, chosen):
+    """A consumer dead-letters a forged event because of its publisher, but trusts the redelivering process."""
     retry(queue, an_event(), 0.1)
     next_message(queue).reject()
     address = {"broker_url": settings.BROKER_URL, "queue": queue.name}
@@ -119,12 +119,12 @@ def test_what_its_publisher_may_not_send_is_not_sent_again_in_the_name_of_who_se
     assert dead_letters.peek(**address, limit=10) == [letter]
 
 
-def test_dead_letters_of_a_queue_that_nobody_has_declared_are_none():
+def test_an_undeclared_queue_has_no_dead_letters():
     assert dead_letters.peek(broker_url=settings.BROKER_URL, queue=f"test-{uuid.uuid4().hex}", limit=10) == []
 
 
-def test_a_task_knows_which_queue_its_event_came_from(queue):
-    """Two queues of one event in one worker: the task is the same, what is to be done is not."""
+def test_a_task_knows_the_queue_of_its_event(queue):
+    """One worker may take an event from two queues: same task, different work."""
     event = an_event() | {"type": queue.exchange.name}
     other = topology.EventQueue.named(
         f"{queue.name}-other",

@@ -25,24 +25,24 @@ def taken(limit, *, key, times):
 
 
 @pytest.mark.django_db
-def test_as_many_as_the_limit_says_and_each_caller_has_its_own():
+def test_each_limit_counts_each_key_separately():
     assert taken(THREE_AN_HOUR, key="192.0.2.1", times=5) == 3
     assert taken(THREE_AN_HOUR, key="192.0.2.2", times=5) == 3
     assert taken(Limit(name="other", times=1, seconds=60), key="192.0.2.1", times=5) == 1
 
 
 @pytest.mark.django_db
-def test_a_refusal_says_when_to_come_back():
+def test_a_rejection_says_when_to_retry():
     taken(THREE_AN_HOUR, key="192.0.2.1", times=3)
 
-    with pytest.raises(TooManyRequests) as refusal:
+    with pytest.raises(TooManyRequests) as rejection:
         services.take(THREE_AN_HOUR, key="192.0.2.1")
 
-    assert 1190 <= int(refusal.value.headers["Retry-After"]) <= 1200  # a third of the hour
+    assert 1190 <= int(rejection.value.headers["Retry-After"]) <= 1200  # a third of the hour
 
 
 @pytest.mark.django_db
-def test_what_is_used_up_comes_back_evenly():
+def test_the_limit_recovers_evenly():
     taken(THREE_AN_HOUR, key="192.0.2.1", times=3)
     row = RateLimit.objects.get()
     row.free_at -= timedelta(minutes=20)
@@ -52,7 +52,7 @@ def test_what_is_used_up_comes_back_evenly():
 
 
 @pytest.mark.django_db
-def test_no_address_is_stored_and_what_is_unused_is_forgotten():
+def test_keys_are_hashed_and_unused_limits_are_pruned():
     taken(THREE_AN_HOUR, key="192.0.2.1", times=1)
     assert b"192.0.2.1" not in bytes(RateLimit.objects.get().key)
 
@@ -63,7 +63,7 @@ def test_no_address_is_stored_and_what_is_unused_is_forgotten():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_callers_at_the_same_time_share_one_limit():
+def test_concurrent_callers_share_one_limit():
     def attempt(_):
         try:
             return taken(THREE_AN_HOUR, key="192.0.2.1", times=4)

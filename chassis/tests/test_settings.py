@@ -1,4 +1,4 @@
-"""What a URL asks for reaches the server, above all that the connection is encrypted."""
+"""Options in database URLs take effect, above all TLS."""
 
 from chassis.operations.environment import Environment
 from chassis.operations.settings import shared_settings
@@ -6,7 +6,7 @@ from chassis.operations.settings import shared_settings
 TLS = "?sslmode=verify-full&sslrootcert=/run/ca.pem"
 
 
-def test_a_database_url_may_ask_for_tls(monkeypatch):
+def test_a_database_url_may_require_tls(monkeypatch):
     for name in ("DATABASE_URL", "DATABASE_OWNER_URL"):
         monkeypatch.setenv(name, f"postgres://one:x@db/name{TLS}")
     monkeypatch.setenv("SECRET_KEY", "x" * 64)

@@ -20,7 +20,7 @@ def verify(token):
     return tokens.verify(token, keys=KEYS, audiences=["tessera"])
 
 
-def test_a_good_token_tells_who_calls():
+def test_a_valid_token_identifies_the_caller():
     principal = verify(KEYS.user_token(user_id=7, admin=True))
 
     assert (principal.user_id, principal.is_admin, principal.session_id) == (7, True, 1)
@@ -28,7 +28,7 @@ def test_a_good_token_tells_who_calls():
 
 
 class OneKey:
-    """A source that gives the same key each time, as a service's does; and what it was asked for."""
+    """A source that returns the same key object each time, as a service's does."""
 
     def __init__(self):
         self.known = KEYS.key(KEYS.kid)
@@ -39,7 +39,7 @@ class OneKey:
         return self.known
 
 
-def test_a_token_that_was_verified_before_is_refused_once_it_has_expired_or_its_key_is_gone(monkeypatch):
+def test_a_cached_token_is_rejected_once_it_has_expired_or_its_key_is_gone(monkeypatch):
     source, now = OneKey(), time.time()
     lasting, token = (KEYS.user_token(user_id=7, exp=int(now) + seconds) for seconds in (600, 60))
     assert tokens.verify(token, keys=source, audiences=["tessera"]) == verify(token)
@@ -56,7 +56,7 @@ def test_a_token_that_was_verified_before_is_refused_once_it_has_expired_or_its_
         tokens.verify(lasting, keys=source, audiences=["tessera"])
 
 
-def test_a_person_may_act_for_itself_alone():
+def test_a_user_may_act_only_for_itself():
     principal = verify(KEYS.user_token(user_id=7))
 
     assert principal.may_act_for(7)
@@ -79,20 +79,20 @@ def test_a_person_may_act_for_itself_alone():
         {"sid": None},
     ],
 )
-def test_a_token_with_a_wrong_or_missing_claim_is_refused(changes):
+def test_a_token_with_a_wrong_or_missing_claim_is_rejected(changes):
     with pytest.raises(AuthenticationFailed):
         verify(KEYS.user_token(user_id=7, **changes))
 
 
 @pytest.mark.parametrize("typ", ["at+jwt", "application/at+jwt", "AT+JWT", "JWT"])
-def test_the_type_of_an_access_token_and_that_of_the_release_before_are_accepted(typ):
+def test_the_token_types_of_this_and_the_previous_release_are_accepted(typ):
     claims = {"sub": "7", "aud": "tessera", "sid": "1"}
 
     assert verify(KEYS.sign(claims, typ=typ)).user_id == 7
 
 
 @pytest.mark.parametrize("typ", ["dpop+jwt", "id+jwt", "secevent+jwt", ""])
-def test_a_token_of_another_type_is_refused(typ):
+def test_a_token_of_another_type_is_rejected(typ):
     with pytest.raises(AuthenticationFailed):
         verify(KEYS.sign({"sub": "7", "aud": "tessera", "sid": "1"}, typ=typ))
 
@@ -142,14 +142,14 @@ def unsigned() -> str:
         "none",
     ],
 )
-def test_a_forged_token_is_refused(token):
+def test_a_forged_token_is_rejected(token):
     with pytest.raises(AuthenticationFailed):
         verify(token)
 
 
 @pytest.fixture
 def publisher():
-    """A web server that publishes the keys of the tests, and counts how often it is asked."""
+    """A web server that publishes the test key and counts its requests."""
 
     class Handler(BaseHTTPRequestHandler):
         asked = 0
@@ -181,7 +181,7 @@ def test_published_keys_are_fetched_once_and_outlive_an_outage(publisher):
     assert keys.key(KEYS.kid).key_id == KEYS.kid
     server.shutdown()
     server.server_close()
-    keys._fetched_at = -float("inf")  # as if they had been fetched long ago
+    keys._fetched_at = -float("inf")  # as if fetched long ago
     keys._asked_at = -float("inf")
 
     assert keys.key(KEYS.kid).key_id == KEYS.kid
@@ -192,14 +192,14 @@ def test_known_keys_are_used_while_auth_ms_hangs(publisher):
     server, handler = publisher
     keys = public_keys.PublishedKeys(f"http://127.0.0.1:{server.server_port}/jwks.json")
     keys.key(KEYS.kid)
-    keys._fetched_at = keys._asked_at = -float("inf")  # as if they had been fetched long ago
+    keys._fetched_at = keys._asked_at = -float("inf")  # as if fetched long ago
     handler.goes_on.clear()
     asking = threading.Thread(target=keys.key, args=(KEYS.kid,))
     asking.start()
     eventually(lambda: handler.asked == 2)
 
     assert keys.key(KEYS.kid).key_id == KEYS.kid
-    assert asking.is_alive(), "it has waited for the one that asks"
+    assert asking.is_alive(), "it waited for the thread that fetches"
 
     handler.goes_on.set()
     asking.join()

@@ -11,7 +11,7 @@ from chassis.http.urls import shared_routes
 
 @extend_schema(exclude=True)
 class Echo(PublicView):
-    """Answers with what it was sent."""
+    """Returns the parsed body and its length."""
 
     def patch(self, request: Request) -> Response:
         return Response({"given": request.data, "length": request.META.get("CONTENT_LENGTH")})

@@ -1,4 +1,4 @@
-"""A worker that hangs when it is told to, for the tests of the heartbeat: `celery --app chassis.tests.worker`."""
+"""A worker that hangs on request, for the tests of the heartbeat: `celery --app chassis.tests.worker`."""
 
 import os
 import signal
@@ -24,11 +24,11 @@ application = celery_app.consumer_application(
 
 @application.task(name=EVENT)
 def hang(*, event: dict[str, Any]) -> None:
-    """Never ends by itself."""
+    """Never returns."""
     time.sleep(3600)
 
 
 @signals.worker_ready.connect
-def hang_when_told(**_: Any) -> None:
-    """SIGALRM has the main thread hang, where the event loop runs."""
+def hang_on_signal(**_: Any) -> None:
+    """SIGALRM makes the main thread hang, which runs the event loop."""
     signal.signal(signal.SIGALRM, lambda *_: time.sleep(3600))

@@ -1,4 +1,4 @@
-"""The application of the tests' own service, for gunicorn."""
+"""The WSGI application of the test service."""
 
 from django.core.wsgi import get_wsgi_application
 

@@ -13,6 +13,7 @@ settings.configure(PASSWORD_HASHERS=["django.contrib.auth.hashers.BCryptSHA256Pa
 from evidence.bench import bench_stack, limits, measures  # noqa: E402
 from evidence.bench.rows import Row  # noqa: E402
 from evidence.harness import machine  # noqa: E402 - Django's hashers need the settings
+from evidence.harness.reports import facts_table, table  # noqa: E402
 from local import packages, stack  # noqa: E402
 from local.paths import ROOT  # noqa: E402
 from tools.testing import runner  # noqa: E402
@@ -66,9 +67,8 @@ def _measure(names: list[str]) -> list[Row]:
 
 
 def _report(rows: list[Row], *, whole: bool) -> None:
-    lines = [HEADER, ["---"] * len(HEADER), *(_cells(row) for row in rows)]
-    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    print(f"\n{table}\n")
+    lines = "\n".join(table(HEADER, [_cells(row) for row in rows]))
+    print(f"\n{lines}\n")
     missed = [row.what for row in rows if row.is_met is False]
     print(
         f"{sum(row.is_met is True for row in rows)} targets met, {len(missed)} missed"
@@ -76,13 +76,10 @@ def _report(rows: list[Row], *, whole: bool) -> None:
     )
     if not whole:
         return
-    facts = machine.facts("make bench")
-    where = ", ".join(
-        facts[name] for name in ("date", "processor", "memory", "system", "python", "revision") if name in facts
-    )
+    facts = "\n".join(facts_table(machine.facts("make bench")))
     text = REPORT.read_text()
     before, after = text.partition(BEGIN)[0], text.partition(END)[2]
-    REPORT.write_text(f"{before}{BEGIN}\n\n{table}\n\n`make bench`: {where}.\n\n{END}{after}")
+    REPORT.write_text(f"{before}{BEGIN}\n\n{lines}\n\n{facts}\n\n{END}{after}")
     print(f"Written into {REPORT.relative_to(ROOT)}")
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 import requests
 
-from chassis.testing.waiting import eventually
 from evidence.harness.stack import PASSWORD, Stack
+from evidence.harness.waiting import eventually
 
 CLIENTS = 4
 PAUSE_SECONDS = 1.0  # few enough for one worker on a busy machine to keep up: what waits has to be the fault's doing

@@ -9,8 +9,8 @@ import psycopg2
 from amqp.exceptions import AMQPError
 
 from evidence.chaos.clients import Clients, Probe
+from evidence.chaos.fault_table import Row
 from evidence.chaos.invariants import Findings, Invariants
-from evidence.chaos.table import Row
 from evidence.harness.stack import Stack
 
 WARM_UP_SECONDS = 1.5

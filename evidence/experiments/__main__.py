@@ -7,8 +7,7 @@ import subprocess
 import sys
 from typing import Any, NoReturn
 
-from evidence.harness import reports
-from evidence.harness.reports import Experiment
+from evidence.experiments.experiment import FOLDER, Experiment, index
 
 NAMES = [
     "queue-sharing",
@@ -59,7 +58,7 @@ def run(chosen: list[Experiment], *, draw: bool) -> int:
             continue
         if each.file("csv").exists():
             results.append((each, each.write()))
-    (reports.FOLDER / "README.md").write_text(reports.index([experiment(name) for name in NAMES]))
+    (FOLDER / "README.md").write_text(index([experiment(name) for name in NAMES]))
     print(f"\n{'experiment':18}{'as expected':13}result")
     for each, report in results:
         print(f"{each.name:18}{'yes' if report.holds else 'NO':13}{report.line}")

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from chassis.testing.waiting import eventually
 from evidence.experiments import on_cluster
+from evidence.experiments.experiment import CLUSTER, Experiment, Figures, Report
 from evidence.harness.plots import BLUE, GREEN, ORANGE, Panel, Series, events, line
 from evidence.harness.records import Record, Recorder, cases, of
-from evidence.harness.reports import CLUSTER, Experiment, Figures, Report
+from evidence.harness.waiting import eventually
 from local.paths import ROOT
 from tools.deployment.kubernetes import kubectl
 from tools.environments import ENVIRONMENTS

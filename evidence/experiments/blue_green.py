@@ -2,8 +2,8 @@
 
 from evidence.experiments import broken_release
 from evidence.experiments.broken_release import ROLLING, SERVICE, Watch
+from evidence.experiments.experiment import CLUSTER, Experiment, Figures, Report
 from evidence.harness.records import Recorder
-from evidence.harness.reports import CLUSTER, Experiment, Figures, Report
 from tools.deployment.kubernetes import NAMESPACE, kubectl
 
 BLIND, CHECKED = "blue-green, promoted unseen", "blue-green, looked at first"

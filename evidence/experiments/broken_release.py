@@ -8,10 +8,10 @@ from contextlib import contextmanager
 import requests
 
 from evidence.experiments import on_cluster
+from evidence.experiments.experiment import Figures
 from evidence.harness.plots import Panel, Series, answers, events
 from evidence.harness.recorded_requests import User, recorded
 from evidence.harness.records import Record, Recorder, cases, failed, of
-from evidence.harness.reports import Figures
 from evidence.harness.traffic import traffic
 from tools.deployment import kubernetes, releases
 from tools.deployment.kubernetes import kubectl

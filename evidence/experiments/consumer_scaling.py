@@ -5,13 +5,13 @@ from datetime import datetime
 import psycopg2
 from kombu import Connection
 
-from chassis.testing.waiting import eventually
-from evidence.chaos.fixtures import Chaos
+from evidence.chaos.injection import Chaos
 from evidence.experiments import local_stack
+from evidence.experiments.experiment import LOCAL, Experiment, Figures, Report
 from evidence.harness.messages import a_login_event, publish
 from evidence.harness.plots import Panel, Series
 from evidence.harness.records import Record, Recorder, cases, of
-from evidence.harness.reports import LOCAL, Experiment, Figures, Report
+from evidence.harness.waiting import eventually
 
 WORKERS = [1, 2, 4, 8]
 SLOW = 0.25

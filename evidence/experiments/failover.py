@@ -3,14 +3,14 @@
 import threading
 import time
 
-from chassis.testing.waiting import eventually
-from evidence.chaos.fixtures import Chaos
+from evidence.chaos.injection import Chaos
 from evidence.experiments import local_stack
+from evidence.experiments.experiment import LOCAL, Experiment, Figures, Report
 from evidence.harness.plots import BLUE, GREY, ORANGE, RED, Panel, Series, answers, events, line
 from evidence.harness.recorded_requests import User, recorded
 from evidence.harness.records import Record, Recorder, failed, of, percentile
-from evidence.harness.reports import LOCAL, Experiment, Figures, Report
 from evidence.harness.traffic import traffic
+from evidence.harness.waiting import eventually
 
 VICTIMS = ["notification-email-worker", "rabbitmq", "notification-db", "auth-db", "users-db"]
 QUIET_SECONDS, EACH_SECONDS = 15, 25

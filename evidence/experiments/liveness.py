@@ -8,14 +8,14 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from chassis.testing.waiting import eventually
 from evidence.experiments import on_cluster
+from evidence.experiments.experiment import CLUSTER, Experiment, Figures, Report
 from evidence.harness.plots import BLUE, GREEN, ORANGE, RED, Panel, Series, answers, events, line
 from evidence.harness.pods import HANG
 from evidence.harness.recorded_requests import User, recorded
 from evidence.harness.records import Record, Recorder, failed, of, percentile
-from evidence.harness.reports import CLUSTER, Experiment, Figures, Report
 from evidence.harness.traffic import traffic
+from evidence.harness.waiting import eventually
 from tools.deployment import kubernetes
 from tools.deployment.kubernetes import kubectl
 

@@ -4,10 +4,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from chassis.testing.waiting import eventually
-from evidence.chaos.fixtures import Chaos
+from evidence.chaos.injection import Chaos
 from evidence.harness.records import Recorder
 from evidence.harness.stack import Stack
+from evidence.harness.waiting import eventually
 from local import stack
 from local.paths import ROOT
 from tools.testing import runner

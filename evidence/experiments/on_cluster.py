@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from chassis.testing.waiting import eventually
 from evidence.harness.records import Recorder
+from evidence.harness.waiting import eventually
 from local.paths import ROOT
 from tools.deployment import kubernetes
 from tools.deployment.cluster import Cluster

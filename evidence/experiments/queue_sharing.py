@@ -4,12 +4,12 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from chassis.testing.waiting import eventually
-from evidence.chaos.fixtures import Chaos
+from evidence.chaos.injection import Chaos
 from evidence.experiments import local_stack
+from evidence.experiments.experiment import LOCAL, Experiment, Figures, Report
 from evidence.harness.plots import Panel, Series
 from evidence.harness.records import Record, Recorder, cases, of, today
-from evidence.harness.reports import LOCAL, Experiment, Figures, Report
+from evidence.harness.waiting import eventually
 
 WORKERS = [1, 2, 3, 4]
 LOGINS = 300

@@ -4,10 +4,10 @@ import itertools
 import time
 
 from evidence.experiments import on_cluster
+from evidence.experiments.experiment import CLUSTER, Experiment, Figures, Report
 from evidence.harness.plots import BLUE, ORANGE, Panel, Series, answers, events, line
 from evidence.harness.recorded_requests import User, recorded
 from evidence.harness.records import Record, Recorder, cases, failed, of, percentile
-from evidence.harness.reports import CLUSTER, Experiment, Figures, Report
 from evidence.harness.traffic import traffic
 
 ROLLING, RECREATE = "rolling update", "Recreate"

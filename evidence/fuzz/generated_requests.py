@@ -12,8 +12,7 @@ from typing import Any
 
 import requests
 
-from evidence.harness import machine
-from evidence.harness.reports import facts_table, table
+from evidence.harness.reports import page, table
 from local import stack
 from local.layout import Layout
 from local.paths import ROOT
@@ -66,8 +65,7 @@ def run(directory: Path, *, cases: int, report: str | None) -> int:
     lines = [*_rows(results), "", verdict, "", *messages]
     print("\n".join(["", f"SEED={seed()}", "", *lines]))
     if report:
-        where = facts_table(machine.facts(f"make fuzz SEED={seed()} CASES={cases}"))
-        Path(report).write_text("\n".join([INTRODUCTION, *lines, "", *where, ""]))
+        Path(report).write_text(page(INTRODUCTION, lines, command=f"make fuzz SEED={seed()} CASES={cases}"))
     if failed:
         print(f"The logs of the stack are kept in {(directory / 'logs').relative_to(ROOT)}/")
     else:

@@ -62,7 +62,7 @@ class _AuthService:
             return self._token
 
     def _make(self) -> str:
-        code = "from auth_ms.sign_in import issuing; print('token=' + issuing.service_token(audience='users-ms'))"
+        code = "from auth_ms.keys.services import issuing; print('token=' + issuing.service_token(audience='users-ms'))"
         command = [*shlex.split(os.environ["TESSERA_COMMAND"]), "manage", "auth", "shell", "--command", code]
         said = subprocess.run(command, check=True, timeout=120, text=True, stdout=subprocess.PIPE).stdout
         return next(line.removeprefix("token=") for line in said.splitlines() if line.startswith("token="))

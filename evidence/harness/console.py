@@ -2,8 +2,8 @@
 
 from playwright.sync_api import Page, expect
 
-from chassis.testing.waiting import eventually
 from evidence.harness.stack import PASSWORD
+from evidence.harness.waiting import eventually
 
 
 def heading(page: Page, name: str) -> None:

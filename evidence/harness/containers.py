@@ -7,11 +7,29 @@ from typing import Any
 
 import pytest
 
-from chassis.testing.waiting import eventually
 from evidence.harness.stack import Stack, stack
+from evidence.harness.waiting import eventually
 from tools.deployment.compose import Project
 
 __all__ = ["stack"]
+
+
+SERVICES = [
+    "users-ms",
+    "users-outbox-relay",
+    "users-db",
+    "auth-ms",
+    "auth-outbox-relay",
+    "auth-event-worker",
+    "auth-db",
+    "notification-ms",
+    "notification-email-worker",
+    "notification-sms-worker",
+    "notification-db",
+    "rabbitmq",
+    "mail-catcher",
+    "gateway",
+]
 
 
 def docker(*arguments: str, check: bool = True) -> str:

@@ -1,5 +1,6 @@
 """Programs that a test starts itself, beside those of the stack or instead of them."""
 
+import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -29,3 +30,16 @@ def another_users_ms(directory: str, **variables: str) -> Iterator[tuple[str, in
     other = replace(program, name="another-users-ms", environment=program.environment | variables)
     with running_program(own, other) as process:
         yield own.url("USERS_PORT"), process.pid
+
+
+def processes_of(directory: Path) -> list[int]:
+    """The ids of processes that carry the stack's marker, or its folder in their command line."""
+    marker = f"TESSERA_STACK={directory}".encode()
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdecimal():
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                marked = marker in (folder / "environ").read_bytes().split(b"\0")
+                if marked or str(directory).encode() in (folder / "cmdline").read_bytes():
+                    found.append(int(folder.name))
+    return found

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import requests
 
-from chassis.testing.waiting import eventually
 from evidence.harness.stack import PASSWORD, Stack, stack
 from evidence.harness.traffic import Traffic, traffic
+from evidence.harness.waiting import eventually
 from tools.deployment import kubernetes
 from tools.deployment.kubernetes import kubectl
 

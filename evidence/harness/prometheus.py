@@ -12,7 +12,7 @@ from typing import Any
 import requests
 import yaml
 
-from chassis.testing.waiting import eventually
+from evidence.harness.waiting import eventually
 from local import ports, programs
 from local.paths import ROOT
 from local.service_catalog import SERVICES

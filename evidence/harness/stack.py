@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import requests
 
-from chassis.testing.waiting import eventually
+from evidence.harness.waiting import eventually
 
 PASSWORD = "correct horse battery"
 

@@ -5,33 +5,17 @@ import secrets
 import pytest
 import requests
 
-from chassis.testing.waiting import eventually
+from evidence.harness.accounts import an_address, is_over, reset_token, undo_token
 from evidence.harness.local_processes import another_users_ms
 from evidence.harness.stack import PASSWORD
-from tests.attacks.test_attacks_on_rights import is_over, reset_token
+from evidence.harness.waiting import eventually
 
 NEW = "a longer staple of horses"
 THIEFS = "the thief's own horse battery"
 
 
-def an_address(name="ada"):
-    """One that no other test uses."""
-    return f"{name}.{secrets.token_hex(8)}@example.org"
-
-
 def me(stack, token):
     return stack.call("GET", "/users-ms/users/me", token=token).json()
-
-
-def undo_token(stack, email):
-    """The token of the mail that tells the old address of a change."""
-
-    def found():
-        pages = [stack.mail_text(mail) for mail in stack.mails(email)]
-        return [text for text in pages if "/email/undo/" in text]
-
-    text = eventually(found)[0]
-    return text.partition("/email/undo/")[2].split()[0]
 
 
 def test_a_change_of_address_waits_until_the_new_one_is_proven_and_the_old_one_is_told(stack):

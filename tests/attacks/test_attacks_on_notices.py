@@ -8,10 +8,10 @@ import secrets
 import pyotp
 import pytest
 
-from chassis.testing.waiting import eventually
+from evidence.harness.accounts import an_address, undo_token
 from evidence.harness.stack import PASSWORD, a_phone
+from evidence.harness.waiting import eventually
 from evidence.harness.workers import workers
-from tests.attacks.test_attacks_on_addresses import an_address, undo_token
 
 EVIL = "Your parcel waits: https://evil.example/pay"
 LOGINS = 15

@@ -7,9 +7,9 @@ from contextlib import closing, contextmanager
 import psycopg2
 import pytest
 
-from chassis.testing.waiting import eventually
+from evidence.harness.accounts import reset_token
 from evidence.harness.stack import PASSWORD
-from tests.attacks.test_attacks_on_rights import reset_token
+from evidence.harness.waiting import eventually
 
 NEW = "a longer staple of horses"
 SLOW_SECONDS = 4.0  # auth-ms waits two for users-ms

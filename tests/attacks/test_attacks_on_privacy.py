@@ -2,23 +2,20 @@
 
 import base64
 import contextlib
-import os
 import secrets
 import socket
-from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import jwt
-import psycopg2
 import pytest
 import requests
-from psycopg2 import sql
 
-from chassis.testing.waiting import eventually
+from evidence.harness.accounts import tables_with
 from evidence.harness.browser import browser, page
 from evidence.harness.local_processes import layout_of
 from evidence.harness.stack import PASSWORD, a_phone
+from evidence.harness.waiting import eventually
 
 __all__ = ["browser", "page"]
 
@@ -92,32 +89,20 @@ def test_a_user_takes_all_its_data_along(stack):
         assert "password_hash" not in text and "$2b$" not in text
 
 
-def texts_in(service, word):
-    """In which tables of a service some row has that word."""
-    url = os.environ[f"{service.upper()}_DATABASE_URL"]
-    with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")
-        tables = [name for (name,) in cursor.fetchall()]
-        found = []
-        for name in tables:
-            rows = sql.SQL("SELECT count(*) FROM {} AS line WHERE line::text ILIKE %s").format(sql.Identifier(name))
-            cursor.execute(rows, [f"%{word}%"])
-            found += [name] if cursor.fetchone()[0] else []
-        return found
-
-
 def test_nothing_of_a_user_is_left_after_its_deletion_but_for_20_hours_in_the_outboxes(stack):
     user = stack.verified_user(name=f"N{secrets.token_hex(8)}", phone=a_phone())
     token = stack.token_of(user["email"])
     eventually(lambda: stack.mails(user["email"], "New sign-in"))
     words = [user["email"], user["name"], user["phone"]]
-    assert texts_in("auth", user["email"])
+    assert tables_with("auth", user["email"])
 
     assert stack.call("DELETE", f"/users-ms/users/{user['id']}", token=token).status_code == 204
 
     def left():
         found = [
-            (service, word, texts_in(service, word)) for service in ("users", "auth", "notification") for word in words
+            (service, word, tables_with(service, word))
+            for service in ("users", "auth", "notification")
+            for word in words
         ]
         return [each for each in found if each[2] not in ([], ["outbox_outboxmessage"])]
 

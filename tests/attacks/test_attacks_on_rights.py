@@ -5,15 +5,14 @@ Issue 21, lines 1, 2 and 4: what an attacker did, and what has to come of it.
 
 import secrets
 import subprocess
-import time
 
 import pytest
 
-from chassis.testing.waiting import eventually
+from evidence.harness.accounts import is_over, reset_token
 from evidence.harness.stack import PASSWORD
+from evidence.harness.waiting import eventually
 
 NEW = "a longer staple of horses"
-AT_ONCE_SECONDS = 1.0
 
 
 @pytest.fixture
@@ -33,16 +32,6 @@ def dismissible(stack):
     stack.make_admin(email)
     token = stack.token_of(email)
     return stack.call("GET", "/users-ms/users/me", token=token).json() | {"token": token}
-
-
-def is_over(attempt, statuses=(401, 403)):
-    """True when what has ended is refused within a second, and stays so."""
-    began = time.monotonic()
-    while (answer := attempt()).status_code not in statuses:
-        if time.monotonic() - began > AT_ONCE_SECONDS:
-            raise AssertionError((answer.request.method, answer.url, answer.status_code, answer.text[:200]))
-        time.sleep(0.05)
-    return attempt().status_code in statuses
 
 
 def test_a_dismissed_admin_does_not_reinstate_itself(stack, boss, dismissible):
@@ -120,14 +109,6 @@ def end(stack, boss, how, user, token):
     else:
         answer = boss("DELETE", path)
     assert answer.ok, answer.text
-
-
-def reset_token(stack, email):
-    """The token that is mailed to who says that it has forgotten its password."""
-    before = len(stack.mails(email, "Set a new password"))
-    assert stack.call("POST", "/auth-ms/auth/password/forgot", {"email": email}).status_code == 202
-    mails = eventually(lambda: len(found := stack.mails(email, "Set a new password")) > before and found)
-    return stack.mailed_token(mails[0])
 
 
 @pytest.mark.parametrize("how", ENDS)

@@ -9,9 +9,9 @@ import pytest
 from amqp.exceptions import AccessRefused
 from kombu import Connection
 
-from chassis.testing.waiting import eventually
+from evidence.harness.accounts import tables_with
 from evidence.harness.messages import publish
-from tests.attacks.test_attacks_on_privacy import texts_in
+from evidence.harness.waiting import eventually
 
 USERS = [
     "users-outbox-relay",
@@ -77,7 +77,7 @@ def test_tokens_and_codes_are_sealed_on_their_way(stack):
     assert user["email"] in body
     assert token not in body
     assert '"sealed_token"' in body and '"token"' not in body
-    assert texts_in("auth", token) == []
+    assert tables_with("auth", token) == []
 
 
 def forged_deletion(user):

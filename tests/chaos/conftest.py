@@ -3,10 +3,10 @@
 from evidence.chaos.fixtures import (
     chaos,
     delivered,
-    parts,
     pytest_report_header,
     pytest_terminal_summary,
+    targets,
     under_load,
 )
 
-__all__ = ["chaos", "delivered", "parts", "pytest_report_header", "pytest_terminal_summary", "under_load"]
+__all__ = ["chaos", "delivered", "pytest_report_header", "pytest_terminal_summary", "targets", "under_load"]

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from chassis.testing.waiting import eventually
 from evidence.chaos.processes import pause
+from evidence.harness.waiting import eventually
 
 WORKERS = ["auth-event-worker", "notification-email-worker", "notification-sms-worker"]
 

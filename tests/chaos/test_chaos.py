@@ -7,8 +7,8 @@ import uuid
 import pytest
 from kombu import Connection
 
-from chassis.testing.waiting import eventually
 from evidence.harness.messages import a_login_event, publish
+from evidence.harness.waiting import eventually
 
 EVENTS = 1000
 LOGINS = 1000

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 import pytest
 import requests
 
-from chassis.testing.waiting import eventually
 from evidence.chaos.processes import pause, replaced
+from evidence.harness.waiting import eventually
 from local.paths import ROOT
 
 SKEW = 3  # seconds; chassis.security.tokens allows 5

@@ -12,9 +12,9 @@ import psycopg2
 import pytest
 from psycopg2 import sql
 
-from chassis.testing.waiting import eventually
 from evidence.chaos.processes import pause, replaced
 from evidence.chaos.proxy import Proxy
+from evidence.harness.waiting import eventually
 from local import programs
 from local.paths import ROOT
 

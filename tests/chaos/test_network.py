@@ -10,10 +10,10 @@ from contextlib import contextmanager
 import pytest
 import requests
 
-from chassis.testing.waiting import eventually
 from evidence.chaos.processes import pause, paused, replaced
 from evidence.chaos.proxy import Proxy
 from evidence.harness.records import percentile
+from evidence.harness.waiting import eventually
 
 CUTS = 4
 # program, its variable, the port that the proxy stands before, how many notices the cuts may repeat: a mail server that

@@ -19,37 +19,37 @@ def each_program(quick):
 
 
 @pytest.mark.parametrize("program", each_program(QUICK))
-def test_a_process_is_killed(parts, under_load, program):
+def test_a_process_is_killed(targets, under_load, program):
     with under_load(f"kill -9 {program}", duplicates_allowed=WINDOWS.get(program, 0)) as run:
         for _ in range(KILLS):
-            parts.kill(program)
+            targets.kill(program)
             run.recovers()
             pause(run.chance.uniform(0, 1))
 
 
 @pytest.mark.parametrize("program", each_program({"auth-ms"}))
-def test_a_process_is_stopped_and_goes_on(parts, under_load, program):
+def test_a_process_is_stopped_and_goes_on(targets, under_load, program):
     with under_load(f"SIGSTOP {program}, {STOPPED_SECONDS:.0f} s") as run:
-        with parts.paused(program):
+        with targets.paused(program):
             pause(STOPPED_SECONDS)
         run.recovers()
 
 
-def test_everything_is_killed_in_random_order(parts, under_load):
+def test_everything_is_killed_in_random_order(targets, under_load):
     with under_load("kill -9 everything, random order", duplicates_allowed=2) as run:
         order = run.chance.sample(PROGRAMS, len(PROGRAMS))
         print(f"\n{', '.join(order)}")
         for program in order:
-            parts.kill(program)
+            targets.kill(program)
             pause(run.chance.uniform(0, 1.5))
         run.recovers()
 
 
-def test_everything_is_restarted_in_random_order(stack, parts, under_load):
+def test_everything_is_restarted_in_random_order(stack, targets, under_load):
     with under_load("stop and start of everything, random order") as run:
         for program in run.chance.sample(PROGRAMS, len(PROGRAMS)):
             stack.stop(program)
         for program in (order := run.chance.sample(PROGRAMS, len(PROGRAMS))):
-            parts.start(program)
+            targets.start(program)
         print(f"\nstarted: {', '.join(order)}")
         run.recovers()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chassis.testing.waiting import eventually
+from evidence.harness.waiting import eventually
 
 PARTS = ["rabbitmq", "users-outbox-relay", "notification-email-worker"]
 

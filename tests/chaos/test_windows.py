@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from chassis.testing.waiting import eventually
 from evidence.chaos.processes import pause, varied
+from evidence.harness.waiting import eventually
 from local.running_program import running_program
 
 LOGINS = 50

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from chassis.testing.waiting import eventually
 from evidence.harness.pods import HANG, PATIENCE_SECONDS
+from evidence.harness.waiting import eventually
 from tools.deployment import kubernetes
 from tools.deployment.kubernetes import kubectl
 

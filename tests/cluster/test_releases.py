@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from chassis.testing.waiting import eventually
 from evidence.harness.pods import PATIENCE_SECONDS
+from evidence.harness.waiting import eventually
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import time
 import pytest
 import requests
 
-from chassis.testing.waiting import eventually
 from evidence.harness.traffic import traffic
+from evidence.harness.waiting import eventually
 from tools.deployment.kubernetes import kubectl
 
 FEWEST = 2

@@ -2,24 +2,9 @@
 
 import pytest
 
+from evidence.harness.containers import SERVICES
 from local import secret_values
 
-SERVICES = [
-    "users-ms",
-    "users-outbox-relay",
-    "users-db",
-    "auth-ms",
-    "auth-outbox-relay",
-    "auth-event-worker",
-    "auth-db",
-    "notification-ms",
-    "notification-email-worker",
-    "notification-sms-worker",
-    "notification-db",
-    "rabbitmq",
-    "mail-catcher",
-    "gateway",
-]
 OURS = [name for name in SERVICES if name.startswith(("users", "auth", "notification")) and not name.endswith("-db")]
 CAPABILITIES = {"gateway": {"NET_BIND_SERVICE"}}
 CONNECT = """

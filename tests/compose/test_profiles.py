@@ -5,9 +5,9 @@ import subprocess
 import pytest
 import requests
 
-from chassis.testing.waiting import eventually
 from evidence.harness.containers import docker
 from evidence.harness.prometheus import asker
+from evidence.harness.waiting import eventually
 
 
 def test_the_load_test_runs_for_its_time_and_says_whether_it_passed(containers):

@@ -5,8 +5,8 @@ import signal
 
 import pytest
 
-from chassis.testing.waiting import eventually
-from tests.compose.test_containers import SERVICES
+from evidence.harness.containers import SERVICES
+from evidence.harness.waiting import eventually
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -5,8 +5,8 @@ import uuid
 import pytest
 import requests
 
-from chassis.testing.waiting import eventually
 from evidence.harness.containers import docker
+from evidence.harness.waiting import eventually
 
 REQUESTS = 90
 USERS, LOGINS = 8, 5  # of each; more than five in an hour are not told one by one

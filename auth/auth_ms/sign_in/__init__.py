@@ -1,1 +1,1 @@
-"""Signing in: passwords compared, sessions kept, tokens issued."""
+"""Login: passwords, lockout, the second step."""

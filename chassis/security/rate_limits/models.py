@@ -1,10 +1,10 @@
-"""The state of every rate limit that is in use."""
+"""The state of the rate limits in use."""
 
 from django.db import models
 
 
 class RateLimit(models.Model):
-    """How far one caller has used up one limit: it is unused again at `free_at`. The key is a keyed hash."""
+    """How much of a limit one caller has used: it is completely unused again at `free_at`. `key` is a keyed hash."""
 
     key = models.BinaryField(primary_key=True, max_length=32)
     free_at = models.DateTimeField()

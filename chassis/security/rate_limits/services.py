@@ -1,4 +1,4 @@
-"""Taking from a limit, in one statement."""
+"""Rate limits, enforced with one SQL statement per request."""
 
 import math
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from chassis.security.rate_limits.models import RateLimit
 
 @dataclass(frozen=True, kw_only=True)
 class Limit:
-    """At most `times` at once, and one more whenever `seconds / times` have passed."""
+    """At most `times` requests at once, and one more every `seconds / times` seconds."""
 
     name: str
     times: int
@@ -23,12 +23,12 @@ class Limit:
 
     @property
     def interval(self) -> timedelta:
-        """How long it takes until one more is allowed."""
+        """The time until one more request is allowed."""
         return timedelta(seconds=self.seconds / self.times)
 
 
 class TooManyRequests(Problem):
-    """The caller may try again after `Retry-After` seconds."""
+    """The caller may retry after `Retry-After` seconds."""
 
     status = 429
     title = "Too many requests"
@@ -39,9 +39,9 @@ class TooManyRequests(Problem):
 
 
 def take(limit: Limit, *, key: str) -> None:
-    """Use one of what `limit` allows to `key`. Raises TooManyRequests, and then nothing is used up.
+    """Counts one request of `key` against `limit`. Raises TooManyRequests; a rejected request does not count.
 
-    The generic cell rate algorithm (ITU-T I.371, annex A), with the database's clock as the one clock of all replicas.
+    The generic cell rate algorithm (ITU-T I.371, annex A), with the database's clock, which all replicas share.
     """
     values: dict[str, Any] = {
         "key": salted_hmac(f"rate_limits.{limit.name}", key, algorithm="sha256").digest(),
@@ -58,7 +58,7 @@ def take(limit: Limit, *, key: str) -> None:
 
 
 def prune(*, at: datetime) -> None:
-    """Forget limits that are unused again."""
+    """Deletes the state of limits that are completely unused again."""
     pruning.delete(RateLimit.objects.filter(free_at__lt=at))
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from evidence.experiments.__main__ import NAMES, experiment
-from evidence.harness import plots, records, reports
+from evidence.experiments.experiment import FOLDER, index
+from evidence.harness import plots, records
 from evidence.harness.records import Recorder
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -117,7 +118,7 @@ def test_the_committed_report_is_what_its_csv_file_gives(name):
 
 
 def test_the_committed_index_is_what_the_csv_files_give():
-    assert (reports.FOLDER / "README.md").read_text() == reports.index([experiment(name) for name in NAMES])
+    assert (FOLDER / "README.md").read_text() == index([experiment(name) for name in NAMES])
 
 
 def test_what_is_recorded_is_read_again(tmp_path):

@@ -1,4 +1,4 @@
-"""What goes in and out of notification-ms."""
+"""Input and output of notification-ms."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from chassis.http import fields
 from notification_ms import topology
-from notification_ms.deliveries import notices, selectors, services
+from notification_ms.deliveries import notices, selectors
 from notification_ms.deliveries.models import Delivery
 
 QUEUES = [subscription.queue for subscription in topology.SUBSCRIPTIONS]
@@ -89,7 +89,7 @@ class PreferenceInput(serializers.Serializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         chosen = {"event": attrs["event"], "medium": attrs["medium"]}
-        if not attrs["enabled"] and not services.may_be_switched_off(**chosen):
+        if not attrs["enabled"] and not notices.may_be_switched_off(**chosen):
             raise serializers.ValidationError({"enabled": ["This notice cannot be switched off."]})
         return attrs
 

@@ -1,1 +1,1 @@
-"""The use cases of auth-ms, one module a subject."""
+"""Login, lockout, and password comparison."""

@@ -1,4 +1,4 @@
-"""Signing in: by password, by a second factor after it, or by a passkey alone."""
+"""Logins: by password, by password and second factor, or by a passkey alone."""
 
 import contextlib
 from dataclasses import dataclass
@@ -9,11 +9,16 @@ from django.db import transaction
 from django.db.models import F
 from rest_framework.exceptions import ValidationError
 
-from auth_ms.sign_in import audit, issuing, lockout, passwords, users_client
-from auth_ms.sign_in.models import PendingLogin
-from auth_ms.sign_in.services import passkeys, second_factors, sessions
-from auth_ms.sign_in.services.sessions import TokenPair
-from auth_ms.sign_in.users_client import Credentials
+from auth_ms import users_client
+from auth_ms.audit import services as audit
+from auth_ms.factors.models import PendingLogin
+from auth_ms.factors.problems import SecondFactorBlocked
+from auth_ms.factors.services import failures, passkeys, second_factors
+from auth_ms.keys.services import issuing
+from auth_ms.sessions import services as sessions
+from auth_ms.sessions.services import TokenPair
+from auth_ms.sign_in.services import lockout, password_hashes
+from auth_ms.users_client import Credentials
 from chassis.http.client_address import Client
 from chassis.http.errors import Problem, ServiceUnavailable
 from chassis.operations import pruning
@@ -22,10 +27,11 @@ from chassis.security.rate_limits import services as rate_limits
 
 PENDING_LIFE = timedelta(minutes=5)
 PENDING_ATTEMPTS = 5
-# The second factor of one account, over all logins: who tries it knows the password, so no stranger can use this up.
-# Passkeys and recovery codes cannot be guessed: theirs is by client, so that a thief of the password at his own address
-# does not keep the owner out.
+# One-time passwords are limited per account over all logins: whoever tries them knows the password, so a stranger
+# cannot use up the limit. Passkeys and recovery codes cannot be guessed; they are limited per client, so that a thief
+# of the password does not lock the owner out.
 SECOND_FACTOR_LIMIT = rate_limits.Limit(name="second_factor", times=20, seconds=3600)
+_AMR = {"totp": "otp", "recovery_code": "otp", "passkey": "hwk"}  # RFC 8176
 
 
 class WrongCredentials(Problem):
@@ -48,10 +54,10 @@ class SecondFactorRequired:
 
 
 def log_in(*, username: str, password: str, client: Client, at: datetime) -> TokenPair | SecondFactorRequired:
-    """Sign a user in and announce it, or ask for the second factor of a user who has one.
+    """Open a session and publish the login, or ask for the second factor when the user has one.
 
     Raises WrongCredentials, TooManyFailures, SecondFactorBlocked, and ServiceUnavailable when users-ms does not answer
-    or too many sign in.
+    or too many passwords are being compared.
     """
     password_concurrency.passwords.check()
     try:
@@ -60,24 +66,24 @@ def log_in(*, username: str, password: str, client: Client, at: datetime) -> Tok
         audit.record(audit.Event.LOGIN_LOCKED, client=client, at=at, succeeded=False, username=username)
         raise
     user = users_client.find_credentials(email=username)
-    right = passwords.matches(password=password, password_hash=user.password_hash if user else None)
+    right = password_hashes.matches(password=password, password_hash=user.password_hash if user else None)
     if user is None or not right or not user.is_active:
-        _refuse(username, user, client=client, at=at)
-    lockout.check(username=username, client=client, at=at)  # a right guess among many at once is told to nobody
-    if passwords.is_outdated(user.password_hash):
+        _reject(username, user, client=client, at=at)
+    lockout.check(username=username, client=client, at=at)  # parallel guesses: a right one must not stand out
+    if password_hashes.is_outdated(user.password_hash):
         _renew_hash(user, password)
     try:
         methods = second_factors.methods_of(user_id=user.id)
-    except second_factors.SecondFactorBlocked:
+    except SecondFactorBlocked:
         audit.record(audit.Event.SECOND_FACTOR, client=client, at=at, succeeded=False, user_id=user.id, blocked=True)
         raise
     if methods:
         return _await_second_factor(user, methods, at=at)
-    lockout.forget_failures(username=username, client=client)
+    lockout.reset_failures(username=username, client=client)
     return sessions.open_session(user=user, methods=["pwd"], client=client, at=at)
 
 
-def _refuse(username: str, user: Credentials | None, *, client: Client, at: datetime) -> NoReturn:
+def _reject(username: str, user: Credentials | None, *, client: Client, at: datetime) -> NoReturn:
     """Raises WrongCredentials or TooManyFailures, after the same work for every reason."""
     user_id = user.id if user else None
     audit.record(audit.Event.LOGIN, client=client, at=at, succeeded=False, username=username, user_id=user_id)
@@ -98,7 +104,7 @@ def _await_second_factor(user: Credentials, methods: list[str], *, at: datetime)
 
 
 def find_pending(*, mfa_token: str, at: datetime) -> PendingLogin:
-    """The login that waits for its second factor. Raises WrongCredentials when there is none of this token."""
+    """The login that waits for its second factor. Raises WrongCredentials when the token is unknown or expired."""
     pending = PendingLogin.objects.filter(token_hash=issuing.digest_of(mfa_token), expires_at__gt=at).first()
     if pending is None:
         raise WrongCredentials("The mfa_token is not valid any more. Sign in again.")
@@ -108,49 +114,47 @@ def find_pending(*, mfa_token: str, at: datetime) -> PendingLogin:
 def complete_log_in(
     *, mfa_token: str, method: str, code: str = "", credential: Any = None, client: Client, at: datetime
 ) -> TokenPair:
-    """Complete a login with the second factor. A `mfa_token` allows PENDING_ATTEMPTS attempts.
+    """Complete a login with the second factor. An `mfa_token` allows PENDING_ATTEMPTS attempts.
 
     Raises WrongCredentials, SecondFactorBlocked, TooManyRequests and ServiceUnavailable.
     """
     pending = find_pending(mfa_token=mfa_token, at=at)
-    rate_limits.take(SECOND_FACTOR_LIMIT, key=f"{pending.user_id}{'' if method == 'totp' else f' {client.network}'}")
-    allowed = PendingLogin.objects.filter(token_hash=pending.token_hash, attempts__lt=PENDING_ATTEMPTS)
-    if not allowed.update(attempts=F("attempts") + 1):
-        raise WrongCredentials("There were too many attempts with this mfa_token. Sign in again.")
+    _count_attempt(pending, method, client=client)
     user = users_client.find_credentials(user_id=pending.user_id)
     if user is None or not user.is_active:
-        _refuse_second_factor(pending.user_id, method, client=client, at=at)
-    failures = second_factors.count_attempt(user_id=user.id, method=method)
-    if method == "totp" and failures.of_totp > second_factors.FAILURES_UNTIL_BLOCKED:
+        _reject_second_factor(pending.user_id, method, client=client, at=at)
+    failed = failures.count_attempt(user_id=user.id, method=method)
+    if method == "totp" and failed.of_totp > failures.UNTIL_BLOCKED:
         facts = {"user_id": user.id, "method": method, "blocked": True}
         audit.record(audit.Event.SECOND_FACTOR, client=client, at=at, succeeded=False, **facts)
-        raise second_factors.SecondFactorBlocked
-    if method == "passkey":
-        right = passkeys.matches(user_id=user.id, credential=credential, at=at)
-    else:
-        right = second_factors.accept(user_id=user.id, method=method, code=code, at=at)
-    if not right:
-        second_factors.tell_of_failures(user, failures, method=method, client=client, at=at)
-        _refuse_second_factor(user.id, method, client=client, at=at)
-    second_factors.forgive_failures(user_id=user.id)
-    lockout.forget_failures(username=user.email, client=client)
-    with transaction.atomic():  # whoever forgets the factors of this user waits for the session, and ends it
+        raise SecondFactorBlocked
+    if not second_factors.accept(user_id=user.id, method=method, code=code, credential=credential, at=at):
+        failures.notify(user, failed, method=method, client=client, at=at)
+        _reject_second_factor(user.id, method, client=client, at=at)
+    failures.reset(user_id=user.id)
+    lockout.reset_failures(username=user.email, client=client)
+    with transaction.atomic():  # code that deletes the user's factors waits for this session, and ends it
         if not PendingLogin.objects.filter(token_hash=pending.token_hash).delete()[0]:
             raise WrongCredentials("The mfa_token is not valid any more. Sign in again.")
         return sessions.open_session(user=user, methods=["pwd", _AMR[method], "mfa"], client=client, at=at)
 
 
-def _refuse_second_factor(user_id: int, method: str, *, client: Client, at: datetime) -> NoReturn:
+def _count_attempt(pending: PendingLogin, method: str, *, client: Client) -> None:
+    """Raises TooManyRequests, and WrongCredentials when the attempts of the token are used up."""
+    rate_limits.take(SECOND_FACTOR_LIMIT, key=f"{pending.user_id}{'' if method == 'totp' else f' {client.network}'}")
+    allowed = PendingLogin.objects.filter(token_hash=pending.token_hash, attempts__lt=PENDING_ATTEMPTS)
+    if not allowed.update(attempts=F("attempts") + 1):
+        raise WrongCredentials("There were too many attempts with this mfa_token. Sign in again.")
+
+
+def _reject_second_factor(user_id: int, method: str, *, client: Client, at: datetime) -> NoReturn:
     facts = {"user_id": user_id, "method": method}
     audit.record(audit.Event.SECOND_FACTOR, client=client, at=at, succeeded=False, **facts)
     raise WrongCredentials("The second factor is wrong.")
 
 
-_AMR = {"totp": "otp", "recovery_code": "otp", "passkey": "hwk"}
-
-
 def log_in_with_passkey(*, credential: Any, client: Client, at: datetime) -> TokenPair:
-    """Sign in with a passkey alone: it has verified its user itself, so it stands for both factors.
+    """Open a session with a passkey alone: it verifies its user itself, so it stands for both factors.
 
     Raises WrongCredentials, TooManyFailures and ServiceUnavailable.
     """
@@ -159,8 +163,8 @@ def log_in_with_passkey(*, credential: Any, client: Client, at: datetime) -> Tok
     passkey = passkeys.find(credential=credential, at=at)
     user = users_client.find_credentials(user_id=passkey.user_id) if passkey else None
     with transaction.atomic():
-        if passkey and user and user.is_active and passkeys.is_kept(passkey):
-            lockout.forget_failures(username=guessed, client=client)
+        if passkey and user and user.is_active and passkeys.lock_if_present(passkey):
+            lockout.reset_failures(username=guessed, client=client)
             return sessions.open_session(user=user, methods=["hwk", "user", "mfa"], client=client, at=at)
     facts = {"user_id": passkey.user_id if passkey else None, "method": "passkey"}
     audit.record(audit.Event.LOGIN, client=client, at=at, succeeded=False, **facts)
@@ -169,20 +173,23 @@ def log_in_with_passkey(*, credential: Any, client: Client, at: datetime) -> Tok
 
 
 def check_password(*, user_id: int, password: str, field: str, client: Client, at: datetime) -> Credentials:
-    """The caller's credentials when `password` is its own. Raises ValidationError for `field`, and as `log_in` does."""
+    """The caller's credentials when `password` is right.
+
+    Raises ValidationError for `field` when it is wrong, TooManyFailures, UserNotFound and ServiceUnavailable.
+    """
     account = f"user {user_id}"
     lockout.check(username=account, client=client, at=at)
     user = users_client.find_user(user_id=user_id)
-    if not passwords.matches(password=password, password_hash=user.password_hash):
+    if not password_hashes.matches(password=password, password_hash=user.password_hash):
         facts = {"user_id": user_id, "reason": "wrong current password"}
         audit.record(audit.Event.PASSWORD_CHANGE, client=client, at=at, succeeded=False, **facts)
         lockout.count_failure(username=account, client=client, at=at)
         raise ValidationError({field: ["This is not the current password."]})
     lockout.check(username=account, client=client, at=at)
-    lockout.forget_failures(username=account, client=client)
+    lockout.reset_failures(username=account, client=client)
     return user
 
 
 def prune(*, at: datetime) -> None:
-    """Forget logins whose second factor never came."""
+    """Delete logins that were never completed."""
     pruning.delete(PendingLogin.objects.filter(expires_at__lt=at))

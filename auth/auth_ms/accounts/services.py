@@ -1,0 +1,154 @@
+"""Consequences of account changes in users-ms. The event worker applies them; events may arrive twice and late."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from auth_ms import users_client
+from auth_ms.audit import services as audit
+from auth_ms.factors.services import failures
+from auth_ms.recovery.models import OneTimeToken
+from auth_ms.recovery.services import emails, erasure, mailed_tokens, password_changes
+from auth_ms.recovery.services.mailed_tokens import Purpose
+from auth_ms.sign_in.services import password_hashes
+from auth_ms.users_client import Credentials
+from chassis.http import email_addresses
+from chassis.http.client_address import Client
+
+Event = audit.Event
+AUDIT_EVENTS = {
+    "email_change_requested": Event.EMAIL_CHANGE_REQUESTED,
+    "email_change_cancelled": Event.EMAIL_CHANGE_CANCELLED,
+    "email_changed": Event.EMAIL_CHANGED,
+    "email_change_undone": Event.EMAIL_CHANGE_UNDONE,
+    "email_verified": Event.EMAIL_VERIFICATION,
+    "phone_changed": Event.PHONE_CHANGED,
+    "phone_verified": Event.PHONE_VERIFIED,
+    "rights_changed": Event.RIGHTS_CHANGED,
+    "activated": Event.ACTIVATED,
+    "deactivated": Event.DEACTIVATED,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountChange:
+    """An account_changed_event. users-ms publishes a change of address twice, once to notify each address."""
+
+    user_id: int
+    change_id: uuid.UUID
+    change: str
+    changed_at: datetime
+    first_proof: bool
+    old_email: str
+    new_email: str
+    is_admin: bool
+    scopes: list[str]
+    actor_id: int | None
+    session_id: int | None
+    client: Client
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """Further facts for the audit log, which outlives the user."""
+        named = {"old_email": audit.masked(self.old_email), "new_email": audit.masked(self.new_email)}
+        rights = {"is_admin": self.is_admin, "scopes": self.scopes} if self.change == "rights_changed" else {}
+        proof = {"first_proof": True} if self.first_proof else {}
+        return {name: value for name, value in named.items() if value} | rights | proof
+
+
+def apply(change: AccountChange, *, at: datetime) -> None:
+    """Record a change in the audit log and send its mails once; end what it ends on each delivery.
+
+    Raises ServiceUnavailable when users-ms does not answer; it is asked about changes of addresses.
+    """
+    user = None
+    if change.change in ("email_change_requested", "email_change_undone"):
+        user = users_client.find_credentials(user_id=change.user_id)
+    with transaction.atomic():
+        is_new = audit.record_once(
+            AUDIT_EVENTS[change.change],
+            change_id=change.change_id,
+            client=change.client,
+            at=change.changed_at,
+            user_id=change.user_id,
+            actor_id=change.actor_id,
+            session_id=change.session_id,
+            **change.details,
+        )
+        if is_new and user is not None:
+            _send(change, user, at=at)
+        _end(change, at=at)
+
+
+def _send(change: AccountChange, user: Credentials, *, at: datetime) -> None:
+    """Send the tokens of a pending change of address, or a password reset after a completed change was undone."""
+    if change.change == "email_change_requested" and _is_pending(change, user):
+        emails.send_change_mails(user, requested_at=change.changed_at, client=change.client, at=at)
+    if change.change == "email_change_undone" and not password_hashes.is_usable(user.password_hash):
+        # Issued after the undo even when the clock of users-ms is ahead, so that the undo does not revoke it.
+        password_changes.send_reset(user, since=max(at, change.changed_at), client=change.client, at=at)
+
+
+def _end(change: AccountChange, *, at: datetime) -> None:
+    user_id, changed_at = change.user_id, change.changed_at
+    if change.first_proof:
+        erasure.end_unproven_access(user_id=user_id, proved_at=changed_at, client=change.client, at=at)
+    if change.change == "email_change_cancelled":
+        mailed_tokens.revoke(Purpose.EMAIL_CHANGE, user_id=user_id, sent_before=changed_at)
+    elif change.change == "email_changed":
+        mailed_tokens.revoke(user_id=user_id, sent_before=changed_at)
+    elif change.change == "email_change_undone":
+        _end_after_undo(change, at=at)
+    elif change.change == "deactivated":
+        erasure.end_access(user_id=user_id, begun_before=changed_at, at=at)
+        mailed_tokens.revoke(user_id=user_id, sent_before=changed_at)
+
+
+def _is_pending(change: AccountChange, user: Credentials) -> bool:
+    """False when the change was cancelled, completed, or replaced by another one."""
+    return email_addresses.canonical(user.pending_email) == email_addresses.canonical(change.new_email)
+
+
+def _end_after_undo(change: AccountChange, *, at: datetime) -> None:
+    back = email_addresses.canonical(change.new_email)
+    sent = OneTimeToken.objects.filter(user_id=change.user_id, purpose=Purpose.EMAIL_CHANGE_UNDO).order_by("created_at")
+    there = [token for token in sent if email_addresses.canonical(token.email) == back]
+    undone = next((token for token in there if token.used_at), there[0] if there else None)
+    if undone is None:
+        erasure.end_access(user_id=change.user_id, begun_before=change.changed_at, at=at)
+    else:
+        emails.complete_undo(undone, at=at, changed_at=change.changed_at)
+
+
+def apply_password_change(
+    *,
+    user_id: int,
+    change_id: uuid.UUID | None,
+    reason: str,
+    changed_at: datetime,
+    kept_session_id: int | None,
+    first_proof: bool,
+    client: Client,
+    at: datetime,
+) -> None:
+    """End all access that the old password gave, including logins in progress; record the change once."""
+    with transaction.atomic():
+        erasure.end_access(user_id=user_id, but_session=kept_session_id, begun_before=changed_at, at=at)
+        mailed_tokens.revoke(user_id=user_id, sent_before=changed_at, but_change=change_id)
+        if first_proof:
+            erasure.end_unproven_access(user_id=user_id, proved_at=changed_at, client=client, at=at)
+        if reason != "change":
+            failures.reset(user_id=user_id)
+        if change_id is not None:
+            audit.record_once(
+                Event.PASSWORD_CHANGE if reason == "change" else Event.PASSWORD_RESET,
+                change_id=change_id,
+                client=client,
+                at=changed_at,
+                user_id=user_id,
+                session_id=kept_session_id,
+                **({"reason": reason} if reason not in ("change", "reset") else {}),
+            )

@@ -1,0 +1,165 @@
+"""The consumers: one task per event, named after it. Unknown fields are ignored."""
+
+import ipaddress
+import logging
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from celery import current_app, shared_task
+from celery.exceptions import Reject
+from django.db import InterfaceError, OperationalError
+from django.utils import timezone
+
+from auth_ms import metrics, topology
+from auth_ms.accounts import services as account_changes
+from auth_ms.recovery.services import emails, erasure
+from chassis.http.client_address import MAXIMUM_USER_AGENT_LENGTH, Client
+from chassis.http.errors import ServiceUnavailable
+from chassis.messaging import retries
+from chassis.messaging.events import CloudEvent, InvalidEvent
+from chassis.operations import tracing
+
+logger = logging.getLogger(__name__)
+BACKOFF_SECONDS = 5.0
+ENDS_SESSIONS = {"user_deleted_event", "password_changed_event", "account_changed_event"}
+REDELIVERY_DELAYS_SECONDS = (1.0, 8.0)
+
+
+@shared_task(name="user_deleted_event")
+def delete_data_of_deleted_user(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
+    """End the sessions of a deleted user and delete its data."""
+
+    def forget(deleted: CloudEvent, at: datetime) -> None:
+        erasure.delete_user_data(
+            user_id=deleted.positive_integer("user_id"),
+            actor_id=_id(deleted, "actor_id"),
+            client=_client(deleted),
+            deleted_at=deleted.time,
+            at=at,
+        )
+
+    _handle(event, "user_deleted_event", forget)
+
+
+@shared_task(name="password_changed_event")
+def apply_password_change(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
+    """End all access that the old password gave, and record the change."""
+
+    def apply(changed: CloudEvent, at: datetime) -> None:
+        account_changes.apply_password_change(
+            user_id=changed.positive_integer("user_id"),
+            change_id=_uuid(changed, "change_id") if "change_id" in changed.data else None,
+            reason=changed.text("reason", default="change"),
+            changed_at=changed.timestamp("changed_at"),
+            kept_session_id=_id(changed, "kept_session_id"),
+            first_proof=changed.data.get("first_proof") is True,
+            client=_client(changed),
+            at=at,
+        )
+
+    _handle(event, "password_changed_event", apply)
+
+
+@shared_task(name="new_user_event")
+def verify_email_of_new_user(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
+    """Send a new user a mail to verify its address."""
+    _handle(event, "new_user_event", lambda new, at: emails.verify_new_user(contact=_contact(new), at=at))
+
+
+@shared_task(name="account_changed_event")
+def apply_account_change(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
+    """Record a change of an account in the audit log, and apply its consequences."""
+    _handle(event, "account_changed_event", lambda new, at: account_changes.apply(_account_change(new), at=at))
+
+
+def _account_change(event: CloudEvent) -> account_changes.AccountChange:
+    change = event.text("change")
+    if change not in account_changes.AUDIT_EVENTS:
+        raise InvalidEvent("data.change is unknown")
+    scopes = event.data.get("scopes")
+    if not isinstance(scopes, list) or not all(isinstance(scope, str) for scope in scopes):
+        raise InvalidEvent("data.scopes is missing or not a list of strings")
+    return account_changes.AccountChange(
+        user_id=event.positive_integer("user_id"),
+        change_id=_uuid(event, "change_id"),
+        change=change,
+        changed_at=event.timestamp("changed_at"),
+        first_proof=event.data.get("first_proof") is True,
+        old_email=event.text("old_email", maximum=254, default=""),
+        new_email=event.text("new_email", maximum=254, default=""),
+        is_admin=event.data.get("is_admin") is True,
+        scopes=scopes,
+        actor_id=_id(event, "actor_id"),
+        session_id=_id(event, "session_id"),
+        client=_client(event),
+    )
+
+
+def _contact(event: CloudEvent) -> dict[str, Any]:
+    texts = {name: event.text(name, default="") for name in ("name", "phone", "locale", "time_zone")}
+    return {
+        "user_id": event.positive_integer("user_id"),
+        "email": event.text("email", maximum=254),
+        "email_verified": event.data.get("email_verified") is True,
+    } | texts
+
+
+def _id(event: CloudEvent, name: str) -> int | None:
+    return event.positive_integer(name) if event.data.get(name) is not None else None
+
+
+def _uuid(event: CloudEvent, name: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(event.text(name))
+    except ValueError as error:
+        raise InvalidEvent(f"data.{name} is not a UUID") from error
+
+
+def _client(event: CloudEvent) -> Client:
+    """The client that made the change. Raises InvalidEvent."""
+    address = event.text("address", default="") or None
+    try:
+        ipaddress.ip_address(address or "::")
+    except ValueError as error:
+        raise InvalidEvent("data.address is not an IP address") from error
+    return Client(address=address, user_agent=event.text("user_agent", default="")[:MAXIMUM_USER_AGENT_LENGTH])
+
+
+def _handle(message: Any, task: str, use_case: Callable[[CloudEvent, datetime], None]) -> None:
+    """Handle a message, or schedule a retry. Raises Reject to dead-letter it."""
+    with tracing.handling(message):
+        _run(message, task, use_case)
+
+
+def _run(message: Any, task: str, use_case: Callable[[CloudEvent, datetime], None]) -> None:
+    try:
+        event = CloudEvent.parse(message, expected_type=task)
+        use_case(event, timezone.now())
+    except (InvalidEvent, erasure.NotDeleted) as failure:
+        metrics.events_handled.labels(task, "failed").inc()
+        logger.error("message dead-lettered", extra={"reason": str(failure)})
+        raise Reject(str(failure), requeue=False) from failure
+    except (OperationalError, InterfaceError, ServiceUnavailable) as failure:
+        metrics.events_handled.labels(task, "retried").inc()
+        queue = topology.SUBSCRIPTIONS[event.type]
+        retries.retry_later(current_app, queue=queue, event=event.as_dict(), seconds=BACKOFF_SECONDS)
+        logger.warning(
+            "event handling postponed",
+            extra={"event_id": str(event.id), "queue": queue, "reason": type(failure).__name__},
+        )
+    else:
+        metrics.events_handled.labels(task, "handled").inc()
+        logger.info("event handled", extra={"event": event.type, "event_id": str(event.id)})
+        _redeliver_soon(event, at=timezone.now())
+
+
+def _redeliver_soon(event: CloudEvent, *, at: datetime) -> None:
+    """Redeliver an event that ends sessions soon: a login in progress compares the password first and may open its
+    session after the event was handled."""
+    age = (at - event.time).total_seconds()
+    pause = next((pause for pause in REDELIVERY_DELAYS_SECONDS if age < pause), None)
+    if event.type in ENDS_SESSIONS and pause is not None:
+        queue = topology.SUBSCRIPTIONS[event.type]
+        retries.retry_later(current_app, queue=queue, event=event.as_dict(), seconds=pause)

@@ -1,0 +1,32 @@
+"""The audit log."""
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from auth_ms.audit import examples, serializers
+from auth_ms.audit.models import AuditEvent
+from chassis.http.openapi import problems
+from chassis.http.pagination import NewestFirst
+from chassis.security import permissions
+
+
+class AuditLog(APIView):
+    permission_classes = [permissions.IsAdmin]
+    pagination_class = NewestFirst
+
+    @extend_schema(
+        operation_id="list_audit_events",
+        parameters=[serializers.AuditFilter],
+        responses={200: serializers.AuditEventOutput(many=True), **problems(400, 401, 403)},
+        examples=[examples.AUDIT_EVENT],
+        tags=["audit log"],
+    )
+    def get(self, request: Request) -> Response:
+        """List security events, newest first. For admins."""
+        given = serializers.AuditFilter(data=request.query_params.dict())
+        given.is_valid(raise_exception=True)
+        pages = self.pagination_class()
+        rows = pages.paginate_queryset(AuditEvent.objects.filter(**given.validated_data), request)
+        return pages.get_paginated_response(serializers.AuditEventOutput(rows, many=True).data)

@@ -1,0 +1,1 @@
+"""Second factors, their codes, and notices of their changes."""

@@ -1,0 +1,36 @@
+"""Notifying a user of changed sign-in methods: an event in the transaction of the change."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from auth_ms.factors import events
+from chassis.http.client_address import Client
+from chassis.outbox import services as outbox
+
+
+class Change(StrEnum):
+    """What the user is notified of."""
+
+    TOTP_ENABLED = "totp_enabled"
+    TOTP_DISABLED = "totp_disabled"
+    PASSKEY_ADDED = "passkey_added"
+    PASSKEY_REMOVED = "passkey_removed"
+    RECOVERY_CODES_RENEWED = "recovery_codes_renewed"
+    SECOND_FACTORS_REMOVED = "second_factors_removed"
+    SECOND_FACTOR_FAILURES = "second_factor_failures"
+    ADDRESS_PROVEN = "address_proven"
+
+
+def record(change: Change, *, contact: dict[str, Any], client: Client | None, at: datetime) -> None:
+    """Publish a change of sign-in methods in the caller's transaction; `contact` is `Credentials.contact`."""
+    outbox.record(
+        events.SignInChanged(
+            **contact,
+            change=change,
+            changed_at=at.isoformat(),
+            address=client.address if client else None,
+            user_agent=client.user_agent if client else "",
+        ),
+        at=at,
+    )

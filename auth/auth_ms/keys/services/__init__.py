@@ -1,0 +1,1 @@
+"""Signing keys, tokens, and the encryption of stored secrets."""

@@ -1,0 +1,26 @@
+"""The models of all capabilities, in one place for Django, which looks for them here."""
+
+from auth_ms.audit.models import AuditEvent, FollowedChange
+from auth_ms.factors.models import TOTP, Passkey, PasskeyChallenge, PendingLogin, RecoveryCode, SecondFactorFailures
+from auth_ms.keys.models import SigningKey
+from auth_ms.recovery.models import OneTimeToken, PasswordChange, PhoneCode
+from auth_ms.sessions.models import RefreshToken, Session
+from auth_ms.sign_in.models import LoginFailures
+
+__all__ = [
+    "TOTP",
+    "AuditEvent",
+    "FollowedChange",
+    "LoginFailures",
+    "OneTimeToken",
+    "Passkey",
+    "PasskeyChallenge",
+    "PasswordChange",
+    "PendingLogin",
+    "PhoneCode",
+    "RecoveryCode",
+    "RefreshToken",
+    "SecondFactorFailures",
+    "Session",
+    "SigningKey",
+]

@@ -1,0 +1,1 @@
+"""Password changes and resets, verification of email and phone, and erasure."""

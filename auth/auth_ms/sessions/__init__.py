@@ -1,0 +1,1 @@
+"""Sessions, their refresh tokens, and live checks of access tokens."""

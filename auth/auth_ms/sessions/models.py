@@ -1,0 +1,42 @@
+"""Sessions and their refresh tokens."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models.functions import Now
+
+
+class Session(models.Model):
+    """A sign-in of a user, until it is ended, unused for REFRESH_TOKEN_SECONDS, or SESSION_SECONDS old.
+
+    `methods` are the authentication methods, as in RFC 8176 (`amr`).
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    user_id = models.BigIntegerField()
+    address = models.GenericIPAddressField(null=True)
+    user_agent = models.CharField(max_length=200, blank=True, default="")
+    methods = ArrayField(models.CharField(max_length=16), default=list, db_default=[])
+    created_at = models.DateTimeField(db_default=Now())
+    last_used_at = models.DateTimeField(db_default=Now())
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["user_id", "id"], name="session_of_user"),
+            models.Index(fields=["last_used_at"], name="session_last_used"),
+        ]
+
+
+class RefreshToken(models.Model):
+    """An opaque token that continues a session, once. Only its SHA-256 is stored: enough for 256 random bits."""
+
+    id = models.BigAutoField(primary_key=True)
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="refresh_tokens")
+    session_id: int
+    token_hash = models.BinaryField(max_length=32)
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["token_hash"], name="refresh_token_hash_unique")]

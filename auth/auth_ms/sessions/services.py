@@ -1,0 +1,220 @@
+"""Sessions: opened by a login, continued by refresh tokens, ended by their owner or when a token was stolen."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from rest_framework.exceptions import AuthenticationFailed
+
+from auth_ms import users_client
+from auth_ms.audit import services as audit
+from auth_ms.keys.services import issuing
+from auth_ms.sessions import events
+from auth_ms.sessions.models import RefreshToken, Session
+from auth_ms.users_client import Credentials
+from chassis.http.client_address import Client
+from chassis.http.errors import Problem
+from chassis.operations import pruning
+from chassis.outbox import services as outbox
+
+# Parallel requests of one client may all send the old token; each gets the same successor.
+REUSE_WINDOW = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenPair:
+    """The response to a login (RFC 6749, §5.1), and the lifetime of the refresh token; lifetimes are in seconds."""
+
+    access_token: str
+    token_type: str
+    expires_in: int
+    refresh_token: str
+    refresh_expires_in: int
+
+
+class SessionNotFound(Problem):
+    status = 404
+    title = "Session not found"
+
+
+class InvalidRefreshToken(Problem):
+    status = 401
+    title = "Invalid refresh token"
+    detail = "The refresh token is not valid, or its session has ended. Sign in again."
+
+    def __init__(self) -> None:
+        super().__init__(headers={"WWW-Authenticate": 'Bearer realm="tessera", error="invalid_token"'})
+
+
+def open_session(*, user: Credentials, methods: list[str], client: Client, at: datetime) -> TokenPair:
+    """Open a session for a user who authenticated with `methods` (RFC 8176), and publish the login."""
+    refresh_token = issuing.opaque_token()
+    with transaction.atomic():
+        session = Session.objects.create(
+            user_id=user.id,
+            address=client.address,
+            user_agent=client.user_agent,
+            methods=methods,
+            created_at=at,
+            last_used_at=at,
+        )
+        _store(refresh_token, session=session, at=at)
+        audit.record(audit.Event.LOGIN, client=client, at=at, user_id=user.id, session_id=session.id, methods=methods)
+        outbox.record(
+            events.UserLogin(
+                **user.contact,
+                session_id=session.id,
+                address=client.address,
+                user_agent=client.user_agent,
+                logged_in_at=at.isoformat(),
+            ),
+            at=at,
+        )
+    return _pair(session, refresh_token, scope=user.scope, at=at)
+
+
+def _store(token: issuing.OpaqueToken, *, session: Session, at: datetime) -> None:
+    expires_at = at + timedelta(seconds=_refresh_token_life(session, at=at))
+    RefreshToken.objects.create(session=session, token_hash=token.digest, expires_at=expires_at)
+
+
+def _refresh_token_life(session: Session, *, at: datetime) -> int:
+    """In seconds; a token does not outlive its session, which lasts at most SESSION_SECONDS."""
+    left = settings.SESSION_SECONDS - int((at - session.created_at).total_seconds())
+    life: int = max(0, min(settings.REFRESH_TOKEN_SECONDS, left))
+    return life
+
+
+def _pair(session: Session, refresh_token: issuing.OpaqueToken, *, scope: str, at: datetime) -> TokenPair:
+    return TokenPair(
+        access_token=issuing.access_token(
+            user_id=session.user_id,
+            session_id=session.id,
+            scope=scope,
+            methods=session.methods,
+            authenticated_at=session.created_at,
+            at=at,
+        ),
+        token_type="Bearer",  # noqa: S106 - the type of the token, not a password
+        expires_in=settings.ACCESS_TOKEN_SECONDS,
+        refresh_token=refresh_token.text,
+        refresh_expires_in=_refresh_token_life(session, at=at),
+    )
+
+
+def refresh(*, refresh_token: str, client: Client, at: datetime) -> TokenPair:
+    """Exchange a refresh token for its successor and a new access token with the user's current rights.
+
+    A token used again after REUSE_WINDOW was stolen, by the first or the second user of it: its session ends (RFC 9700,
+    §4.14.2). Raises InvalidRefreshToken and ServiceUnavailable.
+    """
+    presented = _find(refresh_token, at=at)
+    _reject_reuse(presented, client=client, at=at)
+    user = users_client.find_credentials(user_id=presented.session.user_id)
+    if user is None or not user.is_active:
+        end_session(presented.session, event=audit.Event.SESSION_REVOKED, client=client, at=at)
+        raise InvalidRefreshToken
+    with transaction.atomic():
+        session = Session.objects.select_for_update().get(id=presented.session_id)
+        presented = RefreshToken.objects.select_for_update().get(id=presented.id)
+        successor, *older = issuing.successors_of(refresh_token)
+        if presented.used_at is not None and older:
+            successor = _issued(successor, *older)
+        if session.revoked_at is None and presented.used_at is None:
+            _rotate(presented, successor, session=session, client=client, at=at)
+    if session.revoked_at is not None:
+        raise InvalidRefreshToken
+    _reject_reuse(presented, client=client, at=at)
+    return _pair(session, successor, scope=user.scope, at=at)
+
+
+def _issued(*successors: issuing.OpaqueToken) -> issuing.OpaqueToken:
+    """The successor that was issued while SIGNING_KEY_ENCRYPTION_KEY is being replaced."""
+    known = RefreshToken.objects.filter(token_hash__in=[each.digest for each in successors])
+    given = {bytes(digest) for digest in known.values_list("token_hash", flat=True)}
+    return next((each for each in successors if each.digest in given), successors[0])
+
+
+def _find(text: str, *, at: datetime) -> RefreshToken:
+    found = RefreshToken.objects.select_related("session").filter(token_hash=issuing.digest_of(text)).first()
+    if found is None or found.session.revoked_at is not None or found.expires_at <= at:
+        raise InvalidRefreshToken
+    if not _refresh_token_life(found.session, at=at):
+        raise InvalidRefreshToken
+    return found
+
+
+def _reject_reuse(presented: RefreshToken, *, client: Client, at: datetime) -> None:
+    if presented.used_at is not None and presented.used_at + REUSE_WINDOW < at:
+        end_session(presented.session, event=audit.Event.REFRESH_TOKEN_REUSE, client=client, at=at, succeeded=False)
+        raise InvalidRefreshToken
+
+
+def _rotate(
+    presented: RefreshToken, successor: issuing.OpaqueToken, *, session: Session, client: Client, at: datetime
+) -> None:
+    presented.used_at = at
+    presented.save(update_fields=["used_at"])
+    session.last_used_at = at
+    session.save(update_fields=["last_used_at"])
+    _store(successor, session=session, at=at)
+    audit.record(audit.Event.TOKEN_REFRESH, client=client, at=at, user_id=session.user_id, session_id=session.id)
+
+
+def end_session(session: Session, *, event: str, client: Client | None, at: datetime, **facts: Any) -> None:
+    """End a session, and record why; a session that has already ended stays as it is."""
+    with transaction.atomic():
+        if Session.objects.filter(id=session.id, revoked_at=None).update(revoked_at=at):
+            audit.record(event, client=client, at=at, user_id=session.user_id, session_id=session.id, **facts)
+
+
+def log_out(*, session_id: int, client: Client, at: datetime) -> None:
+    session = Session.objects.get(id=session_id)
+    end_session(session, event=audit.Event.LOGOUT, client=client, at=at)
+
+
+def log_out_everywhere(*, user_id: int, client: Client, at: datetime) -> None:
+    with transaction.atomic():
+        ended = end_sessions_of(user_id=user_id, at=at)
+        audit.record(audit.Event.LOGOUT_ALL, client=client, at=at, user_id=user_id, sessions=ended)
+
+
+def end_sessions_of(*, user_id: int, at: datetime, but: int | None = None, begun_before: datetime | None = None) -> int:
+    """End the sessions of a user, except `but`, or only those begun before a moment. Returns their number."""
+    sessions = Session.objects.filter(user_id=user_id, revoked_at=None).exclude(id=but)
+    if begun_before is not None:
+        sessions = sessions.filter(created_at__lt=begun_before)
+    return sessions.update(revoked_at=at)
+
+
+def lock_live_session(*, session_id: int) -> None:
+    """Keep the session alive until the caller's transaction ends. Raises AuthenticationFailed when it has ended.
+
+    Code that ends the sessions of a user and then deletes its factors waits here, so it also deletes a factor that is
+    just being added.
+    """
+    if Session.objects.select_for_update(no_key=True).filter(id=session_id, revoked_at=None).first() is None:
+        raise AuthenticationFailed("The session has ended.")
+
+
+def revoke(
+    *, session_id: int, actor_id: int | None, may_act_for: Callable[[int], bool], client: Client, at: datetime
+) -> None:
+    """End one session of a user for whom `may_act_for` allows the actor to act. Raises SessionNotFound."""
+    session = Session.objects.filter(id=session_id, revoked_at=None).first()
+    if session is None or not may_act_for(session.user_id):
+        raise SessionNotFound
+    actor = {} if actor_id == session.user_id else {"actor_id": actor_id}
+    end_session(session, event=audit.Event.SESSION_REVOKED, client=client, at=at, **actor)
+
+
+def prune(*, at: datetime) -> None:
+    """Delete sessions that ended or were last used so long ago that all of their tokens have expired."""
+    oldest = at - timedelta(seconds=settings.REFRESH_TOKEN_SECONDS)
+    pruning.delete(
+        RefreshToken.objects.filter(expires_at__lt=at).order_by("id")
+    )  # in the order in which they expire, by an index
+    pruning.delete(Session.objects.filter(last_used_at__lt=oldest))

@@ -1,0 +1,100 @@
+"""Login."""
+
+from django.utils import timezone
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from auth_ms.factors import examples as factor_examples
+from auth_ms.factors import serializers as factor_serializers
+from auth_ms.factors.services import passkeys
+from auth_ms.sessions import cookies
+from auth_ms.sessions import examples as session_examples
+from auth_ms.sessions import serializers as session_serializers
+from auth_ms.sign_in import examples, serializers
+from auth_ms.sign_in.services import login
+from auth_ms.view_helpers import NO_STORE, OpenToAll, answer, read
+from chassis.http.client_address import client_of
+from chassis.http.openapi import problems
+
+_LOGIN_ANSWER = PolymorphicProxySerializer(
+    component_name="LoginAnswer",
+    serializers=[session_serializers.TokenOutput, serializers.SecondFactorRequiredOutput],
+    resource_type_field_name=None,
+)
+
+
+class Login(OpenToAll):
+    @extend_schema(
+        operation_id="login",
+        parameters=[cookies.TOKEN_DELIVERY],
+        request=serializers.LoginInput,
+        responses={200: _LOGIN_ANSWER, **problems(400, 401, 403, 413, 415, 429)},
+        examples=[examples.LOGIN, session_examples.TOKENS, examples.SECOND_FACTOR_REQUIRED],
+        tags=["sign-in"],
+    )
+    def post(self, request: Request) -> Response:
+        """Sign in with email and password. An unknown email and a wrong password get the same answer.
+
+        A user with a second factor gets an `mfa_token` instead of tokens.
+        """
+        cookies.wanted(request)
+        given = read(serializers.LoginInput, request)
+        result = login.log_in(**given, client=client_of(request), at=timezone.now())
+        if isinstance(result, login.SecondFactorRequired):
+            return answer(serializers.SecondFactorRequiredOutput, result)
+        return cookies.answer_tokens(request, result)
+
+
+class SecondFactor(OpenToAll):
+    @extend_schema(
+        operation_id="complete_login",
+        parameters=[cookies.TOKEN_DELIVERY],
+        request=serializers.SecondFactorInput,
+        responses={200: session_serializers.TokenOutput, **problems(400, 401, 403, 413, 415, 429)},
+        examples=[examples.SECOND_FACTOR, session_examples.TOKENS],
+        tags=["sign-in"],
+    )
+    def post(self, request: Request) -> Response:
+        """Complete a login with the second factor. An `mfa_token` allows five attempts.
+
+        After a hundred consecutive failures one-time passwords are blocked: another factor, a recovery code or a
+        password reset by email unblocks them.
+        """
+        cookies.wanted(request)
+        given = read(serializers.SecondFactorInput, request)
+        pair = login.complete_log_in(**given, client=client_of(request), at=timezone.now())
+        return cookies.answer_tokens(request, pair)
+
+
+class PasskeyLoginOptions(OpenToAll):
+    @extend_schema(
+        operation_id="begin_passkey_login",
+        request=serializers.PasskeyOptionsInput,
+        responses={200: factor_serializers.OptionsOutput, **problems(400, 401, 413, 415, 429)},
+        examples=[examples.PASSKEY_OPTIONS_INPUT, factor_examples.OPTIONS],
+        tags=["sign-in"],
+    )
+    def post(self, request: Request) -> Response:
+        """Get the browser's options to sign in with a passkey alone, or with `mfa_token` as the second factor."""
+        given, at = read(serializers.PasskeyOptionsInput, request), timezone.now()
+        user_id = login.find_pending(mfa_token=given["mfa_token"], at=at).user_id if given else None
+        options = passkeys.authentication_options(user_id=user_id, client=client_of(request), at=at)
+        return Response(options, headers=NO_STORE)
+
+
+class PasskeyLogin(OpenToAll):
+    @extend_schema(
+        operation_id="login_with_passkey",
+        parameters=[cookies.TOKEN_DELIVERY],
+        request=serializers.PasskeyLoginInput,
+        responses={200: session_serializers.TokenOutput, **problems(400, 401, 403, 413, 415, 429)},
+        examples=[examples.PASSKEY_LOGIN, session_examples.TOKENS],
+        tags=["sign-in"],
+    )
+    def post(self, request: Request) -> Response:
+        """Sign in with a passkey that has verified its user, instead of email and password."""
+        cookies.wanted(request)
+        given = read(serializers.PasskeyLoginInput, request)
+        pair = login.log_in_with_passkey(**given, client=client_of(request), at=timezone.now())
+        return cookies.answer_tokens(request, pair)

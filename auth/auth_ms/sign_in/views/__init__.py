@@ -1,1 +1,0 @@
-"""One class a path; each method makes one call into the domain."""

@@ -1,0 +1,29 @@
+"""What the views of auth-ms share."""
+
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+NO_STORE = {"Cache-Control": "no-store"}  # RFC 6749, §5.1
+
+
+class OpenToAll(APIView):
+    """A view that needs no token."""
+
+    authentication_classes: list = []
+    permission_classes: list = []
+
+
+def read(kind: type[serializers.Serializer], request: Request) -> dict[str, Any]:
+    """The validated request body. Raises ValidationError."""
+    given = kind(data=request.data)
+    given.is_valid(raise_exception=True)
+    return dict(given.validated_data)
+
+
+def answer(kind: type[serializers.Serializer], value: Any, *, status: int = 200) -> Response:
+    """A response with `value`, which caches must not store."""
+    return Response(kind(value).data, status=status, headers=NO_STORE)

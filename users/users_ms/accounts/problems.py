@@ -1,0 +1,60 @@
+"""The errors of changes to users."""
+
+from chassis.http.errors import Problem
+
+
+class EmailTaken(Problem):
+    status = 409
+    title = "Email already in use"
+    detail = "Another user has this email address."
+
+
+class UserNotFound(Problem):
+    status = 404
+    title = "User not found"
+
+
+class VersionMismatch(Problem):
+    status = 412
+    title = "Changed meanwhile"
+    detail = "The user is not in the version that If-Match names. Read it again."
+
+
+class KeyUsedForAnotherBody(Problem):
+    status = 422
+    title = "Idempotency-Key used before"
+    detail = "This Idempotency-Key was used with another body. Take a new one for a new user."
+
+
+class PasswordChangedMeanwhile(Problem):
+    status = 409
+    title = "The password has changed"
+
+
+class EmailChangedMeanwhile(Problem):
+    status = 409
+    title = "The email address has changed"
+
+
+class PhoneChangedMeanwhile(Problem):
+    status = 409
+    title = "The telephone number has changed"
+
+
+class UserInactive(Problem):
+    status = 409
+    title = "User not active"
+
+
+class UserExists(Problem):
+    """The user exists already, and promotion was not requested."""
+
+    status = 409
+    title = "User exists"
+
+
+class NotVerified(Problem):
+    """The user's address is not verified, so the account may belong to anybody."""
+
+    status = 409
+    title = "Email not verified"
