@@ -94,7 +94,7 @@ def run(stack: LocalProcesses | Project) -> None:
         api.call("POST", "/auth-ms/auth/logout", token=token)
     except (requests.RequestException, KeyError) as error:
         sys.exit(f"The stack does not answer as it should ({type(error).__name__}: {error}). See: make logs")
-    print(f"  {len(missing)} people added, {len(PEOPLE) - len(missing)} were there.")
+    print(f"  {len(missing)} users added, {len(PEOPLE) - len(missing)} existed already.")
     hint = f"{PASSWORD_NAME} in .env" if password else f"{api.password} (kept as {PASSWORD_NAME} in .env)"
     print(f"  Sign in as {ADMIN}, an admin, or as any of them; the password of all: {hint}")
 
