@@ -20,26 +20,26 @@ HEADER = [
 PAGES = {
     "": (
         "local processes",
-        "[Containers](chaos-compose.md) meet a part of the same faults; pods, with ON=cluster, too.",
+        "[Containers](chaos-compose.md) covers a part of the same faults; `ON=cluster` injects them into pods.",
     ),
-    "compose": ("containers (Compose)", "[Local processes](chaos.md) meet more of them."),
-    "cluster": ("pods (Kubernetes)", "[Local processes](chaos.md) meet more of them."),
+    "compose": ("containers (Compose)", "[Local processes](chaos.md) covers more faults."),
+    "cluster": ("pods (Kubernetes)", "[Local processes](chaos.md) covers more faults."),
 }
-INTRODUCTION = """# Under fault: {what}
+INTRODUCTION = """# Fault injection: {what}
 
-What `make chaos` has done to a stack of {what}, and what it found; the table is that of one run. {others}
+The faults that `make chaos` injected into a stack of {what}, and the results of one run. {others}
 
-- **load**: clients at the gateway who sign up, sign in and mistake the password, as long as fault and recovery take.
-- **failed**: no answer, or one that says that a part is away. **Failed, yet done**: of these, what is in the database
-  all the same; the client cannot know, and may repeat a sign-up with its `Idempotency-Key`.
-- **events lost**: accepted and not there, or recorded and not told over each of its media, afterwards. **Duplicates**:
-  mails and text messages that came more than once.
-- **works again after**: from the end of the fault until a new user has signed up, signed in and had all its mails.
+- **load**: clients at the gateway that sign up, sign in and mistype passwords during the fault and the recovery.
+- **failed**: no answer, or an error from an unavailable dependency. **Failed, yet done**: the failed requests whose
+  change was committed all the same; the client cannot know, and may repeat a sign-up with its `Idempotency-Key`.
+- **events lost**: accepted but missing, or recorded but not notified over each of its channels. **Duplicates**:
+  emails and text messages that were sent more than once.
+- **works again after**: from the end of the fault until a new user has signed up, signed in and received all emails.
 
-What was refused did not exist afterwards in any of these, and what existed had its event. Allowed, and no more than
-that: a password reset is lost with the broker's data, because its token is forgotten once it is published; a mail comes
-twice when a worker is killed between the mail server's answer and the record of it, which no consumer can close.
-[Operations](operations.md#faults) says how each fault shows, and what to do.
+Afterwards, nothing that was rejected existed, and everything that existed had its event. Two exceptions are allowed:
+a password reset is lost with the broker's data, because its token is deleted once it is published; an email is sent
+twice when a worker is killed between the mail server's answer and the record of it, which no consumer can prevent.
+[Operations](operations.md#faults) describes the symptoms and the remedy of each fault.
 """
 
 
