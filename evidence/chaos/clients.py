@@ -5,12 +5,15 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 import requests
 
-from evidence.harness.stack import PASSWORD, Stack
+from evidence.harness.background import repeating
+from evidence.harness.load import timed
+from evidence.harness.stack import PASSWORD, Stack, a_phone, a_user
 from evidence.harness.waiting import eventually
 
 CLIENTS = 4
@@ -28,7 +31,6 @@ class Attempt:
     body: dict[str, str]
     wanted: bool = True  # False for what has to be refused: a wrong password
     status: int = 0  # 0 when there was no answer
-    seconds: float = 0.0
 
     @property
     def is_accepted(self) -> bool:
@@ -58,13 +60,11 @@ class Clients:
 
     def sign_up(self, session: requests.Session | None = None) -> Attempt:
         """A new user, reached by mail and by text message."""
-        email = f"chaos.{secrets.token_hex(8)}@example.org"
-        phone = f"+39347{secrets.randbelow(10**7):07}"
-        body = {"name": "Ada", "surname": "Lovelace", "email": email, "password": PASSWORD, "phone": phone}
-        attempt = self.repeat(Attempt("sign_up", email, body), session)
+        body = a_user("chaos", phone=a_phone())
+        attempt = self.repeat(Attempt("sign_up", body["email"], body), session)
         if attempt.is_accepted:
             with self._known:
-                self._users.append(email)
+                self._users.append(attempt.mark)
         return self._note(attempt)
 
     def log_in(self, email: str, session: requests.Session | None = None, *, password: str = PASSWORD) -> Attempt:
@@ -79,14 +79,12 @@ class Clients:
             url, headers = "/users-ms/users", {"Idempotency-Key": attempt.mark}
         else:
             url, headers = "/auth-ms/auth/login", {"User-Agent": attempt.mark}
-        began = time.monotonic()
-        try:
-            send = (session or requests).post
-            url = self.stack.gateway + url
-            attempt.status = send(url, json=attempt.body, headers=headers, timeout=TIMEOUT_SECONDS).status_code
-        except requests.RequestException:
-            attempt.status = 0
-        attempt.seconds = time.monotonic() - began
+        send = (session or requests).post
+        answer = timed(
+            attempt.kind,
+            partial(send, self.stack.gateway + url, json=attempt.body, headers=headers, timeout=TIMEOUT_SECONDS),
+        )
+        attempt.status = answer.status
         return attempt
 
     def _note(self, attempt: Attempt) -> Attempt:
@@ -100,31 +98,26 @@ class Clients:
         for each in [attempt for attempt in self.ledger if attempt.mark in self._users]:
             self.stack.verify(each.mark)  # the others are asked for a proof, and are told no more
             self.stack.verify_phone(each.body["phone"], token=self.stack.token_of(each.mark))
-        over, began = threading.Event(), time.monotonic()
-        threads = [threading.Thread(target=self._work, args=(over, number)) for number in range(CLIENTS)]
-        for thread in threads:
-            thread.start()
-        try:
-            yield
-        finally:
-            over.set()
-            for thread in threads:
-                thread.join()
-            self.seconds += time.monotonic() - began
+        began = time.monotonic()
+        with ExitStack() as sessions:
+            opened = [sessions.enter_context(requests.Session()) for _ in range(CLIENTS)]
+            steps = [partial(self._step, random.Random(f"{self.seed}.{n}"), each) for n, each in enumerate(opened)]
+            try:
+                with repeating(*steps, pause=PAUSE_SECONDS, longest=LONGEST_SECONDS):
+                    yield
+            finally:
+                self.seconds += time.monotonic() - began
 
-    def _work(self, over: threading.Event, number: int) -> None:
-        chance, deadline = random.Random(f"{self.seed}.{number}"), time.monotonic() + LONGEST_SECONDS
-        with requests.Session() as session:
-            while not over.wait(PAUSE_SECONDS) and time.monotonic() < deadline:
-                kind = chance.random()
-                with self._known:
-                    email = chance.choice(self._users)
-                if kind < 0.25:
-                    self.sign_up(session)
-                elif kind < 0.9:
-                    self.log_in(email, session)
-                else:  # of an account of nobody, so that no account of the others is locked
-                    self.log_in(f"nobody.{chance.randrange(10**9)}@example.org", session, password="a wrong password")
+    def _step(self, chance: random.Random, session: requests.Session) -> None:
+        kind = chance.random()
+        with self._known:
+            email = chance.choice(self._users)
+        if kind < 0.25:
+            self.sign_up(session)
+        elif kind < 0.9:
+            self.log_in(email, session)
+        else:  # with an unknown account, so that none of the others is locked
+            self.log_in(f"nobody.{chance.randrange(10**9)}@example.org", session, password="a wrong password")
 
     @property
     def load(self) -> str:

@@ -16,6 +16,7 @@ from amqp.exceptions import AMQPError
 from kombu import Connection
 
 from evidence.chaos import processes
+from evidence.harness.load import timed
 from evidence.harness.stack import Stack
 from evidence.harness.waiting import eventually
 from evidence.harness.workers import workers
@@ -150,10 +151,7 @@ class Chaos:
             yield [pool.submit(self._log_in, number) for number in range(count)]
 
     def _log_in(self, number: int) -> int:
-        try:
-            return self.stack.log_in(self.users[number % len(self.users)]).status_code
-        except requests.RequestException:
-            return 0
+        return timed("login", lambda: self.stack.log_in(self.users[number % len(self.users)])).status
 
     def mails_of(self, events: list[dict[str, Any]]) -> list[int]:
         """How often the mail of each of these events has come."""

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import Any
 
 from evidence.experiments import on_cluster
 from evidence.experiments.experiment import CLUSTER, Experiment, Figures, Report
+from evidence.harness.background import repeating
 from evidence.harness.plots import BLUE, GREEN, ORANGE, Panel, Series, events, line
 from evidence.harness.records import Record, Recorder, cases, of
 from evidence.harness.waiting import eventually
@@ -114,21 +114,20 @@ def _send(recorder: Recorder, what: str, options: list[str], variables: dict[str
 def _watched(recorder: Recorder, name: str) -> Iterator[None]:
     """Within it, what the autoscaler of a service sees and wants is recorded."""
 
-    def watch(over: threading.Event) -> None:
-        said = None
-        while not over.wait(SAMPLE_SECONDS):
-            at, seen = recorder.now(), _seen(name)
-            if (seen["wanted"], seen["ready"]) != said:
-                recorder.say(
-                    f"{name}: wanted {seen['wanted']}, ready {seen['ready']}, CPU {seen['used']} % of requests"
-                )
-                said = seen["wanted"], seen["ready"]
-            for what in ("wanted", "there", "ready", "used", "target"):
-                if seen[what] is not None:
-                    recorder.add(what, name, seen[what], seconds=at)
-            recorder.add("millicores", name, _millicores(name), seconds=at)
+    printed = None
 
-    with on_cluster.in_background(watch):
+    def watch() -> None:
+        nonlocal printed
+        at, seen = recorder.now(), _seen(name)
+        if (seen["wanted"], seen["ready"]) != printed:
+            recorder.say(f"{name}: wanted {seen['wanted']}, ready {seen['ready']}, CPU {seen['used']} % of requests")
+            printed = seen["wanted"], seen["ready"]
+        for what in ("wanted", "there", "ready", "used", "target"):
+            if seen[what] is not None:
+                recorder.add(what, name, seen[what], seconds=at)
+        recorder.add("millicores", name, _millicores(name), seconds=at)
+
+    with repeating(watch, pause=SAMPLE_SECONDS):
         yield
 
 

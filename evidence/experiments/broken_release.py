@@ -5,14 +5,11 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import requests
-
 from evidence.experiments import on_cluster
 from evidence.experiments.experiment import Figures
+from evidence.harness.load import Answer, User, recorded, traffic
 from evidence.harness.plots import Panel, Series, answers, events
-from evidence.harness.recorded_requests import User, recorded
 from evidence.harness.records import Record, Recorder, cases, failed, of
-from evidence.harness.traffic import traffic
 from tools.deployment import kubernetes, releases
 from tools.deployment.kubernetes import kubectl
 
@@ -31,21 +28,16 @@ command."""
 
 
 class Watch:
-    """The requests of the clients, and whether anybody would notice that they fail."""
+    """The answers to the clients, and whether an operator would notice the failures."""
 
-    def __init__(self, recorder: Recorder, user: User) -> None:
-        self.recorder, self.user = recorder, user
+    def __init__(self, recorder: Recorder) -> None:
+        self.recorder, self._record = recorder, recorded(recorder)
         self._seen: deque[tuple[float, bool]] = deque(maxlen=2000)
 
-    def read(self) -> requests.Response:
-        """A read of the profile, which counts."""
-        ok = False
-        try:
-            answer = self.user.read_profile()
-            ok = answer.ok
-            return answer
-        finally:
-            self._seen.append((time.monotonic(), ok))
+    def note(self, answer: Answer) -> None:
+        """Record an answer."""
+        self._record(answer)
+        self._seen.append((time.monotonic(), answer.is_good))
 
     def notice(self) -> None:
         """Waits until the failures would be noticed, or for a minute; then until somebody acts."""
@@ -75,8 +67,8 @@ def release(recorder: Recorder, user: User, case: str, way: Callable[[Watch], No
     """Releases in one way while requests come."""
     user.sign_in()
     recorder.case(case)
-    watch = Watch(recorder, user)
-    with traffic(recorded(recorder, "profile", watch.read), pause=0.1):
+    watch = Watch(recorder)
+    with traffic({"profile": user.read_profile}, pause=0.1, on_answer=watch.note):
         time.sleep(10)
         way(watch)
         time.sleep(10)

@@ -1,15 +1,16 @@
 """Parts killed under load: what users notice, and what is lost."""
 
-import threading
 import time
+
+import psycopg2
 
 from evidence.chaos.injection import Chaos
 from evidence.experiments import local_stack
 from evidence.experiments.experiment import LOCAL, Experiment, Figures, Report
+from evidence.harness.background import repeating
+from evidence.harness.load import User, recorded, traffic
 from evidence.harness.plots import BLUE, GREY, ORANGE, RED, Panel, Series, answers, events, line
-from evidence.harness.recorded_requests import User, recorded
 from evidence.harness.records import Record, Recorder, failed, of, percentile
-from evidence.harness.traffic import traffic
 from evidence.harness.waiting import eventually
 
 VICTIMS = ["notification-email-worker", "rabbitmq", "notification-db", "auth-db", "users-db"]
@@ -22,36 +23,31 @@ CASE = "under load"
 def run(recorder: Recorder) -> None:
     """Load, and every 25 s the next victim; afterwards the events are counted."""
     with local_stack.started(recorder) as chaos:
-        user, over = User(chaos.stack.gateway), threading.Event()
+        user = User(chaos.stack.gateway)
         chaos.stack.verify(user.email)  # before that nobody is told of a sign-in
         user.sign_in()
         before = local_stack.last_event(chaos)
         recorder.case(CASE)
-        sampler = threading.Thread(target=_sample, args=(recorder, chaos, before, over))
-        with traffic(
-            recorded(recorder, "login", user.log_in), recorded(recorder, "profile", user.read_profile), pause=0.2
-        ):
-            sampler.start()
-            time.sleep(QUIET_SECONDS)
-            for victim in VICTIMS:
-                recorder.event(f"{KILLED}{victim}")
-                chaos.kill(victim)
-                time.sleep(EACH_SECONDS)
-        recorder.event("load ends")
-        _count(recorder, chaos, before)
-        over.set()
-        sampler.join()
+        calls = {"login": user.log_in, "profile": user.read_profile}
+        with repeating(lambda: _sample(recorder, chaos, before), pause=SAMPLE_SECONDS):
+            with traffic(calls, pause=0.2, on_answer=recorded(recorder)):
+                time.sleep(QUIET_SECONDS)
+                for victim in VICTIMS:
+                    recorder.event(f"{KILLED}{victim}")
+                    chaos.kill(victim)
+                    time.sleep(EACH_SECONDS)
+            recorder.event("load ends")
+            _count(recorder, chaos, before)
 
 
-def _sample(recorder: Recorder, chaos: Chaos, before: int, over: threading.Event) -> None:
-    """How many accepted logins are not told yet; nothing while a database does not answer."""
-    while not over.wait(SAMPLE_SECONDS):
-        at = recorder.now()
-        try:
-            ids = local_stack.login_events(chaos, before)
-            recorder.add("waiting", "events", len(ids) - chaos.told(ids), seconds=at)
-        except Exception as error:
-            recorder.add("unseen", type(error).__name__, seconds=at)
+def _sample(recorder: Recorder, chaos: Chaos, before: int) -> None:
+    """Record how many accepted logins are not yet mailed; nothing while a database does not answer."""
+    at = recorder.now()
+    try:
+        ids = local_stack.login_events(chaos, before)
+        recorder.add("waiting", "events", len(ids) - chaos.told(ids), seconds=at)
+    except psycopg2.Error as error:
+        recorder.add("unseen", type(error).__name__, seconds=at)
 
 
 def _count(recorder: Recorder, chaos: Chaos, before: int) -> None:

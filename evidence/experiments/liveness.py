@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import threading
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -10,11 +9,11 @@ from typing import Any
 
 from evidence.experiments import on_cluster
 from evidence.experiments.experiment import CLUSTER, Experiment, Figures, Report
+from evidence.harness.background import repeating
+from evidence.harness.load import User, recorded, traffic
 from evidence.harness.plots import BLUE, GREEN, ORANGE, RED, Panel, Series, answers, events, line
 from evidence.harness.pods import HANG
-from evidence.harness.recorded_requests import User, recorded
 from evidence.harness.records import Record, Recorder, failed, of, percentile
-from evidence.harness.traffic import traffic
 from evidence.harness.waiting import eventually
 from tools.deployment import kubernetes
 from tools.deployment.kubernetes import kubectl
@@ -36,7 +35,7 @@ def run(recorder: Recorder) -> None:
         pod = next(found["metadata"]["name"] for found in on_cluster.pods("users-ms") if on_cluster.is_ready(found))
         user.sign_in()
         recorder.case(case)
-        with traffic(recorded(recorder, "profile", user.read_profile), pause=0.2):
+        with traffic({"profile": user.read_profile}, pause=0.2, on_answer=recorded(recorder)):
             time.sleep(10)
             _harm(recorder, pod, harm)
             time.sleep(10)
@@ -58,26 +57,20 @@ def _look(recorder: Recorder) -> None:
 
 def _harm(recorder: Recorder, pod: str, harm: str) -> None:
     """Harms the pod's process, and records what the kubelet does until the pod is ready again."""
-    before, over = _state(pod)["restarts"], threading.Event()
+    before = _state(pod)["restarts"]
 
     def watch() -> None:
-        while not over.wait(0.5):
-            at, state = recorder.now(), _state(pod)
-            recorder.add("restarts", pod, state["restarts"] - before, seconds=at)
-            recorder.add("ready", pod, int(state["ready"]), seconds=at)
+        at, state = recorder.now(), _state(pod)
+        recorder.add("restarts", pod, state["restarts"] - before, seconds=at)
+        recorder.add("ready", pod, int(state["ready"]), seconds=at)
 
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
+    with repeating(watch, pause=0.5):
         time.sleep(3)
         recorder.event(HARMED)
         kubectl("exec", pod, "--container=app", "--", "python", "-c", harm, check=False)
         _until(recorder, STARTED, lambda: _state(pod)["restarts"] > before)
         _until(recorder, READY, lambda: _state(pod)["ready"])
         time.sleep(3)
-    finally:
-        over.set()
-        watcher.join()
 
 
 def _until(recorder: Recorder, text: str, happened: Callable[[], bool]) -> None:

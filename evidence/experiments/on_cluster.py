@@ -7,12 +7,12 @@ import shlex
 import shutil
 import subprocess
 import sys
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from evidence.harness.background import repeating
 from evidence.harness.records import Recorder
 from evidence.harness.waiting import eventually
 from local.paths import ROOT
@@ -81,37 +81,25 @@ def patch(kind: str, name: str, change: Any, how: str = "strategic") -> None:
 
 
 @contextmanager
-def in_background(work: Callable[[threading.Event], None]) -> Iterator[None]:
-    """Within it, `work` runs in a thread; the event tells it that it is over."""
-    over = threading.Event()
-    thread = threading.Thread(target=work, args=[over])
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
-
-
-@contextmanager
 def watched(recorder: Recorder, name: str) -> Iterator[None]:
     """Within it, the ready and the other pods of a program are recorded every second, by version."""
 
-    def watch(over: threading.Event) -> None:
-        seen: set[str] = set()
-        said: Counter[str] = Counter()
-        while not over.wait(SAMPLE_SECONDS):
-            at, there = recorder.now(), pods(name)
-            counted = Counter(version(pod) for pod in there if is_ready(pod))
-            seen |= set(counted) | {version(pod) for pod in there}
-            for each in sorted(seen):
-                recorder.add("ready pods", each, counted[each], seconds=at)
-            recorder.add("pods", "all", len(there), seconds=at)
-            if counted != said:
-                recorder.say("ready: " + (", ".join(f"{count} of {tag}" for tag, count in counted.items()) or "none"))
-                said = counted
+    seen: set[str] = set()
+    printed: Counter[str] = Counter()
 
-    with in_background(watch):
+    def watch() -> None:
+        nonlocal printed
+        at, found = recorder.now(), pods(name)
+        ready = Counter(version(pod) for pod in found if is_ready(pod))
+        seen.update(version(pod) for pod in found)
+        for each in sorted(seen):
+            recorder.add("ready pods", each, ready[each], seconds=at)
+        recorder.add("pods", "all", len(found), seconds=at)
+        if ready != printed:
+            recorder.say("ready: " + (", ".join(f"{count} of {tag}" for tag, count in ready.items()) or "none"))
+            printed = ready
+
+    with repeating(watch, pause=SAMPLE_SECONDS):
         yield
 
 

@@ -5,10 +5,9 @@ import time
 
 from evidence.experiments import on_cluster
 from evidence.experiments.experiment import CLUSTER, Experiment, Figures, Report
+from evidence.harness.load import User, recorded, traffic
 from evidence.harness.plots import BLUE, ORANGE, Panel, Series, answers, events, line
-from evidence.harness.recorded_requests import User, recorded
 from evidence.harness.records import Record, Recorder, cases, failed, of, percentile
-from evidence.harness.traffic import traffic
 
 ROLLING, RECREATE = "rolling update", "Recreate"
 PODS = 3
@@ -33,8 +32,8 @@ def run(recorder: Recorder) -> None:
 def _replace(recorder: Recorder, user: User, case: str, reference: str) -> None:
     user.sign_in()
     recorder.case(case)
-    reads = recorded(recorder, "profile", user.read_profile)
-    with on_cluster.watched(recorder, "users-ms"), traffic(reads, pause=0.1):
+    load = traffic({"profile": user.read_profile}, pause=0.1, on_answer=recorded(recorder))
+    with on_cluster.watched(recorder, "users-ms"), load:
         time.sleep(10)
         recorder.event("new version")
         on_cluster.set_image("users-ms", reference)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import requests
 
+from evidence.harness.load import Traffic, traffic
 from evidence.harness.stack import PASSWORD, Stack, stack
-from evidence.harness.traffic import Traffic, traffic
 from evidence.harness.waiting import eventually
 from tools.deployment import kubernetes
 from tools.deployment.kubernetes import kubectl
@@ -93,21 +93,20 @@ def under_load(stack: Stack, account: dict[str, Any]) -> Callable[[], Any]:
     def load() -> Iterator[Traffic]:
         token = {"Authorization": f"Bearer {stack.log_in(account['email']).json()['access_token']}"}
         login = {"username": account["email"], "password": PASSWORD}
-        with (
-            requests.Session() as kept_alive,
-            traffic(
-                lambda: stack.log_in(account["email"]),
-                lambda: requests.get(f"{stack.users}/users-ms/healthcheck", timeout=10),
-                lambda: requests.post(f"{stack.gateway}/auth-ms/auth/login", json=login, timeout=10),
-                lambda: kept_alive.get(f"{stack.gateway}/users-ms/healthcheck", timeout=10),
-                lambda: requests.get(f"{stack.gateway}/notification-ms/ready", timeout=10),
-                lambda: requests.get(f"{stack.gateway}/users-ms/users/me", headers=token, timeout=10),
-            ) as seen,
-        ):
-            eventually(lambda: seen.served > 20)
-            yield seen
-            after = seen.served
-            eventually(lambda: seen.served > after + 20)
+        with requests.Session() as kept_alive:
+            calls = {
+                "log in at auth-ms": lambda: stack.log_in(account["email"]),
+                "probe users-ms": lambda: requests.get(f"{stack.users}/users-ms/healthcheck", timeout=10),
+                "log in": lambda: requests.post(f"{stack.gateway}/auth-ms/auth/login", json=login, timeout=10),
+                "keep alive": lambda: kept_alive.get(f"{stack.gateway}/users-ms/healthcheck", timeout=10),
+                "probe": lambda: requests.get(f"{stack.gateway}/notification-ms/ready", timeout=10),
+                "profile": lambda: requests.get(f"{stack.gateway}/users-ms/users/me", headers=token, timeout=10),
+            }
+            with traffic(calls) as seen:
+                eventually(lambda: seen.served > 20)
+                yield seen
+                after = seen.served
+                eventually(lambda: seen.served > after + 20)
         print(f"\n    {seen}")
 
     return load

@@ -23,6 +23,12 @@ def a_phone() -> str:
     return f"+39347{secrets.randbelow(10**7):07}"
 
 
+def a_user(prefix: str = "user", /, **changes: Any) -> dict[str, Any]:
+    """The body of a sign-up, with an email address that no other test uses."""
+    email = f"{prefix}.{secrets.token_hex(8)}@example.org"
+    return {"name": "Ada", "surname": "Lovelace", "email": email, "password": PASSWORD} | changes
+
+
 @dataclass
 class Stack:
     """The addresses of the stack, and its parts to be stopped and started."""
@@ -84,9 +90,7 @@ class Stack:
 
     def sign_up(self, **changes: Any) -> dict[str, Any]:
         """A new user, with an email that no other test uses."""
-        email = f"user.{secrets.token_hex(8)}@example.org"
-        body = {"name": "Ada", "surname": "Lovelace", "email": email, "password": PASSWORD} | changes
-        answer = requests.post(f"{self.users}/users-ms/users", json=body, timeout=10)
+        answer = requests.post(f"{self.users}/users-ms/users", json=a_user(**changes), timeout=10)
         assert answer.status_code == 201, answer.text
         return dict(answer.json())
 

@@ -3,16 +3,19 @@
 import os
 import socket
 import subprocess
-import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 
 import pytest
 import requests
 
 from evidence.chaos.processes import pause, paused, replaced
 from evidence.chaos.proxy import Proxy
+from evidence.harness.background import repeating
+from evidence.harness.load import timed
 from evidence.harness.records import percentile
+from evidence.harness.stack import PASSWORD
 from evidence.harness.waiting import eventually
 
 CUTS = 4
@@ -78,28 +81,17 @@ def test_connections_are_slow(under_load, through_proxy, program, variable, port
 
 @contextmanager
 def logins_at_once(chaos, count):
-    """Clients who sign in again and again at auth-ms; yields their answers as (status, seconds)."""
-    answers, over, session = [], threading.Event(), threading.local()
-    body = {"username": chaos.users[0], "password": "correct horse battery"}
+    """Clients that sign in again and again at auth-ms; yields the list of their answers."""
+    answers, body = [], {"username": chaos.users[0], "password": PASSWORD}
+    url = f"{chaos.stack.auth}/auth-ms/auth/login"
 
-    def log_in():
-        session.it = requests.Session()
-        while not over.is_set():
-            began = time.monotonic()
-            status = session.it.post(f"{chaos.stack.auth}/auth-ms/auth/login", json=body, timeout=30).status_code
-            answers.append((status, time.monotonic() - began))
-            over.wait(0.1)
-        session.it.close()
+    def log_in(session):
+        answers.append(timed("login", lambda: session.post(url, json=body, timeout=30)))
 
-    threads = [threading.Thread(target=log_in) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield answers
-    finally:
-        over.set()
-        for thread in threads:
-            thread.join()
+    with ExitStack() as sessions:
+        opened = [sessions.enter_context(requests.Session()) for _ in range(count)]
+        with repeating(*(partial(log_in, session) for session in opened), pause=0.1):
+            yield answers
 
 
 @pytest.mark.quick
@@ -108,7 +100,7 @@ def test_auth_ms_stays_responsive_while_users_ms_is_slow_but_alive(chaos, under_
     health, proxied = [], through_proxy("auth-ms", "USERS_URL", "USERS_PORT")
     with proxied as proxy, under_load("users-ms answers after 1.5 s") as run:
         with logins_at_once(chaos, 16) as answers:
-            eventually(lambda: any(status == 200 for status, _ in answers))
+            eventually(lambda: any(answer.status == 200 for answer in answers))
             proxy.delay = 0.75  # in each direction
             ends = time.monotonic() + 8
             while time.monotonic() < ends:
@@ -116,7 +108,7 @@ def test_auth_ms_stays_responsive_while_users_ms_is_slow_but_alive(chaos, under_
                 requests.get(f"{chaos.stack.auth}/auth-ms/healthcheck", timeout=30).raise_for_status()
                 health.append(time.monotonic() - began)
                 pause(0.05)
-            slow = [seconds for status, seconds in answers if status == 503]
+            slow = [answer.seconds for answer in answers if answer.status == 503]
             proxy.delay = 0.0
         run.recovers()
         run.note = f"healthcheck p95 {1000 * percentile(health, 0.95):.0f} ms, 503 p95 {percentile(slow, 0.95):.1f} s"
@@ -128,7 +120,7 @@ def test_auth_ms_stays_responsive_while_users_ms_is_slow_but_alive(chaos, under_
 def test_auth_ms_stays_responsive_while_users_ms_is_stopped(chaos, under_load):
     with under_load("SIGSTOP users-ms under 16 more clients") as run:
         with logins_at_once(chaos, 16) as answers:
-            eventually(lambda: any(status == 200 for status, _ in answers))
+            eventually(lambda: any(answer.status == 200 for answer in answers))
             with paused(chaos.layout, "users-ms"):
                 pause(4)
                 health = []
@@ -138,7 +130,7 @@ def test_auth_ms_stays_responsive_while_users_ms_is_stopped(chaos, under_load):
                     health.append(time.monotonic() - began)
                     pause(0.05)
         run.recovers()
-        slow = [seconds for status, seconds in answers if status == 503]
+        slow = [answer.seconds for answer in answers if answer.status == 503]
         run.note = f"healthcheck p95 {1000 * percentile(health, 0.95):.0f} ms, 503 p95 {percentile(slow, 0.95):.1f} s"
     assert percentile(health, 0.9) < 1, sorted(health)[-10:]
 

@@ -6,7 +6,7 @@ import time
 import pytest
 import requests
 
-from evidence.harness.traffic import traffic
+from evidence.harness.load import traffic
 from evidence.harness.waiting import eventually
 from tools.deployment.kubernetes import kubectl
 
@@ -40,7 +40,7 @@ def test_pods_are_added_under_load_and_taken_away_after_it(stack, pods, calm):
     print()
     say("before the load", began)
 
-    with traffic(lambda: requests.get(burn, timeout=30), pause=0) as seen:
+    with traffic({"burn": lambda: requests.get(burn, timeout=30)}, pause=0) as seen:
         eventually(lambda: replicas()[0] > FEWEST, seconds=SCALE_UP_SECONDS)
         say("under load", began)
         eventually(lambda: pods.ready("users-ms") > FEWEST, seconds=SCALE_UP_SECONDS)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import requests
 
-from evidence.harness.traffic import traffic
+from evidence.harness.load import traffic
 
 
 def test_the_data_is_kept_while_nothing_runs(stack, containers, all_is_well):
@@ -23,11 +23,12 @@ def test_no_request_fails_while_every_process_is_replaced(stack, containers):
     user = stack.verified_user()
     before = {service: set(containers.of(service)) for service in ("users-ms", "auth-ms", "notification-ms")}
 
-    with traffic(
-        lambda: stack.log_in(user["email"]),
-        lambda: requests.get(f"{stack.gateway}/users-ms/healthcheck", timeout=10),
-        lambda: requests.get(f"{stack.gateway}/notification-ms/openapi.json", timeout=10),
-    ) as seen:
+    calls = {
+        "log in": lambda: stack.log_in(user["email"]),
+        "probe": lambda: requests.get(f"{stack.gateway}/users-ms/healthcheck", timeout=10),
+        "document": lambda: requests.get(f"{stack.gateway}/notification-ms/openapi.json", timeout=10),
+    }
+    with traffic(calls) as seen:
         stack.command("deploy")
 
     print(f"\n    {seen} during make deploy")
