@@ -24,19 +24,24 @@ from local.service_catalog import SERVICES
 from local.supervisor import Supervisor, descendants
 from tools.testing import runner
 
-# bcrypt as in production; tokens that outlive the run, so that what people do stays the same whatever fails.
+# bcrypt as in production; tokens outlive the run, so that a failed refresh does not change the mix of requests.
 VARIABLES = {name: value for name, value in runner.VARIABLES.items() if name != "BCRYPT_COST"}
 VARIABLES |= {"ACCESS_TOKEN_SECONDS": "3600"}
 RAMP_CLIENTS, RAMP_SECONDS = (2, 4, 8, 16, 32), 12.0
-REJECTED_SHARE = 0.005  # with more, the machine is beyond its saturation
+REJECTED_SHARE = 0.005  # above it, the machine is saturated
 SHARE, INTERVALS = 0.7, 15
 OVERLOAD, OVERLOAD_SECONDS = 3.0, 30.0
 SAMPLE_SECONDS = 5.0
 LONGEST_SECONDS = 3600.0
 RECOVERY_SECONDS = 10.0
-# Flat: the last third beside the middle third, because what is loaded and cached once comes before.
+# Flat: the last third compared with the middle one; the first third fills caches.
 MEMORY_GROWTH, MEMORY_MIB, LATENCY_GROWTH = 1.05, 3.0, 1.3
-OURS = ("-ms", "-relay", "-worker", "gateway")  # databases and broker fill caches of a fixed size, and are only shown
+TESSERA = (
+    "-ms",
+    "-relay",
+    "-worker",
+    "gateway",
+)  # databases and broker fill fixed caches: only shown
 
 
 @dataclass
@@ -67,7 +72,7 @@ class Sampler:
 
 
 def _mebibytes(pid: int) -> float:
-    """What a program and all that it has started hold: proportional set size, so that shared pages count once."""
+    """Memory of a program and its children as proportional set size, so that shared pages count once."""
     total = 0
     for each in (pid, *descendants(pid)):
         with suppress(OSError):
@@ -77,7 +82,7 @@ def _mebibytes(pid: int) -> float:
 
 
 def run(directory: Path, *, minutes: float, report: str | None) -> int:
-    """Measures on a stack of its own, prints and perhaps writes the report; the exit status is 0 when all holds."""
+    """Measure on a stack of its own, and report. The exit status is 0 when all holds."""
     with runner.alone(directory):
         stack.clean(directory, keep={"lock"})
         print("Starting a stack for the soak, on free ports below .local/soak/", flush=True)
@@ -162,7 +167,7 @@ async def _recovers(layout: Layout, accounts: list[Account], usual: dict[str, fl
 
 @dataclass
 class Measured:
-    """What was seen, and what it says."""
+    """The measurements, and the report on them."""
 
     saturation: float
     began: float
@@ -174,13 +179,13 @@ class Measured:
     recovered: float
 
     def report(self) -> tuple[list[str], bool]:
-        """The lines, and whether everything holds."""
+        """The lines of the report, and whether everything holds."""
         latency, latency_is_flat = self._latency()
         memory, memory_is_flat = self._memory()
         overload, holds = self._overload()
         rate = SHARE * self.saturation
         lines = [
-            f"Saturation: {self.saturation:.1f} good answers a second (bcrypt cost 12, the load on the same machine).",
+            f"Saturation: {self.saturation:.1f} good answers a second (bcrypt cost 12, load on the same machine).",
             "",
             f"## {self.seconds / 60:g} minutes at {SHARE:.0%} of it: {rate:.1f} requests a second",
             "",
@@ -215,7 +220,7 @@ class Measured:
             f"Latency: 95th percentile {1000 * middle:.0f} ms in the middle third, {1000 * last:.0f} ms in the last"
         )
         lines = table(["interval", "requests", "rejected", "failed", "p50 ms", "p95 ms", "p99 ms", "max ms"], rows)
-        return [*lines, "", f"{verdict}: {_said(flat)}."], flat
+        return [*lines, "", f"{verdict}: {_flatness(flat)}."], flat
 
     def _memory(self) -> tuple[list[str], bool]:
         rows: list[list[object]] = []
@@ -229,12 +234,12 @@ class Measured:
             ]
             first, last = self.sampler.memory[0][1].get(name, 0.0), self.sampler.memory[-1][1][name]
             rows.append([name, *(f"{value:.1f}" for value in (first, *thirds, last))])
-            if name.endswith(OURS) and thirds[2] > max(MEMORY_GROWTH * thirds[1], thirds[1] + MEMORY_MIB):
+            if name.endswith(TESSERA) and thirds[2] > max(MEMORY_GROWTH * thirds[1], thirds[1] + MEMORY_MIB):
                 grown.append(name)
         header = ["MiB (PSS)", "first sample", "first third", "middle third", "last third", "last sample"]
         verdict = "flat" if not grown else f"grows: {', '.join(grown)}"
-        said = f"Memory of Tessera's processes, medians of the last third beside the middle one: {verdict}."
-        return [*table(header, rows), "", said], not grown
+        summary = f"Memory of Tessera's processes, medians of the last third and the middle one: {verdict}."
+        return [*table(header, rows), "", summary], not grown
 
     def _overload(self) -> tuple[list[str], bool]:
         good = [each.seconds for each in self.overloaded if each.is_good]
@@ -257,11 +262,11 @@ class Measured:
         return [
             *lines,
             "",
-            f"{len(self.overloaded)} of {intended:.0f} requests could be sent beside what they were sent to.",
+            f"{len(self.overloaded)} of {intended:.0f} requests could be sent from the same machine.",
             f"Neither good nor rejected, by status (0: none within 10 s): {dict(statuses)}.",
             f"Healthchecks that took a second or more: {slow} of {len(health)}. "
-            f"After the load's end sign-in and profile were as fast as before within {self.recovered:.1f} s: "
-            f"{'as promised' if holds else '**not as promised**'}.",
+            f"After the overload, sign-in and profile were as fast as before within {self.recovered:.1f} s: "
+            f"{'as required' if holds else '**not as required**'}.",
         ], holds
 
 
@@ -270,7 +275,7 @@ def _quantiles(seconds: Iterable[float]) -> list[str]:
     return [f"{1000 * percentile(values, share):.0f}" for share in (0.5, 0.95, 0.99, 1)] if values else ["-"] * 4
 
 
-def _said(flat: bool) -> str:
+def _flatness(flat: bool) -> str:
     return "flat" if flat else "**not flat**"
 
 

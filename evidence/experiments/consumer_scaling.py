@@ -48,7 +48,7 @@ def _publish(chaos: Chaos, messages: int) -> list[str]:
             event = a_login_event()
             ids.append(event["id"])
             publish(channel, event)
-    eventually(lambda: chaos.told(ids) == len(ids), seconds=240)
+    eventually(lambda: chaos.mailed(ids) == len(ids), seconds=240)
     return ids
 
 

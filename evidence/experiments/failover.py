@@ -45,7 +45,7 @@ def _sample(recorder: Recorder, chaos: Chaos, before: int) -> None:
     at = recorder.now()
     try:
         ids = local_stack.login_events(chaos, before)
-        recorder.add("waiting", "events", len(ids) - chaos.told(ids), seconds=at)
+        recorder.add("waiting", "events", len(ids) - chaos.mailed(ids), seconds=at)
     except psycopg2.Error as error:
         recorder.add("unseen", type(error).__name__, seconds=at)
 
@@ -53,14 +53,14 @@ def _sample(recorder: Recorder, chaos: Chaos, before: int) -> None:
 def _count(recorder: Recorder, chaos: Chaos, before: int) -> None:
     ids = local_stack.login_events(chaos, before)
     try:
-        eventually(lambda: chaos.told(ids) == len(ids), seconds=120)
+        eventually(lambda: chaos.mailed(ids) == len(ids), seconds=120)
     except AssertionError:
         recorder.event("not all told after 120 s")
     mails = chaos.mails_of([{"id": event_id} for event_id in ids])
     recorder.add("recorded", "login events", len(ids))
-    recorder.add("told", "login events", chaos.told(ids))
+    recorder.add("told", "login events", chaos.mailed(ids))
     recorder.add("repeated", "mails", sum(count > 1 for count in mails))
-    recorder.say(f"{len(ids)} login events recorded, {chaos.told(ids)} told")
+    recorder.say(f"{len(ids)} login events recorded, {chaos.mailed(ids)} told")
 
 
 def figures(records: list[Record]) -> Figures:

@@ -33,7 +33,7 @@ def _log_in(recorder: Recorder, chaos: Chaos, logs: list[Path]) -> None:
     accepted = sum(login.result() == 200 for login in logins)
     recorder.event(f"{accepted} logins accepted")
     ids = local_stack.login_events(chaos, before)
-    eventually(lambda: chaos.told(ids) == len(ids), seconds=120)
+    eventually(lambda: chaos.mailed(ids) == len(ids), seconds=120)
     recorder.event("all mails sent")
     names = {event_id: f"login {number}" for number, event_id in enumerate(ids)}
     for name in names.values():

@@ -1,4 +1,4 @@
-"""The pods of the stack, and what is done to them."""
+"""The pods of the stack, and operations on them."""
 
 import json
 import subprocess
@@ -37,7 +37,7 @@ class Pods:
     """The pods of the namespace."""
 
     def of(self, program: str, track: str = "") -> list[dict[str, Any]]:
-        """The pods of a program that are not ending."""
+        """The pods of a program that are not terminating."""
         selector = f"app.kubernetes.io/name={program}" + (f",tessera/track={track}" if track else "")
         found = kubernetes.objects("pods", "--selector", selector)
         return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
@@ -57,12 +57,12 @@ class Pods:
         return int(found["status"].get("readyReplicas", 0))
 
     def rolled_out(self, program: str) -> None:
-        """Waits until every pod of a Deployment is of its newest version, and ready."""
+        """Wait until every pod of a Deployment has the newest version and is ready."""
         status = ["rollout", "status", f"deployment/{program}-deployment", f"--timeout={PATIENCE_SECONDS}s"]
         kubectl(*status, capture_output=False)
 
     def restarts(self, pod: str) -> int:
-        """How often a pod's container was started again."""
+        """How often a pod's container was restarted."""
         found = json.loads(kubectl("get", "pod", pod, "--output=json").stdout)
         return int(found["status"]["containerStatuses"][0]["restartCount"])
 
@@ -87,7 +87,7 @@ def account(stack: Stack) -> dict[str, Any]:
 
 @pytest.fixture
 def under_load(stack: Stack, account: dict[str, Any]) -> Callable[[], Any]:
-    """`with under_load() as seen`: sign-ins and reads go on, at the services' ports and through the gateway."""
+    """`with under_load() as seen`: sign-ins and reads at the services' ports and through the gateway."""
 
     @contextmanager
     def load() -> Iterator[Traffic]:
@@ -114,7 +114,7 @@ def under_load(stack: Stack, account: dict[str, Any]) -> Callable[[], Any]:
 
 @pytest.fixture
 def new_version(pods: Pods) -> Iterator[Callable[[str, str], None]]:
-    """`new_version("users-ms", "0.1.1")` starts the rollout of another image, which is undone after the test."""
+    """`new_version("users-ms", "0.1.1")` starts the rollout of another image; the test undoes it at its end."""
     changed: list[str] = []
 
     def roll_out(program: str, version: str) -> None:
@@ -132,7 +132,7 @@ def new_version(pods: Pods) -> Iterator[Callable[[str, str], None]]:
 
 @pytest.fixture
 def make() -> Callable[..., str]:
-    """`make("canary-start", VERSION="0.1.1")` runs a command of the Makefile, and returns what it printed."""
+    """`make("canary-start", VERSION="0.1.1")` runs a command of the Makefile and returns its output."""
 
     def run(target: str, **variables: str) -> str:
         given = [f"{name}={value}" for name, value in variables.items()]

@@ -64,7 +64,7 @@ def test_many_logins_are_few_mails_and_a_digest_tells_of_the_others(stack, with_
 
     for _ in range(LOGINS - 1):
         assert stack.log_in(user["email"]).status_code == 200
-    eventually(lambda: stack.told("user_login_event", token=token) == LOGINS)
+    eventually(lambda: stack.notified("user_login_event", token=token) == LOGINS)
 
     assert len(stack.mails(user["email"], "New sign-in")) == MOST_MAILS
     [digest] = eventually(lambda: stack.mails(user["email"], "More happened"))

@@ -38,7 +38,7 @@ def stop_workers(chaos):
     """The event worker first, and the others when what it has caused is told: its events have secrets, and go once."""
     chaos.stack.stop(WORKERS[0])
     asked = "exchange = 'email_verification_requested_event'"
-    eventually(lambda: chaos.told(ids := events_of(chaos, "auth", asked)) == len(ids), seconds=60)
+    eventually(lambda: chaos.mailed(ids := events_of(chaos, "auth", asked)) == len(ids), seconds=60)
     for worker in WORKERS[1:]:
         chaos.stack.stop(worker)
 
@@ -68,8 +68,8 @@ def test_what_the_broker_had_confirmed_and_lost_is_published_again(chaos, under_
         for program in ["rabbitmq", *WORKERS]:
             chaos.stack.start(program)
         run.recovers()
-        run.note = f"{len(ids) - chaos.told(ids)} of {len(ids)} confirmed events not told before republish_events"
-        assert chaos.told(ids) < len(ids)
+        run.note = f"{len(ids) - chaos.mailed(ids)} of {len(ids)} confirmed events not told before republish_events"
+        assert chaos.mailed(ids) < len(ids)
         for service in ("users", "auth"):
             chaos.stack.manage(service, "republish_events", "--since", since)
     shutil.rmtree(copy, ignore_errors=True)

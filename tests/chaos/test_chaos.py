@@ -44,7 +44,7 @@ def events(stack):
 
 def wait_for(chaos, published):
     ids = [event["id"] for event in published]
-    eventually(lambda: chaos.told(ids) == len(ids), seconds=240)
+    eventually(lambda: chaos.mailed(ids) == len(ids), seconds=240)
 
 
 @pytest.mark.parametrize("run", [1, 2, 3])
@@ -78,7 +78,7 @@ def test_four_workers_in_the_middle_of_sending_repeat_no_mail_when_what_they_sta
     with chaos.workers([0.05] * 4):
         published = events(EVENTS)
         for part in (EVENTS / 5, 2 * EVENTS / 5, 3 * EVENTS / 5):
-            eventually(lambda part=part: chaos.told([event["id"] for event in published]) > part, seconds=120)
+            eventually(lambda part=part: chaos.mailed([event["id"] for event in published]) > part, seconds=120)
             chaos.kill(victim)
             eventually(lambda: chaos.answers(victim), seconds=60)
         wait_for(chaos, published)

@@ -74,4 +74,4 @@ def test_the_broker_whose_pod_is_deleted_loses_nothing(stack, account):
     for _ in range(10):
         assert stack.log_in(account["email"]).status_code == 200
 
-    eventually(lambda: stack.told("user_login_event", token=token) == 11, seconds=PATIENCE_SECONDS)
+    eventually(lambda: stack.notified("user_login_event", token=token) == 11, seconds=PATIENCE_SECONDS)

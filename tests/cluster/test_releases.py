@@ -39,7 +39,7 @@ def test_nothing_is_lost_while_workers_and_relays_are_replaced(stack, pods, acco
     for program in programs:
         pods.rolled_out(program)
 
-    eventually(lambda: stack.told("user_login_event", token=token) == 31, seconds=PATIENCE_SECONDS)
+    eventually(lambda: stack.notified("user_login_event", token=token) == 31, seconds=PATIENCE_SECONDS)
 
 
 def test_a_version_that_cannot_start_gets_no_request_and_takes_nothing_away(pods, under_load, new_version):
