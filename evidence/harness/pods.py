@@ -23,7 +23,7 @@ import socket, sys
 try:
     socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3).close()
 except OSError as error:
-    sys.exit(f"refused: {error}")
+    sys.exit(f"unreachable: {error}")
 """
 
 HANG = """
@@ -69,7 +69,7 @@ class Pods:
     def connects(self, pod: str, host: str, port: int) -> bool:
         """True when a process inside a pod can open a connection."""
         status, output = self.inside(pod, "python", "-c", CONNECT, host, str(port))
-        assert status == 0 or "refused" in output, output
+        assert status == 0 or "unreachable" in output, output
         return status == 0
 
 
