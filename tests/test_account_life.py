@@ -49,7 +49,7 @@ def test_a_new_user_verifies_its_address_with_the_mail_that_came_unasked(stack, 
     assert profile.json()["email_verified"] is True
 
 
-def test_a_forgotten_password_is_set_anew_by_mail_and_everything_else_ends(stack, auth):
+def test_a_password_reset_by_email_ends_all_sessions(stack, auth):
     user = stack.verified_user()
     before = stack.log_in(user["email"]).json()
     assert auth("POST", "password/forgot", {"email": user["email"].upper()}).status_code == 202

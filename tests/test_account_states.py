@@ -552,7 +552,7 @@ def run(machine: type[Lives], *, examples: int, random_seed: int) -> None:
     run_state_machine_as_test(machine, settings=chosen)
 
 
-def test_no_sequence_of_steps_gives_anybody_what_is_not_theirs(lives):
+def test_no_sequence_of_steps_gives_access_to_another_account(lives):
     ends = time.monotonic() + SECONDS
     run(lives, examples=SEQUENCES, random_seed=SEED)
     rounds = 1

@@ -42,7 +42,7 @@ def test_a_new_address_is_shown_as_pending_until_it_is_confirmed(stack, page):
     expect(page.get_by_label("Email")).to_have_value(new)
 
 
-def test_a_pending_address_is_given_up(stack, page):
+def test_a_pending_address_is_cancelled(stack, page):
     user, new = stack.verified_user(), new_address()
     sign_in(page, stack, user["email"])
     heading(page, "Profile")

@@ -15,7 +15,7 @@ from local import ports
 __all__ = ["tree"]
 
 
-def test_make_dev_has_people_runs_changed_code_and_leaves_nothing_behind(tree):
+def test_make_dev_seeds_users_reloads_code_and_leaves_nothing_behind(tree):
     numbers = ports.free()
     moved = {name: str(number) for name, number in numbers.items()}
     gateway, mail = (f"http://127.0.0.1:{numbers[name]}" for name in ("GATEWAY_PORT", "MAIL_PORT"))

@@ -54,7 +54,7 @@ def test_the_filters_are_found(filters):
 
 
 @pytest.mark.parametrize("payload", PAYLOADS, ids=lambda payload: ascii(payload)[:24])
-def test_no_filter_lets_out_more_or_fails(stack, filters, admin, payload):
+def test_no_filter_discloses_more_or_fails(stack, filters, admin, payload):
     """An admin may see all, so what matches shows whether the filter was taken as text; a person sees its own alone."""
     user = stack.verified_user()
     own = {"Authorization": f"Bearer {stack.log_in(user['email']).json()['access_token']}"}

@@ -10,7 +10,7 @@ def bearer(answer):
     return {"Authorization": f"Bearer {answer.json()['access_token']}"}
 
 
-def test_a_new_user_is_welcomed_signs_in_and_is_told_of_it(stack):
+def test_a_new_user_is_welcomed_signs_in_and_is_notified(stack):
     user = stack.verified_user(time_zone="Europe/Rome")
     [welcome] = eventually(lambda: stack.mails(user["email"], "Your email address is confirmed"))
 

@@ -25,13 +25,13 @@ def relay(stack):
 
 @pytest.mark.parametrize("queue", QUEUES)
 @pytest.mark.parametrize("suffix", ["", ".dead"])
-def test_every_queue_is_there_with_its_helpers(channel, queue, suffix):
+def test_every_queue_exists_with_its_dead_letter_queue(channel, queue, suffix):
     declared = channel.queue_declare(f"{queue}{suffix}", passive=True)
 
     assert declared.queue == f"{queue}{suffix}"
 
 
-def test_an_event_that_comes_twice_is_told_once(stack, relay):
+def test_a_redelivered_event_is_notified_once(stack, relay):
     event = a_login_event()
     publish(relay, event)
     publish(relay, event)
@@ -62,7 +62,7 @@ def test_a_message_of_a_newer_producer_is_understood(stack, relay):
         {"time": "yesterday"},
     ],
 )
-def test_an_event_that_cannot_be_understood_goes_to_the_dead_letters(channel, relay, broken):
+def test_a_malformed_event_is_dead_lettered(channel, relay, broken):
     marker = uuid.uuid4().hex
 
     publish(relay, a_login_event(**broken) | {"marker": marker})
@@ -71,7 +71,7 @@ def test_an_event_that_cannot_be_understood_goes_to_the_dead_letters(channel, re
         eventually(lambda queue=queue: dead(channel, queue, marker))
 
 
-def test_plain_json_is_not_lost_but_goes_to_the_dead_letters(channel):
+def test_plain_json_is_dead_lettered(channel):
     marker = uuid.uuid4().hex
     text = json.dumps({"marker": marker})
     message = channel.prepare_message(text, content_type="application/json", content_encoding="utf-8")
@@ -81,7 +81,7 @@ def test_plain_json_is_not_lost_but_goes_to_the_dead_letters(channel):
     eventually(lambda: dead(channel, "login_email_notification", marker))
 
 
-def test_a_task_that_nobody_knows_goes_to_the_dead_letters(channel, relay):
+def test_an_unknown_task_is_dead_lettered(channel, relay):
     marker = uuid.uuid4().hex
 
     publish(relay, {"marker": marker}, task="unheard_of_event")
@@ -89,7 +89,7 @@ def test_a_task_that_nobody_knows_goes_to_the_dead_letters(channel, relay):
     eventually(lambda: dead(channel, "login_email_notification", marker))
 
 
-def test_trouble_with_one_medium_does_not_repeat_the_other(stack, channel, relay):
+def test_a_failing_medium_does_not_repeat_the_other(stack, channel, relay):
     """The retry of a text message goes to its own queue, never back through the exchange."""
     event = a_login_event()
     event["data"]["phone"] = "nobody@"  # Apprise refuses what this makes of the URL, again and again

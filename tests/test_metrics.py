@@ -155,7 +155,7 @@ def three_processes(stack):
         yield started
 
 
-def test_several_web_processes_are_added_up_and_one_that_dies_is_not_forgotten(three_processes):
+def test_web_processes_are_summed_including_one_that_was_killed(three_processes):
     url, pid = three_processes
     asked = 60
 
@@ -176,7 +176,7 @@ def test_several_web_processes_are_added_up_and_one_that_dies_is_not_forgotten(t
     assert {counted() for _ in range(10)} == {asked}
 
 
-def test_a_restarted_process_begins_at_nought(stack, read):
+def test_a_restarted_process_begins_at_zero(stack, read):
     """What is left of its predecessors would be added to what it counts."""
     stack.log_in(stack.sign_up()["email"], PASSWORD)
     eventually(lambda: read("auth-outbox-relay"))

@@ -7,7 +7,7 @@ import requests
 from evidence.harness.waiting import eventually
 
 
-def test_a_login_while_rabbitmq_is_down_succeeds_and_is_told_once_it_is_back(stack, stopped):
+def test_a_login_while_rabbitmq_is_down_succeeds_and_is_notified_after_recovery(stack, stopped):
     user = stack.verified_user()
     eventually(lambda: stack.mails(user["email"], "Your email address is confirmed"))
     stopped("rabbitmq")

@@ -34,7 +34,7 @@ INSERT = "INSERT INTO accounts_user (id, email, password_hash) VALUES (-1, %s, %
 
 
 @pytest.mark.parametrize("service", ["users", "auth", "notification"])
-def test_every_server_is_told_to_write_no_values(service):
+def test_every_server_is_configured_to_log_no_values(service):
     url = os.environ[f"{service.upper()}_DATABASE_URL"]
     with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT name, setting FROM pg_settings WHERE name = ANY(%s)", [list(QUIET)])

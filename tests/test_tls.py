@@ -144,7 +144,7 @@ def test_a_new_account_becomes_a_mail_over_tls_alone(layout):
     assert every == over_tls >= 3  # the web process, the relay, and this
 
 
-def test_without_tls_nobody_is_let_in(layout):
+def test_connections_without_tls_are_rejected(layout):
     plain = layout.database_url("users").partition("?")[0]
 
     with pytest.raises(psycopg2.OperationalError, match="no encryption"):

@@ -52,7 +52,7 @@ def webhook_worker(stack, backend):
                 channel.queue_delete(f"{event}_webhook_notification{suffix}")
 
 
-def test_a_backend_is_told_of_a_login_signed_and_nobody_gets_a_second_mail(stack, backend, webhook_worker):
+def test_a_backend_gets_a_signed_login_event_and_no_user_gets_a_second_email(stack, backend, webhook_worker):
     _, received = backend
     user = stack.verified_user()
 

@@ -1,4 +1,4 @@
-"""A software authenticator (https://www.w3.org/TR/webauthn-3/#sctn-authenticator-model), for want of a security key."""
+"""A software authenticator (https://www.w3.org/TR/webauthn-3/#sctn-authenticator-model), instead of a security key."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ def decode(text: str) -> bytes:
 
 
 class Authenticator:
-    """One passkey, in one authenticator, used from the page at `origin`."""
+    """One passkey in one authenticator, used from a page at `origin`."""
 
     def __init__(
         self, *, origin: str = "http://localhost:8080", verifies_user: bool = True, counts: bool = True
@@ -33,11 +33,11 @@ class Authenticator:
         self.credential_id = secrets.token_bytes(32)
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.sign_count = 0
-        self.counts = counts  # a passkey that is synchronised between devices does not
+        self.counts = counts  # a passkey that is synchronised between devices does not count
         self.user_handle: str | None = None
 
     def create(self, options: dict[str, Any]) -> dict[str, Any]:
-        """What `navigator.credentials.create()` gives, as JSON."""
+        """The result of `navigator.credentials.create()`, as JSON."""
         self.user_handle = options["user"]["id"]
         numbers = self.key.public_key().public_numbers()
         public_key = {1: 2, 3: -7, -1: 1, -2: numbers.x.to_bytes(32, "big"), -3: numbers.y.to_bytes(32, "big")}
@@ -48,7 +48,7 @@ class Authenticator:
         return self._credential({"clientDataJSON": encode(client_data), "attestationObject": encode(attestation)})
 
     def get(self, options: dict[str, Any]) -> dict[str, Any]:
-        """What `navigator.credentials.get()` gives, as JSON."""
+        """The result of `navigator.credentials.get()`, as JSON."""
         self.sign_count += self.counts
         data = self._authenticator_data(options["rpId"], self.flags)
         client_data = self._client_data("webauthn.get", options["challenge"])

@@ -1,4 +1,4 @@
-"""Valid defaults; a test says only what matters to it."""
+"""Valid defaults; a test states only what matters to it."""
 
 import json
 from typing import Any
@@ -13,14 +13,14 @@ SEALING_PRIVATE_KEY, SEALING_PUBLIC_KEY = encryption.generate_key_pair()
 
 
 def password_hash(password: str, *, cost: int = 4) -> str:
-    """As users-ms makes it."""
+    """A bcrypt hash as users-ms makes it."""
     hasher = hashers.BCryptSHA256PasswordHasher()
     hasher.rounds = cost
     return str(hasher.encode(password, hasher.salt()))
 
 
 def argon2id_hash(password: str, *, memory: int = 64, passes: int = 1) -> str:
-    """As users-ms makes it where the setting says so; `memory` in KiB."""
+    """An argon2id hash as users-ms makes it when configured; `memory` in KiB."""
     hasher = hashers.Argon2PasswordHasher()
     hasher.memory_cost, hasher.time_cost, hasher.parallelism = memory, passes, 1
     return str(hasher.encode(password, hasher.salt()))
@@ -32,7 +32,7 @@ def as_json(value: Any) -> dict[str, Any]:
 
 
 def credentials(**changes: Any) -> dict[str, Any]:
-    """What users-ms answers for Ada."""
+    """The credentials of Ada that users-ms returns."""
     return {
         "id": 7,
         "email": "ada@example.org",
@@ -61,20 +61,20 @@ def login(**changes: Any) -> dict[str, Any]:
 
 
 def bearer(tokens: dict[str, Any]) -> dict[str, str]:
-    """The header that goes with an access token."""
+    """The header with an access token."""
     return {"Authorization": f"Bearer {tokens['access_token']}"}
 
 
 def recorded(kind: str) -> list[dict[str, Any]]:
-    """The data of the events of a kind that were recorded, the oldest first."""
+    """The data of the recorded events of a kind, oldest first."""
     return [message.body["data"] for message in OutboxMessage.objects.filter(exchange=kind).order_by("id")]
 
 
 def mailed_token(kind: str = "password_reset_requested_event") -> str:
-    """The token of the last event of a kind, as notification-ms reads it."""
-    return opened(recorded(kind)[-1]["sealed_token"], kind)
+    """The token of the last event of a kind, as notification-ms decrypts it."""
+    return decrypted(recorded(kind)[-1]["sealed_token"], kind)
 
 
-def opened(sealed: str, kind: str) -> str:
-    """What an event of `kind` has sealed to notification-ms."""
-    return encryption.decrypt_with_private_key(sealed, private_key=SEALING_PRIVATE_KEY, info=kind)
+def decrypted(encrypted: str, kind: str) -> str:
+    """The secret of an event of `kind`, decrypted as notification-ms does."""
+    return encryption.decrypt_with_private_key(encrypted, private_key=SEALING_PRIVATE_KEY, info=kind)

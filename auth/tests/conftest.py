@@ -1,4 +1,4 @@
-"""Fixtures of auth-ms's tests: a users-ms of the tests' own, which speaks real HTTP."""
+"""Fixtures of auth-ms's tests, with a fake users-ms that speaks real HTTP."""
 
 import json
 import threading
@@ -27,7 +27,7 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: "_Server"
     protocol_version = "HTTP/1.1"
-    wbufsize = -1  # one packet for headers and body, so that no delayed acknowledgement spoils a timing
+    wbufsize = -1  # one packet for headers and body, so that delayed acknowledgements do not distort timings
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
@@ -81,36 +81,36 @@ def same(one: str, other: str) -> bool:
 
 
 class UsersService:
-    """What auth-ms sees of users-ms: its internal routes, on a port of their own."""
+    """The internal routes of users-ms that auth-ms calls, on a port of their own."""
 
     def __init__(self) -> None:
         self.users: dict[str, dict[str, Any]] = {}
         self.delay_seconds = 0.0
         self.status = 200
         self.closes_connections = False
-        self.loses_answers = False  # a password is changed, and nobody is told
+        self.loses_answers = False  # a password is changed, and the answer is lost
         self.tokens: list[str] = []
         self.calls: list[str] = []
-        self.missing: set[str] = set()  # routes of a newer users-ms
-        self.given: list[dict[str, Any]] = []  # the bodies of what changes a user
+        self.missing: set[str] = set()  # routes that an older users-ms does not have
+        self.given: list[dict[str, Any]] = []  # the bodies of requests that change a user
         self.server = _Server(("127.0.0.1", 0), _Handler)
         self.server.service = self
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, args=[0.01], daemon=True).start()
 
     def add(self, **changes: Any) -> dict[str, Any]:
-        """A user, Ada unless changed."""
+        """Add a user with Ada's data unless changed."""
         user = credentials(**changes)
         self.users[user["email"]] = user
         return user
 
     def find(self, email: str = "", user_id: str = "") -> dict[str, Any] | None:
-        """The user of that email or id."""
+        """The user with this email or id."""
         users = self.users.values()
         return next((user for user in users if same(user["email"], email) or str(user["id"]) == user_id), None)
 
     def set_password(self, user: dict[str, Any], given: dict[str, Any]) -> tuple[int, Any]:
-        """The same password at another cost, or another password; the same change twice changes nothing more."""
+        """Rehash the same password, or set another one; a repeated change has no further effect."""
         if len(given["password"]) < 8:
             return 400, {"errors": {"password": ["Too short."]}}
         if given.get("rehash_of", user["password_hash"]) != user["password_hash"]:
@@ -133,7 +133,7 @@ class UsersService:
         return 200, {"first_proof": user["first_proof"], "password_version": user["password_version"]}
 
     def verify_email(self, user: dict[str, Any], given: dict[str, Any]) -> tuple[int, Any]:
-        """The address of now, or the one that it is changing to."""
+        """Verify the current address, or the new one of a pending change."""
         changed, first = not same(given["email"], user["email"]), not user["email_verified"]
         if changed and not same(given["email"], user["pending_email"]):
             return 409, {}
@@ -141,7 +141,7 @@ class UsersService:
         return 200, {"first_proof": first, "email_changed": changed, "email": user["email"]}
 
     def undo_email_change(self, user: dict[str, Any], given: dict[str, Any]) -> tuple[int, Any]:
-        """The old address is back; then only a reset by mail sets a password."""
+        """Restore the old address; then only a reset by mail sets a password."""
         restored = not same(user["email"], given["email"])
         user.update(email=given["email"], email_verified=True, pending_email="")
         if restored:
@@ -155,21 +155,21 @@ class UsersService:
         return 204, None
 
     def close(self) -> None:
-        """From now on, connections to the address are refused."""
+        """Refuse connections to the address."""
         self.server.shutdown()
         self.server.server_close()
 
 
 @pytest.fixture(autouse=True)
 def surroundings(settings: Any) -> None:
-    """No proxy in front, pages where the tests' authenticator is used, and a notification-ms of the tests' own."""
+    """No proxy in front, WebAuthn origins of the tests' authenticator, and a key pair for notification-ms."""
     settings.TRUSTED_PROXIES, settings.WEBAUTHN_ORIGINS = [], ["http://localhost:8080"]
     settings.SEALING_PUBLIC_KEY = SEALING_PUBLIC_KEY
 
 
 @pytest.fixture(autouse=True)
 def later(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float]]:
-    """The queues to which the event worker gave an event to come again, and after how many seconds."""
+    """The queues to which the event worker sent an event for redelivery, and the delays in seconds."""
     events: list[tuple[str, float]] = []
     monkeypatch.setattr(
         "chassis.messaging.retries.retry_later", lambda *_, queue, seconds, **__: events.append((queue, seconds))
@@ -187,7 +187,7 @@ def users_service(settings: Any) -> Iterator[UsersService]:
 
 @pytest.fixture
 def ada(users_service: UsersService) -> dict[str, Any]:
-    """Ada, as users-ms knows her; a change of this dictionary changes her there."""
+    """Ada in users-ms; changing this dictionary changes her there."""
     return users_service.add()
 
 
@@ -205,13 +205,13 @@ def sign_in(client: Client, ada: dict[str, Any]) -> Callable[..., dict[str, Any]
 
 @pytest.fixture
 def ada_client(sign_in: Callable[..., dict[str, Any]]) -> Client:
-    """An HTTP client of Ada's, signed in."""
+    """An HTTP client signed in as Ada."""
     return Client(headers=bearer(sign_in()))
 
 
 @pytest.fixture
 def admin_client(users_service: UsersService) -> Client:
-    """An HTTP client of an admin's, signed in."""
+    """An HTTP client signed in as an admin."""
     users_service.add(id=1, email="root@example.org", is_admin=True)
     answer = Client().post("/auth-ms/auth/login", **login(username="root@example.org"))
     return Client(headers=bearer(answer.json()))

@@ -1,9 +1,9 @@
-"""A user sees what happened with its account, and can take along what is kept of it."""
+"""A user sees the activity of its account and can export its data."""
 
 import pytest
 
+from auth.tests.actions import account_changed
 from auth.tests.builders import as_json, login
-from auth.tests.test_events import account_changed
 from auth_ms.accounts import tasks
 from auth_ms.models import AuditEvent, Passkey
 
@@ -30,7 +30,7 @@ def test_a_user_sees_logins_failures_and_changes_of_its_own_account(client, ada_
     assert seen[1]["address"] == "192.0.2.7"
 
 
-def test_an_admin_who_acted_is_named_but_not_where_from(ada_client):
+def test_an_acting_admin_is_named_without_address_and_user_agent(ada_client):
     tasks.apply_account_change(event=account_changed("rights_changed", actor_id=1))
 
     [event] = activity(ada_client, limit=1)["results"]
@@ -49,7 +49,7 @@ def test_refreshes_are_left_out(client, sign_in):
     assert [event["event"] for event in activity(Client(headers=bearer(pair)))["results"]] == ["login"]
 
 
-def test_it_comes_in_pages(ada_client):
+def test_the_activity_is_paginated(ada_client):
     for _ in range(3):
         tasks.apply_account_change(event=account_changed("phone_changed"))
 
@@ -60,7 +60,7 @@ def test_it_comes_in_pages(ada_client):
     assert [event["event"] for event in rest["results"]] == ["phone_changed", "login"]
 
 
-def test_a_user_takes_along_what_is_kept_of_it_and_no_secret(ada_client, admin_client):
+def test_a_user_exports_its_data_without_secrets(ada_client, admin_client):
     Passkey.objects.create(user_id=7, credential_id=b"id", public_key=b"key", sign_count=0, name="my key")
 
     answer = ada_client.get("/auth-ms/auth/export")
@@ -77,5 +77,5 @@ def test_a_user_takes_along_what_is_kept_of_it_and_no_secret(ada_client, admin_c
 
 
 @pytest.mark.parametrize("path", ["activity", "export"])
-def test_it_is_for_its_own_user_alone(client, path):
+def test_activity_and_export_are_only_for_their_own_user(client, path):
     assert client.get(f"/auth-ms/auth/{path}").status_code == 401

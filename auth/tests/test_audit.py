@@ -1,4 +1,4 @@
-"""The audit log: who, what, when, from where, and how it ended; for admins to read and for nobody to change."""
+"""The audit log: who, what, when, from where, and the outcome; admins read it and nobody changes it."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def found(client, **query):
     return answer.json()["results"]
 
 
-def test_a_failed_and_a_right_login_are_both_there(client, ada, admin_client):
+def test_a_failed_and_a_successful_login_are_recorded(client, ada, admin_client):
     headers = {"User-Agent": "Firefox", "X-Request-ID": "request-of-the-test"}
     client.post("/auth-ms/auth/login", headers=headers, REMOTE_ADDR="192.0.2.7", **login(password="wrong"))
     client.post("/auth-ms/auth/login", **login())
@@ -37,7 +37,7 @@ def test_a_failed_and_a_right_login_are_both_there(client, ada, admin_client):
     }
 
 
-def test_filters(client, ada, admin_client):
+def test_filters_match_exactly(client, ada, admin_client):
     client.post("/auth-ms/auth/login", **login(password="wrong"))
     client.post("/auth-ms/auth/login", **login(username="nobody@example.org"))
     client.post("/auth-ms/auth/password/forgot", **as_json({"email": "ada@example.org"}))
@@ -47,19 +47,19 @@ def test_filters(client, ada, admin_client):
 
 
 @pytest.mark.parametrize(("name", "value"), [("user_id", "x"), ("user_id", 2**63), ("event", "x"), ("outcome", "x")])
-def test_a_filter_that_is_not_valid_is_named(admin_client, name, value):
+def test_an_invalid_filter_is_named(admin_client, name, value):
     answer = admin_client.get("/auth-ms/auth/audit-log", {name: value})
 
     assert answer.status_code == 400
     assert list(answer.json()["errors"]) == [name]
 
 
-def test_it_is_for_admins_alone(client, ada_client):
+def test_the_audit_log_is_for_admins_only(client, ada_client):
     assert client.get("/auth-ms/auth/audit-log").status_code == 401
     assert ada_client.get("/auth-ms/auth/audit-log").status_code == 403
 
 
-def test_an_admin_who_ends_somebodys_session_is_named(ada_client, admin_client):
+def test_an_admin_who_ends_a_users_session_is_named(ada_client, admin_client):
     session_id = ada_client.get("/auth-ms/auth/sessions").json()["results"][0]["id"]
     admin_client.delete(f"/auth-ms/auth/sessions/{session_id}")
 
@@ -67,7 +67,7 @@ def test_an_admin_who_ends_somebodys_session_is_named(ada_client, admin_client):
     assert (event["user_id"], event["actor_id"], event["session_id"]) == (7, 1, session_id)
 
 
-def test_no_password_is_ever_written_down(client, ada):
+def test_no_password_is_ever_recorded(client, ada):
     client.post("/auth-ms/auth/login", **login(password="a wrong secret"))
     client.post("/auth-ms/auth/login", **login(username=PASSWORD))  # typed into the wrong field
     client.post("/auth-ms/auth/login", **login())

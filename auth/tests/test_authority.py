@@ -1,4 +1,4 @@
-"""What a person may do is decided on session and account as they are now, not on the token alone."""
+"""A user's rights depend on session and account as they are now, not on the token alone."""
 
 import pytest
 from django.test import Client
@@ -26,7 +26,7 @@ def lose(ada, users_service, what):
         ada["is_active"] = False
 
 
-def test_users_ms_learns_of_a_session_without_being_asked_itself(client, sign_in, users_service):
+def test_users_ms_checks_a_session_without_being_called_back(client, sign_in, users_service):
     pair = sign_in()
     session = Session.objects.get()
     users_service.status = 500
@@ -36,7 +36,7 @@ def test_users_ms_learns_of_a_session_without_being_asked_itself(client, sign_in
     assert internal("session", pair).status_code == 401
 
 
-def test_other_services_learn_what_an_account_may_do_now(ada, sign_in):
+def test_other_services_get_the_current_rights_of_an_account(ada, sign_in):
     ada.update(is_admin=True, scopes=["orders:read", "orders:write"])
     pair = sign_in()
     principal = {"user_id": 7, "session_id": Session.objects.get().id}
@@ -49,14 +49,14 @@ def test_other_services_learn_what_an_account_may_do_now(ada, sign_in):
 
 
 @pytest.mark.parametrize("what", ["gone", "inactive"])
-def test_an_account_that_is_no_more_is_no_principal(ada, sign_in, users_service, what):
+def test_a_deleted_or_deactivated_account_is_no_principal(ada, sign_in, users_service, what):
     pair = sign_in()
     lose(ada, users_service, what)
 
     assert internal("principal", pair).status_code == 401
 
 
-def test_nobody_is_a_principal_while_users_ms_is_away(sign_in, users_service):
+def test_nobody_is_a_principal_while_users_ms_is_down(sign_in, users_service):
     pair = sign_in()
     users_service.status = 500
 
@@ -64,7 +64,7 @@ def test_nobody_is_a_principal_while_users_ms_is_away(sign_in, users_service):
 
 
 @pytest.mark.parametrize("route", ["session", "principal"])
-def test_internal_routes_need_a_persons_token(client, users_service, route):
+def test_internal_routes_need_a_users_token(client, users_service, route):
     service = {"Authorization": f"Bearer {issuing.service_token(audience='auth-ms')}"}
 
     assert client.get(f"/auth-ms/internal/{route}").status_code == 401
@@ -82,7 +82,7 @@ def test_internal_routes_need_a_persons_token(client, users_service, route):
         ("passkeys/options", {}),
     ],
 )
-def test_an_account_that_is_no_more_changes_nothing(ada, ada_client, users_service, what, path, body):
+def test_a_deleted_or_deactivated_account_changes_nothing(ada, ada_client, users_service, what, path, body):
     lose(ada, users_service, what)
     before = len(users_service.given)
 
@@ -104,7 +104,7 @@ def test_an_account_that_is_no_more_changes_nothing(ada, ada_client, users_servi
         ("GET", "internal/principal"),
     ],
 )
-def test_a_session_that_has_ended_changes_and_reads_nothing(client, sign_in, users_service, method, path):
+def test_an_ended_session_changes_and_reads_nothing(client, sign_in, users_service, method, path):
     pair = sign_in()
     client.post("/auth-ms/auth/logout", headers=bearer(pair))
     before = len(users_service.calls)
@@ -113,7 +113,7 @@ def test_a_session_that_has_ended_changes_and_reads_nothing(client, sign_in, use
     assert len(users_service.calls) == before
 
 
-def test_a_dismissed_admin_reads_no_audit_log_and_ends_nobodys_session(ada_client, admin_client, users_service):
+def test_a_former_admin_reads_no_audit_log_and_ends_no_other_session(ada_client, admin_client, users_service):
     session = Session.objects.get(user_id=7)
     users_service.find(user_id="1")["is_admin"] = False
 
@@ -124,7 +124,7 @@ def test_a_dismissed_admin_reads_no_audit_log_and_ends_nobodys_session(ada_clien
     assert session.revoked_at is None
 
 
-def test_what_admins_do_fails_closed_while_users_ms_is_away(ada_client, admin_client, users_service):
+def test_admin_operations_fail_closed_while_users_ms_is_down(ada_client, admin_client, users_service):
     session = Session.objects.get(user_id=7)
     users_service.status = 500
 
@@ -134,7 +134,7 @@ def test_what_admins_do_fails_closed_while_users_ms_is_away(ada_client, admin_cl
     assert session.revoked_at is None
 
 
-def test_a_user_signs_out_while_users_ms_is_away(client, sign_in, users_service):
+def test_a_user_logs_out_while_users_ms_is_down(client, sign_in, users_service):
     _, second, third = sign_in(), sign_in(), sign_in()
     first_id = Session.objects.order_by("id").first().id
     users_service.status = 500
@@ -147,7 +147,7 @@ def test_a_user_signs_out_while_users_ms_is_away(client, sign_in, users_service)
 
 @pytest.mark.parametrize("what", ["gone", "inactive"])
 @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
-def test_introspection_knows_that_an_account_is_no_more(ada, sign_in, users_service, what, kind):
+def test_introspection_of_a_deleted_or_deactivated_account_is_inactive(ada, sign_in, users_service, what, kind):
     pair = sign_in()
     assert introspect(pair[kind]).json()["active"] is True
     lose(ada, users_service, what)
@@ -155,7 +155,7 @@ def test_introspection_knows_that_an_account_is_no_more(ada, sign_in, users_serv
     assert introspect(pair[kind]).json() == {"active": False}
 
 
-def test_introspection_tells_the_scopes_that_are_left(ada, sign_in):
+def test_introspection_returns_the_remaining_scopes(ada, sign_in):
     ada.update(is_admin=True, scopes=["orders:read"])
     pair = sign_in()
     ada["is_admin"] = False
@@ -164,14 +164,14 @@ def test_introspection_tells_the_scopes_that_are_left(ada, sign_in):
 
 
 @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
-def test_introspection_says_nothing_while_users_ms_is_away(sign_in, users_service, kind):
+def test_introspection_fails_while_users_ms_is_down(sign_in, users_service, kind):
     pair = sign_in()
     users_service.status = 500
 
     assert introspect(pair[kind]).status_code == 503
 
 
-def test_reads_of_ones_own_make_no_call(ada_client, users_service):
+def test_reading_own_data_makes_no_call_to_users_ms(ada_client, users_service):
     before = len(users_service.calls)
 
     for path in ("sessions", "mfa", "passkeys"):
@@ -179,7 +179,7 @@ def test_reads_of_ones_own_make_no_call(ada_client, users_service):
     assert len(users_service.calls) == before
 
 
-def test_a_write_works_with_a_users_ms_that_has_no_route_for_rights_yet(ada, sign_in, users_service):
+def test_writes_work_with_an_older_users_ms_without_the_rights_route(ada, sign_in, users_service):
     pair = sign_in()
     users_service.missing.add("rights")
 

@@ -1,4 +1,4 @@
-"""Every operation of auth-ms, by five kinds of callers: who is admitted, and who is not."""
+"""Every operation of auth-ms, called by five kinds of callers."""
 
 import pytest
 from django.test import Client
@@ -47,7 +47,7 @@ MATRIX = {
     "list_audit_events": ADMIN,
     "introspect": [401, 403, 403, 400, 400],
 }
-# What only a verified address allows; everything else is admitted without one.
+# Only these operations need a verified address.
 FOR_VERIFIED = {"begin_totp", "confirm_totp", "begin_passkey", "add_passkey", "request_phone_verification"}
 EMAILS = {"user": "ada@example.org", "other": "eve@example.org", "admin": "root@example.org"}
 

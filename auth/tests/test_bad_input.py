@@ -1,4 +1,4 @@
-"""Every field of every route: what is not valid is answered with a 4xx problem document, and changes nothing."""
+"""Every field of every route: invalid input gets a 4xx problem document and changes nothing."""
 
 import pytest
 
@@ -38,34 +38,34 @@ BODIES = [
 
 @pytest.fixture
 def client_for(request, ada):
-    """`client_for("passkeys")`: a client that may use the route; signed in only where it has to be."""
+    """`client_for("passkeys")`: a client that may use the route, signed in only where required."""
     names = {"introspect": "admin_client", **dict.fromkeys(NEED_A_SESSION, "ada_client")}
     return lambda path: request.getfixturevalue(names.get(path, "client"))
 
 
-def assert_refused(answer):
+def assert_rejected(answer):
     assert 400 <= answer.status_code < 500, answer.content
     assert answer.headers["Content-Type"] == "application/problem+json"
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: ascii(value)[:20])
 @pytest.mark.parametrize(("path", "body"), FIELDS, ids=[path for path, _ in FIELDS])
-def test_every_field_refuses_what_it_is_not(client_for, path, body, value):
+def test_every_field_rejects_invalid_values(client_for, path, body, value):
     client = client_for(path)
     before = (Session.objects.count(), OutboxMessage.objects.count(), OneTimeToken.objects.count())
 
     for field in body:
         answer = client.post(f"/auth-ms/auth/{path}", **as_json(body | {field: value}))
-        if path == "introspect" and answer.status_code == 200:  # any text may be asked about
+        if path == "introspect" and answer.status_code == 200:  # any text may be introspected
             assert answer.json() == {"active": False}
             continue
-        assert_refused(answer)
+        assert_rejected(answer)
 
     assert (Session.objects.count(), OutboxMessage.objects.count(), OneTimeToken.objects.count()) == before
 
 
 @pytest.mark.parametrize(("path", "body"), FIELDS, ids=[path for path, _ in FIELDS])
-def test_every_field_is_needed_and_named(client_for, path, body):
+def test_every_missing_field_is_named(client_for, path, body):
     client = client_for(path)
 
     for field in body:
@@ -76,23 +76,23 @@ def test_every_field_is_needed_and_named(client_for, path, body):
 
 @pytest.mark.parametrize(("body", "status"), BODIES, ids=range(len(BODIES)))
 @pytest.mark.parametrize("path", [path for path, _ in FIELDS])
-def test_a_body_that_is_no_json_object_is_refused(client_for, path, body, status):
+def test_a_body_that_is_not_a_json_object_is_rejected(client_for, path, body, status):
     client = client_for(path)
 
     answer = client.post(f"/auth-ms/auth/{path}", body, content_type="application/json")
 
     assert answer.status_code == status
-    assert_refused(answer)
+    assert_rejected(answer)
 
 
 @pytest.mark.parametrize("path", ["sessions", "passkeys", "audit-log"])
 @pytest.mark.parametrize("query", ["limit=0", "limit=x", "cursor=x", "cursor=after-9223372036854775808", "limit=1%00"])
-def test_a_page_that_cannot_be_is_refused(admin_client, path, query):
-    assert_refused(admin_client.get(f"/auth-ms/auth/{path}?{query}"))
+def test_an_invalid_page_is_rejected(admin_client, path, query):
+    assert_rejected(admin_client.get(f"/auth-ms/auth/{path}?{query}"))
 
 
 @pytest.mark.parametrize("path", ["login", "password/forgot"])
-def test_a_strange_user_agent_is_no_reason_to_fail(client, ada, path):
+def test_a_malformed_user_agent_causes_no_error(client, ada, path):
     body = {"username": "ada@example.org", "password": "x", "email": "ada@example.org"}
 
     answer = client.post(f"/auth-ms/auth/{path}", headers={"User-Agent": "\0🎉" + "x" * 5000}, **as_json(body))

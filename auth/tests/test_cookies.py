@@ -1,4 +1,4 @@
-"""The refresh token as a cookie: for pages of the same address, out of reach of scripts, and never unasked."""
+"""The refresh token as a cookie: only for pages of the same origin, hidden from scripts, and only on request."""
 
 import pyotp
 import pytest
@@ -16,28 +16,28 @@ NAME = "__Host-refresh_token"
 
 @pytest.fixture
 def page(ada):
-    """A browser on a page of the gateway's."""
+    """A browser on a page of the gateway."""
     return Client(headers=OWN)
 
 
 @pytest.fixture
 def signed_in(page):
-    """What the login of that page was answered."""
+    """The answer to a login from that page."""
     return page.post("/auth-ms/auth/login", **login())
 
 
-def test_no_script_reads_the_cookie_and_no_other_host_sets_or_gets_it(signed_in):
+def test_the_cookie_is_hidden_from_scripts_and_other_hosts(signed_in):
     cookie = signed_in.cookies[NAME]
 
     assert signed_in.json()["refresh_token"] == ""
-    assert cookie["path"] == "/"  # what browsers want of a name that begins with __Host-
+    assert cookie["path"] == "/"  # required by browsers for a name that begins with __Host-
     assert cookie["httponly"] and cookie["secure"]
     assert cookie["samesite"] == "Strict"
     assert cookie["domain"] == ""
     assert cookie["max-age"] == signed_in.json()["refresh_expires_in"]
 
 
-def test_without_https_the_cookie_has_a_plain_name_or_it_would_never_come_back(ada):
+def test_without_https_the_cookie_has_a_plain_name_and_is_sent_back(ada):
     page = Client(headers=OWN | {"Origin": f"http://{HOST}"})
 
     cookies = page.post("/auth-ms/auth/login", **login()).cookies
@@ -48,14 +48,14 @@ def test_without_https_the_cookie_has_a_plain_name_or_it_would_never_come_back(a
     assert page.post(REFRESH).status_code == 200
 
 
-def test_over_https_a_cookie_that_another_host_could_have_set_does_not_count(page, signed_in):
+def test_over_https_a_cookie_without_the_host_prefix_is_ignored(page, signed_in):
     victim = Client(headers=OWN)
     victim.cookies["refresh_token"] = signed_in.cookies[NAME].value
 
     assert victim.post(REFRESH).status_code == 401
 
 
-def test_who_does_not_ask_for_the_cookie_gets_none(client, sign_in):
+def test_a_client_that_does_not_ask_for_the_cookie_gets_none(client, sign_in):
     answer = client.post("/auth-ms/auth/login", **login())
 
     assert answer.json()["refresh_token"]
@@ -73,7 +73,7 @@ def test_the_cookie_is_exchanged_for_its_successor(page, signed_in):
     assert page.get("/auth-ms/auth/sessions", headers=bearer(refreshed.json())).status_code == 200
 
 
-def test_the_cookie_counts_only_where_it_is_asked_for(page, signed_in):
+def test_the_cookie_is_ignored_without_the_header(page, signed_in):
     body = Client(headers={"Host": HOST, "Origin": f"https://{HOST}"})
     body.cookies[NAME] = signed_in.cookies[NAME].value
 
@@ -95,7 +95,7 @@ def test_the_cookie_counts_only_where_it_is_asked_for(page, signed_in):
     ],
 )
 @pytest.mark.parametrize("route", ["login", "login/mfa", "login/passkey", "refresh"])
-def test_a_page_of_another_origin_gets_nothing_done(signed_in, route, origin):
+def test_a_page_of_another_origin_is_rejected(signed_in, route, origin):
     headers = {name: value for name, value in (OWN | {"Origin": origin}).items() if value is not None}
     stranger = Client(headers=headers)
     stranger.cookies[NAME] = signed_in.cookies[NAME].value
@@ -108,7 +108,7 @@ def test_a_page_of_another_origin_gets_nothing_done(signed_in, route, origin):
 
 
 @pytest.mark.parametrize("value", [None, "", "x" * 129, "nobody gave this out"])
-def test_a_cookie_that_is_no_token_is_refused(page, value):
+def test_a_cookie_without_a_valid_token_is_rejected(page, value):
     if value is not None:
         page.cookies[NAME] = value
 
@@ -116,7 +116,7 @@ def test_a_cookie_that_is_no_token_is_refused(page, value):
 
 
 @pytest.mark.parametrize("route", ["logout", "logout-all"])
-def test_signing_out_takes_the_cookie_away(page, signed_in, route):
+def test_logging_out_deletes_the_cookie(page, signed_in, route):
     answer = page.post(f"/auth-ms/auth/{route}", headers=bearer(signed_in.json()))
 
     assert answer.status_code == 204
@@ -126,18 +126,18 @@ def test_signing_out_takes_the_cookie_away(page, signed_in, route):
     assert page.post(REFRESH).status_code == 401
 
 
-def test_a_foreign_origin_is_refused_before_it_signs_anybody_out(signed_in):
+def test_a_foreign_origin_is_rejected_before_a_session_ends(signed_in):
     headers = OWN | bearer(signed_in.json()) | {"Origin": "https://evil.example"}
 
     assert Client(headers=headers).post("/auth-ms/auth/logout").status_code == 403
     assert Client(headers=bearer(signed_in.json())).get("/auth-ms/auth/sessions").status_code == 200
 
 
-def test_the_second_factor_gives_the_cookie_too(page, signed_in):
-    person = bearer(signed_in.json())
-    secret = page.post("/auth-ms/auth/mfa/totp", headers=person).json()["secret"]
+def test_the_second_factor_sets_the_cookie_too(page, signed_in):
+    authorization = bearer(signed_in.json())
+    secret = page.post("/auth-ms/auth/mfa/totp", headers=authorization).json()["secret"]
     code = as_json({"code": pyotp.TOTP(secret).now()})
-    codes = page.post("/auth-ms/auth/mfa/totp/confirm", headers=person, **code).json()["recovery_codes"]
+    codes = page.post("/auth-ms/auth/mfa/totp/confirm", headers=authorization, **code).json()["recovery_codes"]
     pending = page.post("/auth-ms/auth/login", **login())
     body = {"mfa_token": pending.json()["mfa_token"], "method": "recovery_code", "code": codes[0]}
 
@@ -148,7 +148,7 @@ def test_the_second_factor_gives_the_cookie_too(page, signed_in):
     assert completed.cookies[NAME].value
 
 
-def test_another_word_in_the_header_is_named(client, ada):
+def test_an_unknown_value_of_the_header_is_named(client, ada):
     answer = client.post("/auth-ms/auth/login", headers={"Token-Delivery": "pigeon"}, **login())
 
     assert answer.status_code == 400

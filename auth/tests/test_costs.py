@@ -1,4 +1,4 @@
-"""What the most frequent requests cost: statements of the database, and calls of users-ms."""
+"""The cost of the most frequent requests: database statements and calls to users-ms."""
 
 import pytest
 from django.db import connection
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def cost(users_service):
-    """`cost(request)`: the number of statements and of calls that the request makes, and its answer."""
+    """`cost(request)`: the number of statements and calls that the request makes, and its answer."""
 
     def measure(request):
         calls = len(users_service.calls)
@@ -22,8 +22,8 @@ def cost(users_service):
     return measure
 
 
-def test_a_login_a_refresh_and_a_read_cost_no_more_than_they_did(client, ada, sign_in, cost):
-    sign_in()  # so that there is a key
+def test_login_refresh_and_a_read_keep_their_number_of_statements_and_calls(client, ada, sign_in, cost):
+    sign_in()  # creates the signing key
 
     statements, calls, answer = cost(lambda: client.post("/auth-ms/auth/login", **login()))
     pair = answer.json()

@@ -1,12 +1,12 @@
-"""Addresses verified, changed and given back; what users-ms does of it stands in conftest.py."""
+"""Verifying email addresses, changing them and undoing changes; conftest.py imitates users-ms."""
 
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
+from auth.tests.actions import account_changed
 from auth.tests.builders import as_json, bearer, login, mailed_token, recorded
-from auth.tests.test_events import account_changed
 from auth_ms.accounts import tasks
 from auth_ms.models import TOTP, AuditEvent, OneTimeToken, Passkey, RecoveryCode, Session
 from chassis.outbox.models import OutboxMessage
@@ -24,7 +24,7 @@ def undo(client, token):
 
 
 def change_address(ada, new="ada@example.net", **changes):
-    """Ada, or who took her account over, asks users-ms for another address; returns the event."""
+    """Ada, or a thief in her account, requests another address from users-ms; returns the event."""
     ada["pending_email"] = new
     event = account_changed("email_change_requested", old_email=ada["email"], new_email=new, **changes)
     tasks.apply_account_change(event=event)
@@ -43,7 +43,7 @@ def test_an_address_is_verified_with_the_token_from_the_mail(client, ada, sign_i
     assert client.post("/auth-ms/auth/email/verify", **as_json({"token": token})).status_code == 400
 
 
-def test_a_token_for_an_address_that_the_user_has_left_is_refused(client, ada, ada_client):
+def test_a_token_for_a_former_address_is_rejected(client, ada, ada_client):
     ada["email_verified"] = False
     ada_client.post("/auth-ms/auth/email/verification")
     ada["email"] = "ada@example.net"
@@ -53,7 +53,7 @@ def test_a_token_for_an_address_that_the_user_has_left_is_refused(client, ada, a
     assert ada["email_verified"] is False
 
 
-def test_a_verified_address_needs_no_mail(ada_client):
+def test_a_verified_address_gets_no_mail(ada_client):
     assert ada_client.post("/auth-ms/auth/email/verification").status_code == 409
 
 
@@ -65,7 +65,7 @@ def test_verification_mails_are_limited(ada, ada_client):
     assert answers == [202] * 5 + [429] * 2
 
 
-def test_the_answer_says_what_was_verified(client, ada, ada_client):
+def test_the_answer_states_what_was_verified(client, ada, ada_client):
     ada["email_verified"] = False
     ada_client.post("/auth-ms/auth/email/verification")
 
@@ -74,7 +74,7 @@ def test_the_answer_says_what_was_verified(client, ada, ada_client):
     assert said == {"email": "ada@example.org", "email_changed": False, "first_proof": True}
 
 
-def test_the_first_proof_ends_what_was_set_up_before(client, ada, sign_in):
+def test_the_first_verification_ends_earlier_access(client, ada, sign_in):
     ada["email_verified"] = False
     pair = sign_in()
     client.post("/auth-ms/auth/email/verification", headers=bearer(pair))
@@ -92,7 +92,7 @@ def test_the_first_proof_ends_what_was_set_up_before(client, ada, sign_in):
     assert "access_token" in client.post("/auth-ms/auth/login", **login()).json()
 
 
-def test_a_proof_that_is_not_the_first_keeps_sessions_and_factors(client, ada, ada_client):
+def test_a_later_verification_keeps_sessions_and_factors(client, ada, ada_client):
     Passkey.objects.create(user_id=7, credential_id=b"x", public_key=b"", sign_count=0, name="Ada's")
     change_address(ada)
 
@@ -103,9 +103,9 @@ def test_a_proof_that_is_not_the_first_keeps_sessions_and_factors(client, ada, a
     assert Passkey.objects.exists()
 
 
-def test_a_change_is_asked_of_the_new_address_and_told_to_the_old_one(ada):
+def test_a_change_is_verified_at_the_new_address_and_the_old_one_is_notified(ada):
     event = change_address(ada)
-    tasks.apply_account_change(event=event)  # which may come twice
+    tasks.apply_account_change(event=event)  # the event may arrive twice
 
     [asked], [told] = recorded(VERIFICATION), recorded(REQUESTED)
     assert (asked["email"], asked["email_verified"], asked["phone"]) == ("ada@example.net", False, "")
@@ -115,7 +115,7 @@ def test_a_change_is_asked_of_the_new_address_and_told_to_the_old_one(ada):
     assert timedelta(hours=71) < life <= timedelta(hours=72)
 
 
-def test_an_old_address_that_nobody_proved_is_told_nothing(ada):
+def test_an_unverified_old_address_is_not_notified(ada):
     ada["email_verified"] = False
 
     change_address(ada)
@@ -125,7 +125,7 @@ def test_an_old_address_that_nobody_proved_is_told_nothing(ada):
 
 
 @pytest.mark.parametrize("meanwhile", ["", "grace@example.net"])
-def test_a_change_that_was_cancelled_or_replaced_meanwhile_sends_nothing(ada, meanwhile):
+def test_a_cancelled_or_replaced_change_sends_nothing(ada, meanwhile):
     ada["pending_email"] = meanwhile
 
     tasks.apply_account_change(event=account_changed("email_change_requested", new_email="ada@example.net"))
@@ -133,7 +133,7 @@ def test_a_change_that_was_cancelled_or_replaced_meanwhile_sends_nothing(ada, me
     assert not OutboxMessage.objects.exists()
 
 
-def test_changes_to_one_address_send_it_only_so_many_mails_but_tell_the_old_one_of_each(ada):
+def test_mails_to_a_new_address_are_limited_but_the_old_one_is_notified_of_each_change(ada):
     for spelling in ["victim@example.net", "Victim@example.net"] * 4:
         change_address(ada, spelling)
 
@@ -141,7 +141,7 @@ def test_changes_to_one_address_send_it_only_so_many_mails_but_tell_the_old_one_
     assert len(recorded(REQUESTED)) == 8
 
 
-def test_a_later_change_ends_the_token_of_an_earlier_one(client, ada):
+def test_a_later_change_invalidates_the_token_of_an_earlier_one(client, ada):
     change_address(ada)
     first = mailed_token(VERIFICATION)
     change_address(ada, "ada@example.com")
@@ -150,7 +150,7 @@ def test_a_later_change_ends_the_token_of_an_earlier_one(client, ada):
     assert verify(client, mailed_token(VERIFICATION)).json()["email"] == "ada@example.com"
 
 
-def test_the_mail_to_a_pending_address_can_be_asked_for_again(client, ada, ada_client):
+def test_the_mail_to_a_pending_address_can_be_requested_again(client, ada, ada_client):
     change_address(ada)
 
     assert ada_client.post("/auth-ms/auth/email/verification").status_code == 202
@@ -159,7 +159,7 @@ def test_the_mail_to_a_pending_address_can_be_asked_for_again(client, ada, ada_c
     assert verify(client, mailed_token(VERIFICATION)).json()["email_changed"] is True
 
 
-def test_a_change_that_took_effect_ends_tokens_but_not_the_one_that_undoes_it(client, ada):
+def test_a_completed_change_invalidates_tokens_except_the_undo_token(client, ada):
     client.post("/auth-ms/auth/password/forgot", **as_json({"email": "ada@example.org"}))
     change_address(ada)
 
@@ -180,8 +180,8 @@ def test_a_pending_change_is_undone(client, ada, sign_in):
     assert client.post("/auth-ms/auth/login", **login()).status_code == 200
 
 
-def test_a_take_over_is_undone(client, ada, sign_in):
-    """A thief in a session of Ada's changes the address and adds a passkey; Ada has a passkey of her own."""
+def test_an_account_takeover_is_undone(client, ada, sign_in):
+    """A thief in Ada's session changes the address and adds a passkey; Ada has a passkey of her own."""
     thief, earlier = sign_in(), timezone.now() - timedelta(days=1)
     hers = {"name": "Ada's", "created_at": earlier}
     Passkey.objects.create(user_id=7, credential_id=b"hers", public_key=b"", sign_count=0, **hers)
@@ -215,7 +215,7 @@ def undone_event():
     return account_changed("email_change_undone", change_id=UNDONE_ID, **facts)
 
 
-def test_what_was_added_before_the_mail_was_sent_goes_too_when_the_change_is_undone(client, ada):
+def test_an_undo_removes_factors_added_before_its_mail_was_sent(client, ada):
     requested_at = timezone.now() - timedelta(minutes=1)
     added = {"name": "of a thief", "created_at": requested_at + timedelta(seconds=1)}
     Passkey.objects.create(user_id=7, credential_id=b"his", public_key=b"", sign_count=0, **added)
@@ -225,7 +225,7 @@ def test_what_was_added_before_the_mail_was_sent_goes_too_when_the_change_is_und
     assert not Passkey.objects.exists()
 
 
-def test_an_undoing_whose_answer_was_lost_is_followed_by_its_event(client, ada, sign_in):
+def test_an_undo_whose_answer_was_lost_is_completed_by_its_event(client, ada, sign_in):
     thief = sign_in()
     change_address(ada)
     verify(client, mailed_token(VERIFICATION))
@@ -243,7 +243,7 @@ def test_an_undoing_whose_answer_was_lost_is_followed_by_its_event(client, ada, 
     assert OneTimeToken.objects.filter(purpose="password_reset").exists()
 
 
-def test_an_older_address_comes_back_from_two_changes_and_the_newer_does_not(client, ada):
+def test_undoing_two_changes_restores_the_older_address_and_not_the_newer(client, ada):
     change_address(ada, "thief@example.net")
     first = mailed_token(REQUESTED)
     verify(client, mailed_token(VERIFICATION))
@@ -258,7 +258,7 @@ def test_an_older_address_comes_back_from_two_changes_and_the_newer_does_not(cli
     assert ada["email"] == "ada@example.org"
 
 
-def test_the_newer_of_two_undone_leaves_the_older_one(client, ada):
+def test_undoing_the_newer_of_two_changes_keeps_the_older_undo_token(client, ada):
     change_address(ada, "thief@example.net")
     first = mailed_token(REQUESTED)
     verify(client, mailed_token(VERIFICATION))
@@ -270,7 +270,7 @@ def test_the_newer_of_two_undone_leaves_the_older_one(client, ada):
     assert ada["email"] == "ada@example.org"
 
 
-def test_undoing_survives_a_new_password_and_counts_once(client, ada, sign_in):
+def test_an_undo_token_survives_a_new_password_and_works_once(client, ada, sign_in):
     pair = sign_in()
     change_address(ada)
     token = mailed_token(REQUESTED)
@@ -281,7 +281,7 @@ def test_undoing_survives_a_new_password_and_counts_once(client, ada, sign_in):
     assert undo(client, token).status_code == 400
 
 
-def test_an_undoing_is_tried_again_once_users_ms_is_back(client, ada, users_service):
+def test_an_undo_can_be_repeated_when_users_ms_is_back(client, ada, users_service):
     change_address(ada)
     token = mailed_token(REQUESTED)
     users_service.status = 500
@@ -292,7 +292,7 @@ def test_an_undoing_is_tried_again_once_users_ms_is_back(client, ada, users_serv
 
 
 @pytest.mark.parametrize("user", ["gone", "elsewhere"])
-def test_an_undoing_that_cannot_be_is_refused(client, ada, users_service, user):
+def test_an_impossible_undo_is_rejected(client, ada, users_service, user):
     change_address(ada)
     if user == "gone":
         users_service.users.clear()
@@ -302,14 +302,14 @@ def test_an_undoing_that_cannot_be_is_refused(client, ada, users_service, user):
     assert undo(client, mailed_token(REQUESTED)).status_code == 400
 
 
-def test_a_token_of_one_kind_undoes_nothing(client, ada):
+def test_a_token_of_another_purpose_undoes_nothing(client, ada):
     change_address(ada)
 
     assert undo(client, mailed_token(VERIFICATION)).status_code == 400
     assert verify(client, mailed_token(REQUESTED)).status_code == 400
 
 
-def test_no_address_is_written_down_in_full(ada):
+def test_no_address_is_recorded_in_full(ada):
     change_address(ada)
 
     written = AuditEvent.objects.get(event="email_change_requested")

@@ -1,4 +1,4 @@
-"""What the event worker does with the events it takes; each may come twice, and late."""
+"""The event worker: events may arrive twice and late."""
 
 import hashlib
 import itertools
@@ -11,6 +11,7 @@ from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
+from auth.tests.actions import CONTACT, account_changed, event
 from auth.tests.builders import as_json, bearer, mailed_token, recorded
 from auth_ms import topology
 from auth_ms.accounts import services as account_changes
@@ -26,50 +27,13 @@ from auth_ms.models import (
     RefreshToken,
     Session,
 )
-from chassis.messaging import events
 from chassis.outbox.models import OutboxMessage
 from chassis.testing import contract
 
 pytestmark = pytest.mark.django_db
-CONTACT = {
-    "name": "Ada",
-    "email": "ada@example.org",
-    "email_verified": False,
-    "phone": "",
-    "locale": "it",
-    "time_zone": "UTC",
-}
 
 
-def event(kind, **data):
-    return events.CloudEvent(
-        id=events.uuid7(), source="/tests", type=kind, time=timezone.now(), subject="users/7", data=data
-    ).as_dict()
-
-
-def account_changed(change, **facts):
-    """Of Ada, by herself unless `facts` say otherwise."""
-    data = {
-        "user_id": 7,
-        **CONTACT,
-        "change_id": str(uuid.uuid4()),
-        "change": change,
-        "changed_at": timezone.now().isoformat(),
-        "first_proof": False,
-        "old_email": "",
-        "new_email": "",
-        "is_active": True,
-        "is_admin": False,
-        "scopes": [],
-        "actor_id": None,
-        "session_id": 3,
-        "address": "192.0.2.7",
-        "user_agent": "Firefox",
-    }
-    return event("account_changed_event", **data | facts)
-
-
-def test_a_deleted_user_is_signed_out_and_forgotten(client, sign_in, users_service):
+def test_a_deleted_users_sessions_end_and_its_data_is_deleted(client, sign_in, users_service):
     pair = sign_in()
     TOTP.objects.create(user_id=7, sealed_secret=b"x")
     RecoveryCode.objects.create(user_id=7, code_hash=b"x")
@@ -93,7 +57,7 @@ def test_a_deleted_user_is_signed_out_and_forgotten(client, sign_in, users_servi
     assert (written.actor_id, written.address, written.user_agent) == (1, "192.0.2.7", "Firefox")
 
 
-def test_the_published_events_of_a_deleted_user_go_and_those_of_others_stay(sign_in, admin_client, users_service):
+def test_published_events_of_a_deleted_user_are_deleted_and_those_of_others_stay(sign_in, admin_client, users_service):
     sign_in()
     assert {row.body["subject"] for row in OutboxMessage.objects.all()} == {"users/1", "users/7"}
     OutboxMessage.objects.update(published_at=timezone.now())
@@ -106,7 +70,7 @@ def test_the_published_events_of_a_deleted_user_go_and_those_of_others_stay(sign
     assert left == [("users/1", False), ("users/7", True)]
 
 
-def test_a_deletion_that_users_ms_does_not_confirm_erases_nothing(ada_client):
+def test_a_deletion_that_users_ms_does_not_confirm_deletes_nothing(ada_client):
     TOTP.objects.create(user_id=7, sealed_secret=b"x")
 
     with pytest.raises(Reject):
@@ -116,7 +80,7 @@ def test_a_deletion_that_users_ms_does_not_confirm_erases_nothing(ada_client):
     assert ada_client.get("/auth-ms/auth/sessions").status_code == 200
 
 
-def test_a_deletion_waits_while_users_ms_is_away(ada_client, users_service, later):
+def test_a_deletion_is_retried_while_users_ms_is_down(ada_client, users_service, later):
     users_service.status = 500
 
     tasks.delete_data_of_deleted_user(event=event("user_deleted_event", user_id=7))
@@ -126,7 +90,7 @@ def test_a_deletion_waits_while_users_ms_is_away(ada_client, users_service, late
     assert ada_client.get("/auth-ms/auth/sessions").status_code == 200
 
 
-def test_another_users_sessions_go_on(client, ada_client):
+def test_another_users_sessions_continue(client, ada_client):
     tasks.delete_data_of_deleted_user(event=event("user_deleted_event", user_id=8))
 
     assert ada_client.get("/auth-ms/auth/sessions").status_code == 200
@@ -155,7 +119,7 @@ HANDLERS = {
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(HANDLERS)), ids=" then ".join)
-def test_in_whatever_order_events_come_nothing_of_a_deleted_user_is_left(order, sign_in, users_service):
+def test_no_data_of_a_deleted_user_is_left_whatever_the_order_of_events(order, sign_in, users_service):
     sign_in()
     users_service.users.clear()
     at = timezone.now().isoformat()
@@ -170,7 +134,7 @@ def test_in_whatever_order_events_come_nothing_of_a_deleted_user_is_left(order, 
     assert AuditEvent.objects.filter(event="user_deleted").count() == 1
 
 
-def test_a_new_user_is_asked_to_verify_its_address_once():
+def test_a_new_user_gets_one_verification_mail():
     signed_up = event("new_user_event", user_id=7, **CONTACT)
 
     for _ in range(2):
@@ -184,14 +148,14 @@ def test_a_new_user_is_asked_to_verify_its_address_once():
     assert token not in repr(list(OutboxMessage.objects.values()))
 
 
-def test_a_new_user_whose_address_an_operator_has_verified_is_asked_nothing():
+def test_a_new_user_with_a_verified_address_gets_no_mail():
     tasks.verify_email_of_new_user(event=event("new_user_event", user_id=7, **CONTACT | {"email_verified": True}))
 
     assert not OutboxMessage.objects.exists()
 
 
 @pytest.mark.parametrize(("change", "written"), sorted(account_changes.AUDIT_EVENTS.items()))
-def test_every_change_of_an_account_is_written_down_once(ada, change, written):
+def test_every_account_change_is_recorded_once(ada, change, written):
     changed = account_changed(change, actor_id=1)
 
     for _ in range(2):
@@ -203,7 +167,7 @@ def test_every_change_of_an_account_is_written_down_once(ada, change, written):
 
 
 @pytest.mark.parametrize(("age", "pauses"), [(0, [1.0]), (2, [8.0]), (9, [])])
-def test_what_ends_sessions_comes_again_for_the_logins_that_were_under_way(ada, later, age, pauses):
+def test_events_that_end_sessions_are_redelivered_for_logins_in_progress(ada, later, age, pauses):
     changed = account_changed("deactivated")
     changed["time"] = (timezone.now() - timedelta(seconds=age)).isoformat()
 
@@ -212,7 +176,7 @@ def test_what_ends_sessions_comes_again_for_the_logins_that_were_under_way(ada, 
     assert later == [("account_changed_audit", pause) for pause in pauses]
 
 
-def test_a_login_under_way_while_its_account_was_proved_has_its_session_ended_when_the_event_comes_again(sign_in, ada):
+def test_a_redelivered_first_verification_ends_the_session_of_a_login_in_progress(sign_in, ada):
     proved = account_changed("email_verified", first_proof=True)
     tasks.apply_account_change(event=proved)
     late = sign_in()
@@ -224,13 +188,13 @@ def test_a_login_under_way_while_its_account_was_proved_has_its_session_ended_wh
     assert AuditEvent.objects.filter(event="email_verification").count() == 1
 
 
-def test_rights_are_written_down_as_they_are_after_the_change():
+def test_rights_are_recorded_as_they_are_after_the_change():
     tasks.apply_account_change(event=account_changed("rights_changed", is_admin=True, scopes=["orders:read"]))
 
     assert AuditEvent.objects.get().details == {"is_admin": True, "scopes": ["orders:read"]}
 
 
-def test_a_change_of_address_which_is_told_to_both_is_written_down_once(client, ada):
+def test_a_change_of_address_published_twice_is_recorded_once(client, ada):
     client.post("/auth-ms/auth/password/forgot", **as_json({"email": "ada@example.org"}))
     facts = {"change_id": str(uuid.uuid4()), "old_email": "ada@example.org", "new_email": "ada@example.net"}
 
@@ -241,7 +205,7 @@ def test_a_change_of_address_which_is_told_to_both_is_written_down_once(client, 
     assert not OneTimeToken.objects.exists()
 
 
-def test_a_token_that_was_sent_after_the_change_of_address_stays(client, ada):
+def test_a_token_sent_after_the_change_of_address_stays(client, ada):
     earlier = timezone.now() - timedelta(minutes=1)
     client.post("/auth-ms/auth/password/forgot", **as_json({"email": "ada@example.org"}))
 
@@ -250,7 +214,7 @@ def test_a_token_that_was_sent_after_the_change_of_address_stays(client, ada):
     assert OneTimeToken.objects.exists()
 
 
-def test_a_deactivation_ends_the_sessions_from_before_it(client, sign_in, ada):
+def test_a_deactivation_ends_earlier_sessions(client, sign_in, ada):
     before = sign_in()
     deactivated = account_changed("deactivated", is_active=False)
     after = sign_in()
@@ -262,7 +226,7 @@ def test_a_deactivation_ends_the_sessions_from_before_it(client, sign_in, ada):
     assert client.get("/auth-ms/auth/sessions", headers=bearer(after)).status_code == 200
 
 
-def test_a_first_proof_whose_answer_was_lost_ends_by_its_event_what_was_before_and_nothing_after(client, sign_in, ada):
+def test_the_event_of_a_first_verification_ends_earlier_access_and_nothing_later(client, sign_in, ada):
     before, after = sign_in(), sign_in()
     Passkey.objects.create(user_id=7, credential_id=b"1", public_key=b"", sign_count=0, name="before")
     RecoveryCode.objects.create(user_id=7, code_hash=b"1")
@@ -281,7 +245,7 @@ def test_a_first_proof_whose_answer_was_lost_ends_by_its_event_what_was_before_a
     assert bytes(RecoveryCode.objects.get().code_hash) == b"2"
 
 
-def test_a_new_password_whose_answer_was_lost_is_followed_by_its_event(client, sign_in):
+def test_a_password_change_whose_answer_was_lost_is_completed_by_its_event(client, sign_in):
     pair = sign_in()
     client.post("/auth-ms/auth/password/forgot", **as_json({"email": "ada@example.org"}))
     facts = {"reason": "reset", "address": "192.0.2.7", "user_agent": "Firefox", "first_proof": False}
@@ -313,14 +277,14 @@ def test_a_new_password_whose_answer_was_lost_is_followed_by_its_event(client, s
         (tasks.apply_account_change, account_changed("activated", address="at home")),
     ],
 )
-def test_a_message_that_can_never_be_handled_is_rejected(ada_client, task, message):
+def test_an_invalid_message_is_rejected(ada_client, task, message):
     with pytest.raises(Reject):
         task(event=message)
 
     assert Session.objects.get().revoked_at is None
 
 
-def test_the_worker_takes_every_event_that_is_described_for_it(users_service):
+def test_the_worker_handles_every_event_documented_for_it(users_service):
     handled = {
         "account_changed_event": tasks.apply_account_change,
         "user_deleted_event": tasks.delete_data_of_deleted_user,
@@ -335,5 +299,5 @@ def test_the_worker_takes_every_event_that_is_described_for_it(users_service):
     assert set(handled) == set(topology.SUBSCRIPTIONS)
 
 
-def test_the_relay_waits_for_every_queue_that_the_contract_names():
+def test_the_relay_waits_for_every_documented_queue():
     assert contract.awaited_queues("auth-ms") == settings.AWAITED_QUEUES

@@ -1,4 +1,4 @@
-"""Keys rotate while tokens are out: nothing restarts, nobody has to sign in again."""
+"""Key rotation while tokens are in use: no restart, and nobody has to sign in again."""
 
 from datetime import timedelta
 
@@ -28,7 +28,7 @@ def kid_of(pair):
 
 
 def let_the_new_key_sign():
-    """As if the two minutes had passed."""
+    """Make the two minutes pass."""
     SigningKey.objects.filter(signs_from__gt=timezone.now()).update(signs_from=timezone.now())
 
 
@@ -44,7 +44,7 @@ def test_a_new_key_is_published_before_it_signs(client, sign_in, capsys):
     assert kid_of(sign_in()) == new
 
 
-def test_old_tokens_stay_good_and_their_key_stays_published_until_they_expire(client, sign_in, settings):
+def test_issued_tokens_stay_valid_and_their_key_stays_published_until_they_expire(client, sign_in, settings):
     before = sign_in()
     call_command("rotate_signing_key")
     let_the_new_key_sign()
@@ -59,7 +59,7 @@ def test_old_tokens_stay_good_and_their_key_stays_published_until_they_expire(cl
     assert kid_of(before) not in published(client)
 
 
-def test_compromised_keys_are_gone_at_once(client, sign_in):
+def test_compromised_keys_are_deleted_immediately(client, sign_in):
     before = sign_in()
 
     call_command("rotate_signing_key", "--compromised")
@@ -86,14 +86,14 @@ OLD, NEW = "the secret that is replaced and long enough", "the secret that repla
 
 @pytest.fixture
 def enrolled(settings, client, ada):
-    """Ada's authenticator app, and what she signed in with, from when there was the old secret alone."""
+    """Ada's authenticator app and tokens, made while only the old secret existed."""
     settings.SIGNING_KEY_ENCRYPTION_KEYS = [OLD]
     signing_keys._pair.cache_clear()
     pair = client.post("/auth-ms/auth/login", **login()).json()
-    person = Client(headers=bearer(pair))
-    app = pyotp.TOTP(person.post("/auth-ms/auth/mfa/totp").json()["secret"])
-    person.post("/auth-ms/auth/mfa/totp/confirm", **as_json({"code": app.now()}))
-    TOTP.objects.update(last_step=0)  # as if the first code were some time ago
+    ada_client = Client(headers=bearer(pair))
+    app = pyotp.TOTP(ada_client.post("/auth-ms/auth/mfa/totp").json()["secret"])
+    ada_client.post("/auth-ms/auth/mfa/totp/confirm", **as_json({"code": app.now()}))
+    TOTP.objects.update(last_step=0)  # the first code is some time ago
     app.pair = pair
     return app
 
@@ -126,7 +126,7 @@ def test_the_secret_at_rest_is_replaced_and_nobody_has_to_sign_in_again(client, 
     assert sign_in_with_code(enrolled).status_code == 200
 
 
-def test_resealing_again_changes_nothing_and_what_is_made_meanwhile_has_the_newest_secret(enrolled, settings, capsys):
+def test_encrypting_again_changes_nothing_and_new_values_use_the_newest_secret(enrolled, settings, capsys):
     restart_with(settings, NEW, OLD)
     call_command("rotate_signing_key")
     call_command("reseal")
@@ -141,7 +141,7 @@ def test_resealing_again_changes_nothing_and_what_is_made_meanwhile_has_the_newe
     assert list(SigningKey.objects.order_by("kid").values_list("private_key_encrypted")) == before
 
 
-def test_many_secrets_are_resealed_batch_by_batch(enrolled, settings, monkeypatch):
+def test_many_secrets_are_encrypted_in_batches(enrolled, settings, monkeypatch):
     monkeypatch.setattr(vault, "BATCH", 2)
     TOTP.objects.bulk_create(TOTP(user_id=number, sealed_secret=vault.encrypt(b"x")) for number in range(100, 105))
     restart_with(settings, NEW, OLD)
@@ -152,7 +152,7 @@ def test_many_secrets_are_resealed_batch_by_batch(enrolled, settings, monkeypatc
     assert {vault.decrypt(bytes(totp.sealed_secret)) for totp in TOTP.objects.filter(user_id__gte=100)} == {b"x"}
 
 
-def test_a_secret_that_is_gone_too_early_is_named_and_nothing_is_lost(enrolled, settings):
+def test_a_secret_removed_too_early_is_named_and_nothing_is_lost(enrolled, settings):
     restart_with(settings, NEW)
 
     with pytest.raises(CommandError, match="SIGNING_KEY_ENCRYPTION_KEY"):
@@ -162,7 +162,7 @@ def test_a_secret_that_is_gone_too_early_is_named_and_nothing_is_lost(enrolled, 
     assert sign_in_with_code(enrolled).status_code == 200
 
 
-def test_a_refresh_token_that_was_exchanged_before_the_secret_has_the_same_successor_after(client, enrolled, settings):
+def test_a_refresh_token_used_before_the_replacement_has_the_same_successor_after_it(client, enrolled, settings):
     body = as_json({"refresh_token": enrolled.pair["refresh_token"]})
     first = client.post("/auth-ms/auth/refresh", **body).json()
     restart_with(settings, NEW, OLD)
@@ -175,7 +175,7 @@ def test_a_refresh_token_that_was_exchanged_before_the_secret_has_the_same_succe
 
 
 @pytest.mark.parametrize("value", ["short", f"{NEW},short", f"{NEW},", ",", "", f"{NEW},,{OLD}"])
-def test_a_secret_that_is_short_or_missing_is_named_at_the_start(monkeypatch, value):
+def test_a_short_or_missing_secret_is_named_at_startup(monkeypatch, value):
     monkeypatch.setenv("SIGNING_KEY_ENCRYPTION_KEY", value)
 
     with pytest.raises(ConfigurationError, match="SIGNING_KEY_ENCRYPTION_KEY"):

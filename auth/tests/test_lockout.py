@@ -1,4 +1,4 @@
-"""Guessing gets slower; the owner of the account, at another address, does not notice."""
+"""Guessing slows down; the owner of the account, at another address, is not affected."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -37,11 +37,11 @@ def pass_time(**span):
 def test_after_five_failures_an_account_is_locked_for_that_address(client, ada):
     assert statuses(client, times=7) == [401] * 5 + [429] * 2
 
-    refused = attempt(client, password="correct horse battery")
+    rejected = attempt(client, password="correct horse battery")
 
-    assert refused.status_code == 429
-    assert 1 <= int(refused.headers["Retry-After"]) <= 30
-    assert refused.headers["Content-Type"] == "application/problem+json"
+    assert rejected.status_code == 429
+    assert 1 <= int(rejected.headers["Retry-After"]) <= 30
+    assert rejected.headers["Content-Type"] == "application/problem+json"
 
 
 def test_a_stranger_does_not_lock_the_owner_out(client, ada):
@@ -50,7 +50,7 @@ def test_a_stranger_does_not_lock_the_owner_out(client, ada):
     assert attempt(client, address=OWNER, password="correct horse battery").status_code == 200
 
 
-def test_an_account_that_does_not_exist_is_locked_alike(client, ada):
+def test_an_unknown_account_is_locked_in_the_same_way(client, ada):
     assert statuses(client, times=7, username="nobody@example.org") == [401] * 5 + [429] * 2
 
 
@@ -62,20 +62,20 @@ def test_another_spelling_of_the_address_is_the_same_account(client, ada, spelli
 
 
 @pytest.mark.parametrize("spelling", ["\u0131da@example.org", "ada@e\u00adxample.org", "ad\uff41@example.org"])
-def test_a_look_alike_is_another_account_and_locks_nobody_out(client, ada, spelling):
+def test_a_lookalike_is_another_account_and_locks_nobody_out(client, ada, spelling):
     assert statuses(client, times=7, username=spelling) == [401] * 5 + [429] * 2
 
     assert attempt(client, password="correct horse battery").status_code == 200
 
 
-def test_a_look_alike_that_lower_case_makes_equal_locks_nobody_out(client, users_service):
+def test_a_lookalike_that_is_equal_in_lower_case_locks_nobody_out(client, users_service):
     users_service.add(email="kelvin@example.org")
 
     assert statuses(client, times=7, username="\u212aelvin@example.org") == [401] * 5 + [429] * 2
     assert attempt(client, username="kelvin@example.org", password="correct horse battery").status_code == 200
 
 
-def test_each_further_failure_locks_for_twice_as_long(client, ada):
+def test_each_further_failure_doubles_the_lock(client, ada):
     statuses(client, times=5)
     waits = []
     for _ in range(4):
@@ -94,14 +94,14 @@ def test_no_lock_is_longer_than_an_hour(client, ada):
     assert 3590 <= int(attempt(client).headers["Retry-After"]) <= 3600
 
 
-def test_failures_are_forgiven_with_time(client, ada):
+def test_failures_expire(client, ada):
     statuses(client, times=4)
     pass_time(hours=2)
 
     assert statuses(client, times=4) == [401] * 3 + [429]
 
 
-def test_a_right_password_makes_up_for_earlier_failures(client, ada):
+def test_a_correct_password_clears_earlier_failures(client, ada):
     for _ in range(2):
         assert statuses(client, times=4) == [401] * 4
         assert attempt(client, password="correct horse battery").status_code == 200
@@ -114,7 +114,7 @@ def test_one_address_over_many_accounts_is_locked(client, ada):
     assert attempt(client, address=OWNER, password="correct horse battery").status_code == 200
 
 
-def test_a_success_of_ones_own_does_not_clear_the_address(client, ada):
+def test_a_successful_login_does_not_clear_the_address(client, ada):
     for number in range(11):
         attempt(client, username=f"user{number}@example.org")
     assert attempt(client, password="correct horse battery").status_code == 200
@@ -122,7 +122,7 @@ def test_a_success_of_ones_own_does_not_clear_the_address(client, ada):
     assert statuses(client, times=2, username="another@example.org") == [401, 429]
 
 
-def test_a_forged_header_is_no_other_address(client, ada):
+def test_a_forged_header_is_not_another_address(client, ada):
     answers = [
         client.post("/auth-ms/auth/login", headers={"X-Forwarded-For": f"192.0.2.{number}"}, **login(password="wrong"))
         for number in range(7)
@@ -137,16 +137,16 @@ def test_an_ipv6_network_is_one_address(client, ada):
     assert answers == [401] * 5 + [429] * 2
 
 
-def test_a_locked_attempt_costs_no_comparison_and_is_written_down(client, ada, monkeypatch):
+def test_a_locked_attempt_costs_no_comparison_and_is_recorded(client, ada, monkeypatch):
     statuses(client, times=5)
-    monkeypatch.setattr("auth_ms.sign_in.services.password_hashes.matches", None)  # calling it would fail
+    monkeypatch.setattr("auth_ms.sign_in.services.password_hashes.matches", None)  # a comparison would fail
 
     assert attempt(client).status_code == 429
     assert AuditEvent.objects.filter(event="login_locked").count() == 1
 
 
 @pytest.mark.django_db(transaction=True)
-def test_guesses_at_the_same_time_get_no_more_answers_than_one_after_the_other(ada, settings):
+def test_parallel_guesses_get_no_more_answers_than_sequential_ones(ada, settings):
     settings.LOGIN_FAILURES_OF_AN_ADDRESS = 1000
 
     def guess(number):
@@ -155,13 +155,13 @@ def test_guesses_at_the_same_time_get_no_more_answers_than_one_after_the_other(a
         finally:
             connections.close_all()
 
-    with ThreadPoolExecutor(6) as pool:  # so many may wait for their password to be compared
+    with ThreadPoolExecutor(6) as pool:  # as many as may wait for a password comparison
         answers = list(pool.map(guess, range(32)))
 
     assert sorted(answers) == [401] * 5 + [429] * 27
 
 
-def test_the_counters_hold_no_names_and_no_addresses(client, ada):
+def test_the_counters_contain_no_names_and_no_addresses(client, ada):
     attempt(client)
 
     for row in LoginFailures.objects.all():

@@ -34,7 +34,7 @@ def test_login_gives_an_access_token_that_the_published_key_verifies(client, ada
     assert claims["jti"]
 
 
-def test_an_access_token_says_that_it_is_one_and_how_its_user_signed_in(client, ada):
+def test_an_access_token_states_its_type_and_how_its_user_signed_in(client, ada):
     before = int(time.time())
 
     token = client.post("/auth-ms/auth/login", **login()).json()["access_token"]
@@ -45,7 +45,7 @@ def test_an_access_token_says_that_it_is_one_and_how_its_user_signed_in(client, 
     assert before <= claims["auth_time"] <= int(time.time())
 
 
-def test_an_admins_token_says_so(client, users_service):
+def test_an_admins_token_has_the_admin_scope(client, users_service):
     users_service.users["ada@example.org"] = credentials(is_admin=True)
 
     token = client.post("/auth-ms/auth/login", **login()).json()["access_token"]
@@ -53,7 +53,7 @@ def test_an_admins_token_says_so(client, users_service):
     assert jwt.decode(token, options={"verify_signature": False})["scope"] == "admin"
 
 
-def test_the_published_keys_hold_nothing_private(client):
+def test_the_published_keys_contain_nothing_private(client):
     [key] = client.get("/auth-ms/.well-known/jwks.json").json()["keys"]
 
     assert set(key) == {"kty", "crv", "x", "y", "kid", "use", "alg"}
@@ -66,7 +66,7 @@ def test_only_a_hash_of_the_refresh_token_is_stored(client, ada):
     assert bytes(stored.token_hash) == hashlib.sha256(text.encode()).digest()
 
 
-def test_login_announces_itself_with_all_that_the_notification_needs(client, ada):
+def test_a_login_event_carries_everything_that_the_notification_needs(client, ada):
     client.post("/auth-ms/auth/login", headers={"User-Agent": "Firefox"}, REMOTE_ADDR="192.0.2.7", **login())
 
     message = OutboxMessage.objects.get()
@@ -113,7 +113,7 @@ def test_an_unknown_email_costs_a_bcrypt_comparison_too(client, ada, monkeypatch
     assert compared[0].startswith("bcrypt_sha256$$2b$04$")
 
 
-def test_a_user_who_is_not_active_cannot_sign_in(client, users_service):
+def test_an_inactive_user_cannot_sign_in(client, users_service):
     users_service.users["ada@example.org"] = credentials(is_active=False)
 
     assert client.post("/auth-ms/auth/login", **login()).status_code == 401
@@ -123,14 +123,14 @@ def test_a_user_who_is_not_active_cannot_sign_in(client, users_service):
     ("field", "value"),
     [("username", ""), ("username", 7), ("username", "a" * 255), ("password", ""), ("password", "a" * 201)],
 )
-def test_a_field_that_is_not_valid_is_named(client, users_service, field, value):
+def test_an_invalid_field_is_named(client, users_service, field, value):
     answer = client.post("/auth-ms/auth/login", **login(**{field: value}))
 
     assert answer.status_code == 400
     assert list(answer.json()["errors"]) == [field]
 
 
-def test_users_ms_down_is_503_with_a_time_to_try_again(client, users_service):
+def test_users_ms_down_is_503_with_retry_after(client, users_service):
     users_service.close()
 
     answer = client.post("/auth-ms/auth/login", **login())
@@ -147,17 +147,17 @@ def test_users_ms_slow_is_503_within_three_seconds(client, ada, users_service):
 
     assert answer.status_code == 503
     assert answer.headers["Retry-After"]
-    assert time.monotonic() - started < 3  # the contract's bound, not a measure of speed
+    assert time.monotonic() - started < 3  # the contract's limit, not a measure of speed
 
 
 @pytest.mark.parametrize("status", [401, 403, 500, 502, 302])
-def test_users_ms_answering_something_else_is_503(client, ada, users_service, status):
+def test_an_unexpected_answer_of_users_ms_is_503(client, ada, users_service, status):
     users_service.status = status
 
     assert client.post("/auth-ms/auth/login", **login()).status_code == 503
 
 
-def test_a_connection_that_users_ms_has_closed_is_opened_again(client, ada, users_service):
+def test_a_connection_closed_by_users_ms_is_reopened(client, ada, users_service):
     users_service.closes_connections = True
 
     answers = [client.post("/auth-ms/auth/login", **login()).status_code for _ in range(3)]
@@ -165,15 +165,15 @@ def test_a_connection_that_users_ms_has_closed_is_opened_again(client, ada, user
     assert answers == [200, 200, 200]
 
 
-def test_auth_ms_calls_users_ms_with_a_service_token_of_its_own(client, ada, users_service):
+def test_auth_ms_calls_users_ms_with_its_own_service_token(client, ada, users_service):
     client.post("/auth-ms/auth/login", **login())
 
     claims = jwt.decode(users_service.tokens[0], published_key(client), algorithms=["ES256"], audience="users-ms")
     assert (claims["sub"], claims["scope"]) == ("auth-ms", "service")
 
 
-def test_a_service_token_of_a_clock_that_was_wrong_is_not_kept(client, ada, users_service):
-    client.post("/auth-ms/auth/login", **login())  # so that there is a key, which goes on signing
+def test_a_service_token_of_a_wrong_clock_is_not_reused(client, ada, users_service):
+    client.post("/auth-ms/auth/login", **login())  # creates the key, which continues to sign
     with time_machine.travel(time.time() + 3600, tick=True):
         client.post("/auth-ms/auth/login", **login())
     client.post("/auth-ms/auth/login", **login())
@@ -194,7 +194,7 @@ def test_a_private_key_is_encrypted_in_the_database(client, ada):
         load_der_private_key(bytes(SigningKey.objects.get().private_key_encrypted), password=None)
 
 
-def test_a_wrong_current_password_is_written_down(ada_client):
+def test_a_wrong_current_password_is_recorded(ada_client):
     body = {"current_password": "wrong", "new_password": "a longer staple of horses"}
     ada_client.post("/auth-ms/auth/password/change", REMOTE_ADDR="192.0.2.7", **as_json(body))
 

@@ -1,4 +1,4 @@
-"""What happens between two steps: the person is gone, users-ms is away, another request was faster."""
+"""Events between two steps: the user is deleted, users-ms is down, another request was faster."""
 
 import secrets
 from datetime import timedelta
@@ -9,11 +9,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
+from auth.tests.actions import add, begin, confirm, first_step, forgot, reset, second_step
 from auth.tests.authenticator import Authenticator
 from auth.tests.builders import PASSWORD, as_json, bearer, login, mailed_token
-from auth.tests.test_passkeys import add
-from auth.tests.test_recovery import forgot, reset
-from auth.tests.test_second_factors import begin, confirm, first_step, second_step
 from auth_ms.factors.services import passkeys, second_factors
 from auth_ms.keys.services import signing_keys, vault
 from auth_ms.models import (
@@ -55,7 +53,7 @@ def test_a_token_does_not_outlive_its_account(ada_client, users_service, path, b
 
 
 @pytest.mark.parametrize("become", [{"is_active": False}, {"id": 8}])
-def test_a_mailed_token_is_of_no_use_to_who_is_gone_or_switched_off(client, ada, become):
+def test_a_mailed_token_of_a_deleted_or_deactivated_user_is_rejected(client, ada, become):
     forgot(client)
     token = mailed_token()
     ada.update(become)
@@ -66,7 +64,7 @@ def test_a_mailed_token_is_of_no_use_to_who_is_gone_or_switched_off(client, ada,
     assert set(answer.json()["errors"]) == {"token"}
 
 
-def test_an_address_is_verified_once_users_ms_is_back(client, ada, ada_client, users_service):
+def test_an_address_is_verified_when_users_ms_is_back(client, ada, ada_client, users_service):
     ada["email_verified"] = False
     ada_client.post("/auth-ms/auth/email/verification")
     body = as_json({"token": mailed_token(VERIFICATION)})
@@ -78,7 +76,7 @@ def test_an_address_is_verified_once_users_ms_is_back(client, ada, ada_client, u
     assert ada["email_verified"]
 
 
-def test_an_address_of_somebody_who_is_gone_is_not_verified(client, ada, ada_client, users_service):
+def test_an_address_of_a_deleted_user_is_not_verified(client, ada, ada_client, users_service):
     ada["email_verified"] = False
     ada_client.post("/auth-ms/auth/email/verification")
     users_service.users.clear()
@@ -89,7 +87,7 @@ def test_an_address_of_somebody_who_is_gone_is_not_verified(client, ada, ada_cli
     assert OneTimeToken.objects.get().used_at is not None
 
 
-def test_of_two_right_codes_at_the_same_time_one_opens_a_session(client, ada_client, monkeypatch):
+def test_of_two_parallel_correct_codes_one_opens_a_session(client, ada_client, monkeypatch):
     app = begin(ada_client)
     confirm(ada_client, app.now())
     TOTP.objects.update(last_step=0)
@@ -103,10 +101,10 @@ def test_of_two_right_codes_at_the_same_time_one_opens_a_session(client, ada_cli
     monkeypatch.setattr(second_factors, "accept", accept_while_another_request_completes)
 
     assert second_step(client, pending["mfa_token"], app.now()).status_code == 401
-    assert Session.objects.count() == 1  # the one that enrolled
+    assert Session.objects.count() == 1  # the session that enrolled
 
 
-def test_a_session_that_is_ended_while_it_is_refreshed_gives_no_tokens(client, sign_in, monkeypatch):
+def test_a_session_ended_during_a_refresh_gives_no_tokens(client, sign_in, monkeypatch):
     pair = sign_in()
     find = sessions.users_client.find_credentials
 
@@ -121,7 +119,7 @@ def test_a_session_that_is_ended_while_it_is_refreshed_gives_no_tokens(client, s
     assert answer.status_code == 401
 
 
-def test_ending_a_session_twice_is_written_down_once(client, sign_in):
+def test_ending_a_session_twice_is_recorded_once(client, sign_in):
     pair = sign_in()
     session = Session.objects.get()
     client.post("/auth-ms/auth/logout", headers=bearer(pair))
@@ -132,7 +130,7 @@ def test_ending_a_session_twice_is_written_down_once(client, sign_in):
     assert AuditEvent.objects.count() == written
 
 
-def test_recovery_codes_stay_while_another_factor_does(ada_client):
+def test_recovery_codes_stay_while_another_factor_exists(ada_client):
     confirm(ada_client, begin(ada_client).now())
     passkey = add(ada_client, Authenticator()).json()["passkey"]
 
@@ -141,7 +139,7 @@ def test_recovery_codes_stay_while_another_factor_does(ada_client):
     assert RecoveryCode.objects.count() == 10
 
 
-def test_an_account_has_only_so_many_passkeys(ada_client):
+def test_an_account_has_a_limited_number_of_passkeys(ada_client):
     Passkey.objects.bulk_create(
         Passkey(user_id=7, credential_id=secrets.token_bytes(16), public_key=b"", sign_count=0, name="one of many")
         for _ in range(passkeys.MAXIMUM_PASSKEYS)
@@ -150,7 +148,7 @@ def test_an_account_has_only_so_many_passkeys(ada_client):
     assert add(ada_client, Authenticator()).status_code == 409
 
 
-def test_what_was_never_completed_is_forgotten(client, ada, ada_client):
+def test_expired_logins_and_challenges_are_deleted(client, ada, ada_client):
     confirm(ada_client, begin(ada_client).now())
     first_step(client)
     forgot(client)
@@ -169,7 +167,7 @@ def test_a_stored_key_of_another_kind_does_not_sign():
     private_key = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
         serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    sealed = vault.encrypt(private_key)
+    encrypted = vault.encrypt(private_key)
 
     with pytest.raises(ImproperlyConfigured):
-        signing_keys._pair("another", sealed)
+        signing_keys._pair("another", encrypted)

@@ -1,10 +1,10 @@
-"""The versions before this one go on working while it is rolled out."""
+"""Earlier versions keep working during a rolling update."""
 
 import pytest
 
 from chassis.testing.migrations import problems_of_older_code
 
-CONTRACTS = {  # the name of a migration that takes something away: why no running code needs it
+CONTRACTS = {  # the name of a migration that removes something: why no running code needs it
     "0002_sessions_factors_and_audit_log": "is_current of a signing key is gone; no version before it was released",
 }
 

@@ -1,22 +1,17 @@
-"""Passkeys, with an authenticator made of software."""
+"""Passkeys, with a software authenticator."""
 
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
+from auth.tests.actions import add
 from auth.tests.authenticator import Authenticator, decode, encode
 from auth.tests.builders import as_json, bearer, login
 from auth_ms import users_client
 from auth_ms.models import AuditEvent, Passkey, PasskeyChallenge, Session
 
 pytestmark = pytest.mark.django_db
-
-
-def add(client, authenticator, **changes):
-    options = client.post("/auth-ms/auth/passkeys/options").json()
-    body = {"name": "my key", "credential": authenticator.create(options)} | changes
-    return client.post("/auth-ms/auth/passkeys", **as_json(body))
 
 
 def options(client, **body):
@@ -35,7 +30,7 @@ def key(ada_client):
     return authenticator
 
 
-def test_the_options_are_what_a_browser_takes(ada_client):
+def test_the_options_are_those_a_browser_accepts(ada_client):
     given = ada_client.post("/auth-ms/auth/passkeys/options").json()
 
     assert given["rp"] == {"name": "Tessera", "id": "localhost"}
@@ -74,7 +69,7 @@ def test_a_passkey_is_the_second_step_of_a_login(client, key):
     assert Session.objects.latest("id").methods == ["pwd", "hwk", "mfa"]
 
 
-def test_a_key_that_has_not_verified_its_user_is_a_second_step_but_no_login(client, ada_client):
+def test_a_passkey_without_user_verification_is_a_second_step_but_no_login(client, ada_client):
     touched_only = Authenticator(verifies_user=False)
     add(ada_client, touched_only)
 
@@ -85,7 +80,7 @@ def test_a_key_that_has_not_verified_its_user_is_a_second_step_but_no_login(clie
     assert client.post("/auth-ms/auth/login/mfa", **as_json(body)).status_code == 200
 
 
-def test_somebody_elses_passkey_is_no_second_step_of_mine(client, key, users_service):
+def test_another_users_passkey_is_no_second_step(client, key, users_service):
     users_service.add(id=8, email="grace@example.org")
     graces = client.post("/auth-ms/auth/login", **login(username="grace@example.org")).json()
     add(type(client)(headers=bearer(graces)), Authenticator())
@@ -95,7 +90,7 @@ def test_somebody_elses_passkey_is_no_second_step_of_mine(client, key, users_ser
     assert client.post("/auth-ms/auth/login/mfa", **as_json(body)).status_code == 401
 
 
-def test_a_challenge_counts_once(client, ada_client):
+def test_a_challenge_works_once(client, ada_client):
     synchronised = Authenticator(counts=False)
     add(ada_client, synchronised)
     credential = synchronised.get(options(client))
@@ -111,14 +106,14 @@ def test_a_challenge_expires(client, key):
     assert sign_in_with(client, key.get(given)).status_code == 401
 
 
-def test_a_challenge_of_ones_own_making_is_refused(client, key):
+def test_an_unknown_challenge_is_rejected(client, key):
     given = options(client) | {"challenge": encode(b"x" * 32)}
 
     assert sign_in_with(client, key.get(given)).status_code == 401
 
 
 @pytest.mark.parametrize("change", ["origin", "rp_id", "signature", "counter", "unknown"])
-def test_a_signature_that_does_not_belong_here_is_refused(client, key, change):
+def test_an_invalid_signature_is_rejected(client, key, change):
     given = options(client)
     if change == "origin":
         key.origin = "https://evil.example"
@@ -126,7 +121,7 @@ def test_a_signature_that_does_not_belong_here_is_refused(client, key, change):
         given["rpId"] = "evil.example"
     if change == "unknown":
         key.credential_id = b"y" * 32
-    if change == "counter":  # a clone of the key that has seen less than the original
+    if change == "counter":  # a clone of the key with a lower counter than the original
         Passkey.objects.update(sign_count=100)
     credential = key.get(given)
     if change == "signature":
@@ -146,7 +141,7 @@ def test_a_passkey_is_added_once_and_for_its_own_user(ada_client, key):
     assert ada_client.post("/auth-ms/auth/passkeys", **as_json(body)).status_code == 400
 
 
-def test_a_removed_passkey_opens_nothing(client, ada_client, key):
+def test_a_removed_passkey_gives_no_access(client, ada_client, key):
     passkey = Passkey.objects.get()
 
     assert ada_client.delete(f"/auth-ms/auth/passkeys/{passkey.id}").status_code == 204
@@ -157,13 +152,13 @@ def test_a_removed_passkey_opens_nothing(client, ada_client, key):
 
 
 def forged(key, given):
-    """What somebody signs who knows the id of the passkey and not its key."""
+    """A signature by someone who knows the id of the passkey but not its key."""
     forger = Authenticator()
     forger.credential_id, forger.user_handle = key.credential_id, key.user_handle
     return forger.get(given)
 
 
-def test_guessing_a_passkey_is_locked_for_that_address_and_not_for_others(client, key, settings):
+def test_guessing_a_passkey_is_locked_for_that_address_only(client, key, settings):
     settings.LOGIN_FAILURES_OF_AN_ACCOUNT = 3
 
     answers = [sign_in_with(client, forged(key, options(client))).status_code for _ in range(5)]
@@ -173,7 +168,7 @@ def test_guessing_a_passkey_is_locked_for_that_address_and_not_for_others(client
     assert client.post("/auth-ms/auth/login/passkey", REMOTE_ADDR="203.0.113.7", **credential).status_code == 200
 
 
-def test_whoever_fails_does_not_lock_the_others_at_its_address_out(client, ada_client, key, settings):
+def test_a_failing_client_does_not_lock_out_others_at_its_address(client, ada_client, key, settings):
     settings.LOGIN_FAILURES_OF_AN_ACCOUNT = 3
     for _ in range(5):
         sign_in_with(client, Authenticator().get(options(client)))
@@ -184,7 +179,7 @@ def test_whoever_fails_does_not_lock_the_others_at_its_address_out(client, ada_c
     assert sign_in_with(client, key.get(options(client))).status_code == 200
 
 
-def test_the_owners_success_makes_up_for_earlier_failures(client, key, settings):
+def test_the_owners_success_clears_earlier_failures(client, key, settings):
     settings.LOGIN_FAILURES_OF_AN_ACCOUNT = 3
     for _ in range(2):
         for _ in range(2):
@@ -192,7 +187,7 @@ def test_the_owners_success_makes_up_for_earlier_failures(client, key, settings)
         assert sign_in_with(client, key.get(options(client))).status_code == 200
 
 
-def test_one_client_gets_only_so_many_challenges(client, ada, settings):
+def test_challenges_are_limited_per_client(client, ada, settings):
     settings.PASSKEY_CHALLENGES_PER_10_MINUTES = 30
 
     answers = [client.post("/auth-ms/auth/login/passkey/options", **as_json({})) for _ in range(32)]
@@ -204,9 +199,9 @@ def test_one_client_gets_only_so_many_challenges(client, ada, settings):
     assert elsewhere.status_code == 200
 
 
-def test_one_user_gets_only_so_many_challenges(client, ada_client, key, settings):
+def test_challenges_are_limited_per_user(client, ada_client, key, settings):
     settings.PASSKEY_CHALLENGES_PER_10_MINUTES = 3
-    for number in range(4):  # nobody else at this address keeps a user from the second step
+    for number in range(4):  # nobody else at this address blocks the user's second step
         assert client.post("/auth-ms/auth/login/passkey/options", **as_json({})).status_code == (200, 429)[number == 3]
     pending = client.post("/auth-ms/auth/login", **login()).json()
     body = as_json({"mfa_token": pending["mfa_token"]})
@@ -214,9 +209,9 @@ def test_one_user_gets_only_so_many_challenges(client, ada_client, key, settings
     assert client.post("/auth-ms/auth/login/passkey/options", **body).status_code == 200
     assert [client.post("/auth-ms/auth/login/passkey/options", **body).status_code for _ in range(3)][1:] == [200, 429]
     elsewhere = client.post("/auth-ms/auth/login/passkey/options", **body, REMOTE_ADDR="203.0.113.7")
-    assert elsewhere.status_code == 200  # a thief of the password does not keep the owner out
+    assert elsewhere.status_code == 200  # a thief of the password does not lock the owner out
     more = [ada_client.post("/auth-ms/auth/passkeys/options").status_code for _ in range(3)]
-    assert more == [200, 200, 429]  # the fixture has taken the first one
+    assert more == [200, 200, 429]  # the fixture has used the first one
 
 
 def second_step_with(client, credential):
@@ -226,7 +221,7 @@ def second_step_with(client, credential):
 
 
 @pytest.mark.parametrize("handle", [encode(b"8"), encode(b""), encode(b"07"), encode(b"\xff" * 64), "ü", 7, [], {}])
-def test_a_passkey_that_says_it_is_of_another_user_is_refused(client, key, handle):
+def test_a_passkey_with_the_user_handle_of_another_user_is_rejected(client, key, handle):
     key.user_handle = handle
 
     assert sign_in_with(client, key.get(options(client)) | {}).status_code == 401
@@ -235,28 +230,28 @@ def test_a_passkey_that_says_it_is_of_another_user_is_refused(client, key, handl
     assert second_step_with(client, credential).status_code == 401
 
 
-def test_a_passkey_alone_has_to_say_whose_it_is_and_as_the_second_step_it_may(client, key):
+def test_the_user_handle_is_required_for_a_login_and_optional_as_second_step(client, key):
     key.user_handle = None
 
     assert sign_in_with(client, key.get(options(client))).status_code == 401
     assert second_step_with(client, key.get(options(client))).status_code == 200
 
 
-def test_no_passkey_is_made_for_an_address_that_is_not_verified(ada, ada_client):
+def test_no_passkey_is_added_for_an_unverified_address(ada, ada_client):
     given = ada_client.post("/auth-ms/auth/passkeys/options").json()
     ada["email_verified"] = False
     body = {"name": "squatter's", "credential": Authenticator().create(given)}
 
-    refused = [
+    rejected = [
         ada_client.post("/auth-ms/auth/passkeys/options"),
         ada_client.post("/auth-ms/auth/passkeys", **as_json(body)),
     ]
 
-    assert [(answer.status_code, answer.json()["title"]) for answer in refused] == [(403, "Email not verified")] * 2
+    assert [(answer.status_code, answer.json()["title"]) for answer in rejected] == [(403, "Email not verified")] * 2
     assert not Passkey.objects.exists()
 
 
-def test_a_session_that_is_ended_while_it_adds_a_passkey_adds_none(ada_client, monkeypatch):
+def test_a_session_that_ends_while_it_adds_a_passkey_adds_none(ada_client, monkeypatch):
     body = {"name": "x", "credential": Authenticator().create(ada_client.post("/auth-ms/auth/passkeys/options").json())}
     find = users_client.find_verified
 
@@ -270,7 +265,7 @@ def test_a_session_that_is_ended_while_it_adds_a_passkey_adds_none(ada_client, m
     assert not Passkey.objects.exists()
 
 
-def test_a_passkey_that_is_removed_while_it_signs_in_opens_no_session(client, key, monkeypatch):
+def test_a_passkey_removed_during_its_login_opens_no_session(client, key, monkeypatch):
     find = users_client.find_credentials
 
     def find_while_the_passkey_is_removed(**given):
@@ -280,7 +275,7 @@ def test_a_passkey_that_is_removed_while_it_signs_in_opens_no_session(client, ke
     monkeypatch.setattr(users_client, "find_credentials", find_while_the_passkey_is_removed)
 
     assert sign_in_with(client, key.get(options(client))).status_code == 401
-    assert Session.objects.count() == 1  # the one that added the key
+    assert Session.objects.count() == 1  # the session that added the key
 
 
 RESPONSE = {"clientDataJSON": "e30", "attestationObject": "oA", "authenticatorData": "AA", "signature": "AA"}
@@ -299,7 +294,7 @@ NO_CREDENTIALS = [
 
 
 @pytest.mark.parametrize("credential", NO_CREDENTIALS, ids=range(len(NO_CREDENTIALS)))
-def test_what_is_no_credential_is_refused(client, ada_client, credential):
+def test_an_invalid_credential_is_rejected(client, ada_client, credential):
     assert sign_in_with(client, credential).status_code == 401
     body = as_json({"name": "x", "credential": credential})
     assert ada_client.post("/auth-ms/auth/passkeys", **body).status_code == 400
@@ -307,8 +302,8 @@ def test_what_is_no_credential_is_refused(client, ada_client, credential):
 
 @pytest.mark.parametrize("change", ["authenticatorData", "attestationObject"])
 @pytest.mark.parametrize("value", ["", "AA", encode(b"\xff" * 40), encode(b"\xa3\x61"), encode(bytes(37))])
-def test_a_credential_whose_bytes_are_broken_is_refused(client, ada_client, key, change, value):
-    """The challenge is ours, so that the library gets as far as the broken part."""
+def test_a_credential_with_malformed_bytes_is_rejected(client, ada_client, key, change, value):
+    """The challenge is valid, so that the library reaches the broken part."""
     signed = key.get(options(client))
     signed["response"][change] = value
     made = Authenticator().create(ada_client.post("/auth-ms/auth/passkeys/options").json())
@@ -333,7 +328,7 @@ DEEPER_CBOR = encode(b"\xa1\x00" * 20_000 + b"\x00")
 
 @pytest.mark.parametrize("part", ["clientDataJSON", "attestationObject", "authenticatorData", "signature"])
 @pytest.mark.parametrize("value", [DEEP_JSON, DEEP_CBOR, DEEPER_CBOR], ids=["json", "list", "map"])
-def test_what_is_nested_too_deeply_inside_base64_is_refused(client, ada_client, key, part, value):
+def test_deep_nesting_inside_base64_is_rejected(client, ada_client, key, part, value):
     signed = key.get(options(client))
     made = Authenticator().create(ada_client.post("/auth-ms/auth/passkeys/options").json())
     for credential in (signed, made):
@@ -344,19 +339,19 @@ def test_what_is_nested_too_deeply_inside_base64_is_refused(client, ada_client, 
     added = ada_client.post("/auth-ms/auth/passkeys", **as_json({"name": "x", "credential": made}))
 
     assert signed_in.status_code == (200 if part == "attestationObject" else 401)
-    assert second.status_code == 401  # where the rest is right, its challenge was used up
+    assert second.status_code == 401  # where everything else was right, the challenge is used up
     assert added.status_code == (201 if part in ("authenticatorData", "signature") else 400)
 
 
 @pytest.mark.parametrize("name", ["", None, 7, "x" * 101, "a\nb", "a\0b"])
-def test_a_name_that_is_none_is_refused(ada_client, name):
+def test_an_invalid_name_is_rejected(ada_client, name):
     answer = add(ada_client, Authenticator(), name=name)
 
     assert answer.status_code == 400
     assert not Passkey.objects.exists()
 
 
-def test_it_is_written_down(client, key):
+def test_passkey_changes_are_recorded(client, key):
     sign_in_with(client, Authenticator().get(options(client)))
 
     assert AuditEvent.objects.filter(event="passkey_added", user_id=7).count() == 1

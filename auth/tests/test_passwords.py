@@ -1,4 +1,4 @@
-"""The hash that is compared: of either kind, long passwords, old costs, and the time that a refusal takes."""
+"""Password hashes: both kinds, long passwords, outdated costs, and the time that a failure takes."""
 
 import statistics
 import time
@@ -10,7 +10,7 @@ from auth.tests.builders import PASSWORD, argon2id_hash, login, password_hash
 pytestmark = pytest.mark.django_db
 
 
-def test_all_of_a_long_password_counts(client, ada):
+def test_every_character_of_a_long_password_counts(client, ada):
     long = "x" * 100
     ada["password_hash"] = password_hash(long)
 
@@ -19,7 +19,7 @@ def test_all_of_a_long_password_counts(client, ada):
     assert client.post("/auth-ms/auth/login", **login(password="x" * 99 + "y")).status_code == 401
 
 
-def test_a_hash_of_a_lower_cost_is_made_anew_at_login(client, ada, settings):
+def test_a_hash_of_a_lower_cost_is_renewed_at_login(client, ada, settings):
     settings.BCRYPT_COST = 5
     old = ada["password_hash"]
 
@@ -29,7 +29,7 @@ def test_a_hash_of_a_lower_cost_is_made_anew_at_login(client, ada, settings):
     assert client.post("/auth-ms/auth/login", **login()).status_code == 200
 
 
-def test_a_hash_of_argon2id_signs_in_and_nothing_else_does(client, ada, settings):
+def test_an_argon2id_hash_accepts_its_password_only(client, ada, settings):
     settings.PASSWORD_HASHER, settings.ARGON2_MEMORY_KIB, settings.ARGON2_PASSES = "argon2", 64, 1
     ada["password_hash"] = stored = argon2id_hash(PASSWORD)
 
@@ -48,7 +48,7 @@ def test_a_hash_of_argon2id_signs_in_and_nothing_else_does(client, ada, settings
     ],
     ids=["to-argon2id", "back-to-bcrypt", "fewer-passes", "less-memory"],
 )
-def test_a_hash_that_the_settings_would_not_make_is_made_anew_at_login(client, ada, settings, chosen, stored):
+def test_a_hash_of_another_kind_or_cost_is_renewed_at_login(client, ada, settings, chosen, stored):
     settings.PASSWORD_HASHER, settings.ARGON2_MEMORY_KIB, settings.ARGON2_PASSES = chosen, 64, 2
     ada["password_hash"] = stored
 
@@ -57,14 +57,14 @@ def test_a_hash_that_the_settings_would_not_make_is_made_anew_at_login(client, a
     assert ada["password_hash"] != stored
 
 
-def test_what_no_password_belongs_to_lets_nobody_in(client, ada):
-    ada["password_hash"] = "!no-password"  # of an account that only a reset opens
+def test_an_unusable_hash_accepts_no_password(client, ada):
+    ada["password_hash"] = "!no-password"  # an account that only a reset gives access to
 
     assert client.post("/auth-ms/auth/login", **login()).status_code == 401
     assert client.post("/auth-ms/auth/login", **login(password="!no-password")).status_code == 401
 
 
-def test_a_wrong_password_makes_no_hash_anew(client, ada, settings):
+def test_a_wrong_password_renews_no_hash(client, ada, settings):
     settings.BCRYPT_COST = 5
     old = ada["password_hash"]
 
@@ -73,14 +73,14 @@ def test_a_wrong_password_makes_no_hash_anew(client, ada, settings):
     assert ada["password_hash"] == old
 
 
-def test_the_login_works_when_the_hash_cannot_be_made_anew(client, ada, settings, users_service, monkeypatch):
+def test_the_login_works_when_the_hash_cannot_be_renewed(client, ada, settings, users_service, monkeypatch):
     settings.BCRYPT_COST = 5
     monkeypatch.setattr(users_service.server.RequestHandlerClass, "do_PUT", lambda handler: handler.answer(500, {}))
 
     assert client.post("/auth-ms/auth/login", **login()).status_code == 200
 
 
-def seconds_of_a_refusal(client, **changes):
+def seconds_of_a_rejection(client, **changes):
     started = time.perf_counter()
     assert client.post("/auth-ms/auth/login", **login(**changes)).status_code == 401
     return time.perf_counter() - started
@@ -98,17 +98,17 @@ def seconds_of_a_refusal(client, **changes):
     ids=["todays-bcrypt", "older-bcrypt", "todays-argon2id", "older-argon2id", "none"],
 )
 @pytest.mark.parametrize("chosen", ["bcrypt_sha256", "argon2"])
-def test_a_wrong_password_and_an_unknown_email_are_refused_in_the_same_time(client, ada, settings, chosen, stored):
-    """Compares medians of runs in turns; without the work that is made up they differ by half."""
+def test_a_wrong_password_and_an_unknown_email_are_rejected_in_the_same_time(client, ada, settings, chosen, stored):
+    """Compares medians of alternating runs; without the padding work they would differ by half."""
     settings.PASSWORD_HASHER, settings.BCRYPT_COST = chosen, 9
     settings.ARGON2_MEMORY_KIB, settings.ARGON2_PASSES = 16384, 2
     settings.LOGIN_FAILURES_OF_AN_ACCOUNT = settings.LOGIN_FAILURES_OF_AN_ADDRESS = 1000
     ada["password_hash"] = stored
-    seconds_of_a_refusal(client, username="nobody@example.org")  # makes the dummy hash
+    seconds_of_a_rejection(client, username="nobody@example.org")  # creates the dummy hash
 
     wrong, unknown = [], []
     for number in range(25):
-        wrong.append(seconds_of_a_refusal(client, password="not the password"))
-        unknown.append(seconds_of_a_refusal(client, username=f"nobody{number}@example.org"))
+        wrong.append(seconds_of_a_rejection(client, password="not the password"))
+        unknown.append(seconds_of_a_rejection(client, username=f"nobody{number}@example.org"))
 
     assert 0.75 < statistics.median(wrong) / statistics.median(unknown) < 1.33

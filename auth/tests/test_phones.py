@@ -1,11 +1,11 @@
-"""A number gets nothing but a code, and not many of those, before its owner has shown to have it."""
+"""An unverified phone gets nothing but a limited number of codes."""
 
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
-from auth.tests.builders import as_json, opened, recorded
+from auth.tests.builders import as_json, decrypted, recorded
 from auth_ms.models import AuditEvent, PhoneCode
 from auth_ms.recovery.services import phones
 from chassis.outbox.models import OutboxMessage
@@ -29,14 +29,14 @@ def verify(client, code):
 
 
 def sent_code():
-    return opened(recorded(REQUESTED)[-1]["sealed_code"], REQUESTED)
+    return decrypted(recorded(REQUESTED)[-1]["sealed_code"], REQUESTED)
 
 
 def a_wrong_code():
     return f"{(int(sent_code()) + 1) % 10**6:06}"
 
 
-def test_a_phone_is_verified_by_the_code_that_it_was_sent(ada, ada_client):
+def test_a_phone_is_verified_with_the_code_sent_to_it(ada, ada_client):
     assert ask(ada_client).status_code == 202
     assert recorded(REQUESTED)[0]["phone"] == PHONE
     code = sent_code()
@@ -48,7 +48,7 @@ def test_a_phone_is_verified_by_the_code_that_it_was_sent(ada, ada_client):
     assert verify(ada_client, code).status_code == 400
 
 
-def test_the_code_is_stored_and_published_in_no_form_that_can_be_read(ada_client):
+def test_the_code_is_never_stored_or_published_in_plain_text(ada_client):
     ask(ada_client)
 
     code = sent_code()
@@ -56,7 +56,7 @@ def test_the_code_is_stored_and_published_in_no_form_that_can_be_read(ada_client
     assert f'"{code}"' not in repr(list(OutboxMessage.objects.values()))
 
 
-def test_an_event_carries_no_phone_that_is_not_verified(client, ada, sign_in):
+def test_an_event_carries_no_unverified_phone(client, ada, sign_in):
     sign_in()
     ada["phone_verified"] = True
     sign_in()
@@ -64,7 +64,7 @@ def test_an_event_carries_no_phone_that_is_not_verified(client, ada, sign_in):
     assert [event["phone"] for event in recorded("user_login_event")] == ["", PHONE]
 
 
-def test_a_wrong_code_is_refused_and_written_down(ada, ada_client):
+def test_a_wrong_code_is_rejected_and_recorded(ada, ada_client):
     ask(ada_client)
 
     answer = verify(ada_client, a_wrong_code())
@@ -90,7 +90,7 @@ def test_a_code_expires(ada_client):
     assert verify(ada_client, sent_code()).status_code == 400
 
 
-def test_a_new_code_ends_the_one_before(ada_client):
+def test_a_new_code_invalidates_the_previous_one(ada_client):
     ask(ada_client)
     first = sent_code()
     ask(ada_client)
@@ -99,7 +99,7 @@ def test_a_new_code_ends_the_one_before(ada_client):
     assert verify(ada_client, sent_code()).status_code == 204
 
 
-def test_a_code_is_for_the_number_it_was_sent_to(ada, ada_client):
+def test_a_code_is_valid_for_its_number_only(ada, ada_client):
     ask(ada_client)
     ada["phone"] = "+390687654321"
 
@@ -107,7 +107,7 @@ def test_a_code_is_for_the_number_it_was_sent_to(ada, ada_client):
     assert ada["phone_verified"] is False
 
 
-def test_users_ms_down_does_not_use_the_code_up(ada_client, users_service):
+def test_a_code_is_not_used_up_while_users_ms_is_down(ada_client, users_service):
     ask(ada_client)
     original = users_service.verify_phone
     users_service.verify_phone = lambda user, given: (500, {})
@@ -125,7 +125,7 @@ def test_users_ms_down_does_not_use_the_code_up(ada_client, users_service):
         ({"phone_verified": True}, 409, "Phone already verified"),
     ],
 )
-def test_no_code_is_sent_where_none_is_needed_or_nobody_is_known(ada, ada_client, changes, status, title):
+def test_no_code_is_sent_without_an_unverified_phone_and_a_verified_address(ada, ada_client, changes, status, title):
     ada.update(changes)
 
     answer = ask(ada_client)
@@ -134,7 +134,7 @@ def test_no_code_is_sent_where_none_is_needed_or_nobody_is_known(ada, ada_client
     assert not recorded(REQUESTED)
 
 
-def test_an_account_gets_three_codes_an_hour_whatever_its_number(ada, ada_client):
+def test_codes_are_limited_per_account_and_hour_whatever_the_number(ada, ada_client):
     answers = []
     for number in range(4):
         ada["phone"] = f"+39061234567{number}"
@@ -143,19 +143,19 @@ def test_an_account_gets_three_codes_an_hour_whatever_its_number(ada, ada_client
     assert answers == [202, 202, 202, 429]
 
 
-def test_a_number_gets_three_codes_an_hour_whoever_asks(ada, ada_client, admin_client, users_service):
+def test_codes_are_limited_per_number_and_hour_whoever_requests_them(ada, ada_client, admin_client, users_service):
     users_service.find(user_id="1")["phone"] = PHONE
 
     assert [ask(client).status_code for client in [ada_client, admin_client] * 2] == [202, 202, 202, 429]
 
 
-def test_an_account_gets_only_so_many_codes_a_day(ada, ada_client, settings):
+def test_codes_are_limited_per_account_and_day(ada, ada_client, settings):
     settings.PHONE_CODES_PER_HOUR, settings.PHONE_CODES_PER_DAY = 100, 4
 
     assert [ask(ada_client).status_code for _ in range(5)] == [202] * 4 + [429]
 
 
-def test_codes_that_have_expired_are_forgotten(ada_client):
+def test_expired_codes_are_deleted(ada_client):
     ask(ada_client)
 
     phones.prune(at=timezone.now())

@@ -1,4 +1,4 @@
-"""Every filter of the audit log goes by an index, whatever of it there is much or little of."""
+"""Every filter of the audit log uses an index, however common the value is."""
 
 import pytest
 from django.db import connection
@@ -25,7 +25,7 @@ CHOSEN = [
 
 @pytest.fixture(scope="module")
 def many(django_db_setup, django_db_blocker):
-    """50,000 events, which leave with the tests of this file."""
+    """50,000 events, deleted after the tests of this file."""
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute(FILL)
         cursor.execute("ANALYZE sign_in_auditevent")
@@ -39,5 +39,5 @@ def test_no_filter_reads_the_whole_log(many, chosen):
     plan = AuditEvent.objects.filter(**chosen).order_by("-id")[:51].explain()
 
     assert "Seq Scan" not in plan, plan
-    if chosen == {"outcome": "failure"}:  # what is rare is not looked for among all
+    if chosen == {"outcome": "failure"}:  # rare rows are not searched among all rows
         assert "audit_event_failure" in plan, plan

@@ -1,4 +1,4 @@
-"""Passwords changed and forgotten. A mail's token is taken from where the relay takes it, and opened as in the mail."""
+"""Password changes and resets. Tokens are read from the outbox and decrypted as for the mail."""
 
 import uuid
 from datetime import timedelta
@@ -6,21 +6,13 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from auth.tests.actions import NEW, forgot, reset
 from auth.tests.builders import PASSWORD, as_json, bearer, login, mailed_token, recorded
 from auth_ms.models import TOTP, AuditEvent, OneTimeToken, Passkey, PasswordChange, RecoveryCode, Session
 from auth_ms.recovery.services import password_changes
 from chassis.outbox.models import OutboxMessage
 
 pytestmark = pytest.mark.django_db
-NEW = "a longer staple of horses"
-
-
-def forgot(client, email="ada@example.org", **extra):
-    return client.post("/auth-ms/auth/password/forgot", **as_json({"email": email}), **extra)
-
-
-def reset(client, token, password=NEW):
-    return client.post("/auth-ms/auth/password/reset", **as_json({"token": token, "new_password": password}))
 
 
 def change(client, pair, current=PASSWORD, new=NEW):
@@ -28,10 +20,7 @@ def change(client, pair, current=PASSWORD, new=NEW):
     return client.post("/auth-ms/auth/password/change", headers=bearer(pair), **body)
 
 
-events = recorded
-
-
-def test_a_forgotten_password_is_set_anew_with_the_token_from_the_mail(client, sign_in):
+def test_a_forgotten_password_is_reset_with_the_token_from_the_mail(client, sign_in):
     pair = sign_in()
     assert forgot(client).status_code == 202
 
@@ -40,7 +29,7 @@ def test_a_forgotten_password_is_set_anew_with_the_token_from_the_mail(client, s
     assert client.post("/auth-ms/auth/login", **login()).status_code == 401
     assert client.post("/auth-ms/auth/login", **login(password=NEW)).status_code == 200
     assert client.get("/auth-ms/auth/sessions", headers=bearer(pair)).status_code == 401
-    assert not events("password_changed_event")  # users-ms announces it
+    assert not recorded("password_changed_event")  # users-ms publishes it
 
 
 def test_the_answer_is_the_same_for_an_unknown_address(client, ada):
@@ -48,10 +37,10 @@ def test_the_answer_is_the_same_for_an_unknown_address(client, ada):
 
     assert known.status_code == unknown.status_code == 202
     assert known.content == unknown.content
-    assert len(events("password_reset_requested_event")) == 1
+    assert len(recorded("password_reset_requested_event")) == 1
 
 
-def test_only_a_hash_of_the_token_is_stored_in_the_clear(client, ada):
+def test_the_token_is_stored_as_a_hash_and_published_encrypted(client, ada):
     forgot(client)
 
     token = mailed_token()
@@ -59,7 +48,7 @@ def test_only_a_hash_of_the_token_is_stored_in_the_clear(client, ada):
     assert token not in repr(list(OutboxMessage.objects.values()))
 
 
-def test_a_token_counts_once(client, ada):
+def test_a_token_works_once(client, ada):
     forgot(client)
     token = mailed_token()
     assert reset(client, token).status_code == 204
@@ -68,7 +57,7 @@ def test_a_token_counts_once(client, ada):
     assert client.post("/auth-ms/auth/login", **login(password=NEW)).status_code == 200
 
 
-def test_a_reset_ends_the_other_tokens_too(client, ada):
+def test_a_reset_invalidates_the_other_tokens(client, ada):
     forgot(client)
     first = mailed_token()
     forgot(client)
@@ -84,18 +73,18 @@ def test_a_token_expires(client, ada, settings):
     assert reset(client, mailed_token()).status_code == 400
 
 
-def test_a_password_that_is_refused_does_not_use_the_token_up(client, ada):
+def test_a_rejected_password_does_not_use_the_token_up(client, ada):
     forgot(client)
     token = mailed_token()
 
-    refused = reset(client, token, "short")
+    rejected = reset(client, token, "short")
 
-    assert refused.status_code == 400
-    assert refused.json()["errors"] == {"new_password": ["Too short."]}
+    assert rejected.status_code == 400
+    assert rejected.json()["errors"] == {"new_password": ["Too short."]}
     assert reset(client, token).status_code == 204
 
 
-def test_users_ms_down_does_not_use_the_token_up(client, ada, users_service):
+def test_a_token_is_not_used_up_while_users_ms_is_down(client, ada, users_service):
     forgot(client)
     token = mailed_token()
     users_service.status = 500
@@ -105,21 +94,21 @@ def test_users_ms_down_does_not_use_the_token_up(client, ada, users_service):
     assert reset(client, token).status_code == 204
 
 
-def test_a_token_of_one_kind_is_none_of_the_other(client, ada):
+def test_a_token_is_valid_for_its_purpose_only(client, ada):
     ada["email_verified"] = False
     forgot(client)
 
     assert client.post("/auth-ms/auth/email/verify", **as_json({"token": mailed_token()})).status_code == 400
 
 
-def test_an_address_gets_only_so_many_mails_and_nobody_learns_of_it(client, ada):
+def test_mails_to_an_address_are_limited_without_telling_the_caller(client, ada):
     answers = {forgot(client, REMOTE_ADDR=f"192.0.2.{number}").status_code for number in range(8)}
 
     assert answers == {202}
-    assert len(events("password_reset_requested_event")) == 5
+    assert len(recorded("password_reset_requested_event")) == 5
 
 
-def test_a_client_asks_only_so_often(client, ada, settings):
+def test_requests_of_a_client_are_limited(client, ada, settings):
     settings.RECOVERY_REQUESTS_PER_HOUR = 2
 
     answers = [forgot(client, f"user{number}@example.org") for number in range(3)]
@@ -150,7 +139,7 @@ def test_a_change_keeps_this_session_and_ends_the_others(client, sign_in, users_
     assert not PasswordChange.objects.exists()
 
 
-def test_a_change_needs_the_current_password(client, sign_in, ada):
+def test_a_change_requires_the_current_password(client, sign_in, ada):
     pair, before = sign_in(), ada["password_hash"]
 
     answer = change(client, pair, current="not it")
@@ -169,13 +158,13 @@ def test_guessing_the_current_password_with_a_stolen_token_is_locked(client, sig
     assert answers == [400, 400, 400, 429, 429]
 
 
-def test_a_password_that_the_policy_refuses_is_named(client, sign_in):
+def test_a_password_that_the_policy_rejects_is_named(client, sign_in):
     answer = change(client, sign_in(), new="short")
 
     assert answer.json()["errors"] == {"new_password": ["Too short."]}
 
 
-def test_a_wrong_current_password_is_written_down(client, sign_in):
+def test_a_wrong_current_password_is_recorded(client, sign_in):
     change(client, sign_in(), current="not it")
 
     written = AuditEvent.objects.get(event="password_change")
@@ -183,21 +172,21 @@ def test_a_wrong_current_password_is_written_down(client, sign_in):
     assert "not it" not in repr(written.details)
 
 
-def test_a_change_whose_answer_was_lost_succeeds_when_it_is_tried_again(client, sign_in, ada, users_service):
+def test_a_change_whose_answer_was_lost_succeeds_when_repeated(client, sign_in, ada, users_service):
     pair = sign_in()
     users_service.loses_answers = True
     assert change(client, pair).status_code == 503
     users_service.loses_answers = False
     changed = ada["password_change_id"]
 
-    assert change(client, pair).status_code == 204  # with what was the current password then
-    assert ada["password_change_id"] == changed  # so users-ms announces it once
+    assert change(client, pair).status_code == 204  # with the password that was current then
+    assert ada["password_change_id"] == changed  # so users-ms publishes it once
     assert not PasswordChange.objects.exists()
     assert AuditEvent.objects.get(event="password_change").outcome == "success"
-    assert change(client, pair).status_code == 400  # a later one needs the password of now
+    assert change(client, pair).status_code == 400  # a later one needs the current password
 
 
-def test_a_change_that_users_ms_makes_while_it_is_tried_again_succeeds(client, sign_in, users_service, monkeypatch):
+def test_a_change_that_users_ms_completes_during_the_repetition_succeeds(client, sign_in, users_service, monkeypatch):
     pair = sign_in()
     users_service.loses_answers = True
     assert change(client, pair).status_code == 503
@@ -213,7 +202,7 @@ def test_a_change_that_users_ms_makes_while_it_is_tried_again_succeeds(client, s
     assert change(client, pair).status_code == 204
 
 
-def test_only_the_password_of_the_lost_change_makes_up_for_the_current_one(client, sign_in, users_service):
+def test_only_the_password_of_the_lost_change_replaces_the_current_one(client, sign_in, users_service):
     pair, other = sign_in(), sign_in()
     users_service.loses_answers = True
     change(client, pair)
@@ -223,7 +212,7 @@ def test_only_the_password_of_the_lost_change_makes_up_for_the_current_one(clien
     assert change(client, other).status_code == 400  # nor in another session
 
 
-def test_a_change_that_never_reached_users_ms_is_tried_again(client, sign_in, users_service):
+def test_a_change_that_never_reached_users_ms_can_be_repeated(client, sign_in, users_service):
     pair = sign_in()
     original = users_service.set_password
     users_service.set_password = lambda user, given: (503, {})
@@ -234,9 +223,7 @@ def test_a_change_that_never_reached_users_ms_is_tried_again(client, sign_in, us
     assert client.post("/auth-ms/auth/login", **login(password=NEW)).status_code == 200
 
 
-def test_a_password_that_changed_while_the_current_one_was_compared_is_not_overwritten(
-    client, sign_in, ada, monkeypatch
-):
+def test_a_password_changed_during_the_comparison_is_not_overwritten(client, sign_in, ada, monkeypatch):
     pair = sign_in()
     check = password_changes.login.check_password
 
@@ -250,7 +237,7 @@ def test_a_password_that_changed_while_the_current_one_was_compared_is_not_overw
     assert change(client, pair).status_code == 409
 
 
-def test_a_reset_whose_answer_was_lost_succeeds_when_it_is_tried_again(client, ada, sign_in, users_service):
+def test_a_reset_whose_answer_was_lost_succeeds_when_repeated(client, ada, sign_in, users_service):
     pair = sign_in()
     forgot(client)
     token = mailed_token()
@@ -276,7 +263,7 @@ def test_the_token_of_a_lost_reset_sets_no_other_password(client, ada, users_ser
 
 
 @pytest.mark.parametrize("change", [{"email": "ada@example.net"}, {"password_version": 2}])
-def test_a_change_of_address_or_password_ends_the_token(client, ada, change):
+def test_a_change_of_address_or_password_invalidates_the_token(client, ada, change):
     forgot(client)
     ada.update(change)
 
@@ -284,14 +271,14 @@ def test_a_change_of_address_or_password_ends_the_token(client, ada, change):
     assert client.post("/auth-ms/auth/login", **login(username=ada["email"])).status_code == 200
 
 
-def test_another_spelling_of_the_address_does_not(client, ada):
+def test_another_spelling_of_the_address_keeps_the_token_valid(client, ada):
     forgot(client)
     ada["email"] = "Ada@Example.org"
 
     assert reset(client, mailed_token()).status_code == 204
 
 
-def test_a_change_of_the_password_ends_all_mailed_tokens(client, ada, sign_in):
+def test_a_password_change_invalidates_all_mailed_tokens(client, ada, sign_in):
     pair = sign_in()
     forgot(client)
 
@@ -299,16 +286,16 @@ def test_a_change_of_the_password_ends_all_mailed_tokens(client, ada, sign_in):
     assert not OneTimeToken.objects.exists()
 
 
-def test_however_an_address_is_written_it_gets_only_so_many_mails(client, ada):
+def test_mails_are_limited_whatever_the_spelling_of_the_address(client, ada):
     spellings = ["ada@example.org", "ADA@example.org", "Ada@EXAMPLE.org", "ada@Example.Org"]
     for number in range(8):
         ada["email"] = spellings[number % 4]
         forgot(client, spellings[number % 4], REMOTE_ADDR=f"192.0.2.{number}")
 
-    assert len(events("password_reset_requested_event")) == 5
+    assert len(recorded("password_reset_requested_event")) == 5
 
 
-def test_the_first_proof_by_a_reset_ends_what_was_set_up_before(client, ada, sign_in):
+def test_a_first_verification_by_a_reset_ends_earlier_access(client, ada, sign_in):
     ada["email_verified"] = False
     pair = sign_in()
     TOTP.objects.create(user_id=7, sealed_secret=b"x", confirmed_at=timezone.now())
@@ -324,7 +311,7 @@ def test_the_first_proof_by_a_reset_ends_what_was_set_up_before(client, ada, sig
     assert AuditEvent.objects.filter(event="second_factors_removed").count() == 1
 
 
-def test_a_reset_of_a_proven_address_keeps_factors(client, ada, sign_in):
+def test_a_reset_of_a_verified_address_keeps_factors(client, ada, sign_in):
     Passkey.objects.create(user_id=7, credential_id=b"x", public_key=b"", sign_count=0, name="Ada's")
     forgot(client)
 
@@ -332,7 +319,7 @@ def test_a_reset_of_a_proven_address_keeps_factors(client, ada, sign_in):
     assert Passkey.objects.exists()
 
 
-def test_it_is_all_written_down_without_the_address_in_full(client, ada, sign_in):
+def test_password_changes_and_resets_are_recorded_without_the_full_address(client, ada, sign_in):
     forgot(client)
     reset(client, mailed_token())
 

@@ -1,4 +1,4 @@
-"""A refresh token counts once; one that was stolen ends the session, for the thief and for the owner."""
+"""A refresh token works once; a stolen one ends the session, for the thief and for the owner."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -22,7 +22,7 @@ def refresh(client, token):
 
 
 def pass_time(**span):
-    """As if all that has happened had happened so much earlier."""
+    """Move all stored times into the past."""
     for model, fields in (
         (Session, ["created_at", "last_used_at", "revoked_at"]),
         (RefreshToken, ["created_at", "expires_at", "used_at"]),
@@ -48,7 +48,7 @@ def test_a_refresh_gives_a_new_pair_of_the_same_session(client, sign_in):
     assert Session.objects.count() == 1
 
 
-def test_a_refreshed_token_says_when_its_user_signed_in(client, sign_in):
+def test_a_refreshed_token_states_when_its_user_signed_in(client, sign_in):
     first = sign_in()
     pass_time(hours=1)
 
@@ -58,7 +58,7 @@ def test_a_refreshed_token_says_when_its_user_signed_in(client, sign_in):
     assert claims["iat"] - claims["auth_time"] >= 3600
 
 
-def test_a_chain_of_refreshes_holds(client, sign_in):
+def test_a_chain_of_refreshes_works(client, sign_in):
     token = sign_in()["refresh_token"]
 
     for _ in range(5):
@@ -67,7 +67,7 @@ def test_a_chain_of_refreshes_holds(client, sign_in):
         token = answer.json()["refresh_token"]
 
 
-def test_parallel_requests_of_one_client_are_given_the_same_successor(client, sign_in):
+def test_parallel_requests_of_one_client_get_the_same_successor(client, sign_in):
     token = sign_in()["refresh_token"]
 
     successors = {refresh(client, token).json()["refresh_token"] for _ in range(3)}
@@ -77,7 +77,7 @@ def test_parallel_requests_of_one_client_are_given_the_same_successor(client, si
     assert refresh(client, successors.pop()).status_code == 200
 
 
-def test_an_old_token_that_comes_again_later_ends_the_session(client, sign_in):
+def test_reusing_an_old_token_later_ends_the_session(client, sign_in):
     tokens = sign_in()
     successor = refresh(client, tokens["refresh_token"]).json()
     pass_time(seconds=11)
@@ -90,7 +90,7 @@ def test_an_old_token_that_comes_again_later_ends_the_session(client, sign_in):
     assert AuditEvent.objects.get(event="refresh_token_reuse").outcome == "failure"
 
 
-def test_reuse_is_found_even_while_users_ms_is_down(client, sign_in, users_service):
+def test_reuse_is_detected_even_while_users_ms_is_down(client, sign_in, users_service):
     tokens = sign_in()
     refresh(client, tokens["refresh_token"])
     pass_time(seconds=11)
@@ -100,7 +100,7 @@ def test_reuse_is_found_even_while_users_ms_is_down(client, sign_in, users_servi
     assert Session.objects.get().revoked_at is not None
 
 
-def test_a_refresh_takes_the_rights_of_today(client, ada, sign_in):
+def test_a_refresh_takes_the_current_rights(client, ada, sign_in):
     token = sign_in()["refresh_token"]
     ada.update(is_admin=True, scopes=["orders:read"])
 
@@ -110,7 +110,7 @@ def test_a_refresh_takes_the_rights_of_today(client, ada, sign_in):
 
 
 @pytest.mark.parametrize("change", ["gone", "inactive"])
-def test_a_user_who_is_gone_or_not_active_gets_no_more_tokens(client, ada, sign_in, users_service, change):
+def test_a_deleted_or_deactivated_user_gets_no_more_tokens(client, ada, sign_in, users_service, change):
     token = sign_in()["refresh_token"]
     if change == "gone":
         users_service.users.clear()
@@ -121,7 +121,7 @@ def test_a_user_who_is_gone_or_not_active_gets_no_more_tokens(client, ada, sign_
     assert Session.objects.get().revoked_at is not None
 
 
-def test_users_ms_down_is_503_and_the_token_is_still_good(client, sign_in, users_service):
+def test_users_ms_down_is_503_and_the_token_stays_valid(client, sign_in, users_service):
     token = sign_in()["refresh_token"]
     users_service.status = 500
 
@@ -130,7 +130,7 @@ def test_users_ms_down_is_503_and_the_token_is_still_good(client, sign_in, users
     assert refresh(client, token).status_code == 200
 
 
-def test_a_refreshed_token_says_how_its_user_signed_in(client, sign_in):
+def test_a_refreshed_token_states_how_its_user_signed_in(client, sign_in):
     refreshed = refresh(client, sign_in()["refresh_token"]).json()
 
     claims = jwt.decode(refreshed["access_token"], options={"verify_signature": False})
@@ -138,7 +138,7 @@ def test_a_refreshed_token_says_how_its_user_signed_in(client, sign_in):
     assert jwt.get_unverified_header(refreshed["access_token"])["typ"] == "at+jwt"
 
 
-def test_a_session_is_over_at_some_time_however_much_it_is_used(client, sign_in, settings):
+def test_a_session_has_a_maximum_lifetime(client, sign_in, settings):
     settings.SESSION_SECONDS = settings.REFRESH_TOKEN_SECONDS + 3600
     pair = sign_in()
     assert pair["refresh_expires_in"] == settings.REFRESH_TOKEN_SECONDS
@@ -153,15 +153,15 @@ def test_a_session_is_over_at_some_time_however_much_it_is_used(client, sign_in,
     assert selectors.introspect(token=pair["refresh_token"], at=timezone.now()) == {"active": False}
 
 
-def test_a_session_of_the_version_before_ends_like_any_other(client, sign_in, settings):
+def test_a_session_of_the_previous_version_ends_like_any_other(client, sign_in, settings):
     pair = sign_in()
     Session.objects.update(created_at=timezone.now() - timedelta(seconds=settings.SESSION_SECONDS + 1))
 
-    assert refresh(client, pair["refresh_token"]).status_code == 401  # though the row of its token says otherwise
+    assert refresh(client, pair["refresh_token"]).status_code == 401  # although its token's row says otherwise
     assert selectors.introspect(token=pair["refresh_token"], at=timezone.now()) == {"active": False}
 
 
-def test_a_session_that_is_not_used_for_long_is_over(client, sign_in, settings):
+def test_an_unused_session_expires(client, sign_in, settings):
     tokens = sign_in()
     pass_time(seconds=settings.REFRESH_TOKEN_SECONDS + 1)
 
@@ -169,7 +169,7 @@ def test_a_session_that_is_not_used_for_long_is_over(client, sign_in, settings):
 
 
 @pytest.mark.parametrize("token", ["x", "ü", "a" * 128])
-def test_a_token_that_nobody_gave_out_is_refused(client, users_service, token):
+def test_an_unknown_token_is_rejected(client, users_service, token):
     answer = refresh(client, token)
 
     assert answer.status_code == 401
@@ -177,14 +177,14 @@ def test_a_token_that_nobody_gave_out_is_refused(client, users_service, token):
 
 
 @pytest.mark.parametrize("token", [None, "", 7, True, [], {}, "a" * 129, "a\0b"])
-def test_a_token_that_is_no_text_is_named(client, users_service, token):
+def test_a_token_that_is_not_text_is_named(client, users_service, token):
     answer = refresh(client, token)
 
     assert answer.status_code == 400
 
 
 @pytest.mark.django_db(transaction=True)
-def test_refreshes_at_the_same_time_rotate_once(sign_in):
+def test_parallel_refreshes_rotate_once(sign_in):
     token = sign_in()["refresh_token"]
 
     def attempt(_):
@@ -201,7 +201,7 @@ def test_refreshes_at_the_same_time_rotate_once(sign_in):
     assert RefreshToken.objects.count() == 2
 
 
-def test_what_is_over_is_forgotten(client, sign_in, settings):
+def test_expired_sessions_are_deleted(client, sign_in, settings):
     sign_in()
     sessions.prune(at=timezone.now() + timedelta(seconds=settings.REFRESH_TOKEN_SECONDS - 60))
     assert Session.objects.exists()

@@ -1,4 +1,4 @@
-"""One-time passwords, recovery codes, and logins that ask for them."""
+"""One-time passwords, recovery codes, and logins that require them."""
 
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
@@ -9,10 +9,9 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
+from auth.tests.actions import NEW, add, begin, confirm, first_step, forgot, reset, second_step
 from auth.tests.authenticator import Authenticator
-from auth.tests.builders import as_json, bearer, login
-from auth.tests.test_passkeys import add
-from auth.tests.test_recovery import NEW, forgot, mailed_token, reset
+from auth.tests.builders import as_json, bearer, login, mailed_token
 from auth_ms import users_client
 from auth_ms.keys.services import issuing
 from auth_ms.models import TOTP, AuditEvent, PendingLogin, RecoveryCode, Session
@@ -22,36 +21,16 @@ from chassis.security.rate_limits.models import RateLimit
 pytestmark = pytest.mark.django_db
 
 
-def begin(client):
-    answer = client.post("/auth-ms/auth/mfa/totp")
-    assert answer.status_code == 201, answer.content
-    return pyotp.TOTP(answer.json()["secret"])
-
-
-def confirm(client, code):
-    return client.post("/auth-ms/auth/mfa/totp/confirm", **as_json({"code": code}))
-
-
 @pytest.fixture
 def enrolled(ada_client):
     """Ada's authenticator app, with her recovery codes."""
     app = begin(ada_client)
     app.recovery_codes = confirm(ada_client, app.now()).json()["recovery_codes"]
-    TOTP.objects.update(last_step=0)  # as if the first code were some time ago
+    TOTP.objects.update(last_step=0)  # the first code is some time ago
     return app
 
 
-def first_step(client):
-    answer = client.post("/auth-ms/auth/login", **login())
-    assert answer.status_code == 200
-    return answer.json()
-
-
-def second_step(client, mfa_token, code, method="totp"):
-    return client.post("/auth-ms/auth/login/mfa", **as_json({"mfa_token": mfa_token, "method": method, "code": code}))
-
-
-def test_a_secret_can_be_scanned_and_counts_once_it_is_confirmed(client, ada_client):
+def test_a_secret_can_be_scanned_and_takes_effect_once_confirmed(client, ada_client):
     answer = ada_client.post("/auth-ms/auth/mfa/totp")
     uri = urlsplit(answer.json()["uri"])
 
@@ -64,13 +43,13 @@ def test_a_secret_can_be_scanned_and_counts_once_it_is_confirmed(client, ada_cli
     assert "access_token" not in first_step(client)
 
 
-def test_a_login_asks_for_the_second_factor_and_opens_no_session_before(client, enrolled):
+def test_a_login_requires_the_second_factor_and_opens_no_session_before(client, enrolled):
     pending = first_step(client)
 
     assert set(pending) == {"mfa_required", "mfa_token", "methods", "expires_in"}
     assert pending["mfa_required"] is True
     assert pending["methods"] == ["totp", "recovery_code"]
-    assert Session.objects.count() == 1  # the one that enrolled
+    assert Session.objects.count() == 1  # the session that enrolled
 
     answer = second_step(client, pending["mfa_token"], enrolled.now())
 
@@ -82,14 +61,14 @@ def test_a_login_asks_for_the_second_factor_and_opens_no_session_before(client, 
     assert client.get("/auth-ms/auth/sessions", headers=bearer(answer.json())).status_code == 200
 
 
-def test_a_code_counts_once(client, enrolled):
+def test_a_code_works_once(client, enrolled):
     code = enrolled.now()
     assert second_step(client, first_step(client)["mfa_token"], code).status_code == 200
 
     assert second_step(client, first_step(client)["mfa_token"], code).status_code == 401
 
 
-def test_the_codes_of_the_neighbouring_steps_count_and_older_ones_do_not(client, enrolled):
+def test_codes_of_the_adjacent_steps_are_accepted_and_older_ones_are_not(client, enrolled):
     now = timezone.now()
     old = enrolled.at(now - timedelta(seconds=90))
     last = enrolled.at(now - timedelta(seconds=30))
@@ -98,14 +77,14 @@ def test_the_codes_of_the_neighbouring_steps_count_and_older_ones_do_not(client,
     assert second_step(client, first_step(client)["mfa_token"], last).status_code == 200
 
 
-def test_a_mfa_token_counts_once(client, enrolled):
+def test_an_mfa_token_works_once(client, enrolled):
     token = first_step(client)["mfa_token"]
     assert second_step(client, token, enrolled.recovery_codes[0], "recovery_code").status_code == 200
 
     assert second_step(client, token, enrolled.recovery_codes[1], "recovery_code").status_code == 401
 
 
-def test_a_mfa_token_allows_five_attempts(client, enrolled):
+def test_an_mfa_token_allows_five_attempts(client, enrolled):
     token = first_step(client)["mfa_token"]
 
     wrong = [second_step(client, token, "000000").status_code for _ in range(5)]
@@ -115,7 +94,7 @@ def test_a_mfa_token_allows_five_attempts(client, enrolled):
     assert second_step(client, first_step(client)["mfa_token"], enrolled.now()).status_code == 200
 
 
-def test_an_account_allows_only_so_many_second_factors(client, enrolled):
+def test_second_factor_attempts_are_limited_per_account(client, enrolled):
     statuses = []
     for _ in range(5):
         token = first_step(client)["mfa_token"]
@@ -124,7 +103,7 @@ def test_an_account_allows_only_so_many_second_factors(client, enrolled):
     assert statuses == [401] * 20 + [429] * 5
 
 
-def test_a_mfa_token_expires_and_is_stored_as_a_hash(client, enrolled):
+def test_an_mfa_token_expires_and_is_stored_as_a_hash(client, enrolled):
     token = first_step(client)["mfa_token"]
     assert token.encode() not in bytes(PendingLogin.objects.get().token_hash)
     PendingLogin.objects.update(expires_at=timezone.now())
@@ -132,13 +111,13 @@ def test_a_mfa_token_expires_and_is_stored_as_a_hash(client, enrolled):
     assert second_step(client, token, enrolled.now()).status_code == 401
 
 
-def test_a_mfa_token_is_no_access_token(client, enrolled):
+def test_an_mfa_token_is_no_access_token(client, enrolled):
     token = first_step(client)["mfa_token"]
 
     assert client.get("/auth-ms/auth/sessions", headers={"Authorization": f"Bearer {token}"}).status_code == 401
 
 
-def test_a_recovery_code_counts_once_however_it_is_typed(client, enrolled):
+def test_a_recovery_code_works_once_however_it_is_typed(client, enrolled):
     code = enrolled.recovery_codes[3]
 
     first = second_step(client, first_step(client)["mfa_token"], f" {code.upper().replace('-', ' ')} ", "recovery_code")
@@ -148,7 +127,7 @@ def test_a_recovery_code_counts_once_however_it_is_typed(client, enrolled):
     assert RecoveryCode.objects.count() == 9
 
 
-def test_recovery_codes_are_stored_as_hashes_and_renewed_at_once(client, ada_client, enrolled):
+def test_recovery_codes_are_stored_as_hashes_and_renewed_together(client, ada_client, enrolled):
     stored = repr(list(RecoveryCode.objects.values()))
     assert not any(code in stored or code.replace("-", "") in stored for code in enrolled.recovery_codes)
 
@@ -160,15 +139,15 @@ def test_recovery_codes_are_stored_as_hashes_and_renewed_at_once(client, ada_cli
     assert (old.status_code, new.status_code) == (401, 200)
 
 
-def test_the_secret_is_sealed_in_the_database(enrolled):
+def test_the_secret_is_encrypted_in_the_database(enrolled):
     assert enrolled.secret.encode() not in bytes(TOTP.objects.get().sealed_secret)
 
 
-def test_the_status_says_what_is_enrolled(ada_client, enrolled):
+def test_the_status_shows_the_enrolled_factors(ada_client, enrolled):
     assert ada_client.get("/auth-ms/auth/mfa").json() == {"totp": True, "passkeys": 0, "recovery_codes": 10}
 
 
-def test_turned_off_the_password_is_enough_again(client, ada_client, enrolled):
+def test_once_disabled_the_password_is_enough_again(client, ada_client, enrolled):
     assert ada_client.delete("/auth-ms/auth/mfa/totp").status_code == 204
 
     assert "access_token" in first_step(client)
@@ -188,13 +167,13 @@ def test_a_wrong_code_does_not_confirm(ada_client):
     assert ada_client.get("/auth-ms/auth/mfa").json()["totp"] is False
 
 
-def test_confirming_is_limited(ada_client):
+def test_confirmations_are_limited(ada_client):
     begin(ada_client)
 
     assert [confirm(ada_client, "000000").status_code for _ in range(12)] == [400] * 10 + [429] * 2
 
 
-def test_a_second_secret_does_not_replace_one_that_is_on(ada_client, enrolled):
+def test_a_second_secret_does_not_replace_an_enabled_one(ada_client, enrolled):
     assert ada_client.post("/auth-ms/auth/mfa/totp").status_code == 409
     assert confirm(ada_client, enrolled.now()).status_code == 409
 
@@ -211,7 +190,7 @@ def test_a_second_secret_does_not_replace_one_that_is_on(ada_client, enrolled):
         ("DELETE", "passkeys/1"),
     ],
 )
-def test_an_old_session_has_to_sign_in_again_before_it_changes_factors(client, sign_in, enrolled, method, path):
+def test_changing_factors_requires_a_recent_sign_in(client, sign_in, enrolled, method, path):
     session = Session.objects.get()
     now = timezone.now()
     token = issuing.access_token(
@@ -248,7 +227,7 @@ def test_an_old_session_has_to_sign_in_again_before_it_changes_factors(client, s
         ("credential", "text"),
     ],
 )
-def test_a_field_that_is_not_valid_is_refused(client, users_service, field, value):
+def test_an_invalid_field_is_rejected(client, users_service, field, value):
     body = {"mfa_token": "x", "method": "totp", "code": "000000"} | {field: value}
 
     answer = client.post("/auth-ms/auth/login/mfa", **as_json(body))
@@ -256,14 +235,14 @@ def test_a_field_that_is_not_valid_is_refused(client, users_service, field, valu
     assert answer.status_code == 400
 
 
-def test_the_operator_removes_factors_that_are_lost(client, enrolled):
+def test_the_operator_removes_lost_factors(client, enrolled):
     call_command("remove_second_factors", "--user-id", "7")
 
     assert "access_token" in first_step(client)
     assert AuditEvent.objects.filter(event="second_factors_removed", user_id=7).count() == 1
 
 
-def test_it_is_all_written_down(client, enrolled):
+def test_changes_of_factors_are_recorded(client, enrolled):
     second_step(client, first_step(client)["mfa_token"], "000000")
 
     events = list(AuditEvent.objects.order_by("id").values_list("event", "outcome"))
@@ -272,12 +251,12 @@ def test_it_is_all_written_down(client, enrolled):
 
 
 def forget_limits():
-    """As if the attempts were spread over days."""
+    """Reset the rate limits, as if the attempts were spread over days."""
     RateLimit.objects.all().delete()
 
 
 def fail(client, times, *, method="totp"):
-    """The last of so many wrong second factors, five with each login."""
+    """Fail so many second factors, five with each login; returns the last answer."""
     answer = None
     for number in range(times):
         if number % 5 == 0:
@@ -292,20 +271,20 @@ def notices():
     return [message.body["data"]["change"] for message in messages]
 
 
-def test_no_factor_is_begun_or_confirmed_for_an_address_that_is_not_verified(ada, ada_client):
+def test_no_factor_is_begun_or_confirmed_for_an_unverified_address(ada, ada_client):
     ada["email_verified"] = False
-    refused = [ada_client.post("/auth-ms/auth/mfa/totp")]
+    rejected = [ada_client.post("/auth-ms/auth/mfa/totp")]
     ada["email_verified"] = True
     app = begin(ada_client)
     ada["email_verified"] = False
-    refused.append(confirm(ada_client, app.now()))
+    rejected.append(confirm(ada_client, app.now()))
 
-    assert [(answer.status_code, answer.json()["title"]) for answer in refused] == [(403, "Email not verified")] * 2
+    assert [(answer.status_code, answer.json()["title"]) for answer in rejected] == [(403, "Email not verified")] * 2
     assert not TOTP.objects.filter(confirmed_at__isnull=False).exists()
     assert not RecoveryCode.objects.exists()
 
 
-def test_a_session_that_is_ended_while_it_confirms_turns_nothing_on(ada_client, monkeypatch):
+def test_a_session_that_ends_during_the_confirmation_enables_nothing(ada_client, monkeypatch):
     app = begin(ada_client)
     find = users_client.find_verified
 
@@ -319,7 +298,7 @@ def test_a_session_that_is_ended_while_it_confirms_turns_nothing_on(ada_client, 
     assert TOTP.objects.get().confirmed_at is None
 
 
-def test_every_change_of_a_factor_is_told(ada_client, enrolled):
+def test_the_user_is_notified_of_every_change_of_a_factor(ada_client, enrolled):
     ada_client.post("/auth-ms/auth/mfa/recovery-codes")
     passkey = add(ada_client, Authenticator()).json()["passkey"]
     ada_client.delete(f"/auth-ms/auth/passkeys/{passkey['id']}")
@@ -339,7 +318,7 @@ def test_every_change_of_a_factor_is_told(ada_client, enrolled):
 
 
 @pytest.mark.parametrize(("method", "path"), [("DELETE", "mfa/totp"), ("POST", "mfa/recovery-codes")])
-def test_what_cannot_be_told_is_not_done(ada_client, enrolled, users_service, method, path):
+def test_a_change_without_a_possible_notification_is_not_made(ada_client, enrolled, users_service, method, path):
     codes = list(RecoveryCode.objects.order_by("code_hash").values_list("code_hash"))
     users_service.status = 500
 
@@ -348,7 +327,7 @@ def test_what_cannot_be_told_is_not_done(ada_client, enrolled, users_service, me
     assert list(RecoveryCode.objects.order_by("code_hash").values_list("code_hash")) == codes
 
 
-def test_the_owner_is_told_of_repeated_failures_once(client, enrolled):
+def test_the_owner_is_notified_of_repeated_failures_once(client, enrolled):
     fail(client, 4)
     assert notices() == ["totp_enabled"]
 
@@ -357,7 +336,7 @@ def test_the_owner_is_told_of_repeated_failures_once(client, enrolled):
     assert notices() == ["totp_enabled", "second_factor_failures"]
 
 
-def test_after_a_hundred_failures_one_time_passwords_are_blocked_and_the_owner_is_told(client, enrolled):
+def test_a_hundred_failures_block_one_time_passwords_and_notify_the_owner(client, enrolled):
     assert fail(client, 100).status_code == 401
     forget_limits()
 
@@ -371,7 +350,7 @@ def test_after_a_hundred_failures_one_time_passwords_are_blocked_and_the_owner_i
     assert "access_token" not in first_step(client)
 
 
-def test_failures_of_what_cannot_be_guessed_are_told_and_block_nothing(client, enrolled):
+def test_failures_of_unguessable_factors_notify_but_block_nothing(client, enrolled):
     fail(client, 101, method="recovery_code")
     forget_limits()
 
@@ -379,7 +358,7 @@ def test_failures_of_what_cannot_be_guessed_are_told_and_block_nothing(client, e
     assert second_step(client, first_step(client)["mfa_token"], enrolled.now()).status_code == 200
 
 
-def test_a_right_code_ends_the_row_of_failures(client, enrolled):
+def test_a_correct_code_resets_the_failures(client, enrolled):
     fail(client, 99)
     forget_limits()
     assert second_step(client, first_step(client)["mfa_token"], enrolled.now()).status_code == 200
@@ -390,7 +369,7 @@ def test_a_right_code_ends_the_row_of_failures(client, enrolled):
     assert second_step(client, first_step(client)["mfa_token"], enrolled.now()).status_code == 200
 
 
-def test_a_recovery_code_opens_what_is_blocked(client, enrolled):
+def test_a_recovery_code_unblocks_one_time_passwords(client, enrolled):
     fail(client, 100)
     forget_limits()
 
@@ -400,7 +379,7 @@ def test_a_recovery_code_opens_what_is_blocked(client, enrolled):
     assert second_step(client, first_step(client)["mfa_token"], enrolled.now()).status_code == 200
 
 
-def test_a_passkey_opens_what_is_blocked(client, ada_client, enrolled):
+def test_a_passkey_unblocks_one_time_passwords(client, ada_client, enrolled):
     key = Authenticator()
     add(ada_client, key)
     fail(client, 100)
@@ -414,7 +393,7 @@ def test_a_passkey_opens_what_is_blocked(client, ada_client, enrolled):
     assert second_step(client, first_step(client)["mfa_token"], enrolled.now()).status_code == 200
 
 
-def test_a_password_that_was_reset_by_mail_opens_what_is_blocked(client, enrolled):
+def test_a_password_reset_unblocks_one_time_passwords(client, enrolled):
     RecoveryCode.objects.all().delete()
     fail(client, 100)
     forget_limits()
@@ -429,7 +408,7 @@ def test_a_password_that_was_reset_by_mail_opens_what_is_blocked(client, enrolle
     assert second_step(client, pending["mfa_token"], enrolled.now()).status_code == 200
 
 
-def test_another_app_begins_without_the_failures_of_the_one_before(client, ada_client, enrolled):
+def test_another_app_starts_without_the_failures_of_the_previous_one(client, ada_client, enrolled):
     fail(client, 100)
     ada_client.delete("/auth-ms/auth/mfa/totp")
     app = begin(ada_client)
@@ -443,7 +422,7 @@ def test_another_app_begins_without_the_failures_of_the_one_before(client, ada_c
     assert second_step(client, pending["mfa_token"], app.now()).status_code == 200
 
 
-def test_a_thief_of_the_password_does_not_keep_the_owner_from_a_recovery_code(client, enrolled):
+def test_a_thief_of_the_password_does_not_block_the_owners_recovery_code(client, enrolled):
     for _ in range(5):
         token = first_step(client)["mfa_token"]
         last = [second_step(client, token, "x" * 16, "recovery_code") for _ in range(5)][-1]

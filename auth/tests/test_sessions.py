@@ -1,4 +1,4 @@
-"""Sessions are listed and ended; introspection and auth-ms itself know at once."""
+"""Sessions are listed and ended; introspection and auth-ms itself take effect immediately."""
 
 import pytest
 from django.test import Client
@@ -17,7 +17,7 @@ def introspect(client, token, **extra):
 
 @pytest.fixture
 def service():
-    """A service of Tessera's, with a token made out to auth-ms."""
+    """A service of Tessera with a token for auth-ms."""
 
     def make():
         return Client(headers={"Authorization": f"Bearer {issuing.service_token(audience='auth-ms')}"})
@@ -45,7 +45,7 @@ def test_a_user_sees_its_own_sessions_newest_first(client, sign_in, users_servic
     assert other["last_used_at"]
 
 
-def test_one_session_is_ended_and_the_others_go_on(client, sign_in):
+def test_one_session_is_ended_and_the_others_continue(client, sign_in):
     old, here = sign_in(), sign_in()
     old_id = Session.objects.order_by("id").first().id
 
@@ -58,7 +58,7 @@ def test_one_session_is_ended_and_the_others_go_on(client, sign_in):
     assert client.delete(f"/auth-ms/auth/sessions/{old_id}", headers=bearer(here)).status_code == 404
 
 
-def test_logout_ends_this_session_and_logout_all_every_one(client, sign_in):
+def test_logout_ends_this_session_and_logout_all_ends_every_one(client, sign_in):
     first, second, third = sign_in(), sign_in(), sign_in()
 
     assert client.post("/auth-ms/auth/logout", headers=bearer(first)).status_code == 204
@@ -70,7 +70,7 @@ def test_logout_ends_this_session_and_logout_all_every_one(client, sign_in):
     assert client.get("/auth-ms/auth/sessions", headers=bearer(third)).status_code == 401
 
 
-def test_somebody_elses_session_is_as_unknown_as_none(client, ada_client, users_service):
+def test_another_users_session_is_not_found(client, ada_client, users_service):
     users_service.add(id=8, email="grace@example.org")
     client.post("/auth-ms/auth/login", **login(username="grace@example.org"))
     hers = Session.objects.get(user_id=8)
@@ -80,7 +80,7 @@ def test_somebody_elses_session_is_as_unknown_as_none(client, ada_client, users_
     assert hers.revoked_at is None
 
 
-def test_an_admin_ends_anybodys_session(ada_client, admin_client):
+def test_an_admin_ends_any_session(ada_client, admin_client):
     session = Session.objects.get(user_id=7)
 
     assert admin_client.delete(f"/auth-ms/auth/sessions/{session.id}").status_code == 204
@@ -88,21 +88,21 @@ def test_an_admin_ends_anybodys_session(ada_client, admin_client):
 
 
 @pytest.mark.parametrize("session_id", ["0", "-1", "9223372036854775808", "abc"])
-def test_an_id_that_cannot_be_is_not_found(ada_client, session_id):
+def test_an_impossible_id_is_not_found(ada_client, session_id):
     assert ada_client.delete(f"/auth-ms/auth/sessions/{session_id}").status_code == 404
 
 
 @pytest.mark.parametrize(
     ("method", "path"), [("POST", "logout"), ("POST", "logout-all"), ("GET", "sessions"), ("DELETE", "sessions/1")]
 )
-def test_without_a_token_nothing_is_seen_or_ended(client, sign_in, method, path):
+def test_without_a_token_sessions_are_neither_listed_nor_ended(client, sign_in, method, path):
     sign_in()
 
     assert client.generic(method, f"/auth-ms/auth/{path}").status_code == 401
     assert Session.objects.get().revoked_at is None
 
 
-def test_introspection_tells_a_service_and_an_admin_what_a_token_is(service, admin_client, sign_in, ada):
+def test_introspection_describes_a_token_to_services_and_admins(service, admin_client, sign_in, ada):
     ada["scopes"] = ["orders:read"]
     pair = sign_in()
 
@@ -118,7 +118,7 @@ def test_introspection_tells_a_service_and_an_admin_what_a_token_is(service, adm
         assert introspect(client, pair["refresh_token"]).json()["active"] is True
 
 
-def test_introspection_takes_the_form_of_rfc_7662(service, sign_in):
+def test_introspection_accepts_the_form_of_rfc_7662(service, sign_in):
     pair = sign_in()
 
     answer = service().generic(
@@ -131,7 +131,7 @@ def test_introspection_takes_the_form_of_rfc_7662(service, sign_in):
     assert answer.json()["active"] is True
 
 
-def test_introspection_refuses_the_token_of_an_ended_session_at_once(client, service, sign_in):
+def test_introspection_of_an_ended_session_is_inactive_immediately(client, service, sign_in):
     pair = sign_in()
     client.post("/auth-ms/auth/logout", headers=bearer(pair))
 
@@ -140,11 +140,11 @@ def test_introspection_refuses_the_token_of_an_ended_session_at_once(client, ser
 
 
 @pytest.mark.parametrize("token", ["x", "a.b.c", "ü", "a" * 4096])
-def test_introspection_of_nonsense_is_not_active(service, users_service, token):
+def test_introspection_of_malformed_tokens_is_inactive(service, users_service, token):
     assert introspect(service(), token).json() == {"active": False}
 
 
-def test_introspection_is_not_for_everybody(client, ada_client, sign_in):
+def test_introspection_is_not_for_ordinary_users(client, ada_client, sign_in):
     token = sign_in()["access_token"]
     elsewhere = {"Authorization": f"Bearer {issuing.service_token(audience='users-ms')}"}
 
@@ -153,11 +153,11 @@ def test_introspection_is_not_for_everybody(client, ada_client, sign_in):
     assert introspect(client, token, headers=elsewhere).status_code == 401
 
 
-def test_a_service_token_is_no_session(service, users_service):
+def test_a_service_token_has_no_session(service, users_service):
     assert service().get("/auth-ms/auth/sessions").status_code == 401
 
 
-def test_a_token_for_another_user_with_a_session_of_mine_is_refused(client, sign_in):
+def test_a_token_of_another_user_with_this_session_is_rejected(client, sign_in):
     from django.utils import timezone
 
     sign_in()

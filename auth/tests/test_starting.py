@@ -1,4 +1,4 @@
-"""What a process cannot do without is named when it starts."""
+"""Missing configuration is named at startup."""
 
 import os
 import subprocess
@@ -15,10 +15,10 @@ def start(module, **variables):
 
 
 @pytest.mark.parametrize("module", ["auth_ms.wsgi", "auth_ms.celery"])
-def test_web_and_worker_start_with_a_key_to_seal_to_and_not_without(module):
+def test_web_and_worker_start_only_with_a_key_to_encrypt_for_notification_ms(module):
     assert start(module).returncode == 0
 
     for key in ("", "c2hvcnQ", "%%%"):
-        refused = start(module, SEALING_PUBLIC_KEY=key)
-        assert refused.returncode != 0
-        assert "auth-ms cannot start: SEALING_PUBLIC_KEY is not the 32 bytes" in refused.stderr
+        rejected = start(module, SEALING_PUBLIC_KEY=key)
+        assert rejected.returncode != 0
+        assert "auth-ms cannot start: SEALING_PUBLIC_KEY is not the 32 bytes" in rejected.stderr

@@ -1,4 +1,4 @@
-"""What the worker of a medium cannot do without, checked when it starts and not at the first event."""
+"""Settings that a worker requires, checked at the start and not at the first event."""
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -37,7 +37,7 @@ def _check_private_key(medium: str) -> None:
     except ImproperlyConfigured as error:
         raise _refusal(str(error)) from error
     except ValueError:
-        pass  # the key is one, and nothing was sealed
+        pass  # a valid key; the empty text is not encrypted
 
 
 def _refusal(problem: str) -> ConfigurationError:

@@ -84,5 +84,5 @@ SEND_DELAY_SECONDS = environment.number(
     "SEND_DELAY_SECONDS", "makes every sending slower, for experiments", default=0.0
 )
 
-# Apprise writes telephone numbers and provider URLs, with their tokens, into its warnings.
+# Apprise logs telephone numbers and provider URLs with tokens in its warnings.
 LOGGING["loggers"]["apprise"] = {"level": "CRITICAL"}  # noqa: F821 - one of the shared settings

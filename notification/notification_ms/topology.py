@@ -1,4 +1,4 @@
-"""The queues of notification-ms: `<what>_<medium>_notification` for each event and medium, and one for erasing."""
+"""The queues of notification-ms: `<what>_<medium>_notification` per event and medium, and one for erasure."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from chassis.messaging.topology import EventQueue
 
 @dataclass(frozen=True)
 class Subscription:
-    """A medium that tells of an event, and the queue it takes the event from."""
+    """A medium that notifies of an event, and the queue that it consumes."""
 
     event_type: str
     medium: str  # of the worker that serves the queue
@@ -29,11 +29,11 @@ SUBSCRIPTIONS = [
     Subscription("sign_up_repeated_event", "email", "sign_up_repeated_email_notification"),
     Subscription("phone_verification_requested_event", "sms", "phone_verification_sms_notification"),
     Subscription("user_deleted_event", "email", "user_deleted_email_notification"),
-    # Tells nobody anything: it erases. Every installation has a worker for mail, so that one serves it.
+    # Erases data and notifies nobody. Every installation runs the email worker, so that one serves it.
     Subscription("user_deleted_event", "email", ERASURE_QUEUE),
 ]
 
-# Your own backend, told of the same events; it declares its queues when its worker is started.
+# Your backend, for the same events; its worker declares the queues when it starts.
 SUBSCRIPTIONS += [
     Subscription("user_login_event", "webhook", "login_webhook_notification"),
     Subscription("new_user_event", "webhook", "new_user_webhook_notification"),
@@ -41,12 +41,12 @@ SUBSCRIPTIONS += [
 ]
 
 NOTICES = [each for each in SUBSCRIPTIONS if each.queue != ERASURE_QUEUE]
-PERSONAL_MEDIA = ["email", "sms"]  # what reaches the user itself, and a user has a say in
+PERSONAL_MEDIA = ["email", "sms"]  # they reach the user, who may switch notices off
 MEDIA = sorted({subscription.medium for subscription in SUBSCRIPTIONS})
 
-REDELIVERED_BY = "notification-ms"  # the broker user that sends dead letters again
-# The services that may publish an event, auth-ms unless it is here. auth-ms published password_changed_event before
-# users-ms did, and its outbox may hold some; a later version forgets it.
+REDELIVERED_BY = "notification-ms"  # the broker user that redelivers dead letters
+# The services that may publish an event; auth-ms by default. auth-ms published password_changed_event before users-ms
+# did, and its outbox may still hold some; a later version drops it.
 SENDERS = {
     "new_user_event": ["users-ms"],
     "user_deleted_event": ["users-ms"],
@@ -57,12 +57,12 @@ SENDERS = {
 
 
 def queue_name(*, event_type: str, medium: str) -> str:
-    """The queue of a notice of an event over a medium. Raises KeyError when the medium does not tell of that event."""
+    """The queue of an event for a medium. Raises KeyError when the medium does not notify of that event."""
     return {(each.event_type, each.medium): each.queue for each in NOTICES}[event_type, medium]
 
 
 def publishers_of(*, queue: str) -> frozenset[str]:
-    """The broker users whose messages in a queue its worker takes. Raises KeyError for a queue that is none."""
+    """The broker users whose messages the worker of a queue accepts. Raises KeyError for an unknown queue."""
     each = {each.queue: each for each in SUBSCRIPTIONS}[queue]
     relays = {broker.relay_of(service) for service in SENDERS.get(each.event_type, ["auth-ms"])}
     return frozenset({*relays, f"notification-{each.medium}-worker", REDELIVERED_BY})
@@ -83,5 +83,5 @@ def queues_of(*, medium: str, queue_type: str) -> list[EventQueue]:
 
 
 def queues_by_worker(*, queue_type: str) -> dict[str, list[EventQueue]]:
-    """The queues of each worker, by its broker user: what the broker's permissions are made from."""
+    """The queues of each worker by its broker user, the source of the broker's permissions."""
     return {f"notification-{medium}-worker": queues_of(medium=medium, queue_type=queue_type) for medium in MEDIA}

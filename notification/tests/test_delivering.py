@@ -127,7 +127,7 @@ def test_an_answer_5yz_is_permanent_and_its_reason_is_kept(mail_server):
 
 
 @pytest.mark.parametrize("email", ["ada@example.org\r\nBcc: eve@a.example", "ada@example.org, eve@a.example", "ada"])
-def test_an_address_that_is_none_is_permanent_and_no_part_of_it_is_said(mail_server, email):
+def test_an_invalid_address_fails_permanently_and_is_not_disclosed(mail_server, email):
     mail_server.replies = ["501 bad address"]  # where Django lets it pass
 
     with pytest.raises(PermanentFailure) as caught:
@@ -207,7 +207,7 @@ def test_a_refused_mail_does_not_spoil_the_connection_for_the_next(mail_server):
     assert services.notify(event=login_event(), medium=medium).status == "sent"
 
 
-def test_a_message_that_kills_its_worker_each_time_is_given_up(mail_server, settings):
+def test_a_message_that_always_kills_its_worker_is_dead_lettered(mail_server, settings):
     settings.DELIVERY_ATTEMPTS = 3
     event = login_event()
     a_delivery(event_id=event.id, status="pending", attempts=3, sent_at=None)  # three workers have died of it

@@ -42,7 +42,7 @@ def test_a_token_is_never_stored(mail_server, event_type):
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(["signed up", "signed in", "changed", "deleted"])))
-def test_events_in_whatever_order_are_told_once_until_the_user_is_deleted(mail_server, order):
+def test_events_in_any_order_are_notified_once_until_the_user_is_deleted(mail_server, order):
     events = {
         "signed up": new_user_event(),
         "signed in": login_event(),
@@ -77,7 +77,7 @@ def test_what_is_known_of_a_deleted_user_is_erased(mail_server):
     assert other.recipient == "grace@example.org"
 
 
-def test_an_event_that_comes_after_the_deletion_tells_nothing(mail_server):
+def test_an_event_after_the_deletion_notifies_nobody(mail_server):
     """The order of events is not promised."""
     services.erase_user(user_id=7, at=timezone.now())
 
@@ -159,7 +159,7 @@ def worker(monkeypatch):
 ERASURE, FAREWELL = "user_deleted_data_erasure", "user_deleted_email_notification"
 
 
-def test_a_user_is_erased_when_users_ms_says_that_it_is_gone(worker, users_service):
+def test_a_user_is_erased_when_users_ms_confirms_the_deletion(worker, users_service):
     a_delivery()
     users_service.deleted = {7}
 
@@ -170,7 +170,7 @@ def test_a_user_is_erased_when_users_ms_says_that_it_is_gone(worker, users_servi
     assert users_service.asked == [("/users-ms/internal/deletions/7", None)]
 
 
-def test_a_forged_deletion_erases_nothing_and_is_given_up_without_personal_data(worker, users_service):
+def test_a_forged_deletion_erases_nothing_and_is_dead_lettered_without_personal_data(worker, users_service):
     a_delivery()
 
     worker(account_event("user_deleted_event"), queue=ERASURE)
@@ -202,7 +202,7 @@ def test_while_users_ms_cannot_say_so_the_erasure_waits(worker, users_service, s
 
 
 @pytest.mark.parametrize("first", [ERASURE, FAREWELL])
-def test_a_deleted_user_is_told_a_last_time_and_where_is_not_written_down(worker, users_service, mail_server, first):
+def test_a_deleted_user_is_notified_once_more_and_the_address_is_not_stored(worker, users_service, mail_server, first):
     """In whatever order the two queues are served."""
     users_service.deleted = {7}
     event = account_event("user_deleted_event")

@@ -64,7 +64,7 @@ def test_the_digest_is_written_in_the_users_language_and_time(mail_server):
     assert "Europe/Rome" in text
 
 
-def test_a_digest_tells_of_all_kinds_at_once(mail_server):
+def test_one_digest_covers_all_kinds_of_notices(mail_server):
     notify(7)
     notify(8, lambda: account_event("sign_in_changed_event", change="passkey_added"))
     before = len(mail_server.mails)
@@ -146,7 +146,7 @@ def test_what_the_user_has_switched_off_does_not_count(mail_server):
     assert not Tally.objects.exists()
 
 
-def test_a_backend_is_told_of_all():
+def test_a_backend_receives_every_event():
     class Backend(Webhook):
         def recipient(self, notice):
             return "https://backend.example/hooks"
@@ -213,7 +213,7 @@ def test_a_digest_that_cannot_be_sent_is_tried_again_later_and_in_the_end_record
     assert Tally.objects.get().held_back == 0
 
 
-def test_a_digest_that_is_refused_is_given_up(mail_server):
+def test_a_rejected_digest_is_abandoned(mail_server):
     notify(6)
     mail_server.replies = ["550 no such mailbox"]
 
@@ -235,7 +235,7 @@ def test_a_deleted_user_gets_no_digest_and_leaves_no_count(mail_server):
     assert not Tally.objects.exists()
 
 
-def test_counts_are_forgotten_when_their_time_is_over_and_told_of(mail_server):
+def test_counts_are_pruned_when_their_window_has_ended_and_was_reported(mail_server):
     notify(6)
     notify(1, user_id=8, email="grace@example.org")
 
@@ -306,7 +306,7 @@ def alone(use_case):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_is_held_back_while_a_digest_is_sent_is_told_by_the_next(mail_server):
+def test_notices_held_back_while_a_digest_is_sent_are_in_the_next(mail_server):
     notify(6)
     slow = SlowMail()
 

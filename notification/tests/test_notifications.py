@@ -13,7 +13,7 @@ def ids(answer):
     return [notification["id"] for notification in answer.json()["results"]]
 
 
-def test_a_person_sees_its_own_newest_first(caller):
+def test_a_user_sees_its_own_notifications_newest_first(caller):
     first, _, last = a_delivery(user_id=7), a_delivery(user_id=8), a_delivery(user_id=7, medium="sms")
 
     answer = caller(user_id=7).get("/notification-ms/notifications")
@@ -173,7 +173,7 @@ def test_a_user_exports_all_that_is_kept_of_it_and_nothing_of_others(caller):
     ]
 
 
-def test_the_export_of_a_user_of_whom_nothing_is_kept_is_json(caller):
+def test_the_export_of_an_unknown_user_is_valid_json(caller):
     answer = caller(user_id=7).get("/notification-ms/export")
 
     assert json.loads(b"".join(answer.streaming_content))["notifications"] == []

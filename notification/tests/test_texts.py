@@ -16,7 +16,7 @@ from notification_ms.deliveries.models import Delivery
 pytestmark = pytest.mark.django_db
 
 
-def test_a_login_is_told_by_mail_with_when_where_and_which_device(mail_server):
+def test_the_email_about_a_login_has_time_place_and_device(mail_server):
     delivery = services.notify(event=login_event(), medium=Email())
 
     [mail] = mail_server.mails
@@ -96,7 +96,7 @@ def test_a_token_is_mailed_as_a_link_to_the_page_for_it(mail_server, settings, e
     assert "https://app.example/page?token=a-token%2Fwith%2Bsigns&amp;x=1" in mail.get_body(("html",)).get_content()
 
 
-def test_a_changed_password_is_told_with_when_where_and_which_device(mail_server):
+def test_the_notice_of_a_changed_password_has_time_place_and_device(mail_server):
     services.notify(event=account_event("password_changed_event", locale="it"), medium=Email())
 
     [mail] = mail_server.mails
@@ -187,21 +187,21 @@ def test_a_mail_to_an_address_that_nobody_has_verified_has_no_words_of_anybodys(
     ],
     ids=lambda event: event.type,
 )
-def test_an_address_that_nobody_has_verified_is_told_nothing(mail_server, event):
+def test_an_unverified_address_is_not_notified(mail_server, event):
     delivery = services.notify(event=event, medium=Email())
 
     assert (delivery.status, delivery.last_error, delivery.attempts) == ("skipped", "the address is not verified", 0)
     assert mail_server.mails == []
 
 
-def test_no_text_message_goes_to_whom_has_no_verified_address():
+def test_no_text_message_goes_to_users_without_a_verified_address():
     assert services.notify(event=login_event(email_verified=False), medium=TextMessage()).status == "skipped"
 
 
 @pytest.mark.parametrize(
     ("event_type", "change"), [pair for pair in CHANGES if pair[1] not in ("email_change_requested", "address_proven")]
 )
-def test_every_change_is_told_with_when_where_which_device_and_what_to_do(mail_server, event_type, change):
+def test_every_change_is_notified_with_time_place_device_and_advice(mail_server, event_type, change):
     services.notify(event=account_event(event_type, change=change), medium=Email())
 
     [mail] = mail_server.mails
@@ -224,7 +224,7 @@ def test_a_change_that_an_admin_made_says_so_and_not_where_the_admin_was(mail_se
         assert "contact us" in text
 
 
-def test_a_requested_change_of_address_is_told_by_the_mail_that_undoes_it(mail_server):
+def test_a_requested_change_of_address_is_notified_by_the_email_that_undoes_it(mail_server):
     delivery = services.notify(
         event=account_event("account_changed_event", change="email_change_requested"), medium=Email()
     )
@@ -233,7 +233,7 @@ def test_a_requested_change_of_address_is_told_by_the_mail_that_undoes_it(mail_s
     assert mail_server.mails == []
 
 
-def test_a_changed_address_is_told_to_both_and_the_old_one_sees_the_new_one_masked(mail_server):
+def test_both_addresses_are_notified_of_a_change_and_the_old_one_sees_the_new_one_masked(mail_server):
     facts = {"change": "email_changed", "old_email": "ada@example.org", "new_email": "grace@example.net"}
     services.notify(event=account_event("account_changed_event", **facts), medium=Email())
     services.notify(event=account_event("account_changed_event", email="grace@example.net", **facts), medium=Email())

@@ -91,7 +91,7 @@ def test_what_is_not_accepted_is_tried_again(receiver, status):
     assert Delivery.objects.get().status == "pending"
 
 
-def test_a_receiver_that_is_gone_is_not_tried_again(receiver):
+def test_a_receiver_that_answers_410_is_not_retried(receiver):
     receiver.statuses = [410]
 
     with pytest.raises(PermanentFailure):

@@ -18,7 +18,7 @@ def me(stack, token):
     return stack.call("GET", "/users-ms/users/me", token=token).json()
 
 
-def test_a_change_of_address_waits_until_the_new_one_is_proven_and_the_old_one_is_told(stack):
+def test_a_change_of_address_waits_for_verification_and_notifies_the_old_one(stack):
     user, new = stack.verified_user(), an_address("new")
     token = stack.token_of(user["email"])
 
@@ -165,7 +165,7 @@ NO_ADDRESSES = [
 
 
 @pytest.mark.parametrize("email", NO_ADDRESSES, ids=ascii)
-def test_what_looks_like_another_address_is_none(stack, email):
+def test_an_address_that_looks_like_another_is_rejected(stack, email):
     body = {"name": "Ada", "surname": "Lovelace", "email": email, "password": PASSWORD}
 
     answer = stack.call("POST", "/users-ms/users", body)
@@ -243,7 +243,7 @@ def test_an_idempotency_key_is_of_one_client_alone(stack):
     assert [answer.json()["name"] for answer in answers] == ["Ada", "Grace"]
 
 
-def test_sign_up_can_be_told_not_to_say_whether_an_address_is_known(stack):
+def test_sign_up_can_conceal_whether_an_address_is_known(stack):
     owner = stack.verified_user()
     with another_users_ms(stack.directory, CONCEAL_ACCOUNTS="true") as (url, _):
 

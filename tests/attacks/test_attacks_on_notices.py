@@ -58,7 +58,7 @@ def with_limits(stack, stopped):
         yield
 
 
-def test_many_logins_are_few_mails_and_a_digest_tells_of_the_others(stack, with_limits):
+def test_many_logins_send_few_emails_and_a_digest_covers_the_rest(stack, with_limits):
     user = stack.verified_user()
     token = stack.token_of(user["email"])
 
@@ -153,7 +153,7 @@ def changes_of(audit, user, actor=None):
     return {row["event"] for row in audit(user_id=user["id"]) if row["actor_id"] == actor}
 
 
-def test_whatever_changes_a_way_in_is_told_and_written_down(stack, audit):
+def test_every_change_of_a_way_to_sign_in_is_notified_and_audited(stack, audit):
     user, new = stack.verified_user(), an_address("new")
     token = stack.token_of(user["email"])
     eventually(lambda: stack.mails(user["email"], "New sign-in"))
@@ -188,7 +188,7 @@ def test_whatever_changes_a_way_in_is_told_and_written_down(stack, audit):
     eventually(complete)
 
 
-def test_what_an_admin_does_to_somebody_is_told_and_written_down_with_the_actor(stack, admin, audit):
+def test_what_an_admin_changes_is_notified_and_audited_with_the_actor(stack, admin, audit):
     user = stack.verified_user()
     acting = stack.call("GET", "/users-ms/users/me", token=admin["access_token"]).json()["id"]
     path = f"/users-ms/users/{user['id']}"
@@ -204,7 +204,7 @@ def test_what_an_admin_does_to_somebody_is_told_and_written_down_with_the_actor(
 
 
 @pytest.mark.parametrize("by", ["itself", "an admin"])
-def test_a_deletion_is_told_and_written_down_with_the_actor(stack, admin, audit, by):
+def test_a_deletion_is_notified_and_audited_with_its_actor(stack, admin, audit, by):
     user = stack.verified_user()
     acting = stack.call("GET", "/users-ms/users/me", token=admin["access_token"]).json()["id"]
     token = admin["access_token"] if by == "an admin" else stack.token_of(user["email"])
@@ -233,7 +233,7 @@ def test_ones_own_security_events_are_shown_and_nobody_elses(stack):
     assert {row.get("user_id", user["id"]) for row in rows} == {user["id"]}
 
 
-def test_failures_of_a_second_factor_are_told(stack):
+def test_failures_of_a_second_factor_are_notified(stack):
     user = stack.verified_user()
     token = stack.token_of(user["email"])
     secret = stack.call("POST", "/auth-ms/auth/mfa/totp", token=token).json()["secret"]

@@ -44,7 +44,7 @@ def the_new_password_holds(stack, user, old_token):
     eventually(lambda: stack.mails(user["email"], "Your password was changed"))
 
 
-def test_a_reset_without_an_answer_ends_the_old_sessions_and_is_told(stack, user):
+def test_a_reset_without_an_answer_ends_old_sessions_and_is_notified(stack, user):
     old, token = stack.token_of(user["email"]), reset_token(stack, user["email"])
     with slow_to_write(user):
         answer = stack.call("POST", "/auth-ms/auth/password/reset", {"token": token, "new_password": NEW})

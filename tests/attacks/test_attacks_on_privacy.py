@@ -62,7 +62,7 @@ PERSONAL = [
 
 
 @pytest.mark.parametrize("path", PERSONAL)
-def test_no_cache_keeps_what_is_personal_for_somebody_else(stack, path):
+def test_no_shared_cache_stores_personal_answers(stack, path):
     answer = stack.call("GET", path, token=stack.token_of(stack.verified_user()["email"]))
 
     kept = answer.headers["Cache-Control"].split(", ")
@@ -71,7 +71,7 @@ def test_no_cache_keeps_what_is_personal_for_somebody_else(stack, path):
     assert "Authorization" in answer.headers["Vary"]
 
 
-def test_a_user_takes_all_its_data_along(stack):
+def test_a_user_exports_all_of_its_data(stack):
     user = stack.verified_user(attributes={"note": "a number of my own"})
     token = stack.token_of(user["email"])
     eventually(lambda: stack.mails(user["email"], "New sign-in"))
@@ -89,7 +89,7 @@ def test_a_user_takes_all_its_data_along(stack):
         assert "password_hash" not in text and "$2b$" not in text
 
 
-def test_nothing_of_a_user_is_left_after_its_deletion_but_for_20_hours_in_the_outboxes(stack):
+def test_no_data_of_a_deleted_user_is_left_but_for_20_hours_in_the_outboxes(stack):
     user = stack.verified_user(name=f"N{secrets.token_hex(8)}", phone=a_phone())
     token = stack.token_of(user["email"])
     eventually(lambda: stack.mails(user["email"], "New sign-in"))
@@ -131,7 +131,7 @@ def test_the_log_of_postgresql_has_no_hash_and_no_address(stack, layout):
 
 
 @pytest.mark.parametrize("service", ["users-ms", "auth-ms", "notification-ms"])
-def test_a_page_of_documentation_can_do_nothing_on_the_origin_of_the_console(stack, service):
+def test_documentation_pages_can_do_nothing_on_the_origin_of_the_console(stack, service):
     answer = requests.get(f"{stack.gateway}/{service}/docs", timeout=10)
 
     policy = answer.headers["Content-Security-Policy"]

@@ -34,7 +34,7 @@ def dismissible(stack):
     return stack.call("GET", "/users-ms/users/me", token=token).json() | {"token": token}
 
 
-def test_a_dismissed_admin_does_not_reinstate_itself(stack, boss, dismissible):
+def test_a_demoted_admin_cannot_reinstate_itself(stack, boss, dismissible):
     path = f"/users-ms/users/{dismissible['id']}"
     assert boss("PATCH", path, {"is_admin": False}).status_code == 200
 
@@ -112,7 +112,7 @@ def end(stack, boss, how, user, token):
 
 
 @pytest.mark.parametrize("how", ENDS)
-def test_a_token_writes_nowhere_once_its_session_has_ended(stack, boss, how):
+def test_a_token_cannot_write_after_its_session_has_ended(stack, boss, how):
     user = stack.verified_user()
     token = stack.token_of(user["email"])
     path = f"/users-ms/users/{user['id']}"

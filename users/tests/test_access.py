@@ -70,7 +70,7 @@ def test_a_user_cannot_make_itself_an_admin(caller):
     assert not User.objects.get().is_admin
 
 
-def test_the_internal_route_tells_auth_ms_the_password_hash(auth_ms):
+def test_the_internal_route_gives_auth_ms_the_password_hash(auth_ms):
     user = a_user()
 
     answer = auth_ms.get("/users-ms/internal/credentials", {"email": "ADA@example.org"})
@@ -85,7 +85,7 @@ def test_the_internal_route_does_not_know_everybody(auth_ms):
     assert auth_ms.get("/users-ms/internal/credentials").status_code == 400
 
 
-def test_the_internal_route_is_closed_to_people_even_to_admins(caller, client):
+def test_the_internal_route_is_closed_to_users_even_admins(caller, client):
     user = a_user()
 
     for someone in (client, caller(user_id=user.id), caller(user_id=user.id, admin=True)):
@@ -105,7 +105,7 @@ def test_a_service_token_for_another_service_opens_nothing(client, signing_keys)
     assert answer.status_code == 401
 
 
-def test_a_service_token_is_no_persons_token(auth_ms):
+def test_a_service_token_is_not_a_user_token(auth_ms):
     user = a_user()
 
     assert auth_ms.get(f"/users-ms/users/{user.id}").status_code == 401

@@ -37,7 +37,7 @@ def test_put_needs_the_whole_user(caller):
     assert set(answer.json()["errors"]) == {"surname", "email"}
 
 
-def test_a_deleted_user_is_gone(caller):
+def test_a_deleted_user_is_not_found(caller):
     user = a_user()
     itself = caller(user_id=user.id)
 

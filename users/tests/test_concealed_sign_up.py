@@ -67,7 +67,7 @@ def test_the_work_is_the_same(client, monkeypatch):
     assert len(hashed) == 2
 
 
-def test_a_key_tells_nothing_either(client):
+def test_an_idempotency_key_discloses_nothing_either(client):
     a_user()
 
     known = [post(client, "one"), post(client, "one"), post(client, "one", name="Eve")]

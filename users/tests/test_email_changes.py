@@ -174,7 +174,7 @@ def test_the_first_proof_of_an_account_is_said_and_drops_what_was_pending(caller
     assert [event["new_email"] for event in changes("email_change_cancelled")] == ["attacker@example.org"]
 
 
-def test_an_address_that_was_never_verified_is_free_again_and_is_told_nothing(caller, auth_ms, client):
+def test_an_address_that_was_never_verified_is_free_again_and_not_notified(caller, auth_ms, client):
     user = a_user()
     request(caller(user_id=user.id), user)
 
@@ -231,7 +231,7 @@ def test_who_took_the_account_over_does_not_undo_the_undoing(itself, auth_ms, ad
     assert User.objects.get().email == "ada@example.org"
 
 
-def test_the_owner_goes_back_even_after_the_thief_has_gone_back(itself, auth_ms, ada):
+def test_the_owner_restores_the_address_even_after_the_attacker_did(itself, auth_ms, ada):
     for address in ("thief@example.org", "thief.again@example.org"):
         request(itself, ada, address)
         verified(auth_ms, ada, address)

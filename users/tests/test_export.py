@@ -78,7 +78,7 @@ def test_a_services_rights_are_answered_as_they_are_now(auth_ms, caller):
 
 
 @pytest.mark.parametrize("route", ["email-change-undone", "phone-verified"])
-def test_the_other_internal_routes_are_closed_to_people_too(client, caller, route):
+def test_the_other_internal_routes_are_closed_to_users_too(client, caller, route):
     user = a_user()
     path = f"/users-ms/internal/users/{user.id}/{route}"
 

@@ -60,7 +60,7 @@ def test_a_new_password_is_held_against_the_policy(auth_ms, password):
     assert User.objects.get().password_hash == user.password_hash
 
 
-def test_the_same_password_is_hashed_anew_only_in_place_of_the_hash_that_was_compared(auth_ms, settings):
+def test_the_same_password_is_rehashed_only_in_place_of_the_hash_that_was_compared(auth_ms, settings):
     user = a_user()
     settings.BCRYPT_COST = 5
 
@@ -95,7 +95,7 @@ def test_nobody_is_not_found(auth_ms, user_id):
     assert (put.status_code, post.status_code) == (404, 404)
 
 
-def test_people_and_admins_may_do_none_of_it(caller, client):
+def test_users_and_admins_may_do_none_of_it(caller, client):
     user = a_user()
     for someone in (client, caller(user_id=user.id), caller(user_id=user.id, admin=True)):
         assert someone.put(password_path(user.id), **as_json(new_password())).status_code == 401

@@ -63,7 +63,7 @@ def test_who_was_an_admin_lists_nobody(former_admin, root, take_away, status):
     assert former_admin.get("/users-ms/users").status_code == status
 
 
-def test_a_dismissed_admin_does_not_reinstate_itself(former_admin, root):
+def test_a_demoted_admin_cannot_reinstate_itself(former_admin, root):
     demote(root)
 
     answer = former_admin.patch(f"/users-ms/users/{root.id}", **as_json({"is_admin": True, "scopes": ["all"]}))
@@ -117,7 +117,7 @@ def test_without_auth_ms_nothing_is_changed_and_everybody_reads_their_own(caller
     assert itself.get(path).status_code == itself.get("/users-ms/users/me").status_code == 200
 
 
-def test_even_an_admin_changes_an_address_only_in_a_session_that_has_just_begun(client, signing_keys, ada, root):
+def test_even_an_admin_changes_an_address_only_in_a_recent_session(client, signing_keys, ada, root):
     old = int(time.time()) - 3600
     token = signing_keys.user_token(user_id=root.id, admin=True, auth_time=old)
     headers = {"Authorization": f"Bearer {token}"}

@@ -159,7 +159,7 @@ def test_a_change_that_is_not_whole_is_refused(auth_ms, field, value):
 
 
 @pytest.mark.django_db
-def test_hashing_anew_is_no_other_password(auth_ms, settings):
+def test_rehashing_is_not_a_password_change(auth_ms, settings):
     user = a_user()
     settings.BCRYPT_COST = 5
 

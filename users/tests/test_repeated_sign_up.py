@@ -82,7 +82,7 @@ def test_a_refused_sign_up_does_not_use_the_key_up(client):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("key", ["", "two words", "x" * 256, "caf\xe9"])
-def test_a_key_that_is_none_is_refused(client, key):
+def test_an_invalid_key_is_rejected(client, key):
     answer = post(client, key=key)
 
     assert answer.status_code == 400

@@ -31,7 +31,7 @@ REDELIVERY_DELAYS_SECONDS = (1.0, 8.0)
 def delete_data_of_deleted_user(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
     """End the sessions of a deleted user and delete its data."""
 
-    def forget(deleted: CloudEvent, at: datetime) -> None:
+    def delete(deleted: CloudEvent, at: datetime) -> None:
         erasure.delete_user_data(
             user_id=deleted.positive_integer("user_id"),
             actor_id=_id(deleted, "actor_id"),
@@ -40,7 +40,7 @@ def delete_data_of_deleted_user(*, event: dict[str, Any], **_fields_of_newer_pro
             at=at,
         )
 
-    _handle(event, "user_deleted_event", forget)
+    _handle(event, "user_deleted_event", delete)
 
 
 @shared_task(name="password_changed_event")
@@ -156,10 +156,10 @@ def _run(message: Any, task: str, use_case: Callable[[CloudEvent, datetime], Non
 
 
 def _redeliver_soon(event: CloudEvent, *, at: datetime) -> None:
-    """Redeliver an event that ends sessions soon: a login in progress compares the password first and may open its
+    """Soon redeliver an event that ends sessions: a login in progress compares the password first and may open its
     session after the event was handled."""
     age = (at - event.time).total_seconds()
-    pause = next((pause for pause in REDELIVERY_DELAYS_SECONDS if age < pause), None)
-    if event.type in ENDS_SESSIONS and pause is not None:
+    delay = next((delay for delay in REDELIVERY_DELAYS_SECONDS if age < delay), None)
+    if event.type in ENDS_SESSIONS and delay is not None:
         queue = topology.SUBSCRIPTIONS[event.type]
-        retries.retry_later(current_app, queue=queue, event=event.as_dict(), seconds=pause)
+        retries.retry_later(current_app, queue=queue, event=event.as_dict(), seconds=delay)

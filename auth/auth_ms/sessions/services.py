@@ -182,11 +182,13 @@ def log_out_everywhere(*, user_id: int, client: Client, at: datetime) -> None:
         audit.record(audit.Event.LOGOUT_ALL, client=client, at=at, user_id=user_id, sessions=ended)
 
 
-def end_sessions_of(*, user_id: int, at: datetime, but: int | None = None, begun_before: datetime | None = None) -> int:
-    """End the sessions of a user, except `but`, or only those begun before a moment. Returns their number."""
+def end_sessions_of(
+    *, user_id: int, at: datetime, but: int | None = None, opened_before: datetime | None = None
+) -> int:
+    """End the sessions of a user, except `but`, or only those opened before a moment. Returns their number."""
     sessions = Session.objects.filter(user_id=user_id, revoked_at=None).exclude(id=but)
-    if begun_before is not None:
-        sessions = sessions.filter(created_at__lt=begun_before)
+    if opened_before is not None:
+        sessions = sessions.filter(created_at__lt=opened_before)
     return sessions.update(revoked_at=at)
 
 

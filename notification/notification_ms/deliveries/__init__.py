@@ -1,1 +1,1 @@
-"""Telling people what happened, over the media they can be reached by, and keeping record of it."""
+"""Notifies users of events over the media that reach them, and records each delivery."""

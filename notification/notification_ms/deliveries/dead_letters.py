@@ -1,4 +1,4 @@
-"""The dead letters of the notification queues: what they are, why they died, and sending them again."""
+"""The dead letters of the notification queues: listed with the reason of each, and redelivered."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,12 +13,12 @@ from notification_ms import topology
 from notification_ms.deliveries import notices
 from notification_ms.deliveries.models import Delivery
 
-MAXIMUM = 1000  # looked at in one go
+MAXIMUM = 1000  # examined in one call
 
 
 @dataclass(frozen=True, kw_only=True)
 class Explained:
-    """A dead letter, and what is known of it."""
+    """A dead letter and what the message and the delivery log say about it."""
 
     id: str
     queue: str
@@ -42,9 +42,9 @@ def find(*, queue: str | None, limit: int) -> list[Explained]:
 
 
 def redeliver(*, queue: str, ids: set[str] | None) -> int:
-    """Send dead letters of a queue again, with all their attempts before them. Raises ServiceUnavailable.
+    """Redeliver dead letters of a queue with their attempts reset. Raises ServiceUnavailable.
 
-    One whose publisher may not send that event stays: sent again, it would be taken, as it comes from this service.
+    Messages whose publisher may not send that event stay: redelivered by this service, they would be accepted.
     """
     publishers = topology.publishers_of(queue=queue)
     [medium] = [each.medium for each in topology.SUBSCRIPTIONS if each.queue == queue]
@@ -83,7 +83,7 @@ def _explain(letter: DeadLetter, medium: str) -> Explained:
 
 
 def _reason(letter: DeadLetter, medium: str) -> str:
-    """Worked out again from the message and the delivery log: what the broker itself refuses carries no reason."""
+    """Derived from the message and the delivery log, because the broker gives no reason of its own."""
     if letter.event is None:
         return "The message is no task with an event."
     if letter.publisher not in topology.publishers_of(queue=letter.queue):

@@ -1,6 +1,6 @@
-"""One message instead of many: what was held back of a recipient's notices is counted, and told when the time is over.
+"""One message instead of many: notices held back for a recipient are counted and summarised when the window ends.
 
-The rows are locked while the message is sent, as a delivery is: an interruption repeats a digest, and loses none.
+The rows stay locked while the message is sent, like a delivery: an interruption repeats a digest and never loses one.
 """
 
 import logging
@@ -21,12 +21,12 @@ from notification_ms.deliveries.notices import Notice
 
 LONGEST_INTERVAL_SECONDS = 60.0
 BACKOFF = timedelta(minutes=5)  # times the number of attempts
-_LOCK = 0x7E55E8A  # of PostgreSQL's advisory locks: one worker sends the digests of a medium
+_LOCK = 0x7E55E8A  # a PostgreSQL advisory lock: one worker at a time sends the digests of a medium
 logger = logging.getLogger(__name__)
 
 
 def keep_sending(medium: Medium) -> None:
-    """Send the digests that are due, from a thread of their own, for as long as this process lives."""
+    """Send due digests from a separate thread until this process ends."""
 
     def keep() -> None:
         while True:
@@ -43,7 +43,7 @@ def keep_sending(medium: Medium) -> None:
 
 
 def send_due(*, medium: Medium, at: datetime) -> None:
-    """Send every digest whose time has come, one after the other."""
+    """Send every due digest, one after another."""
     looked_at: set[str] = set()
     while True:
         with transaction.atomic():
@@ -61,7 +61,7 @@ def _is_alone(medium: str) -> bool:
 
 
 def _due(medium: str, *, at: datetime, but: set[str]) -> list[Tally]:
-    """All that was held back of one recipient, locked, when the first of it is old enough; the latest last."""
+    """Everything held back for one recipient, locked, if the oldest is due; the latest comes last."""
     held_back = Tally.objects.filter(medium=medium, held_back_from__isnull=False)
     old_enough = held_back.filter(held_back_from__lte=at - _window()).exclude(recipient__in=but)
     first = old_enough.order_by("held_back_from", "id").first()
@@ -90,7 +90,7 @@ def _send(due: list[Tally], *, medium: Medium, at: datetime) -> None:
 
 
 def _notice(due: list[Tally], *, at: datetime) -> Notice:
-    """The digest as a notice. Its id comes from when the first was held back, so that every attempt has the same."""
+    """The digest as a notice. Its id derives from the time of the first held-back notice, so all attempts share it."""
     latest, began = due[-1], _began(due)
     identity = uuid.uuid5(uuid.NAMESPACE_OID, f"{latest.medium} {latest.recipient} {began.isoformat()}")
     return notices.digest(

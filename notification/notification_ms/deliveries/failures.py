@@ -2,8 +2,8 @@
 
 
 class TransientFailure(Exception):
-    """It may work later: the server is away or busy."""
+    """A later attempt may succeed: the server is down or busy."""
 
 
 class PermanentFailure(Exception):
-    """It will not work however often it is tried: the address is refused, or the event is unusable."""
+    """No attempt can succeed: the address is rejected, or the event is unusable."""

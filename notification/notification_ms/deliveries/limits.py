@@ -1,4 +1,4 @@
-"""How much one recipient is told at most; what is above that is held back, and counted for a digest."""
+"""The limit of notices per recipient; further ones are held back and counted for a digest."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,9 +12,9 @@ from notification_ms.deliveries.notices import Notice
 
 
 def counting(notice: Notice, *, medium: str, recipient: str, at: datetime) -> dict[str, Any]:
-    """What `Delivery.begin` takes to count one notice more to `recipient`; nothing for what has no limit.
+    """The arguments of `Delivery.begin` that count one more notice to `recipient`; empty where no limit applies.
 
-    The recipient counts, in whatever account it stands: an address of somebody else may stand in many.
+    The limit is per recipient and not per account, because an address may appear in several accounts.
     """
     if medium not in topology.PERSONAL_MEDIA:
         return {}
@@ -31,7 +31,7 @@ def counting(notice: Notice, *, medium: str, recipient: str, at: datetime) -> di
 
 
 def reason_to_hold_back(delivery: Delivery, notice: Notice) -> str:
-    """Why this delivery, which was counted when it began, is one too many; empty when it is not."""
+    """The reason to hold back a counted delivery; empty when it is within the limit."""
     if (delivery.counted or 0) <= settings.NOTICES_OF_A_KIND:
         return ""
     told = "counted in a digest" if is_told_later(notice) else "not told later either"
@@ -39,7 +39,7 @@ def reason_to_hold_back(delivery: Delivery, notice: Notice) -> str:
 
 
 def is_told_later(notice: Notice) -> bool:
-    """True for what a digest counts: only who has shown to be the user gets one."""
+    """True for notices that a digest counts: only verified recipients get digests."""
     return notice.is_verified and notice.texts.in_digest
 
 

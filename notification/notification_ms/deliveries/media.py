@@ -1,4 +1,4 @@
-"""The media: how a notice reaches a person."""
+"""The media over which a notice reaches a user."""
 
 import base64
 import binascii
@@ -20,19 +20,19 @@ from notification_ms.deliveries.notices import Notice
 
 
 class Medium(Protocol):
-    """A way to reach people."""
+    """A channel that delivers notices."""
 
     name: str
 
     def recipient(self, notice: Notice) -> str:
-        """Where this medium reaches the person; empty when it cannot."""
+        """The user's address on this medium; empty when the user cannot be reached."""
 
     def send(self, notice: Notice, *, recipient: str, message_id: str) -> None:
-        """Hand the notice over. Raises TransientFailure or PermanentFailure."""
+        """Deliver the notice. Raises TransientFailure or PermanentFailure."""
 
 
 class Email:
-    """Mail over SMTP, as text and HTML, over one connection that is kept for the next mail."""
+    """Email over SMTP, as text and HTML; the connection is kept for the next email."""
 
     name = "email"
 
@@ -61,12 +61,12 @@ class Email:
         except (smtplib.SMTPException, OSError) as error:
             self._close_connection()
             raise TransientFailure(f"{type(error).__name__}: {error}") from error
-        except ValueError as error:  # a header that Django refuses, such as a recipient with a line break
+        except ValueError as error:  # a header that Django rejects, such as a recipient with a line break
             reason = f"a header, such as the address, is not well formed ({type(error).__name__})"
-            raise PermanentFailure(reason) from None  # the error has parts of the address in its text
+            raise PermanentFailure(reason) from None  # the error text contains parts of the address
 
     def _open_connection(self) -> Any:
-        """The connection of the last mail when the server still answers on it, else a new one."""
+        """The connection of the last email if the server still answers on it, else a new one."""
         if self._connection is not None and not self._is_alive():
             self._close_connection()
         if self._connection is None:
@@ -91,12 +91,12 @@ def _said(text: bytes | str) -> str:
 
 
 def _failure(code: int, text: str) -> Exception:
-    """RFC 5321, §4.2.1: 4yz may work later, 5yz will not."""
+    """RFC 5321, §4.2.1: 4yz is transient, 5yz permanent."""
     return (PermanentFailure if code >= 500 else TransientFailure)(f"SMTP {code}: {text}")
 
 
 class TextMessage:
-    """A text message through whatever provider the Apprise URL in SMS_URL names."""
+    """A text message through the provider in SMS_URL, an Apprise URL."""
 
     name = "sms"
 
@@ -104,7 +104,7 @@ class TextMessage:
         return notice.phone
 
     def send(self, notice: Notice, *, recipient: str, message_id: str) -> None:
-        import apprise  # only the workers of this medium pay for it
+        import apprise  # imported here so that only workers of this medium load it
 
         provider = apprise.Apprise()
         if not provider.add(settings.SMS_URL.replace("{phone}", quote(recipient, safe=""))):
@@ -114,7 +114,7 @@ class TextMessage:
 
 
 class Webhook:
-    """Your own backend, told over HTTP as in https://www.standardwebhooks.com: the event as it is, signed."""
+    """Your backend: receives the signed event over HTTP as in https://www.standardwebhooks.com."""
 
     name = "webhook"
 
@@ -152,7 +152,7 @@ class Webhook:
 
 
 def webhook_key(secret: str) -> bytes:
-    """The bytes of WEBHOOK_SECRET. Raises ValueError when it is no such secret."""
+    """The bytes of WEBHOOK_SECRET. Raises ValueError if it is malformed."""
     try:
         key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
     except binascii.Error as error:
@@ -167,14 +167,14 @@ _shared: dict[str, Medium] = {}
 
 
 def medium_called(name: str) -> Medium:
-    """The medium of that name that the consumer of this process uses. Raises KeyError."""
+    """The medium `name`, shared by the consumers of this process. Raises KeyError."""
     if name not in _shared:
         _shared[name] = new_medium(name)
     return _shared[name]
 
 
 def new_medium(name: str) -> Medium:
-    """One with connections of its own; slowed down by SEND_DELAY_SECONDS for experiments. Raises KeyError."""
+    """A medium with separate connections; delayed by SEND_DELAY_SECONDS in experiments. Raises KeyError."""
     medium = _KINDS[name]()
     return _Slow(medium) if settings.SEND_DELAY_SECONDS else medium
 

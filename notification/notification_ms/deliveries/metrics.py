@@ -25,10 +25,10 @@ delivery_seconds = Histogram(
 
 
 class DeliveryCollector:
-    """How the deliveries of the last hour stand, from the table itself, so that every replica says the same."""
+    """Deliveries of the last hour by status, read from the table so that all replicas agree."""
 
     def collect(self) -> Iterator[Metric]:
-        """Nothing while the database does not answer: a gap in a graph, where a number would be a lie."""
+        """No samples while the database does not answer: a gap in the graph instead of a wrong value."""
         recent = Delivery.objects.filter(created_at__gt=timezone.now() - WINDOW)
         try:
             counted = list(recent.values_list("medium", "status").annotate(Count("id")).order_by("medium", "status"))

@@ -13,7 +13,7 @@ MESSAGE_ID_DOMAIN = "tessera.invalid"
 
 
 class Delivery(models.Model):
-    """One event told over one medium: at most one row, and so at most one sending, for each such pair."""
+    """One event delivered over one medium: at most one row, and so at most one sending, per pair."""
 
     counted: int | None = None  # by `begin`
 
@@ -42,18 +42,18 @@ class Delivery(models.Model):
             models.Index(fields=["created_at"], name="delivery_created"),
             models.Index(fields=["event", "id"], name="delivery_event"),
             models.Index(fields=["medium", "id"], name="delivery_medium"),
-            # Nearly all are sent, so those are found without.
+            # Nearly all rows are `sent`, so the index leaves them out.
             models.Index(fields=["status", "id"], name="delivery_status", condition=~models.Q(status="sent")),
         ]
 
     @property
     def is_finished(self) -> bool:
-        """Sent, or not to be sent at all; a failed one may be replayed."""
+        """True when it was sent or skipped; a failed delivery may be redelivered."""
         return self.status in (self.Status.SENT, self.Status.SKIPPED)
 
     @property
     def message_id(self) -> str:
-        """The same for every attempt, so that a mail server or reader can drop a repeat."""
+        """Identical for every attempt, so that mail servers and clients can drop duplicates."""
         return f"<{uuid.UUID(str(self.event_id)).hex}.{self.medium}@{MESSAGE_ID_DOMAIN}>"
 
     @classmethod
@@ -69,13 +69,13 @@ class Delivery(models.Model):
         window: timedelta = timedelta(0),
         limit: int = 0,
     ) -> "Delivery":
-        """Note that an attempt begins, or with `attempts=0` that none is made; one that has finished stays as it is.
+        """Record the start of an attempt, or with `attempts=0` that none is made; finished deliveries stay unchanged.
 
-        The first attempt is counted in `tally`, if any: `counted` says how many that makes within `window`. What is
-        more than `limit` is held back there when `tally.held_back` says so.
+        The first attempt is counted in `tally`, if given: `counted` is the number within `window`. Beyond `limit`, the
+        notice is counted as held back if `tally.held_back` is set.
 
-        The one statement does not wait for the disk: what a crash of the database loses of it, the message, which is
-        not acknowledged yet, brings again.
+        The statement commits asynchronously: if a database crash loses it, the message is not acknowledged yet and is
+        redelivered.
         """
         values: dict[str, Any] = {"event_id": str(event.id), "event": event.type, "medium": medium}
         values |= {"user_id": user_id, "recipient": recipient, "attempts": attempts}
@@ -88,20 +88,20 @@ class Delivery(models.Model):
         return delivery
 
     def hold_back(self, *, reason: str) -> None:
-        """Note that it is not sent after all, and that no attempt was made."""
+        """Record that the notice is held back and no attempt was made."""
         self.status, self.last_error, self.attempts = self.Status.SKIPPED, reason[:500], 0
         self.save(update_fields=["status", "last_error", "attempts"])
 
     def finish(self, *, status: str, error: str = "", at: datetime | None = None) -> None:
-        """Note how it ended, or why it did not yet."""
+        """Record the outcome, or the error of an attempt that will be repeated."""
         self.status, self.last_error, self.sent_at = status, error[:500], at
         self.save(update_fields=["status", "last_error", "sent_at"])
 
 
 class Tally(models.Model):
-    """How much one recipient was told of one kind of notice in the time that began with the first, and what was not.
+    """How many notices of one kind a recipient got in the current window, and how many were held back.
 
-    `recipient` is the canonical form, `address` what a digest is sent to, a short time later.
+    `recipient` is the canonical form; `address` is where the digest is sent.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -133,14 +133,14 @@ class Tally(models.Model):
 
 
 class ErasedUser(models.Model):
-    """A user who was deleted, and to whom nothing is told any more. Ids are never given out again."""
+    """A deleted user, who is not notified any more. Ids are never reused."""
 
     user_id = models.BigIntegerField(primary_key=True)
     erased_at = models.DateTimeField()
 
 
 class Preference(models.Model):
-    """A notice that a user does not want over a medium. Whatever has no row is wanted."""
+    """A notice that a user has switched off for a medium. Without a row, a notice is enabled."""
 
     id = models.BigAutoField(primary_key=True)
     user_id = models.BigIntegerField()
@@ -159,7 +159,7 @@ _INSERT = """
         SET attempts = stored.attempts + CASE WHEN stored.status IN ('sent', 'skipped') THEN 0 ELSE %(attempts)s END
     RETURNING *
 """
-# A new time begins when the one before is over. What was held back in that stays until a digest has told of it.
+# A new window begins when the last one has ended. Held-back counts stay until a digest has reported them.
 _COUNT = """
     INSERT INTO deliveries_tally AS stored
                 (medium, recipient, kind, user_id, address, language, time_zone, began_at, asked, held_back)

@@ -1,4 +1,4 @@
-"""What an event says to a person: which texts, in which language, with which facts."""
+"""The notice for an event: which texts, in which language, with which facts."""
 
 import re
 import zoneinfo
@@ -17,32 +17,32 @@ from notification_ms.deliveries.failures import PermanentFailure
 
 DEFAULT_LANGUAGE = "en"
 LANGUAGES = ("en", "it")
-MAXIMUM_ADDRESS_LENGTH = 254  # what the delivery log takes
+MAXIMUM_ADDRESS_LENGTH = 254  # the length of the column in the delivery log
 SUBJECT = "subject.txt"
-_EMPTY_LINES = re.compile(r"\n{3,}")  # of nothing, where templates meet
-# Each of them stands for all deliveries that were held back; it is no event that anybody publishes.
+_EMPTY_LINES = re.compile(r"\n{3,}")  # left where template blocks are empty
+# Summarises all held-back deliveries; not a published event.
 DIGEST = "digest"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Texts:
-    """The texts of an event: their template folder, what they cannot do without, and the page that they lead to.
+    """The texts of an event: their template folder, required data, and the page that they link to.
 
-    What `cannot_be_off` names reaches the user in any case: a security notice, or what it has asked for.
-    `any_address` is for what also goes where nobody has shown to be the user yet; it has no words of anybody's in it.
+    Media in `cannot_be_off` cannot be switched off: security notices, and what the user has requested.
+    `any_address` allows unverified addresses; such a text contains nothing that a user has typed.
     """
 
     folder: str
     needs: tuple[str, ...] = ()
-    when: str | None = None  # the member of the data that says when it happened; else the event itself does
-    secret: str | None = None  # a token or code, sealed to this service
+    when: str | None = None  # the data member with the time of the event; the event's own time by default
+    secret: str | None = None  # a token or code, encrypted for this service
     link_setting: str | None = None
     cannot_be_off: frozenset[str] = frozenset({"email"})
     any_address: bool = False
-    in_digest: bool = True  # counted there, when it was held back
-    is_farewell: bool = False  # to a user who is gone: what it is sent to is not written down
-    changes: frozenset[str] = frozenset()  # what `data.change` may be, each with words of its own
-    told_by: tuple[tuple[str, str], ...] = ()  # those changes that another event tells the user
+    in_digest: bool = True  # counted in the digest when held back
+    is_farewell: bool = False  # sent to a deleted user: the recipient is not stored
+    changes: frozenset[str] = frozenset()  # values of `data.change`, each with its own text
+    told_by: tuple[tuple[str, str], ...] = ()  # changes that another event notifies of
 
 
 TEXTS = {
@@ -119,7 +119,7 @@ TEXTS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Notice:
-    """An event, ready to be written to the person that it is about."""
+    """An event, ready to be rendered for the user that it concerns."""
 
     texts: Texts
     change: str  # which of `texts.changes`; empty where there are none
@@ -135,19 +135,19 @@ class Notice:
 
     @property
     def kind(self) -> str:
-        """What limits are counted by: the event, and of one that tells of many changes which."""
+        """The key of limits: the event type, and for events with many changes, the change."""
         return f"{self.event.type}/{self.change}" if self.change else self.event.type
 
     @property
     def told_by(self) -> str:
-        """The event that tells the user the same; empty when this one does."""
+        """The event that notifies of the same change; empty when this one does."""
         return dict(self.texts.told_by).get(self.change, "")
 
     def text(self, name: str) -> str:
-        """The text `name` (subject.txt, body.txt, body.html, sms.txt) in the person's language.
+        """The text `name` (subject.txt, body.txt, body.html, sms.txt) in the user's language.
 
-        A subject knows nothing but what happened: no words of anybody's get there. Raises PermanentFailure when the
-        secret cannot be opened.
+        A subject names only the event: nothing that a user has typed. Raises PermanentFailure when the secret cannot
+        be decrypted.
         """
         if name == SUBJECT:
             return subject(folder=self.texts.folder, change=self.change, language=self.language)
@@ -156,14 +156,14 @@ class Notice:
         return _EMPTY_LINES.sub("\n\n", text)
 
     def text_if_any(self, name: str) -> str:
-        """The same; empty when no medium sends such a text for this event."""
+        """Like `text`; empty when no medium has such a text for this event."""
         try:
             return self.text(name)
         except TemplateDoesNotExist:
             return ""
 
     def _secret(self) -> dict[str, str]:
-        """The token or code, opened only now, and the page that takes it, or a session, where one is configured."""
+        """The token or code, decrypted only now, and the configured page that takes it or shows the session."""
         values = {"session_id": str(self.event.data.get("session_id"))}
         opened = {self.texts.secret: _opened(self.event, self.texts.secret)} if self.texts.secret else {}
         page: str = getattr(settings, self.texts.link_setting) if self.texts.link_setting else ""
@@ -184,12 +184,12 @@ def subject_of(kind: str, *, language: str) -> str:
 
 
 def may_be_switched_off(*, event: str, medium: str) -> bool:
-    """False for what matters: of each such notice one medium is left that nobody can silence."""
+    """False for important notices: one medium of each cannot be switched off."""
     return medium not in TEXTS[event].cannot_be_off
 
 
 def notice_of(event: CloudEvent) -> Notice:
-    """The notice that `event` gives. Raises InvalidEvent when the event lacks what the texts need."""
+    """The notice for `event`. Raises InvalidEvent when required data is missing."""
     try:
         texts = TEXTS[event.type]
     except KeyError as error:
@@ -199,7 +199,7 @@ def notice_of(event: CloudEvent) -> Notice:
     if texts.secret and not _is_there(event, texts.secret):
         raise InvalidEvent(f"data.sealed_{texts.secret} is missing or no str")
     optional = {name: event.text(name, default="") for name in ("phone", "locale", "time_zone")}
-    # An older users-ms does not say where a deleted user was reached.
+    # An older users-ms sends no contact data of a deleted user.
     email = event.text("email", maximum=MAXIMUM_ADDRESS_LENGTH, default="" if texts.is_farewell else None)
     return Notice(
         texts=texts,
@@ -224,7 +224,7 @@ def _change(event: CloudEvent, texts: Texts) -> str:
 
 
 def _is_there(event: CloudEvent, secret: str) -> bool:
-    """Sealed, or for one release in the clear, as an older auth-ms sends it."""
+    """True when the secret is there: encrypted, or for one release in clear text from an older auth-ms."""
     return isinstance(event.data.get(f"sealed_{secret}", event.data.get(secret)), str)
 
 
@@ -239,7 +239,7 @@ def _opened(event: CloudEvent, secret: str) -> str:
 
 
 def _facts(event: CloudEvent, texts: Texts, *, email: str, time_zone: str) -> dict[str, Any]:
-    """What the texts may say. What somebody has typed is defanged here, once, and left out where anybody may read."""
+    """The facts for the templates. User input is defanged here, once, and left out for unverified addresses."""
     data = event.data
     actor = data.get("actor_id")
     facts: dict[str, Any] = {
@@ -271,13 +271,13 @@ def _list(value: Any) -> list[Any]:
 
 
 def language_of(locale: str) -> str:
-    """The language of the texts that is nearest."""
+    """The best matching language of the texts."""
     language = locale.partition("-")[0]
     return language if language in LANGUAGES else DEFAULT_LANGUAGE
 
 
 def local_time(moment: datetime, time_zone: str) -> str:
-    """`2026-01-31 13:00 Europe/Rome`, in the person's time zone, or in UTC when that is unknown."""
+    """`2026-01-31 13:00 Europe/Rome`, in the user's time zone, or in UTC when that is unknown."""
     try:
         zone = zoneinfo.ZoneInfo(time_zone or "UTC")
     except (zoneinfo.ZoneInfoNotFoundError, ValueError):
@@ -288,7 +288,7 @@ def local_time(moment: datetime, time_zone: str) -> str:
 def digest(
     event: CloudEvent, *, counted: list[tuple[str, int]], since: datetime, address: str, language: str, time_zone: str
 ) -> Notice:
-    """The notice of how many notices, by `Notice.kind`, were held back since then."""
+    """The digest of held-back notices since `since`, counted by `Notice.kind`."""
     held_back = [{"count": count, "what": subject_of(kind, language=language)} for kind, count in counted]
     return Notice(
         texts=Texts(folder=DIGEST),
@@ -311,7 +311,7 @@ def digest(
 
 
 def example(event_type: str, *, locale: str, change: str = "") -> Notice:
-    """The notice of an event that never happened, to look at its texts. Raises InvalidEvent."""
+    """A notice for an example event, to preview its texts. Raises InvalidEvent."""
     moment = datetime(2026, 1, 31, 12, tzinfo=UTC)
     changes = TEXTS[event_type].changes
     data = {

@@ -28,13 +28,13 @@ EXPORTED = (
 
 
 def notifications_for(principal: Principal, **filters: Any) -> QuerySet[Delivery]:
-    """What `principal` may see, its own or as an admin all, and of that what matches every filter."""
+    """The deliveries that `principal` may see (its own, or all as an admin) and that match every filter."""
     visible = Delivery.objects.all() if principal.is_admin else Delivery.objects.filter(user_id=principal.user_id)
     return visible.filter(**filters)
 
 
 def preferences_of(user_id: int) -> list[dict[str, Any]]:
-    """Every notice and medium, whether the user wants it, and whether that can be changed."""
+    """Every notice and medium: whether it is enabled, and whether the user may change that."""
     unwanted = set(Preference.objects.filter(user_id=user_id).values_list("event", "medium"))
     return [
         {
@@ -49,7 +49,7 @@ def preferences_of(user_id: int) -> list[dict[str, Any]]:
 
 
 def export_of(user_id: int, *, at: datetime) -> Iterator[str]:
-    """All that is kept of a user, as JSON in pieces: the log of a year may be long."""
+    """Everything stored about a user, as JSON in chunks, because the log may be long."""
     yield f'{{"user_id": {user_id}, "exported_at": {_json(at)}, "preferences": {_json(preferences_of(user_id))}'
     yield ', "notifications": ['
     rows = Delivery.objects.filter(user_id=user_id).order_by("-id").values(*EXPORTED)

@@ -1,4 +1,4 @@
-"""What goes in and out of notification-ms."""
+"""Input and output of notification-ms."""
 
 from typing import Any
 

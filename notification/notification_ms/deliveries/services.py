@@ -21,13 +21,13 @@ from notification_ms.deliveries.notices import Notice
 FIRST_BACKOFF_SECONDS = 1.0
 MAXIMUM_BACKOFF_SECONDS = 300.0
 LATE_DELIVERIES = timedelta(days=1)
-DATABASE_OUTAGE_SECONDS = 20.0  # a restart of PostgreSQL; shorter than what stopping a worker may take
+DATABASE_OUTAGE_SECONDS = 20.0  # survives a restart of PostgreSQL; shorter than a worker's grace period
 
 
 def notify(*, event: CloudEvent, medium: Medium) -> Delivery:
-    """Tell one event over one medium, once.
+    """Notify of one event over one medium, once.
 
-    Raises InvalidEvent, TransientFailure (it will be tried again) and PermanentFailure (also after DELIVERY_ATTEMPTS).
+    Raises InvalidEvent, TransientFailure (a retry follows) and PermanentFailure (also after DELIVERY_ATTEMPTS).
     """
     notice = notices.notice_of(event)
     is_farewell = notice.texts.is_farewell and medium.name in topology.PERSONAL_MEDIA
@@ -50,16 +50,16 @@ def notify(*, event: CloudEvent, medium: Medium) -> Delivery:
     if reason := reason or limits.reason_to_hold_back(delivery, notice):
         delivery.hold_back(reason=reason)
         return delivery
-    if delivery.attempts > settings.DELIVERY_ATTEMPTS:  # those before ended with the worker that made them
+    if delivery.attempts > settings.DELIVERY_ATTEMPTS:  # earlier attempts ended with their worker
         delivery.finish(status=Delivery.Status.FAILED, error="every attempt ended without an answer")
         raise PermanentFailure(f"given up after {delivery.attempts - 1} attempts without an answer")
     return _attempt(delivery, notice, recipient=recipient, medium=medium)
 
 
 def _attempt(delivery: Delivery, notice: Notice, *, recipient: str, medium: Medium) -> Delivery:
-    """Send, with the row locked: a message whose connection to the broker breaks comes again while it is being sent.
+    """Send with the row locked: if the connection to the broker breaks, the message is redelivered during the sending.
 
-    Whoever has it then waits for the lock, and finds what became of it.
+    The second consumer waits for the lock and then sees the outcome.
     """
     is_sent, failure = False, None
     try:
@@ -80,7 +80,7 @@ def _attempt(delivery: Delivery, notice: Notice, *, recipient: str, medium: Medi
 
 
 def note_attempt(delivery: Delivery, failure: PermanentFailure | TransientFailure | None) -> None:
-    """Note how an attempt ended that `send` has made."""
+    """Record the outcome of an attempt that `send` has made."""
     sent_at = timezone.now() if failure is None else None
     delivery.finish(status=_status_after(failure), error=str(failure or ""), at=sent_at)
 
@@ -88,7 +88,7 @@ def note_attempt(delivery: Delivery, failure: PermanentFailure | TransientFailur
 def send(
     delivery: Delivery, notice: Notice, *, recipient: str, medium: Medium
 ) -> PermanentFailure | TransientFailure | None:
-    """Make the attempt that has begun. Returns what went wrong, if anything: the last attempt fails for good."""
+    """Make the attempt that has begun. Returns the failure, if any; on the last attempt it is permanent."""
     try:
         with tracing.span(f"send {medium.name}", kind="client"):
             medium.send(notice, recipient=recipient, message_id=delivery.message_id)
@@ -102,7 +102,7 @@ def send(
 
 
 def _anonymous(failure: Exception, recipient: str) -> str:
-    """The reason without the address that mail servers like to repeat: it goes into logs and dead letters."""
+    """The reason without the address that mail servers repeat, because it goes into logs and dead letters."""
     return re.sub(re.escape(recipient), "the recipient", str(failure), flags=re.IGNORECASE)
 
 
@@ -113,7 +113,7 @@ def _status_after(failure: PermanentFailure | TransientFailure | None) -> str:
 
 
 def _record_late(delivery: Delivery) -> None:
-    """Note that it was sent once the database is back, so that it is not sent again; raises when that takes long."""
+    """Record the sending once the database is back, so it is not repeated; raises after DATABASE_OUTAGE_SECONDS."""
     ends = time.monotonic() + DATABASE_OUTAGE_SECONDS
     while True:
         connection.close()
@@ -137,7 +137,7 @@ def _reason_to_skip(notice: Notice, recipient: str, *, medium: Medium, at: datet
         if not notice.is_verified and not notice.texts.any_address:
             return "the address is not verified"
     if notice.expires_at is not None and notice.expires_at <= at:
-        return "expired"  # a link that is dead helps nobody
+        return "expired"  # an expired link is useless
     return ""
 
 
@@ -147,9 +147,9 @@ def is_erased(user_id: int) -> bool:
 
 
 def erase_user(*, user_id: int, at: datetime) -> None:
-    """Forget where a user was reached, and tell it nothing any more, whatever events are still to come.
+    """Erase a user's addresses and never notify the user again, whatever events still arrive.
 
-    That something was told, when and over which medium stays.
+    The fact, time and medium of each delivery stay.
     """
     with transaction.atomic():
         ErasedUser.objects.get_or_create(user_id=user_id, defaults={"erased_at": at})
@@ -159,7 +159,7 @@ def erase_user(*, user_id: int, at: datetime) -> None:
 
 
 def is_switched_off(notice: Notice, *, medium: Medium) -> bool:
-    """True when the user does not want this notice over this medium, and may do without."""
+    """True when the user has switched this notice off for this medium, and may do so."""
     chosen = {"event": notice.event.type, "medium": medium.name}
     return (
         notices.may_be_switched_off(**chosen) and Preference.objects.filter(user_id=notice.user_id, **chosen).exists()
@@ -167,19 +167,19 @@ def is_switched_off(notice: Notice, *, medium: Medium) -> bool:
 
 
 def set_preferences(*, user_id: int, switched_off: list[tuple[str, str]]) -> None:
-    """Replace what a user does not want, given as pairs of event and medium."""
+    """Replace the switched-off notices of a user, given as pairs of event and medium."""
     with transaction.atomic():
         Preference.objects.filter(user_id=user_id).delete()
         Preference.objects.bulk_create(
             (Preference(user_id=user_id, event=event, medium=medium) for event, medium in switched_off),
-            ignore_conflicts=True,  # the same request at the same time
+            ignore_conflicts=True,  # concurrent identical requests
         )
 
 
 def prune(*, at: datetime) -> None:
-    """Forget deliveries older than NOTIFICATION_RETENTION_DAYS, and counts whose time is over and told of.
+    """Delete deliveries older than NOTIFICATION_RETENTION_DAYS, and counts whose window has ended and was reported.
 
-    A delivery that began while its user was being erased may have noted the recipient after that; it goes here.
+    A delivery that began during the erasure of its user may have stored the recipient afterwards; it is erased here.
     """
     oldest = at - timedelta(days=settings.NOTIFICATION_RETENTION_DAYS)
     pruning.delete(Delivery.objects.filter(created_at__lt=oldest))
@@ -191,6 +191,6 @@ def prune(*, at: datetime) -> None:
 
 
 def backoff_seconds(*, attempts: int) -> float:
-    """How long to wait after so many attempts: doubling up to five minutes, with jitter so that a crowd spreads out."""
+    """The wait after a number of attempts: doubling up to five minutes, with jitter against synchronised retries."""
     longest: float = min(MAXIMUM_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(attempts, 20))
     return longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing

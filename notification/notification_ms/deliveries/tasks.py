@@ -26,7 +26,7 @@ _ERASURE_NEEDS = {"user_id", "deleted_at"}
 
 @shared_task(name="user_login_event")
 def notify_of_login(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
-    """Tell the user of a sign-in, over the medium that this worker serves."""
+    """Notify the user of a sign-in, over the medium that this worker serves."""
     _notify(event, "user_login_event")
 
 
@@ -44,7 +44,7 @@ def notify_of_password_reset_request(*, event: dict[str, Any], **_fields_of_newe
 
 @shared_task(name="password_changed_event")
 def notify_of_password_change(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
-    """Tell the user that its password is another one now."""
+    """Notify the user that the password has changed."""
     _notify(event, "password_changed_event")
 
 
@@ -56,37 +56,37 @@ def notify_of_email_verification_request(*, event: dict[str, Any], **_fields_of_
 
 @shared_task(name="email_change_requested_event")
 def notify_of_email_change_request(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
-    """Tell the old address of an account that another one is to take its place, with the token that undoes it."""
+    """Notify the old address of a pending change of address, with the token that undoes it."""
     _notify(event, "email_change_requested_event")
 
 
 @shared_task(name="account_changed_event")
 def notify_of_account_change(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
-    """Tell the user that its addresses, rights or state have changed."""
+    """Notify the user of changed addresses, rights or account state."""
     _notify(event, "account_changed_event")
 
 
 @shared_task(name="sign_in_changed_event")
 def notify_of_sign_in_change(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
-    """Tell the user that what it signs in with has changed, or fails."""
+    """Notify the user of changed or failing sign-in methods."""
     _notify(event, "sign_in_changed_event")
 
 
 @shared_task(name="sign_up_repeated_event")
 def notify_of_repeated_sign_up(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
-    """Tell the owner of an address that somebody signed up with it once more."""
+    """Notify the owner of an address of another sign-up with it."""
     _notify(event, "sign_up_repeated_event")
 
 
 @shared_task(name="phone_verification_requested_event")
 def notify_of_phone_verification_request(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
-    """Send the code that verifies the telephone it is sent to."""
+    """Send the code that verifies the phone number it is sent to."""
     _notify(event, "phone_verification_requested_event")
 
 
 @shared_task(name="user_deleted_event", bind=True)
 def take_leave_of_deleted_user(self: Task, *, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
-    """Say so a last time, or forget where a user who is gone was reached: that depends on the queue."""
+    """Send a last notice to a deleted user, or erase the user's data, depending on the queue."""
     medium = current_app.conf.notification_medium
     if self.request.get("queue") == topology.queue_name(event_type="user_deleted_event", medium=medium):
         return _notify(event, "user_deleted_event")
@@ -95,7 +95,7 @@ def take_leave_of_deleted_user(self: Task, *, event: dict[str, Any], **_fields_o
 
 
 def _erase(message: Any, medium: str) -> None:
-    """Erase a user whom users-ms, too, knows to be gone: what is erased does not come back."""
+    """Erase a user if users-ms confirms the deletion, because erasure cannot be undone."""
     try:
         event = CloudEvent.parse(message, expected_type="user_deleted_event")
         user_id = event.positive_integer("user_id")
@@ -111,7 +111,7 @@ def _erase(message: Any, medium: str) -> None:
     if is_deleted:
         return None
     reason = "users-ms says that this user was not deleted"
-    if set(event.data) - _ERASURE_NEEDS:  # asked once more, without what must not lie among the dead letters
+    if set(event.data) - _ERASURE_NEEDS:  # asked once more, without personal data that must not be dead-lettered
         return _erase_later(event, medium, SECOND_QUESTION_SECONDS, reason=reason)
     return _give_up(PermanentFailure(reason), medium, "user_deleted_event")
 
@@ -128,7 +128,7 @@ def _give_up(failure: Exception, medium: str, event: str) -> None:
 
 
 def _notify(message: Any, task: str) -> None:
-    """Return when the notice is sent and recorded, or waits in the retry queue; Reject sends it to the dead letters."""
+    """Return when the notice is sent and recorded, or waits in the retry queue; Reject dead-letters it."""
     medium = media.medium_called(current_app.conf.notification_medium)
     with tracing.handling(message, **{"tessera.medium": medium.name}):
         _deliver(message, task, medium)
@@ -143,7 +143,7 @@ def _deliver(message: Any, task: str, medium: media.Medium) -> None:
     except TransientFailure as failure:
         attempts = Delivery.objects.values_list("attempts", flat=True).get(event_id=event.id, medium=medium.name)
         _retry_later(event, medium.name, services.backoff_seconds(attempts=attempts), reason=str(failure))
-    except (OperationalError, InterfaceError) as failure:  # it cannot be recorded now, so it is not sent now
+    except (OperationalError, InterfaceError) as failure:  # not sent now, because it cannot be recorded
         _retry_later(event, medium.name, DATABASE_BACKOFF_SECONDS, reason=type(failure).__name__)
     else:
         _count(event, medium.name, delivery)

@@ -1,4 +1,4 @@
-"""The one question to users-ms: whether a user is really gone, before what cannot be taken back."""
+"""The client of users-ms: confirms a deletion before the erasure, which cannot be undone."""
 
 from functools import cache
 
@@ -11,7 +11,7 @@ from notification_ms.deliveries.failures import TransientFailure
 
 
 def is_deleted(user_id: int) -> bool:
-    """True when users-ms has had this user, and has it no more. Raises TransientFailure when it cannot be asked."""
+    """True when users-ms has deleted this user. Raises TransientFailure when it does not answer."""
     try:
         answer = _users(settings.USERS_URL).call("GET", f"/users-ms/internal/deletions/{user_id}", token=None)
     except ServiceUnavailable as error:

@@ -1,4 +1,4 @@
-"""One class a path; each method makes one call into the domain."""
+"""One class per path; each method makes one call into the domain."""
 
 from django.http import StreamingHttpResponse
 from django.utils import timezone
@@ -22,7 +22,7 @@ class NotificationNotFound(Problem):
 
 
 def _reader(request: Request) -> Principal:
-    """The reader, checked live when its token says admin. Raises as `permissions.live_principal` does."""
+    """The caller, authorized live when its token says admin. Raises as `permissions.live_principal` does."""
     principal: Principal = request.user  # type: ignore[assignment]  # of this project's authentication
     return permissions.live_principal(request) if principal.is_admin else principal
 

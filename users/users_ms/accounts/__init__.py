@@ -1,1 +1,1 @@
-"""People's accounts: who they are and how to reach them."""
+"""User accounts: profiles and contact data."""

@@ -1,4 +1,4 @@
-"""What a person may do now, by users-ms's own accounts; only the session is asked of auth-ms."""
+"""Live rights from users-ms's own accounts; only the session is checked with auth-ms."""
 
 from rest_framework.exceptions import AuthenticationFailed
 
@@ -11,7 +11,7 @@ class LocalAccounts:
     """The authority of users-ms (settings.AUTHORITY)."""
 
     def scopes(self, principal: Principal, token: str) -> frozenset[str]:
-        """The scopes that the account has now.
+        """The current scopes of the account.
 
         Raises AuthenticationFailed when the account is gone or inactive or the session has ended, and
         ServiceUnavailable when auth-ms does not answer.

@@ -1,6 +1,6 @@
-"""A Bloom filter in a file (B. H. Bloom, 1970): a set of texts in a few bytes each, which never misses a member.
+"""A Bloom filter in a file (B. H. Bloom, 1970): a compact set of texts without false negatives.
 
-The file is one line of JSON that describes it, and then the bits. Reading it needs nothing but the standard library.
+The file is one line of JSON metadata, followed by the bits. Reading it needs only the standard library.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from typing import Any
 
 
 class BloomFilter:
-    """The set; `text in filter` is True for every member, and for a share of all other texts that `facts` states."""
+    """The set; `text in filter` is True for every member, and for other texts at the false-positive rate in `facts`."""
 
     def __init__(self, facts: dict[str, Any], bits: bytes) -> None:
         self.facts = facts
@@ -21,7 +21,7 @@ class BloomFilter:
 
     @classmethod
     def read(cls, path: Path) -> "BloomFilter":
-        """Raises ValueError when the file is not whole."""
+        """Raises ValueError when the file is truncated."""
         head, _, bits = path.read_bytes().partition(b"\n")
         facts = json.loads(head)
         if len(bits) * 8 != facts["bits"]:
@@ -30,7 +30,7 @@ class BloomFilter:
 
     @classmethod
     def of(cls, texts: Collection[str], *, false_positive_rate: float, **facts: Any) -> "BloomFilter":
-        """A filter of these texts, as small as the rate allows; `facts` are written into its file."""
+        """A filter of these texts, as small as the false-positive rate allows; `facts` are written into its file."""
         hashes = round(-math.log2(false_positive_rate))
         size = math.ceil(len(texts) * hashes / math.log(2) / 8) * 8
         bits = bytearray(size // 8)
@@ -41,7 +41,7 @@ class BloomFilter:
         return cls(known | facts, bytes(bits))
 
     def write(self, path: Path) -> None:
-        """The same filter always makes the same bytes."""
+        """The same filter always gives the same bytes."""
         path.write_bytes(json.dumps(self.facts, sort_keys=True).encode() + b"\n" + self._bits)
 
     def __contains__(self, text: str) -> bool:
@@ -49,7 +49,7 @@ class BloomFilter:
 
 
 def _positions(text: str, size: int, hashes: int) -> Iterator[int]:
-    """Double hashing (Kirsch and Mitzenmacher, 2006): as good as so many hash functions."""
+    """Double hashing (Kirsch and Mitzenmacher, 2006): equivalent to independent hash functions."""
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
     first, step = int.from_bytes(digest[:8], "big"), int.from_bytes(digest[8:], "big") | 1
     return ((first + number * step) % size for number in range(hashes))

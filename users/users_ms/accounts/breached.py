@@ -1,6 +1,6 @@
-"""Is a password known from breaches? By a filter that is shipped, and by a range API when settings name one.
+"""Checks passwords against known breaches: a bundled filter, and a range API if configured.
 
-NIST SP 800-63B-4, §3.1.1.2: a new password is compared with those known to be commonly used, expected or compromised.
+NIST SP 800-63B-4, §3.1.1.2: new passwords are compared with those known to be common, expected or compromised.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from users_ms.accounts import metrics
 from users_ms.accounts.bloom import BloomFilter
 
 FILE = Path(__file__).with_name("breached_passwords.bloom")
-ANSWER_SECONDS = 1.0  # how long a sign-up waits for the range API at most, looking its name up included
+ANSWER_SECONDS = 1.0  # the longest wait of a sign-up for the range API, including the DNS lookup
 SOCKET_SECONDS = 0.8
 MAXIMUM_ANSWER_BYTES = 256 * 1024  # a range has about 40 KiB
 _LINE = re.compile(r"([0-9A-F]{35}):(\d+)")
@@ -32,13 +32,13 @@ logger = logging.getLogger(__name__)
 
 
 class Unavailable(Exception):
-    """The range API gave no answer that can be used."""
+    """The range API gave no usable answer."""
 
 
 def is_known(password: str) -> bool:
-    """True when the password is known from breaches; the range API is asked only about what the filter does not have.
+    """True when the password is known from breaches; the range API is queried only if the filter does not have it.
 
-    Without an answer from the API the password counts as unknown: its outage must not stop sign-ups.
+    Without an answer from the API the password counts as unknown, so that its outage does not stop sign-ups.
     """
     if password.strip().casefold() in common_passwords():
         return True
@@ -47,7 +47,7 @@ def is_known(password: str) -> bool:
 
 @cache
 def common_passwords() -> BloomFilter:
-    """The filter that is shipped, read once by a process."""
+    """The bundled filter, read once per process."""
     return BloomFilter.read(FILE)
 
 
@@ -74,9 +74,9 @@ def _wait_for(answer: "Future[set[str]]") -> set[str]:
 
 
 def _suffixes(prefix: str) -> set[str]:
-    """The rest of each SHA-1 that begins with `prefix` and is known. Five of its 40 digits are all that leaves here.
+    """The suffixes of known SHA-1 hashes that begin with `prefix`. Only five of the 40 digits leave this service.
 
-    https://haveibeenpwned.com/API/v3#PwnedPasswords; `Add-Padding` hides from who watches the line how many there are.
+    https://haveibeenpwned.com/API/v3#PwnedPasswords; `Add-Padding` hides the number of results from observers.
     Raises Unavailable.
     """
     headers = {"Add-Padding": "true", "Accept": "text/plain", "User-Agent": "tessera-users-ms"}
@@ -101,4 +101,4 @@ def _suffixes(prefix: str) -> set[str]:
     lines = [_LINE.fullmatch(line.strip().upper()) for line in body.decode("ascii", "replace").splitlines()]
     if not lines or not all(lines):
         raise Unavailable("no list of hashes")
-    return {line[1] for line in lines if line and int(line[2]) > 0}  # those that pad the answer have the count 0
+    return {line[1] for line in lines if line and int(line[2]) > 0}  # padding entries have the count 0

@@ -1,4 +1,4 @@
-"""The canonical form of addresses that were stored before there was one; for migrations."""
+"""Canonical forms for addresses stored before there were any; for migrations."""
 
 import logging
 from typing import Any
@@ -10,7 +10,7 @@ logger = logging.getLogger(__name__)
 
 
 def fill(connection: Any) -> None:
-    """Give every user the canonical form of its address, a batch at a time; safe to repeat."""
+    """Store the canonical form of every user's address in batches; idempotent."""
     with connection.cursor() as cursor:
         last = 0
         while rows := _batch(cursor, after=last):
@@ -25,10 +25,10 @@ def _batch(cursor: Any, *, after: int) -> list[tuple[int, str]]:
 
 
 def set_collisions_apart(connection: Any) -> list[int]:
-    """Leave each canonical form to one user: who has verified it before who has not, then to the oldest.
+    """Leave each canonical form to one user: verified before unverified, then the oldest.
 
-    The others get a form that cannot be looked up: nobody signs in with that address or resets its password, until an
-    admin gives them another address. Returns their ids, and logs them.
+    The others get a form that cannot be looked up: no sign-in or password reset works with that address until an
+    admin sets another one. Returns their ids, and logs them.
     """
     with connection.cursor() as cursor:
         cursor.execute(_SET_APART)

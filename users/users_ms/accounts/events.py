@@ -8,7 +8,7 @@ from users_ms.accounts.models import User
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """Who changes a user, and from where, as the audit log of auth-ms has it."""
+    """The actor of a change and its client, for the audit log of auth-ms."""
 
     actor_id: int | None = None  # an admin; None is the user itself
     session_id: int | None = None  # the actor's
@@ -18,7 +18,7 @@ class Origin:
 
 @dataclass(frozen=True, kw_only=True)
 class _OfUser:
-    """How its consumers reach the user, so that none of them calls back. Only what is verified may be written to."""
+    """Contact data, so that no consumer has to call back. Only verified addresses may be written to."""
 
     user_id: int
     name: str
@@ -30,7 +30,7 @@ class _OfUser:
 
     @classmethod
     def of(cls, user: User, **facts: Any) -> Self:
-        """The event of a user as it is now, with the event's own `facts`, which may replace parts of the contact."""
+        """An event with the user's current contact data and `facts`, which may replace parts of the contact data."""
         contact = {name: getattr(user, name) for name in ("name", "email", "email_verified", "locale", "time_zone")}
         contact["phone"] = user.phone if user.phone_verified else ""
         return cls(user_id=user.id, **contact | facts)
@@ -50,7 +50,7 @@ class NewUser(_OfUser):
 
 @dataclass(frozen=True, kw_only=True)
 class UserDeleted(_OfUser):
-    """An account is gone. What others know of that person has to go too, once the user is notified."""
+    """An account was deleted. Consumers notify the user and then erase what they store about it."""
 
     type: ClassVar[str] = "user_deleted_event"
     deleted_at: str
@@ -61,13 +61,13 @@ class UserDeleted(_OfUser):
 
 @dataclass(frozen=True, kw_only=True)
 class PasswordChanged(_OfUser):
-    """The user has another password; sessions end, except `kept_session_id`, which made the change."""
+    """The password has changed; all sessions end except `kept_session_id`, which made the change."""
 
     type: ClassVar[str] = "password_changed_event"
     changed_at: str
     change_id: str
     reason: str  # change, reset or promotion
-    first_proof: bool  # the user has shown for the first time that it reads the mail of its address
+    first_proof: bool  # the first verification of the user's address
     kept_session_id: int | None
     address: str | None
     user_agent: str
@@ -75,7 +75,7 @@ class PasswordChanged(_OfUser):
 
 @dataclass(frozen=True, kw_only=True)
 class AccountChanged(_OfUser):
-    """Something changed of how a user is reached, or of what it may do. `change` says what."""
+    """Contact data, rights or state of a user have changed; `change` says which."""
 
     type: ClassVar[str] = "account_changed_event"
     change_id: str  # the same in all events of one change
@@ -95,7 +95,7 @@ class AccountChanged(_OfUser):
 
 @dataclass(frozen=True, kw_only=True)
 class SignUpRepeated(_OfUser):
-    """Somebody signed up with the address of a user who exists, and was not told so; its owner is."""
+    """A sign-up with the address of an existing user, whose owner is notified instead of the caller."""
 
     type: ClassVar[str] = "sign_up_repeated_event"
     address: str | None

@@ -1,4 +1,4 @@
-"""The users' table, the addresses that users have left, and the sign-ups that may be repeated."""
+"""Users, their former addresses, and sign-ups with idempotency keys."""
 
 from datetime import datetime
 
@@ -10,15 +10,15 @@ from django.db.models.functions import Lower, Now
 from chassis.http import email_addresses
 
 MAXIMUM_SCOPE_LENGTH = 64
-# An address that cannot be looked up, because another user has it: no canonical form has a capital letter.
+# Marks an address that cannot be looked up, because another user has it: canonical forms have no capital letters.
 COLLISION = "COLLISION "
 
 
 class UserQuerySet(models.QuerySet["User"]):
-    """Reads by what the indexes hold: canonical addresses, and the lower case, made by PostgreSQL on both sides."""
+    """Queries that use the indexes: on canonical addresses, and on lower case computed by PostgreSQL on both sides."""
 
     def with_email(self, email: str) -> "UserQuerySet":
-        """The one user of this address, however it is written."""
+        """The user with this address, in any spelling."""
         return self.filter(email_canonical=email_addresses.canonical(email))
 
     def matching(self, *, field: str, value: str) -> "UserQuerySet":
@@ -35,13 +35,13 @@ class UserQuerySet(models.QuerySet["User"]):
 
 
 class User(models.Model):
-    """A person with an account. `password_hash` is Django's encoding of a hash."""
+    """A user account. `password_hash` is in Django's encoding."""
 
     id = models.BigAutoField(primary_key=True)
     name = models.CharField(max_length=100)
     surname = models.CharField(max_length=100)
     email = models.CharField(max_length=email_addresses.MAXIMUM_LENGTH, help_text="as its owner writes it")
-    # The database fills it for code of an older version, which leaves it out (migration 0003).
+    # The database fills it in for code of an older version, which leaves it out (migration 0003).
     email_canonical = models.CharField(
         max_length=email_addresses.MAXIMUM_CANONICAL_LENGTH, db_default="", help_text="what addresses are compared by"
     )
@@ -88,7 +88,7 @@ class User(models.Model):
 
 
 class FormerAddress(models.Model):
-    """A verified address that a user has left, reserved for that user until the change cannot be undone any more."""
+    """A user's former verified address, reserved for that user while the change can be undone."""
 
     id = models.BigAutoField(primary_key=True)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="former_addresses")
@@ -98,9 +98,9 @@ class FormerAddress(models.Model):
 
 
 class SignUp(models.Model):
-    """A sign-up that was made with an `Idempotency-Key`, and what it was answered with. Kept for a day.
+    """A sign-up with an `Idempotency-Key` and its answer, kept for a day.
 
-    Of the key only a hash is stored, and of the body, which holds a password, only one that is keyed with SECRET_KEY.
+    Only a hash of the key is stored, and of the body, which contains a password, a hash keyed with SECRET_KEY.
     """
 
     key_hash = models.BinaryField(primary_key=True, max_length=32)
@@ -111,12 +111,12 @@ class SignUp(models.Model):
 
     @property
     def user_then(self) -> User:
-        """The user as it was answered then."""
+        """The stored answer."""
         times = {name: datetime.fromisoformat(self.answered[name]) for name in ("created_at", "updated_at")}
         return User(**self.answered | times)
 
     def remember(self, user: User) -> None:
-        """Keep what is answered now."""
+        """Store the answer."""
         fields = [field.attname for field in User._meta.concrete_fields if field.attname not in _NOT_ANSWERED]
         times = {name: getattr(user, name).isoformat() for name in ("created_at", "updated_at")}
         self.answered = {name: getattr(user, name) for name in fields} | times
@@ -124,7 +124,7 @@ class SignUp(models.Model):
         self.save(update_fields=["user", "answered"])
 
 
-# What nobody is shown, and what is the same for every new user; code of an older version does not know these either.
+# Not part of the answer, or the same for every new user; code of an older version does not know these either.
 _NOT_ANSWERED = {
     "email_canonical",
     "pending_email",

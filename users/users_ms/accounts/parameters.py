@@ -1,4 +1,4 @@
-"""The request headers that the routes of users take, read and described."""
+"""Request headers of the user routes: parsing and OpenAPI descriptions."""
 
 import re
 

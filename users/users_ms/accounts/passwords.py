@@ -1,6 +1,6 @@
-"""Password hashes, and what a new password has to be.
+"""Password hashes and password validators.
 
-By default bcrypt over SHA-256, so that long passwords keep all of their length (bcrypt reads 72 bytes); or argon2id.
+By default bcrypt over SHA-256, because bcrypt reads only 72 bytes; or argon2id.
 """
 
 import re
@@ -15,13 +15,13 @@ from chassis.security import password_concurrency
 from users_ms.accounts import breached
 
 MINIMUM_LENGTH = 8
-MINIMUM_WORD_LENGTH = 3  # of a name: a shorter one is a part of too many words
-# Each to one character, so that what is left can be counted.
+MINIMUM_WORD_LENGTH = 3  # of a name; shorter ones are part of too many words
+# Each maps to one character, so that the remaining length can be counted.
 _DISGUISES = str.maketrans("@4830!15$7", "aabeoiisst")
 
 
 class Bcrypt(hashers.BCryptSHA256PasswordHasher):
-    """Django's hasher with the cost of this installation."""
+    """Django's hasher with the configured cost."""
 
     @property
     def rounds(self) -> int:  # type: ignore[override]
@@ -29,9 +29,9 @@ class Bcrypt(hashers.BCryptSHA256PasswordHasher):
 
 
 class Argon2id(hashers.Argon2PasswordHasher):
-    """Django's hasher with the memory and passes of this installation, in one lane.
+    """Django's hasher with the configured memory and passes, in one lane.
 
-    By default those of OWASP's Password Storage Cheat Sheet: 19 MiB and two passes.
+    The defaults are those of OWASP's Password Storage Cheat Sheet: 19 MiB and two passes.
     """
 
     parallelism = 1
@@ -46,7 +46,7 @@ class Argon2id(hashers.Argon2PasswordHasher):
 
 
 def hash_password(password: str) -> str:
-    """The hash to store; takes about a quarter of a second by bcrypt at cost 12, on purpose.
+    """The hash to store; bcrypt at cost 12 takes about a quarter of a second, on purpose.
 
     Raises ServiceUnavailable when too many passwords are being hashed.
     """
@@ -55,7 +55,7 @@ def hash_password(password: str) -> str:
 
 
 class NotBreached:
-    """A validator: the password is not known from breaches."""
+    """Rejects passwords known from breaches."""
 
     def validate(self, password: str, user: Any = None) -> None:
         """Raises ValidationError."""
@@ -67,10 +67,10 @@ class NotBreached:
 
 
 class NotMadeOfContext:
-    """A validator: words that an attacker expects of this user here count for nothing.
+    """Rejects passwords made of words that an attacker would expect for this user.
 
-    These are settings.PASSWORD_CONTEXT_WORDS, and the parts of the name, the surname and the address, also when written
-    as `T3ssera`. What is left of the password without them has to be long enough.
+    These are settings.PASSWORD_CONTEXT_WORDS and the parts of name, surname and address, also in spellings such as
+    `T3ssera`. The password must be long enough without them.
     """
 
     def validate(self, password: str, user: Any = None) -> None:

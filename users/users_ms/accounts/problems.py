@@ -1,4 +1,4 @@
-"""Why a user cannot be changed as somebody wants it."""
+"""The errors of changes to users."""
 
 from chassis.http.errors import Problem
 
@@ -47,14 +47,14 @@ class UserInactive(Problem):
 
 
 class UserExists(Problem):
-    """There is such a user already, and it was not said to make that one an admin."""
+    """The user exists already, and promotion was not requested."""
 
     status = 409
     title = "User exists"
 
 
 class NotVerified(Problem):
-    """Nobody has shown to read the mail of that user's address, so it may be anybody's account."""
+    """The user's address is not verified, so the account may belong to anybody."""
 
     status = 409
     title = "Email not verified"

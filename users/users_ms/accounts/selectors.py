@@ -1,4 +1,4 @@
-"""Reads of users that are more than one line."""
+"""Queries on users."""
 
 from functools import cache
 
@@ -12,7 +12,7 @@ MAXIMUM_ID = 2**63 - 1
 
 
 def get_user(*, email: str | None = None, user_id: int | None = None) -> User:
-    """The user of that email, however it is written, or of that id. Raises UserNotFound."""
+    """The user with this email, in any spelling, or with this id. Raises UserNotFound."""
     column, value = ("id", user_id) if email is None else ("email_canonical", email_addresses.canonical(email))
     if user_id is not None and user_id > MAXIMUM_ID:
         raise UserNotFound
@@ -24,13 +24,13 @@ def get_user(*, email: str | None = None, user_id: int | None = None) -> User:
 
 @cache
 def _select_by(column: str) -> str:
-    """Written once, because to write it for every request takes Django longer than PostgreSQL takes to answer it."""
+    """Cached, because compiling the query takes Django longer than PostgreSQL takes to answer it."""
     columns = ", ".join(f'"{field.column}"' for field in User._meta.concrete_fields)
     return f'SELECT {columns} FROM accounts_user WHERE "{column}" = %s'  # noqa: S608  # nosec B608
 
 
 def find_users(*, email: str = "", name: str = "", surname: str = "", search: str = "") -> UserQuerySet:
-    """Users that match every given filter; exact ones without regard to case, `search` by prefix."""
+    """Users that match every given filter: exact and case-insensitive, `search` by prefix."""
     users = User.objects.with_email(email) if email else User.objects.all()
     for field, value in (("name", name), ("surname", surname)):
         if value:
@@ -44,7 +44,7 @@ def users_set_apart() -> UserQuerySet:
 
 
 def is_deleted(*, user_id: int) -> bool:
-    """True when that id was given to somebody, who is no longer there."""
+    """True when a user with this id existed and was deleted."""
     if user_id > MAXIMUM_ID:
         return False
     with connection.cursor() as cursor:
@@ -53,7 +53,7 @@ def is_deleted(*, user_id: int) -> bool:
 
 
 def former_addresses(*, user_id: int) -> models.QuerySet[FormerAddress]:
-    """The addresses that are reserved for a user who has left them."""
+    """The former addresses that are reserved for a user."""
     return FormerAddress.objects.filter(user_id=user_id).order_by("id")
 
 

@@ -1,4 +1,4 @@
-"""What goes in and out of users-ms."""
+"""Input and output of users-ms."""
 
 import json
 import re
@@ -22,14 +22,14 @@ _TIME_ZONES = frozenset(zoneinfo.available_timezones())
 
 
 class Password(fields.Text):
-    """A new password; of any characters, and with all of them."""
+    """A new password: any characters, none stripped."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(min_length=8, max_length=200, trim_whitespace=False, write_only=True, **options)
 
 
 def check_password_policy(password: str, *, user: User) -> None:
-    """Hold a new password of `user` against settings.AUTH_PASSWORD_VALIDATORS. Raises ValidationError."""
+    """Validate a new password of `user` by settings.AUTH_PASSWORD_VALIDATORS. Raises ValidationError."""
     try:
         password_validation.validate_password(password, user=user)  # type: ignore[arg-type]
     except DjangoValidationError as error:
@@ -37,7 +37,7 @@ def check_password_policy(password: str, *, user: User) -> None:
 
 
 class Phone(fields.Text):
-    """A telephone number that can exist, stored as E.164."""
+    """A valid telephone number, stored as E.164."""
 
     def to_internal_value(self, data: Any) -> str:
         value = super().to_internal_value(data)
@@ -73,7 +73,7 @@ class TimeZone(fields.Text):
 
 
 class Attributes(serializers.DictField):
-    """A JSON object of the caller's own, up to 4 KiB when written without spaces."""
+    """A JSON object chosen by the caller, up to 4 KiB without spaces."""
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         value: dict[str, Any] = super().to_internal_value(data)
@@ -83,7 +83,7 @@ class Attributes(serializers.DictField):
 
 
 class Scope(fields.Text):
-    """One word of a token's `scope` (RFC 6749, §3.3); some words have a meaning of their own in Tessera."""
+    """One word of a token's `scope` (RFC 6749, §3.3); some are reserved by Tessera."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(max_length=MAXIMUM_SCOPE_LENGTH, **options)
@@ -98,7 +98,7 @@ class Scope(fields.Text):
 
 
 class UserChange(serializers.Serializer):
-    """What a user may set of itself at any time; a key that is not listed here never reaches the model."""
+    """What users may set on their own account; a key that is not listed here never reaches the model."""
 
     name = fields.Line(max_length=100)
     surname = fields.Line(max_length=100)
@@ -121,7 +121,7 @@ class UserInput(UserChange):
 
 
 class UserReplacement(UserChange):
-    """All that a user may set of itself, for PUT: what is left out returns to its default."""
+    """Everything that users may set on their own account, for PUT: missing fields return to their defaults."""
 
     phone = Phone(max_length=32, allow_blank=True, default="")
     locale = Locale(max_length=35, default="en")
@@ -130,7 +130,7 @@ class UserReplacement(UserChange):
 
 
 class _Administration(serializers.Serializer):
-    """What only admins may set; left out, it stays as it is."""
+    """What only admins may set; missing fields stay unchanged."""
 
     is_active = fields.Boolean(required=False)
     is_admin = fields.Boolean(required=False)
@@ -138,7 +138,7 @@ class _Administration(serializers.Serializer):
 
 
 class UserChangeByAdmin(_Administration, UserChange):
-    """What an admin may set of anybody."""
+    """What an admin may set on any account."""
 
 
 class UserReplacementByAdmin(_Administration, UserReplacement):
@@ -146,14 +146,14 @@ class UserReplacementByAdmin(_Administration, UserReplacement):
 
 
 class _FromClient(serializers.Serializer):
-    """Where the user was when it asked auth-ms for this."""
+    """The client address and user agent of the request to auth-ms."""
 
     address = fields.Text(required=False, allow_null=True, max_length=45, help_text="the IP address of the client")
     user_agent = fields.Text(required=False, allow_blank=True, max_length=MAXIMUM_USER_AGENT_LENGTH)
 
 
 class NewPassword(_FromClient):
-    """A new password of the user in the context, or with `rehash_of` the same one, to be hashed at today's cost."""
+    """A new password of the user in the context, or with `rehash_of` the same one, rehashed at the current cost."""
 
     password = Password()
     rehash_of = fields.Text(required=False, max_length=128, help_text="the hash that the new one takes the place of")
@@ -181,26 +181,26 @@ class NewPassword(_FromClient):
         if missing:
             raise serializers.ValidationError(missing)
         user: User = self.context["user"]
-        if attrs["change_id"] != user.password_change_id:  # else it was held against the policy before
+        if attrs["change_id"] != user.password_change_id:  # otherwise it was validated before
             check_password_policy(attrs["password"], user=user)
         return attrs
 
 
 class PasswordChangeOutput(serializers.Serializer):
-    """What became of a new password."""
+    """The outcome of a password change."""
 
     first_proof = serializers.BooleanField(help_text="it was the first proof of the address")
     password_version = serializers.IntegerField()
 
 
 class GivenEmail(_FromClient):
-    """An address, as it may have been stored before today's rules for addresses."""
+    """An address that may have been stored before the current rules for addresses."""
 
     email = fields.Text(max_length=email_addresses.MAXIMUM_LENGTH)
 
 
 class EmailProofOutput(serializers.Serializer):
-    """What became of the proof of an address."""
+    """The outcome of the verification of an address."""
 
     first_proof = serializers.BooleanField(help_text="no address of the account was verified before")
     email_changed = serializers.BooleanField(help_text="the pending address has taken the place of the old one")
@@ -218,7 +218,7 @@ class VerifiedPhone(_FromClient):
 
 
 class RightsOutput(fields.Output):
-    """What a user may do now."""
+    """The current rights of a user."""
 
     class Meta:
         model = User
@@ -258,7 +258,7 @@ class CredentialsQuery(serializers.Serializer):
 
 
 class UserOutput(fields.Output):
-    """A user as others may see it: everything but the password hash."""
+    """A user as callers see it: everything but the password hash."""
 
     class Meta:
         model = User
@@ -284,7 +284,7 @@ class UserOutput(fields.Output):
 
 
 class FormerAddressOutput(serializers.ModelSerializer):
-    """A verified address that the user has left, and may return to."""
+    """A former verified address, which the user may return to."""
 
     class Meta:
         model = FormerAddress
@@ -293,7 +293,7 @@ class FormerAddressOutput(serializers.ModelSerializer):
 
 
 class ExportOutput(serializers.Serializer):
-    """All that users-ms knows of a user, except the password hash."""
+    """Everything that users-ms stores about a user, except the password hash."""
 
     exported_at = serializers.DateTimeField()
     user = UserOutput()
@@ -301,7 +301,7 @@ class ExportOutput(serializers.Serializer):
 
 
 class CredentialsOutput(fields.Output):
-    """What auth-ms needs to sign a user in. The only thing that has the password hash."""
+    """What auth-ms needs to sign a user in; the only output with the password hash."""
 
     class Meta:
         model = User

@@ -1,4 +1,4 @@
-"""A user's version as an HTTP entity tag (RFC 9110, §8.8.3), and the one that a change asks for with `If-Match`."""
+"""A user's version as an HTTP entity tag (RFC 9110, §8.8.3), and the version that `If-Match` requires."""
 
 from django.utils.http import parse_etags
 from rest_framework.request import Request
@@ -7,12 +7,12 @@ from users_ms.accounts.models import User
 
 
 def entity_tag(user: User) -> str:
-    """The strong entity tag of what others see of `user`. With the id, because `/users/me` is everybody's path."""
+    """The strong entity tag of the representation of `user`; with the id, because all users share `/users/me`."""
     return f'"{user.id}.{user.version}"'
 
 
 def wanted(request: Request, *, user_id: int) -> set[int] | None:
-    """The versions in `If-Match`; None when any will do. A weak tag, or one of another user, matches nothing."""
+    """The versions in `If-Match`; None for any. Weak tags and tags of other users match nothing."""
     header = request.headers.get("If-Match")
     if header is None or header.strip() == "*":
         return None

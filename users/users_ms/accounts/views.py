@@ -1,4 +1,4 @@
-"""One class a path; each method makes one call into the domain."""
+"""One class per path; each method makes one call into the domain."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ class UserCollection(APIView):
     pagination_class = KeysetPagination
 
     def get_authenticators(self) -> list[Any]:
-        """Signing up needs no token, so one that has expired does no harm there."""
+        """Sign-up needs no token, so an expired one is ignored."""
         return [] if self.request and self.request.method == "POST" else super().get_authenticators()
 
     @extend_schema(
@@ -87,7 +87,7 @@ def _representation(user: User, *, status: int = 200, headers: dict[str, str] | 
 
 
 def _origin(request: Request, user_id: int) -> Origin:
-    """Who changes that user, and from where."""
+    """The actor of the change and its client."""
     client, principal = client_of(request), request.user
     return Origin(
         actor_id=None if principal.user_id == user_id else principal.user_id,
@@ -99,7 +99,7 @@ def _origin(request: Request, user_id: int) -> Origin:
 
 class UserDetail(APIView):
     def _permitted_id(self, request: Request, user_id: int) -> int:
-        """The id when the caller may see that user. Raises UserNotFound: others must not learn who exists."""
+        """The id, if the caller may see that user. Raises UserNotFound otherwise, so that ids are not disclosed."""
         if not permissions.may_act_for(request, user_id):
             raise services.UserNotFound
         return user_id
@@ -174,7 +174,7 @@ class UserDetail(APIView):
         """Delete a user: the user itself, or an admin. A `user_deleted_event` follows: sessions end, traces go."""
         user_id = self._permitted_id(request, user_id)
         if not (request.user.is_admin or request.user.has_just_signed_in(at=timezone.now())):
-            raise permissions.SignInAgain  # a token that was stolen deletes no account
+            raise permissions.SignInAgain  # a stolen token must not delete the account
         services.delete_user(
             user_id=user_id,
             versions=versions.wanted(request, user_id=user_id),
@@ -217,7 +217,7 @@ class Export(APIView):
 
 
 class InternalView(APIView):
-    """For the other services of Tessera alone; the gateway does not pass these on."""
+    """Only for other services of Tessera; the gateway does not expose these routes."""
 
     authentication_classes = [authentication.ServiceAuthentication]
     permission_classes = [permissions.IsService]

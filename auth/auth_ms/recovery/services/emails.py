@@ -155,7 +155,7 @@ def complete_undo(undone: OneTimeToken, *, at: datetime, changed_at: datetime | 
 
     With `changed_at`, spare those from after the undo, because its event may arrive late.
     """
-    erasure.end_access(user_id=undone.user_id, begun_before=changed_at, at=at)
+    erasure.end_access(user_id=undone.user_id, opened_before=changed_at, at=at)
     erasure.delete_factors(user_id=undone.user_id, added_since=undone.created_at, added_before=changed_at)
     mailed_tokens.revoke(user_id=undone.user_id, sent_before=changed_at)
     # Later undo tokens were sent to addresses of whoever changed this one.

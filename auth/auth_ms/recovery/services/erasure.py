@@ -60,14 +60,14 @@ def _delete_published_events(user_id: int) -> None:
 
 
 def end_access(
-    *, user_id: int, but_session: int | None = None, begun_before: datetime | None = None, at: datetime
+    *, user_id: int, but_session: int | None = None, opened_before: datetime | None = None, at: datetime
 ) -> int:
     """End sessions and logins that wait for a second factor; returns the number of sessions."""
     pending = PendingLogin.objects.filter(user_id=user_id)
-    if begun_before is not None:
-        pending = pending.filter(expires_at__lt=begun_before + login.PENDING_LIFE)
+    if opened_before is not None:
+        pending = pending.filter(expires_at__lt=opened_before + login.PENDING_LIFE)
     pending.delete()
-    return sessions.end_sessions_of(user_id=user_id, but=but_session, begun_before=begun_before, at=at)
+    return sessions.end_sessions_of(user_id=user_id, but=but_session, opened_before=opened_before, at=at)
 
 
 def end_unproven_access(
@@ -77,7 +77,7 @@ def end_unproven_access(
 
     With `proved_at`, spare what was set up later, because its event may arrive late.
     """
-    end_access(user_id=user_id, begun_before=proved_at, at=at)
+    end_access(user_id=user_id, opened_before=proved_at, at=at)
     codes = PhoneCode.objects.filter(user_id=user_id)
     (codes if proved_at is None else codes.filter(expires_at__lt=proved_at + phones.CODE_LIFE)).delete()
     mailed_tokens.revoke(user_id=user_id, sent_before=proved_at)

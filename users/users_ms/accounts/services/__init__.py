@@ -1,4 +1,4 @@
-"""What changes users."""
+"""Use cases that change users."""
 
 from users_ms.accounts.problems import (
     EmailChangedMeanwhile,

@@ -1,4 +1,4 @@
-"""What operators do: the first admin, and forgetting what is over."""
+"""Operations: creating admins, and pruning."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,9 +19,9 @@ SIGN_UP_REMEMBERED = timedelta(days=1)
 
 
 def check_admin(*, email: str, promote: bool) -> User | None:
-    """The user who may become an admin; None when there is nobody of that address.
+    """The user to be promoted to admin; None when no user has the address.
 
-    Raises UserExists unless it was said to promote, and NotVerified: somebody else may have signed up with the address.
+    Raises UserExists unless promotion is requested, and NotVerified, because anybody can sign up with an address.
     """
     user = User.objects.with_email(email).first()
     if user is None:
@@ -34,7 +34,7 @@ def check_admin(*, email: str, promote: bool) -> User | None:
 
 
 def make_admin(*, email: str, password: str, promote: bool, at: datetime) -> tuple[User, bool]:
-    """Create an admin, or make one of a user and give it this password. Returns the user and whether it is new.
+    """Create an admin, or promote a user and set this password. Returns the user and whether it is new.
 
     Raises UserExists and NotVerified as `check_admin` does.
     """
@@ -56,6 +56,6 @@ def make_admin(*, email: str, password: str, promote: bool, at: datetime) -> tup
 
 
 def prune(*, at: datetime) -> None:
-    """Forget the keys of sign-ups that are more than a day old, and addresses that are reserved no longer."""
+    """Delete idempotency keys older than a day, and former addresses whose reservation has ended."""
     pruning.delete(SignUp.objects.filter(created_at__lt=at - SIGN_UP_REMEMBERED))
     pruning.delete(FormerAddress.objects.filter(reserved_until__lt=at))

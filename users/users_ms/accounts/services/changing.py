@@ -1,4 +1,4 @@
-"""What all changes of a user share: the lock, the new version, the event."""
+"""The common steps of changes to a user: lock, new version, event."""
 
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from users_ms.accounts.problems import UserNotFound, VersionMismatch
 
 
 def lock_user(*, user_id: int, versions: set[int] | None = None) -> User:
-    """The user, who stays as it is until the transaction ends. Raises UserNotFound and VersionMismatch."""
+    """The user, locked until the transaction ends. Raises UserNotFound and VersionMismatch."""
     user = User.objects.select_for_update().filter(id=user_id).first()
     if user is None:
         raise UserNotFound
@@ -22,7 +22,7 @@ def lock_user(*, user_id: int, versions: set[int] | None = None) -> User:
 
 
 def change(user: User, fields: dict[str, Any]) -> None:
-    """Store what differs, as one new version."""
+    """Store the changed fields as one new version."""
     changed = {name: value for name, value in fields.items() if getattr(user, name) != value}
     if changed:
         for name, value in changed.items():
@@ -32,7 +32,7 @@ def change(user: User, fields: dict[str, Any]) -> None:
 
 
 def announce(user: User, what: str, *, origin: Origin, at: datetime, **facts: Any) -> None:
-    """Record an `account_changed_event` of the user as it is now; `facts` may replace parts of it."""
+    """Record an `account_changed_event` with the current user data; `facts` may replace parts of it."""
     members: dict[str, Any] = {
         "change_id": str(cloud_events.uuid7()),
         "change": what,
@@ -54,7 +54,7 @@ def announce(user: User, what: str, *, origin: Origin, at: datetime, **facts: An
 def announce_to_both_addresses(
     user: User, what: str, *, old: str, old_verified: bool, origin: Origin, at: datetime, first_proof: bool = False
 ) -> None:
-    """Record two events of one change of address: one goes to the new address, which `user` has now, one to the old."""
+    """Record two events for one change of address: one for the new address, which `user` has now, one for the old."""
     facts: dict[str, Any] = {
         "change_id": str(cloud_events.uuid7()),
         "first_proof": first_proof,
@@ -62,14 +62,14 @@ def announce_to_both_addresses(
         "new_email": user.email,
     }
     announce(user, what, origin=origin, at=at, **facts)
-    # Without the phone, so that a text message comes once.
+    # Without the phone number, so that only one text message is sent.
     announce(user, what, origin=origin, at=at, **facts, email=old, email_verified=old_verified, phone="")
 
 
 def is_reserved(canonical: str, *, but_for: User, at: datetime) -> bool:
-    """True while another user may still go back to that address.
+    """True while the address is reserved for another user, who may still return to it.
 
-    To be asked after the address was taken in the same transaction: whoever left it meanwhile has been waited for then.
+    Call it after storing the address in the same transaction, which waits for concurrent changes of that address.
     """
     reserved = FormerAddress.objects.filter(email_canonical=canonical, reserved_until__gt=at)
     return reserved.exclude(user_id=but_for.id).exists()

@@ -1,4 +1,4 @@
-"""New passwords, which auth-ms asks for; each change happens once."""
+"""Password changes, requested by auth-ms; each is applied once."""
 
 import uuid
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ from users_ms.accounts.services import changing
 
 @dataclass(frozen=True, kw_only=True)
 class PasswordChange:
-    """What became of a change of password."""
+    """The outcome of a password change."""
 
-    first_proof: bool  # the user has shown for the first time that it reads the mail of its address
+    first_proof: bool  # the first verification of the user's address
     password_version: int
 
 
@@ -38,10 +38,10 @@ def change_password(
     origin: Origin,
     at: datetime,
 ) -> PasswordChange:
-    """Give a user a new password and announce it, once for a `change_id`, however often it is sent.
+    """Set a new password and record the event, once per `change_id`.
 
-    With `proven_email` the user has shown to read the mail of that address. `replaces_version` is the version of the
-    password that the caller has compared. Raises UserNotFound, EmailChangedMeanwhile, PasswordChangedMeanwhile and
+    With `proven_email` the user has verified that address. `replaces_version` is the version of the password that the
+    caller has checked. Raises UserNotFound, EmailChangedMeanwhile, PasswordChangedMeanwhile and
     ServiceUnavailable; then nothing was changed.
     """
     user = User.objects.filter(id=user_id).first()
@@ -51,7 +51,7 @@ def change_password(
         password_hash = passwords.hash_password(password)  # slow on purpose, so before the transaction
         with transaction.atomic():
             user = changing.lock_user(user_id=user_id)
-            if user.password_change_id != change_id:  # no request with the same id was faster
+            if user.password_change_id != change_id:  # no concurrent request with the same id was applied first
                 if replaces_version not in (None, user.password_version):
                     raise PasswordChangedMeanwhile
                 return replace_password(
@@ -82,7 +82,7 @@ def replace_password(
     origin: Origin,
     at: datetime,
 ) -> PasswordChange:
-    """Store the hash of a locked user's new password, drop a pending change of address, and announce both.
+    """Store the hash of a locked user's new password, cancel a pending change of address, and record both.
 
     Raises EmailChangedMeanwhile when `proven_email` is not the user's address.
     """
@@ -118,9 +118,9 @@ def _what_became(user: User) -> PasswordChange:
 
 
 def renew_password_hash(*, user_id: int, password: str, replaces: str) -> None:
-    """Hash the same password again, at today's cost.
+    """Rehash the same password at the current cost.
 
-    Raises PasswordChangedMeanwhile when the user does not have the hash `replaces` any more.
+    Raises PasswordChangedMeanwhile when the stored hash is not `replaces` any more.
     """
     password_hash = passwords.hash_password(password)
     if not User.objects.filter(id=user_id, password_hash=replaces).update(password_hash=password_hash):

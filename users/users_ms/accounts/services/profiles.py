@@ -1,4 +1,4 @@
-"""What a user or an admin changes of an account, and its end."""
+"""Profile changes by users and admins, and deletion."""
 
 from datetime import datetime
 from typing import Any
@@ -26,10 +26,10 @@ def update_user(
     at: datetime,
     **fields: Any,
 ) -> User:
-    """Set `fields` of a user, and announce what matters of it. Another address stays pending until it is verified.
+    """Set `fields` of a user and record the events. A new address stays pending until it is verified.
 
-    Whether another user has the address is not told: only who reads its mail finds out. `versions` are those that the
-    caller would change, None for any. Raises UserNotFound, VersionMismatch, TooManyRequests, and SignInAgain for
+    Whether another user has the address is not disclosed; only its owner finds out by email. `versions` are those
+    that the caller accepts, None for any. Raises UserNotFound, VersionMismatch, TooManyRequests, and SignInAgain for
     another address that the caller may not set.
     """
     with transaction.atomic():
@@ -56,7 +56,7 @@ _WATCHED = ("pending_email", "phone", "is_active", "is_admin", "scopes")
 
 
 def _requested_address(user: User, email: str) -> str:
-    """The address that `user` is to have; empty when it has it already, perhaps in another spelling."""
+    """The new address of `user`; empty when the user has it already, in any spelling."""
     return "" if email_addresses.canonical(email) == user.email_canonical else email
 
 
@@ -76,7 +76,7 @@ def _differences(before: User, user: User, *, requested: str) -> list[tuple[str,
 
 
 def delete_user(*, user_id: int, versions: set[int] | None = None, origin: Origin, at: datetime) -> None:
-    """Forget a user, and announce it, so that others do too. Raises UserNotFound and VersionMismatch."""
+    """Delete a user and record the event, so other services erase theirs. Raises UserNotFound and VersionMismatch."""
     with transaction.atomic():
         user = changing.lock_user(user_id=user_id, versions=versions)
         facts = {"actor_id": origin.actor_id, "address": origin.address, "user_agent": origin.user_agent}

@@ -1,4 +1,4 @@
-"""What a user has shown to receive: the mail of an address, the text messages of a number."""
+"""Verified contact data: email addresses and phone numbers."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,18 +23,18 @@ FORMER_ADDRESS_RESERVED = timedelta(hours=72)
 
 @dataclass(frozen=True, kw_only=True)
 class EmailProof:
-    """What became of the proof of an address."""
+    """The outcome of the verification of an address."""
 
-    first_proof: bool  # the user has not shown before that it reads the mail of an address
+    first_proof: bool  # the user had no verified address before
     email_changed: bool
     email: str
 
 
 def verify_email(*, user_id: int, email: str, origin: Origin, at: datetime) -> EmailProof:
-    """Note that the user has shown to read the mail of `email`, its address or its pending one, which takes over.
+    """Mark `email`, the user's current or pending address, as verified; a pending one becomes the current one.
 
     Raises UserNotFound, EmailChangedMeanwhile when it is neither, EmailTaken when another user has it by now, and
-    UserInactive: an account that is switched off moves nowhere.
+    UserInactive: the address of an inactive account does not change.
     """
     canonical = email_addresses.canonical(email)
     with constraints.constraint("user_email_unique", EmailTaken), transaction.atomic():
@@ -51,7 +51,7 @@ def verify_email(*, user_id: int, email: str, origin: Origin, at: datetime) -> E
 def _prove(user: User, *, origin: Origin, at: datetime) -> EmailProof:
     is_first = not user.email_verified
     if is_first:
-        pending = user.pending_email  # asked for by somebody who may not be the owner of the address
+        pending = user.pending_email  # requested by someone who may not own the address
         changing.change(user, {"email_verified": True, "pending_email": ""})
         changing.announce(user, "email_verified", origin=origin, at=at, first_proof=True)
         if pending:
@@ -63,7 +63,7 @@ def _prove(user: User, *, origin: Origin, at: datetime) -> EmailProof:
 
 def _move(user: User, canonical: str, *, origin: Origin, at: datetime) -> EmailProof:
     if User.objects.filter(email_canonical=canonical).exists():
-        raise EmailTaken  # the constraint decides; this keeps the address out of PostgreSQL's log
+        raise EmailTaken  # the constraint decides; this check keeps the address out of PostgreSQL's log
     old = FormerAddress(user=user, email=user.email, email_canonical=user.email_canonical)
     old_verified = user.email_verified
     fields = {"email": user.pending_email, "email_canonical": canonical, "email_verified": True, "pending_email": ""}
@@ -87,11 +87,11 @@ def _move(user: User, canonical: str, *, origin: Origin, at: datetime) -> EmailP
 
 
 def undo_email_change(*, user_id: int, email: str, origin: Origin, at: datetime) -> bool:
-    """Drop a pending change of address, and give the user back `email`, which it had until lately.
+    """Cancel a pending change of address, or restore the former address `email`.
 
-    Whoever changed the address may know the password: when the address had changed, only a reset by mail opens the
-    account again. Returns whether it had. Raises UserNotFound, and EmailChangedMeanwhile when `email` is not reserved
-    for the user any more.
+    The person who changed the address may know the password, so after a restore only a password reset by email opens
+    the account again. Returns whether the address was restored. Raises UserNotFound, and EmailChangedMeanwhile when
+    `email` is not reserved for the user any more.
     """
     canonical = email_addresses.canonical(email)
     with constraints.constraint("user_email_unique", EmailTaken), transaction.atomic():
@@ -111,7 +111,7 @@ def _go_back(user: User, canonical: str, *, at: datetime) -> None:
     former = FormerAddress.objects.filter(user=user, email_canonical=canonical, reserved_until__gt=at).first()
     if former is None:
         raise EmailChangedMeanwhile
-    # Those that came after it were of whoever took the account over, who must not go back to them.
+    # Later addresses were set by the attacker, who must not return to them.
     FormerAddress.objects.filter(user=user, id__gte=former.id).delete()
     user.password_hash = hashers.make_password(None)
     user.password_version += 1
@@ -126,7 +126,7 @@ def _go_back(user: User, canonical: str, *, at: datetime) -> None:
 
 
 def verify_phone(*, user_id: int, phone: str, origin: Origin, at: datetime) -> None:
-    """Note that the user has shown to receive the text messages of `phone`.
+    """Mark `phone` as verified.
 
     Raises UserNotFound, and PhoneChangedMeanwhile when it is not the user's number any more.
     """

@@ -1,4 +1,4 @@
-"""Signing up: once for every key, and once for every address."""
+"""Sign-up: once per idempotency key, and once per address."""
 
 import json
 from datetime import datetime
@@ -25,16 +25,16 @@ REPEATED_SIGN_UPS = rate_limits.Limit(name="repeated_sign_up", times=1, seconds=
 
 
 class _KeyUsedMeanwhile(Problem):
-    """A request with the same key was faster; what it was answered with is there now."""
+    """A concurrent request with the same key was first; its answer is stored now."""
 
 
 def sign_up(*, client: Client, idempotency_key: str | None, at: datetime, **fields: Any) -> User | None:
-    """Store a new user once, however often the same key comes with the same `fields`; return it as it was at first.
+    """Create a user once per key and `fields`; repetitions return the first answer.
 
-    With CONCEAL_ACCOUNTS it returns None, whether or not the address had an account: whoever has one is notified.
+    With CONCEAL_ACCOUNTS it returns None whether or not the address had an account; an existing owner is notified.
 
     Raises TooManyRequests, EmailTaken, KeyUsedForAnotherBody and ServiceUnavailable.
-    Follows draft-ietf-httpapi-idempotency-key-header; a key is the client's own, because others may guess it.
+    Follows draft-ietf-httpapi-idempotency-key-header; keys are scoped to the client, because others may guess them.
     """
     password_concurrency.passwords.check()
     limit = rate_limits.Limit(name="sign_up", times=settings.SIGN_UPS_PER_HOUR, seconds=3600)
@@ -53,7 +53,7 @@ def sign_up(*, client: Client, idempotency_key: str | None, at: datetime, **fiel
         return create_user(key=key, at=at, **fields)
     except _KeyUsedMeanwhile:
         earlier = _earlier(key) if key else None
-        if earlier is None:  # its user was deleted at this very moment
+        if earlier is None:  # its user was deleted concurrently
             raise KeyUsedForAnotherBody from None
         return _shown(earlier)
 
@@ -72,13 +72,13 @@ def _earlier(key: SignUp) -> SignUp | None:
 def _shown(earlier: SignUp) -> User | None:
     if settings.CONCEAL_ACCOUNTS:
         return None
-    if not earlier.answered:  # while accounts were concealed, and for an address that had one
+    if not earlier.answered:  # stored while accounts were concealed, for an address that had one
         raise EmailTaken
     return earlier.user_then
 
 
 def create_user(*, password: str, key: SignUp | None = None, at: datetime | None = None, **fields: Any) -> User:
-    """Store a new user and announce it. Raises EmailTaken."""
+    """Create a user and record the event. Raises EmailTaken."""
     new = _new_user(password, fields)
     with constraints.constraint("accounts_signup_pkey", _KeyUsedMeanwhile), transaction.atomic():
         user, is_new = _store(new, key=key, at=at or timezone.now())
@@ -88,7 +88,7 @@ def create_user(*, password: str, key: SignUp | None = None, at: datetime | None
 
 
 def _create_concealed(*, client: Client, password: str, key: SignUp | None, at: datetime, **fields: Any) -> None:
-    """The same work for an address that has an account, whose owner is notified, as for one that has none."""
+    """Does the same work whether or not the address has an account; an existing owner is notified."""
     new = _new_user(password, fields)
     with constraints.constraint("accounts_signup_pkey", _KeyUsedMeanwhile), transaction.atomic():
         owner, is_new = _store(new, key=key, at=at)
@@ -102,13 +102,15 @@ def _new_user(password: str, fields: dict[str, Any]) -> User:
 
 
 def _store(new: User, *, key: SignUp | None, at: datetime) -> tuple[User | None, bool]:
-    """Who has the address of `new` now, and whether that is `new`; nobody when the address is only reserved."""
+    """The user with the address of `new` and whether it is `new`; None when the address is only reserved."""
     if key is not None:
-        key.save(force_insert=True)  # before the user, so that the same request waits here until this one is done
-    # An INSERT that violates a constraint would be written to PostgreSQL's log, with all that it holds.
+        key.save(
+            force_insert=True
+        )  # before the user, so that an identical request waits here until this one has finished
+    # PostgreSQL would log an INSERT that violates a constraint, with all of its values.
     User.objects.bulk_create([new], ignore_conflicts=True)
     stored = User.objects.filter(email_canonical=new.email_canonical).first()
-    if stored is None or stored.password_hash != new.password_hash:  # with its salt, a hash is nobody else's
+    if stored is None or stored.password_hash != new.password_hash:  # salted, so the hash identifies the row
         return stored, False
     if changing.is_reserved(new.email_canonical, but_for=stored, at=at):
         stored.delete()
@@ -123,5 +125,5 @@ def _notify_owner(owner: User, *, client: Client, at: datetime) -> None:
     try:
         rate_limits.take(REPEATED_SIGN_UPS, key=str(owner.id))
     except rate_limits.TooManyRequests:
-        return  # the owner knows
+        return  # the owner is notified
     outbox.record(events.SignUpRepeated.of(owner, address=client.address, user_agent=client.user_agent), at=at)

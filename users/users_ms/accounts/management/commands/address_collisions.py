@@ -1,4 +1,4 @@
-"""`manage.py address_collisions`: the users whose address another user has, in another spelling."""
+"""`manage.py address_collisions`: users whose address collides with another user's canonical address."""
 
 from typing import Any
 

@@ -29,7 +29,7 @@ class Command(BaseCommand):
         email, promote = options["email"], options["promote"]
         try:
             email = fields.Email().run_validation(email)
-            user = services.check_admin(email=email, promote=promote)  # before anybody types a password
+            user = services.check_admin(email=email, promote=promote)  # before prompting for the password
             password = serializers.Password().run_validation(_read_password())
             serializers.check_password_policy(password, user=user or User(email=email))
             user, created = services.make_admin(email=email, password=password, promote=promote, at=timezone.now())
