@@ -1,5 +1,5 @@
-"""Draws the panels of the dashboards as a running Prometheus has them, one picture for each dashboard: for documents,
-and for who has no Grafana at hand.
+"""Draws the panels of the dashboards from a running Prometheus, one picture for each dashboard: for documents, and for
+readers without Grafana.
 
     make dashboards PROMETHEUS=http://127.0.0.1:9090 MINUTES=15 TO=docs/images
 """
@@ -36,7 +36,7 @@ UNITS = {  # Grafana's names of units
 
 
 def main(prometheus: str, minutes: float, folder: Path) -> None:
-    """Writes `dashboard-<name>.png` into `folder`, of the last `minutes`."""
+    """Write `dashboard-<name>.png` into `folder`, of the last `minutes`."""
     colours = mpl.cycler(color=mpl.colormaps["tab20"].colors[::2] + mpl.colormaps["tab20"].colors[1::2])
     mpl.rcParams.update({"font.size": 8, "axes.titlesize": 10, "axes.prop_cycle": colours})
     end = datetime.now(UTC)

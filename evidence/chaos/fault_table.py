@@ -1,4 +1,4 @@
-"""The table that ends `make chaos`."""
+"""The table of faults that `make chaos` prints and writes."""
 
 import os
 from dataclasses import astuple, dataclass
@@ -10,42 +10,42 @@ HEADER = [
     "fault",
     "load during it",
     "requests (failed)",
-    "failed, yet done",
+    "failed, but done",
     "events",
     "events lost",
     "duplicates",
-    "works again after",
+    "recovered after",
 ]
-# By where the stack runs: what it is made of, and the other pages.
+# By FAULTS_ON: the kind of target, and links to the other pages.
 PAGES = {
     "": (
         "local processes",
-        "[Containers](chaos-compose.md) covers a part of the same faults; `ON=cluster` injects them into pods.",
+        "[Containers](chaos-compose.md) are tested with some of these faults; pods too, with ON=cluster.",
     ),
-    "compose": ("containers (Compose)", "[Local processes](chaos.md) covers more faults."),
-    "cluster": ("pods (Kubernetes)", "[Local processes](chaos.md) covers more faults."),
+    "compose": ("containers (Compose)", "[Local processes](chaos.md) are tested with more faults."),
+    "cluster": ("pods (Kubernetes)", "[Local processes](chaos.md) are tested with more faults."),
 }
 INTRODUCTION = """# Fault injection: {what}
 
-The faults that `make chaos` injected into a stack of {what}, and the results of one run. {others}
+The faults that `make chaos` injected into a stack of {what}, and the outcome; the table is that of one run. {others}
 
-- **load**: clients at the gateway that sign up, sign in and mistype passwords during the fault and the recovery.
-- **failed**: no answer, or an error from an unavailable dependency. **Failed, yet done**: the failed requests whose
-  change was committed all the same; the client cannot know, and may repeat a sign-up with its `Idempotency-Key`.
-- **events lost**: accepted but missing, or recorded but not notified over each of its channels. **Duplicates**:
-  emails and text messages that were sent more than once.
-- **works again after**: from the end of the fault until a new user has signed up, signed in and received all emails.
+- **load**: clients at the gateway that sign up, sign in, and sign in with a wrong password, until the stack recovers.
+- **failed**: no answer, or a 5xx. **Failed, but done**: those of them whose change is in the database nevertheless; the
+  client cannot know, and may repeat a sign-up with its `Idempotency-Key`.
+- **events lost**: accepted changes that do not exist, and recorded events that were not notified over each of their
+  channels. **Duplicates**: mails and text messages that were sent more than once.
+- **recovered after**: from the end of the fault until a new user could sign up, sign in, and had received all mails.
 
-Afterwards, nothing that was rejected existed, and everything that existed had its event. Two exceptions are allowed:
-a password reset is lost with the broker's data, because its token is deleted once it is published; an email is sent
-twice when a worker is killed between the mail server's answer and the record of it, which no consumer can prevent.
-[Operations](operations.md#faults) describes the symptoms and the remedy of each fault.
+No rejected change was made, and every change that was made has its event. Two exceptions are allowed: a password reset
+is lost with the broker's data, because its token is deleted once it is published; and a mail is sent twice when a
+worker is killed between the answer of the mail server and its own record, which no consumer can prevent.
+[Operations](operations.md#faults) describes the symptoms of each fault, and what to do.
 """
 
 
 @dataclass
 class Row:
-    """One fault, and what it did."""
+    """One fault and its outcome."""
 
     fault: str
     load: str
