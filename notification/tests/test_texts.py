@@ -8,7 +8,7 @@ from chassis.messaging.events import CloudEvent, InvalidEvent
 from chassis.security import encryption
 from notification.tests import builders
 from notification.tests.builders import CHANGES, MAILED_TOKENS, account_event, login_event, new_user_event
-from notification_ms.deliveries import notices, services, showing
+from notification_ms.deliveries import display_text, notices, services
 from notification_ms.deliveries.failures import PermanentFailure
 from notification_ms.deliveries.media import Email, TextMessage
 from notification_ms.deliveries.models import Delivery
@@ -328,7 +328,7 @@ def test_what_is_not_sealed_for_this_is_not_sent_and_the_reason_names_the_variab
     ],
 )
 def test_text_is_defanged_and_stays_readable(text, shown):
-    assert showing.defanged(text) == shown
+    assert display_text.defanged(text) == shown
 
 
 def test_a_subject_has_no_place_for_anybodys_words():

@@ -13,7 +13,7 @@ from users.tests.builders import PASSWORD, as_json, sign_up
 from users_ms.accounts import services
 from users_ms.accounts.events import Origin
 from users_ms.accounts.models import SignUp, User
-from users_ms.accounts.services import signing_up
+from users_ms.accounts.services import registration
 
 
 def post(client, key="a-key-of-the-caller", **changes):
@@ -134,8 +134,8 @@ def test_requests_with_one_key_at_the_same_time_open_one_account():
 @pytest.mark.django_db
 def test_a_key_whose_user_was_opened_and_deleted_meanwhile_opens_nobody(client, monkeypatch):
     def be_too_late(**_):
-        raise signing_up._KeyUsedMeanwhile
+        raise registration._KeyUsedMeanwhile
 
-    monkeypatch.setattr(signing_up, "create_user", be_too_late)
+    monkeypatch.setattr(registration, "create_user", be_too_late)
 
     assert post(client).status_code == 422

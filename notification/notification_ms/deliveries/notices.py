@@ -12,7 +12,7 @@ from django.template import TemplateDoesNotExist, loader
 
 from chassis.messaging.events import CloudEvent, InvalidEvent, uuid7
 from chassis.security import encryption
-from notification_ms.deliveries import showing
+from notification_ms.deliveries import display_text
 from notification_ms.deliveries.failures import PermanentFailure
 
 DEFAULT_LANGUAGE = "en"
@@ -247,7 +247,7 @@ def _facts(event: CloudEvent, texts: Texts, *, email: str, time_zone: str) -> di
         "email": email,
         "when": local_time(event.timestamp(texts.when) if texts.when else event.time, time_zone),
         "by_somebody_else": isinstance(actor, int) and actor != event.positive_integer("user_id"),
-        "address": showing.defanged(event.text("address", default="")),
+        "address": display_text.defanged(event.text("address", default="")),
         "first_proof": data.get("first_proof") is True,
         "reason": event.text("reason", default=""),
         "is_admin": data.get("is_admin") is True,
@@ -258,11 +258,11 @@ def _facts(event: CloudEvent, texts: Texts, *, email: str, time_zone: str) -> di
         return facts
     new_email = event.text("new_email", default="")
     return facts | {
-        "name": showing.name(event.text("name", default="")),
-        "user_agent": showing.defanged(event.text("user_agent", default="")),
-        "new_email": showing.defanged(new_email) if "new_email" in texts.needs else showing.masked(new_email),
+        "name": display_text.name(event.text("name", default="")),
+        "user_agent": display_text.defanged(event.text("user_agent", default="")),
+        "new_email": display_text.defanged(new_email) if "new_email" in texts.needs else display_text.masked(new_email),
         "is_new_email": email == new_email,
-        "scopes": [showing.defanged(str(scope)) for scope in _list(data.get("scopes"))],
+        "scopes": [display_text.defanged(str(scope)) for scope in _list(data.get("scopes"))],
     }
 
 

@@ -16,7 +16,7 @@ from chassis.http.client_address import client_of
 from chassis.http.openapi import problems
 from chassis.http.pagination import KeysetPagination
 from chassis.security import authentication, permissions
-from users_ms.accounts import examples, load, parameters, selectors, serializers, services, versions
+from users_ms.accounts import examples, load_test, parameters, selectors, serializers, services, versions
 from users_ms.accounts.events import Origin
 from users_ms.accounts.models import User
 
@@ -379,4 +379,4 @@ class LoadTest(APIView):
         given = serializers.LoadTestQuery(data=request.query_params.dict())
         given.is_valid(raise_exception=True)
         n = given.validated_data["n"]
-        return Response({"n": n, "fibonacci": load.fibonacci(n)})
+        return Response({"n": n, "fibonacci": load_test.fibonacci(n)})

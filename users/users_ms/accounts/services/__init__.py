@@ -15,8 +15,8 @@ from users_ms.accounts.problems import (
 from users_ms.accounts.services.administration import check_admin, make_admin, prune
 from users_ms.accounts.services.passwords import PasswordChange, change_password, renew_password_hash
 from users_ms.accounts.services.profiles import delete_user, update_user
-from users_ms.accounts.services.proofs import EmailProof, undo_email_change, verify_email, verify_phone
-from users_ms.accounts.services.signing_up import create_user, sign_up
+from users_ms.accounts.services.registration import create_user, sign_up
+from users_ms.accounts.services.verification import EmailProof, undo_email_change, verify_email, verify_phone
 
 __all__ = [
     "EmailChangedMeanwhile",

@@ -11,9 +11,9 @@ from users_ms.accounts import passwords
 from users_ms.accounts.events import Origin
 from users_ms.accounts.models import FormerAddress, SignUp, User
 from users_ms.accounts.problems import NotVerified, UserExists
-from users_ms.accounts.services import changing
+from users_ms.accounts.services import user_changes
 from users_ms.accounts.services.passwords import replace_password
-from users_ms.accounts.services.signing_up import create_user
+from users_ms.accounts.services.registration import create_user
 
 SIGN_UP_REMEMBERED = timedelta(days=1)
 
@@ -46,11 +46,11 @@ def make_admin(*, email: str, password: str, promote: bool, at: datetime) -> tup
     origin = Origin(user_agent="manage.py create_admin")
     password_hash = passwords.hash_password(password)
     with transaction.atomic():
-        user = changing.lock_user(user_id=user.id)
+        user = user_changes.lock_user(user_id=user.id)
         if not user.email_verified or user.email_canonical != email_addresses.canonical(email):
             raise NotVerified
-        changing.change(user, {"is_admin": True})
-        changing.announce(user, "rights_changed", origin=origin, at=at)
+        user_changes.change(user, {"is_admin": True})
+        user_changes.announce(user, "rights_changed", origin=origin, at=at)
         replace_password(user, password_hash, reason="promotion", origin=origin, at=at)
     return user, False
 

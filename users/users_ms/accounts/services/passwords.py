@@ -15,7 +15,7 @@ from users_ms.accounts import events, passwords
 from users_ms.accounts.events import Origin
 from users_ms.accounts.models import User
 from users_ms.accounts.problems import EmailChangedMeanwhile, PasswordChangedMeanwhile, UserNotFound
-from users_ms.accounts.services import changing
+from users_ms.accounts.services import user_changes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,7 @@ def change_password(
     if user.password_change_id != change_id:
         password_hash = passwords.hash_password(password)  # slow on purpose, so before the transaction
         with transaction.atomic():
-            user = changing.lock_user(user_id=user_id)
+            user = user_changes.lock_user(user_id=user_id)
             if user.password_change_id != change_id:  # no concurrent request with the same id was applied first
                 if replaces_version not in (None, user.password_version):
                     raise PasswordChangedMeanwhile
@@ -94,7 +94,7 @@ def replace_password(
     user.password_change_proved = proven_email is not None and not user.email_verified
     user.save(update_fields=["password_hash", "password_version", "password_change_id", "password_change_proved"])
     pending = user.pending_email
-    changing.change(user, {"email_verified": user.email_verified or proven_email is not None, "pending_email": ""})
+    user_changes.change(user, {"email_verified": user.email_verified or proven_email is not None, "pending_email": ""})
     outbox.record(
         events.PasswordChanged.of(
             user,
@@ -109,7 +109,9 @@ def replace_password(
         at=at,
     )
     if pending:
-        changing.announce(user, "email_change_cancelled", origin=origin, at=at, old_email=user.email, new_email=pending)
+        user_changes.announce(
+            user, "email_change_cancelled", origin=origin, at=at, old_email=user.email, new_email=pending
+        )
     return _what_became(user)
 
 

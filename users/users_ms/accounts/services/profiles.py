@@ -12,7 +12,7 @@ from chassis.security.rate_limits import services as rate_limits
 from users_ms.accounts import events
 from users_ms.accounts.events import Origin
 from users_ms.accounts.models import User
-from users_ms.accounts.services import changing
+from users_ms.accounts.services import user_changes
 
 EMAIL_CHANGES = rate_limits.Limit(name="email_change", times=5, seconds=3600)
 
@@ -33,7 +33,7 @@ def update_user(
     another address that the caller may not set.
     """
     with transaction.atomic():
-        user = changing.lock_user(user_id=user_id, versions=versions)
+        user = user_changes.lock_user(user_id=user_id, versions=versions)
         before = User(**{name: getattr(user, name) for name in _WATCHED})
         requested = ""
         if "email" in fields:
@@ -46,9 +46,9 @@ def update_user(
             fields["pending_email"] = requested
         if fields.get("phone", user.phone) != user.phone:
             fields["phone_verified"] = False
-        changing.change(user, fields)
+        user_changes.change(user, fields)
         for what, facts in _differences(before, user, requested=requested):
-            changing.announce(user, what, origin=origin, at=at, **facts)
+            user_changes.announce(user, what, origin=origin, at=at, **facts)
     return user
 
 
@@ -78,7 +78,7 @@ def _differences(before: User, user: User, *, requested: str) -> list[tuple[str,
 def delete_user(*, user_id: int, versions: set[int] | None = None, origin: Origin, at: datetime) -> None:
     """Delete a user and record the event, so other services erase theirs. Raises UserNotFound and VersionMismatch."""
     with transaction.atomic():
-        user = changing.lock_user(user_id=user_id, versions=versions)
+        user = user_changes.lock_user(user_id=user_id, versions=versions)
         facts = {"actor_id": origin.actor_id, "address": origin.address, "user_agent": origin.user_agent}
         deleted = events.UserDeleted.of(user, deleted_at=at.isoformat(), **facts)
         user.delete()

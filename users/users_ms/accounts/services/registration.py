@@ -19,7 +19,7 @@ from chassis.security.rate_limits import services as rate_limits
 from users_ms.accounts import events, passwords
 from users_ms.accounts.models import SignUp, User
 from users_ms.accounts.problems import EmailTaken, KeyUsedForAnotherBody
-from users_ms.accounts.services import changing
+from users_ms.accounts.services import user_changes
 
 REPEATED_SIGN_UPS = rate_limits.Limit(name="repeated_sign_up", times=1, seconds=3600)
 
@@ -112,7 +112,7 @@ def _store(new: User, *, key: SignUp | None, at: datetime) -> tuple[User | None,
     stored = User.objects.filter(email_canonical=new.email_canonical).first()
     if stored is None or stored.password_hash != new.password_hash:  # salted, so the hash identifies the row
         return stored, False
-    if changing.is_reserved(new.email_canonical, but_for=stored, at=at):
+    if user_changes.is_reserved(new.email_canonical, but_for=stored, at=at):
         stored.delete()
         return None, False
     if key is not None:

@@ -16,7 +16,7 @@ from users_ms.accounts.problems import (
     PhoneChangedMeanwhile,
     UserInactive,
 )
-from users_ms.accounts.services import changing
+from users_ms.accounts.services import user_changes
 
 FORMER_ADDRESS_RESERVED = timedelta(hours=72)
 
@@ -38,7 +38,7 @@ def verify_email(*, user_id: int, email: str, origin: Origin, at: datetime) -> E
     """
     canonical = email_addresses.canonical(email)
     with constraints.constraint("user_email_unique", EmailTaken), transaction.atomic():
-        user = changing.lock_user(user_id=user_id)
+        user = user_changes.lock_user(user_id=user_id)
         if not user.is_active:
             raise UserInactive
         if user.email_canonical == canonical:
@@ -52,10 +52,10 @@ def _prove(user: User, *, origin: Origin, at: datetime) -> EmailProof:
     is_first = not user.email_verified
     if is_first:
         pending = user.pending_email  # requested by someone who may not own the address
-        changing.change(user, {"email_verified": True, "pending_email": ""})
-        changing.announce(user, "email_verified", origin=origin, at=at, first_proof=True)
+        user_changes.change(user, {"email_verified": True, "pending_email": ""})
+        user_changes.announce(user, "email_verified", origin=origin, at=at, first_proof=True)
         if pending:
-            changing.announce(
+            user_changes.announce(
                 user, "email_change_cancelled", origin=origin, at=at, old_email=user.email, new_email=pending
             )
     return EmailProof(first_proof=is_first, email_changed=False, email=user.email)
@@ -67,14 +67,14 @@ def _move(user: User, canonical: str, *, origin: Origin, at: datetime) -> EmailP
     old = FormerAddress(user=user, email=user.email, email_canonical=user.email_canonical)
     old_verified = user.email_verified
     fields = {"email": user.pending_email, "email_canonical": canonical, "email_verified": True, "pending_email": ""}
-    changing.change(user, fields)
-    if changing.is_reserved(canonical, but_for=user, at=at):
+    user_changes.change(user, fields)
+    if user_changes.is_reserved(canonical, but_for=user, at=at):
         raise EmailTaken
     FormerAddress.objects.filter(user=user, email_canonical=canonical).delete()
     if old_verified:
         old.reserved_until = at + FORMER_ADDRESS_RESERVED
         old.save()
-    changing.announce_to_both_addresses(
+    user_changes.announce_to_both_addresses(
         user,
         "email_changed",
         old=old.email,
@@ -95,15 +95,15 @@ def undo_email_change(*, user_id: int, email: str, origin: Origin, at: datetime)
     """
     canonical = email_addresses.canonical(email)
     with constraints.constraint("user_email_unique", EmailTaken), transaction.atomic():
-        user = changing.lock_user(user_id=user_id)
+        user = user_changes.lock_user(user_id=user_id)
         has_moved = user.email_canonical != canonical
         undone = user.email if has_moved else user.pending_email
         if has_moved:
             _go_back(user, canonical, at=at)
-        changing.change(user, {"pending_email": ""})
+        user_changes.change(user, {"pending_email": ""})
         if undone:
             facts = {"old_email": undone, "new_email": user.email}
-            changing.announce(user, "email_change_undone", origin=origin, at=at, **facts)
+            user_changes.announce(user, "email_change_undone", origin=origin, at=at, **facts)
     return bool(has_moved)
 
 
@@ -122,7 +122,7 @@ def _go_back(user: User, canonical: str, *, at: datetime) -> None:
         "email_verified": True,
         "phone_verified": False,
     }
-    changing.change(user, fields)
+    user_changes.change(user, fields)
 
 
 def verify_phone(*, user_id: int, phone: str, origin: Origin, at: datetime) -> None:
@@ -131,9 +131,9 @@ def verify_phone(*, user_id: int, phone: str, origin: Origin, at: datetime) -> N
     Raises UserNotFound, and PhoneChangedMeanwhile when it is not the user's number any more.
     """
     with transaction.atomic():
-        user = changing.lock_user(user_id=user_id)
+        user = user_changes.lock_user(user_id=user_id)
         if not phone or user.phone != phone:
             raise PhoneChangedMeanwhile
         if not user.phone_verified:
-            changing.change(user, {"phone_verified": True})
-            changing.announce(user, "phone_verified", origin=origin, at=at)
+            user_changes.change(user, {"phone_verified": True})
+            user_changes.announce(user, "phone_verified", origin=origin, at=at)
