@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from local import stack
+from local import readiness
 from local.layout import Layout, Program
 from local.supervisor import MARKER, descendants
 
@@ -23,12 +23,12 @@ def running_program(
     """
     # With the marker, so that stopping the stack ends it too when whoever started it has died.
     environment = os.environ | program.environment | {MARKER: str(layout.directory)}
-    with stack.log_file(layout, program).open("ab") as log:
+    with readiness.log_file(layout, program).open("ab") as log:
         process = subprocess.Popen(
             [*prefix, *program.command], cwd=program.directory, env=environment, stdout=log, stderr=subprocess.STDOUT
         )
     try:
-        stack.wait(layout, program, ready=ready, ended=lambda: process.poll() is not None)
+        readiness.wait(layout, program, ready=ready, ended=lambda: process.poll() is not None)
         yield process
     finally:
         end(process)

@@ -6,22 +6,15 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 
-import kombu
-import psycopg2
-import requests
-from amqp.exceptions import AMQPError
-
-from chassis.messaging import broker
-from local import broker_rights, packages, ports, programs, secret_values, servers
+from local import broker_rights, packages, ports, programs, readiness, secret_values, servers
 from local.layout import Layout, Program
 from local.paths import ROOT
 from local.service_catalog import SERVICES
 from local.supervisor import Supervisor, configuration, end_leftovers
 
-READY_SECONDS = 90
 _started = time.monotonic()
 
 
@@ -113,7 +106,7 @@ def start(layout: Layout, program_name: str) -> None:
     """Starts one program, and returns when it answers."""
     program = _program(layout, program_name)
     Supervisor(layout).start(program_name)
-    wait(layout, program)
+    readiness.wait(layout, program)
 
 
 def stop(layout: Layout, program_name: str) -> None:
@@ -185,7 +178,7 @@ def _start_all(layout: Layout) -> None:
     for program in applications:
         supervisor.start(program.name)
     for program in applications:
-        wait(layout, program)
+        readiness.wait(layout, program)
         say(f"{program.name}: answers")
 
 
@@ -194,9 +187,9 @@ def _start_servers(layout: Layout, chosen: list[Program]) -> None:
     for program in chosen:
         Supervisor(layout).start(program.name)
         if program.name == "epmd":
-            wait(layout, program)
+            readiness.wait(layout, program)
     for program in chosen:
-        wait(layout, program)
+        readiness.wait(layout, program)
         say(f"{program.name}: answers")
 
 
@@ -215,51 +208,3 @@ def migrate(layout: Layout, service: str) -> None:
     done = manage(layout, service, "prepare_database", variables=owner, capture_output=True)
     if done.returncode:
         raise RuntimeError(f"{done.stdout}{done.stderr}\nThe migrations of {service}-ms failed.")
-
-
-def log_file(layout: Layout, program: Program) -> Path:
-    """What the program has written, since the stack was made."""
-    return layout.directory / "logs" / f"{program.name}.log"
-
-
-def wait(
-    layout: Layout,
-    program: Program,
-    *,
-    ready: Callable[[], bool] | None = None,
-    ended: Callable[[], bool] = lambda: False,
-) -> None:
-    """Returns when the program answers, or is `ready`.
-
-    Raises TimeoutError with the end of its log when it does not within READY_SECONDS, or has `ended` before.
-    """
-    began = time.monotonic()
-    while not (ready() if ready else answers(layout, program)):
-        if (seconds := time.monotonic() - began) > READY_SECONDS or ended():
-            log = log_file(layout, program)
-            tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:]) if log.exists() else ""
-            raise TimeoutError(f"{tail}\n{program.name} does not answer after {seconds:.0f} s; its log: {log}")
-        time.sleep(0.1)
-
-
-def answers(layout: Layout, program: Program) -> bool:
-    """True when the program does what it is there for."""
-    if program.url:
-        return _does(lambda: requests.get(str(program.url), timeout=2).raise_for_status())
-    if program.heartbeat:
-        return program.heartbeat.exists()
-    if program.name == "rabbitmq":
-        options = {"connect_timeout": 2, "ssl": broker.tls(layout.broker_url)}
-        management = ports.is_taken(layout.ports["RABBITMQ_MANAGEMENT_PORT"])
-        return management and _does(lambda: kombu.Connection(layout.broker_url, **options).connect().close())
-    if program.name.endswith("-db"):
-        return _does(lambda: servers.connect_as_superuser(layout, program.port).close())
-    return program.port is None or ports.is_taken(program.port)
-
-
-def _does(attempt: Callable[[], object]) -> bool:
-    try:
-        attempt()
-    except (OSError, requests.RequestException, psycopg2.OperationalError, AMQPError):
-        return False
-    return True

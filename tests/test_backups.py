@@ -17,14 +17,15 @@ class Accepted(Exception):
 
 
 @pytest.fixture
-def restore(tmp_path, monkeypatch):
+def restore(tmp_path):
     """`restore(made_by=, by=)`: give a stack with the secrets `by` a backup of one with `made_by`."""
 
-    def stop(_):
+    def stop():
         raise Accepted
 
     def stack(secrets):
-        return SimpleNamespace(directory=tmp_path / "stack", secrets={"SIGNING_KEY_ENCRYPTION_KEY": secrets})
+        directory, values = tmp_path / "stack", {"SIGNING_KEY_ENCRYPTION_KEY": secrets}
+        return SimpleNamespace(directory=directory, secrets=values, stop_services=stop)
 
     def run(*, made_by=None, by, about=None):
         file = tmp_path / "backup.tar"
@@ -38,7 +39,6 @@ def restore(tmp_path, monkeypatch):
                 archive.addfile(entry, io.BytesIO(text.encode()))
         backups.restore(stack(by), file)
 
-    monkeypatch.setattr(backups, "_stop_services", stop)
     return run
 
 

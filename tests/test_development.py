@@ -25,8 +25,8 @@ def test_make_dev_seeds_users_reloads_code_and_leaves_nothing_behind(tree):
     printed = tree.parent / "output"
 
     eventually(lambda: "These are the logs" in printed.read_text(), seconds=180)
-    assert "36 people added, 0 were there" in printed.read_text()
-    assert "0 people added, 36 were there" in run(tree, "tools", "seed").stdout
+    assert "36 users added, 0 existed already" in printed.read_text()
+    assert "0 users added, 36 existed already" in run(tree, "tools", "seed").stdout
     sakura = requests.get(f"{mail}/api/v1/search", {"query": 'to:"sakura.tanaka@demo.example"'}, timeout=5).json()
     assert "Confirm your email address" in {message["Subject"] for message in sakura["messages"]}
     assert any("Hello さくら" in message["Snippet"] for message in sakura["messages"])

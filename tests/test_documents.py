@@ -1,8 +1,13 @@
 """The checks of the documents find what is wrong: these would pass nothing off as true."""
 
+import re
+import subprocess
+import sys
+
 import pytest
 
 from evidence.harness.copied_tree import run, tree
+from local.paths import ROOT
 from tools.documents.checking import Document
 from tools.documents.execution import has_shape, steps_of
 
@@ -72,3 +77,34 @@ def test_what_a_document_names_and_is_not_there_is_said(tree):
 
     assert done.returncode != 0
     assert sorted(line.partition(": ")[2] for line in done.stderr.splitlines()) == sorted(wrong.values())
+
+
+# Other people's scripts rely on these (design of the project); `make help` shows newcomers about ten of all commands.
+CONTRACT = "up down clean test demo logs status admin lint bench experiments cluster-test help"
+
+
+def listed(*options):
+    done = subprocess.run(["make", "--no-print-directory", "help", *options], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return re.findall(r"^  make ([a-z-]+) ", done.stdout, re.M)
+
+
+def test_make_help_is_short_and_lists_every_command_on_request():
+    every = listed("ALL=1")
+
+    assert set(CONTRACT.split()) <= set(every)
+    assert 8 <= len(listed()) <= 12
+    assert set(listed()) < set(every)
+    assert sorted(every) == sorted(set(every))
+
+
+@pytest.mark.parametrize("package", ["tools", "evidence"])
+def test_the_help_of_a_command_line_starts_without_importing_what_commands_need(package):
+    heavy = ("django", "kombu", "pytest", "requests", "yaml")
+    code = (
+        f"import runpy, sys; sys.argv[1:] = ['--help']\ntry: runpy.run_module('{package}', run_name='__main__')\n"
+        f"except SystemExit: print([name for name in {heavy} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert done.stdout.splitlines()[-1] == "[]"

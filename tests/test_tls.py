@@ -18,7 +18,7 @@ from cryptography import x509
 
 from evidence.harness.certificates import Authority
 from evidence.harness.waiting import eventually
-from local import ports, programs, secret_values, servers
+from local import ports, programs, readiness, secret_values, servers
 from local import stack as stacks
 from local.layout import Layout
 from local.supervisor import Supervisor, configuration
@@ -87,7 +87,7 @@ def start(layout, certificate):
     for program in applications:
         Supervisor(layout).start(program.name)
     for program in applications:
-        stacks.wait(layout, program)
+        readiness.wait(layout, program)
 
 
 def secure_database(folder, certificate):

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import watchfiles
 
-from local import log_lines, ports, programs, secret_values, stack
+from local import log_lines, ports, programs, readiness, secret_values, stack
 from local.layout import Layout, Program
 from local.paths import ROOT
 from local.service_catalog import SERVICES
 from local.supervisor import Supervisor
+from tools.deployment.local_processes import LocalProcesses
 from tools.seeds import seeding
-from tools.testing import runner
 
 PATIENCE_SECONDS = 15.0
 _FOLDERS = ["chassis", "gateway", *SERVICES]
@@ -27,7 +27,7 @@ def run(directory: Path) -> None:
     reader = None
     try:
         if seeding.PASSWORD_NAME not in secret_values.read(stack.secrets_file(directory)):
-            seeding.run(layout, runner.addresses(layout))
+            seeding.run(LocalProcesses(layout))
         else:
             print(f"\nSign in as {seeding.ADMIN}, an admin; the password is {seeding.PASSWORD_NAME} in .env")
         ports.print_addresses(layout.ports)
@@ -109,6 +109,6 @@ def _silent(layout: Layout, touched: list[Program]) -> list[str]:
     deadline = time.monotonic() + PATIENCE_SECONDS
     waiting = list(touched)
     while waiting and time.monotonic() < deadline:
-        waiting = [program for program in waiting if not stack.answers(layout, program)]
+        waiting = [program for program in waiting if not readiness.answers(layout, program)]
         time.sleep(0.1)
     return [program.name for program in waiting]

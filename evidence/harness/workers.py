@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from evidence.harness.local_processes import layout_of
-from local import programs, stack
+from local import programs, readiness
 from local.running_program import running_program
 
 
@@ -23,7 +23,7 @@ def workers(directory: str, variables: list[dict[str, str]]) -> Iterator[list[Pa
         for own in variables:
             name = f"extra-{secrets.token_hex(3)}"
             program = programs.notification_worker(layout, own["NOTIFICATION_MEDIUM"], own, name=name)
-            log = stack.log_file(layout, program)
+            log = readiness.log_file(layout, program)
             logs.append(log)
             running.enter_context(running_program(layout, program, ready=partial(_is_ready, log)))
         yield logs

@@ -47,6 +47,10 @@ class Cluster:
         command = ["exec", *(["--stdin"] if password else []), *pod, "--", *given, "python", "manage.py"]
         return kubectl(*command, *arguments, check=False, capture_output=False, input=password).returncode
 
+    def status(self) -> None:
+        """Prints kubectl's table of the pods."""
+        kubectl("get", "pods", capture_output=False)
+
     def logs(self, program: str | None, *, follow: bool) -> None:
         """Shows the logs of a program's pods; when they are followed, their end, until Ctrl-C."""
         if program is None:

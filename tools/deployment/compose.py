@@ -62,6 +62,11 @@ class Project:
         return ROOT / ".env" if self.is_main else self.directory / ".env"
 
     @property
+    def secrets(self) -> dict[str, str]:
+        """The values in `environment`."""
+        return secret_values.read(self.environment)
+
+    @property
     def _has_data(self) -> Path:
         return self.directory / "compose"  # there from the first start until the volumes are removed
 
@@ -235,12 +240,17 @@ class Project:
         how = ["--follow", "--tail", "20"] if follow else ["--no-log-prefix"]
         self.run("logs", *how, *([service] if service else []))
 
-    def manage(self, service: str, *arguments: str) -> int:
-        """Runs a command of a service's manage.py; an admin's password comes from the prompt, or passed by name."""
+    def manage(self, service: str, *arguments: str, quiet: bool = False) -> int:
+        """Runs a command of a service's manage.py; an admin's password comes from the prompt or from ADMIN_PASSWORD."""
         terminal = [] if sys.stdin.isatty() else ["--no-TTY"]
         password = ["--env", "ADMIN_PASSWORD"] if os.environ.get("ADMIN_PASSWORD") else []
         command = ["python", "manage.py", *arguments]
-        return self.run("exec", *terminal, *password, f"{service}-ms", *command).returncode
+        return self.run("exec", *terminal, *password, f"{service}-ms", *command, capture_output=quiet).returncode
+
+    def database_client(self, service: str, program: str, *arguments: str) -> tuple[list[str], dict[str, str]]:
+        """The command and environment of a PostgreSQL client, as the owner of a service's database."""
+        client = [program, *arguments, f"--username={service}"]
+        return self.command("exec", "--no-TTY", f"{service}-db", *client), dict(os.environ)
 
     def addresses(self) -> dict[str, str]:
         """Where the demo and the tests find what listens on the host."""

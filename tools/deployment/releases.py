@@ -11,11 +11,6 @@ from local.paths import ROOT
 from tools.deployment import kubernetes
 from tools.deployment.kubernetes import kubectl
 
-WAYS = ["canary", "blue-green"]
-STEPS = {
-    "canary": ["start", "status", "promote", "abort"],
-    "blue-green": ["start", "status", "promote", "finish", "abort"],
-}
 WEIGHT = 20
 TRACKS = {"canary": "canary", "blue-green": "green"}
 OVERLAY = ROOT / "kustomize" / "overlays" / os.environ.get("OVERLAY", "minikube")
@@ -23,6 +18,12 @@ ROUTE = "tessera"  # the HTTPRoute of the component gateway-api: where it is, a 
 WEIGHTED = "users-ms"  # the service that the component canary-weights is for
 ROLLOUT_SECONDS = 300
 ENDPOINT_SECONDS = 12  # until every DNS answer and every node knows that a Service has other pods
+
+
+def release(*, way: str, step: str, service: str, version: str | None, weight: int) -> None:
+    """What `make canary-start` and the like do, after a look at the current context."""
+    kubernetes.check_context()
+    run(way, step, service, version=version, weight=weight)
 
 
 def run(way: str, step: str, service: str, *, version: str | None, weight: int) -> None:

@@ -12,13 +12,12 @@ import re
 import select
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from local import ports
 from local.paths import ROOT
@@ -57,14 +56,14 @@ def steps_of(document: Document) -> list[Step]:
     return steps
 
 
-def run(names: list[str]) -> NoReturn:
-    """Tries all documents, or those named, and exits; prints `N passed, N failed` last."""
+def run(*, documents: list[str]) -> int:
+    """Executes all documents, or those named, and returns the exit status; prints `N passed, N failed` last."""
     directory = ROOT / ".local" / "docs-test"
     passed = failed = 0
     with runner.alone(directory), _copy(directory / "tree") as (tree, numbers):
         for document in every_document(tree):
             name, steps = str(document.path.relative_to(tree)), steps_of(document)
-            if not steps or (names and name not in names):
+            if not steps or (documents and name not in documents):
                 continue
             print(f"\n{name}", flush=True)
             with Shell(tree, numbers) as shell:
@@ -77,7 +76,7 @@ def run(names: list[str]) -> NoReturn:
             tree_copy.git(tree, "reset", "--quiet", "--hard")
             tree_copy.git(tree, "clean", "--quiet", "-d", "--force")
     print(f"\n{passed} passed, {failed} failed")
-    sys.exit(1 if failed or not passed else 0)
+    return 1 if failed or not passed else 0
 
 
 @contextmanager

@@ -8,14 +8,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import cycle
-from pathlib import Path
 from typing import Any
 
 import requests
 
-from local import secret_values, stack
-from local.layout import Layout
+from local import secret_values
 from tools.deployment.compose import Project
+from tools.deployment.local_processes import LocalProcesses
 from tools.seeds.example_users import PEOPLE, Person
 
 PASSWORD_NAME = "DEMO_PASSWORD"  # noqa: S105 - the name of a line in .env
@@ -78,42 +77,39 @@ class Api:
         return ""
 
 
-def run(runs: Layout | Project, addresses: dict[str, str]) -> None:
+def run(stack: LocalProcesses | Project) -> None:
     """Adds those who are not there yet, and says how to sign in. Exits when mails would leave this machine."""
-    file = stack.secrets_file(runs.directory) if isinstance(runs, Layout) else runs.environment
-    values = secret_values.read(file)
+    values = secret_values.read(stack.environment)
     if values.get("EMAIL_URL"):
         sys.exit("EMAIL_URL is set in .env: nothing was added, because its mails would go to a real mail server.")
     password = values.get(PASSWORD_NAME)
+    addresses = stack.addresses()
     api = Api(addresses["GATEWAY_URL"], addresses["MAIL_URL"], password or secrets.token_urlsafe(12))
     try:
         token = api.sign_in(ADMIN) if password else ""
-        token = token or _make_admin(api, runs, file, is_new=not password)
+        token = token or _make_admin(api, stack, is_new=not password)
         there = _addresses_there(api, token)
         missing = [person for person in PEOPLE if _address(person) not in there]
         _add(api, token, missing)
         api.call("POST", "/auth-ms/auth/logout", token=token)
     except (requests.RequestException, KeyError) as error:
         sys.exit(f"The stack does not answer as it should ({type(error).__name__}: {error}). See: make logs")
-    print(f"  {len(missing)} people added, {len(PEOPLE) - len(missing)} were there.")
+    print(f"  {len(missing)} users added, {len(PEOPLE) - len(missing)} existed already.")
     hint = f"{PASSWORD_NAME} in .env" if password else f"{api.password} (kept as {PASSWORD_NAME} in .env)"
     print(f"  Sign in as {ADMIN}, an admin, or as any of them; the password of all: {hint}")
 
 
-def _make_admin(api: Api, runs: Layout | Project, file: Path, *, is_new: bool) -> str:
+def _make_admin(api: Api, stack: LocalProcesses | Project, *, is_new: bool) -> str:
     command = ("users", "create_admin", f"--email={ADMIN}")
     os.environ["ADMIN_PASSWORD"] = api.password  # where the command looks for it, in every way of running
-    if isinstance(runs, Layout):
-        status = stack.manage(runs, *command, capture_output=True).returncode
-    else:
-        status = runs.manage(*command)
+    status = stack.manage(*command, quiet=True)
     del os.environ["ADMIN_PASSWORD"]
     if status:
         sys.exit(
             f"{ADMIN} is there with another password than {PASSWORD_NAME} in .env. Start again: make clean, make up"
         )
     if is_new:
-        secret_values.add(file, {PASSWORD_NAME: api.password})
+        secret_values.add(stack.environment, {PASSWORD_NAME: api.password})
     return api.sign_in(ADMIN)
 
 

@@ -15,6 +15,11 @@ from local.service_catalog import SERVICES
 SPECIFICATION = "1.6"
 
 
+def write_all(*, version: str) -> None:
+    """Writes the SBOMs of a version into sbom/."""
+    write(version=version, folder=ROOT / "sbom")
+
+
 def write(*, version: str, folder: Path) -> list[Path]:
     """One document a service; the same requirements and version always make the same."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ from local import packages
 from local.paths import ROOT
 from tools.testing import runner
 
+DIRECTORY = ROOT / ".local" / "brokers"
 # RabbitMQ 4.0 and 4.3; 3.10 is in Debian 12. A snapshot of a mirror may be older than its signature is good for.
 RELEASES = ("trixie", "sid")
 UNPACK = ["mmdebstrap", "--aptopt=Acquire::Check-Valid-Until false", "--variant=essential", "--include=rabbitmq-server"]
@@ -25,7 +26,7 @@ exec unshare --mount --propagation private sh -c '
 """
 
 
-def run(directory: Path, pytest_arguments: list[str]) -> int:
+def run(*, pytest: list[str]) -> int:
     """Runs the suites that need a broker five times and returns the exit status; `make test` is the sixth."""
     if os.geteuid() != 0:
         sys.exit("The nodes start in a root file system of their own, which takes root: sudo make brokers")
@@ -33,7 +34,7 @@ def run(directory: Path, pytest_arguments: list[str]) -> int:
     packages.install({"mmdebstrap": shutil.which("mmdebstrap"), "debian-archive-keyring": _keyring()})
     servers = {
         "installed": packages.rabbitmq_server(),
-        **{release: _server(directory, release) for release in RELEASES},
+        **{release: _server(release) for release in RELEASES},
     }
     outcomes = {}
     for release, server in servers.items():
@@ -43,7 +44,7 @@ def run(directory: Path, pytest_arguments: list[str]) -> int:
             print(f"\n=== RabbitMQ of {release}, {queue_type} queues", flush=True)
             os.environ["RABBITMQ_SERVER"] = str(server)
             outcomes[release, queue_type] = runner.run(
-                ROOT / ".local" / "test", runner.of_events, pytest_arguments, variables={"QUEUE_TYPE": queue_type}
+                runner.DIRECTORY, runner.of_events, pytest, variables={"QUEUE_TYPE": queue_type}
             )
     print()
     for (release, queue_type), status in outcomes.items():
@@ -56,13 +57,13 @@ def _keyring() -> Path | None:
     return keyring if keyring.exists() else None
 
 
-def _server(directory: Path, release: str) -> Path:
+def _server(release: str) -> Path:
     """The start script of a release's RabbitMQ; its packages are unpacked the first time."""
-    root, script = directory / release, directory / f"rabbitmq-server-{release}"
+    root, script = DIRECTORY / release, DIRECTORY / f"rabbitmq-server-{release}"
     if not script.exists():
-        print(f"Unpacking the RabbitMQ of Debian {release} below {directory.relative_to(ROOT)}/ ...", flush=True)
+        print(f"Unpacking the RabbitMQ of Debian {release} below {DIRECTORY.relative_to(ROOT)}/ ...", flush=True)
         shutil.rmtree(root, ignore_errors=True)
-        directory.mkdir(parents=True, exist_ok=True)
+        DIRECTORY.mkdir(parents=True, exist_ok=True)
         done = subprocess.run([*UNPACK, release, str(root)], capture_output=True, text=True)
         if done.returncode:
             shutil.rmtree(root, ignore_errors=True)

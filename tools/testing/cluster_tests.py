@@ -16,7 +16,7 @@ from tools.deployment import compose, kubernetes
 from tools.deployment.cluster import Cluster
 from tools.testing import runner
 
-NOT_OF_CLUSTERS = ("chaos", "cluster", "compose", "fuzz", "test_local_stack.py", *runner.OF_THE_TREE)
+DIRECTORY = ROOT / ".local" / "cluster-test"
 BROKER_PORT = 30672
 VERSION = "0.1.0"
 NEXT_VERSION = "0.1.1-test"  # the same code under another label: an image that the nodes have not seen
@@ -24,25 +24,19 @@ NEXT_VERSION = "0.1.1-test"  # the same code under another label: an image that 
 LOADERS = {"minikube": "minikube image load", "kind-": "kind load docker-image", "k3d-": "k3d image import"}
 
 
-def run(directory: Path, pytest_arguments: list[str], *, faults: bool = False) -> int:
+def run(pytest: list[str], *, faults: bool = False) -> int:
     """Runs the suites, or those of `make chaos`, and returns the exit status; prints `N passed, N failed` last. The
     stack goes on running."""
     context = kubernetes.check_context("CLUSTER_TEST_CONTEXTS")
     packages.ensure_browser()
-    with runner.alone(directory):
+    with runner.alone(DIRECTORY):
         _load_images(context)
         kubernetes.make_secrets()
         kubernetes.ensure_operator()
         try:
-            kubernetes.apply(_overlay(directory))
-            addresses = _addresses(directory)
-            suites = [
-                ("tests", addresses, runner.ignoring(*NOT_OF_CLUSTERS)),
-                ("tests/cluster", addresses, ["-s"]),
-            ]
-            if faults:
-                suites = [runner.faults(addresses, "cluster")]
-            outcome = runner.run_all(directory, suites, pytest_arguments)
+            kubernetes.apply(_overlay())
+            suites = runner.suites_on("cluster", _addresses(), faults=faults)
+            outcome = runner.run_all(DIRECTORY, suites, pytest)
         finally:
             kubernetes.apply(kubernetes.OVERLAY)  # without the tests' settings
     print("Tessera goes on running on the cluster; to end it: kubectl delete namespace tessera")
@@ -78,9 +72,9 @@ def _load_images(context: str) -> None:
             subprocess.run([*shlex.split(loader), image], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
 
 
-def _overlay(directory: Path) -> Path:
+def _overlay() -> Path:
     """The minikube overlay with the settings of the tests and a port for the broker."""
-    folder = directory / "overlay"
+    folder = DIRECTORY / "overlay"
     folder.mkdir(parents=True, exist_ok=True)
     settings = "".join(f"      - {name}={value}\n" for name, value in runner.VARIABLES.items())
     generators = "".join(
@@ -97,14 +91,14 @@ configMapGenerator:
     return folder
 
 
-def _addresses(directory: Path) -> dict[str, str]:
+def _addresses() -> dict[str, str]:
     """What the tests know of the stack."""
     cluster = Cluster()
     found = cluster.addresses() | cluster.database_urls()
     return found | {
         **cluster.broker_urls(BROKER_PORT),
         "CLIENT_ADDRESS": _client_address(found),
-        "TESSERA_DIRECTORY": str(directory),
+        "TESSERA_DIRECTORY": str(DIRECTORY),
         "TESSERA_COMMAND": runner.command("--cluster"),
         "NEXT_VERSION": NEXT_VERSION,
         "PYTHONPATH": str(ROOT),

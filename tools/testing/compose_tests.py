@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 from local import packages, ports, secret_values
@@ -14,32 +13,25 @@ from tools.deployment.compose import Project
 from tools.testing import runner
 
 COMPOSE_FILES = "compose.yaml:tests/compose/compose.yaml"
-
-NOT_OF_CONTAINERS = ("chaos", "cluster", "compose", "fuzz", "test_local_stack.py", *runner.OF_THE_TREE)
+DIRECTORY = ROOT / ".local" / "compose-test"
 MORE_PORTS = ("LOADTEST_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT")  # of what starts on demand
 
 
-def run(directory: Path, pytest_arguments: list[str], *, faults: bool = False) -> int:
+def run(pytest: list[str], *, faults: bool = False) -> int:
     """Runs the suites, or those of `make chaos`, and returns the exit status, which is 2 without an engine; prints
     `N passed, N failed` last."""
     if not compose.engine_answers():
         print("This needs a Docker engine with Compose v2; none answers. Nothing was tested.", flush=True)
         return 2
     packages.ensure_browser()
-    project = Project(directory)
-    with runner.alone(directory):
+    project = Project(DIRECTORY)
+    with runner.alone(DIRECTORY):
         project.clean()
         _configure(project)
         try:
             project.up()
-            addresses = _addresses(project)
-            suites = [
-                ("tests", addresses, runner.ignoring(*NOT_OF_CONTAINERS)),
-                ("tests/compose", addresses, ["-s"]),
-            ]
-            if faults:
-                suites = [runner.faults(addresses, "compose")]
-            outcome = runner.run_all(directory, suites, pytest_arguments)
+            suites = runner.suites_on("compose", _addresses(project), faults=faults)
+            outcome = runner.run_all(DIRECTORY, suites, pytest)
             if not outcome.good:
                 _keep_logs(project)
         finally:

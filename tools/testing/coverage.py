@@ -3,16 +3,15 @@
 import shutil
 import subprocess
 import sys
-from typing import NoReturn
 
 from local.paths import ROOT
 from local.service_catalog import SERVICES
 from tools.testing import runner
 
 
-def run(pytest_arguments: list[str]) -> NoReturn:
-    """Runs the own tests of each, prints what they do not run, and exits."""
-    directory, folder = ROOT / ".local" / "test", ROOT / ".local" / "coverage"
+def run(*, pytest: list[str]) -> int:
+    """Runs the own tests of each, prints what they do not run, and returns the exit status."""
+    directory, folder = runner.DIRECTORY, ROOT / ".local" / "coverage"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     outcome = runner.Outcome()
@@ -22,9 +21,9 @@ def run(pytest_arguments: list[str]) -> NoReturn:
                 name, variables, arguments = runner.own_tests(layout, service)
                 measured = variables | {"COVERAGE_FILE": str(folder / "data")}
                 suite = (name, measured, arguments)
-                outcome.join(runner.run_all(directory, [suite], pytest_arguments, measure=True))
+                outcome.join(runner.run_all(directory, [suite], pytest, measure=True))
     for command in (["combine", "--quiet"], ["report"], ["html", "--quiet", f"--directory={folder / 'html'}"]):
         coverage = [sys.executable, "-m", "coverage", command[0], f"--data-file={folder / 'data'}", *command[1:]]
         subprocess.run(coverage, cwd=ROOT, check=True)
     print(f"\nLine by line: {(folder / 'html' / 'index.html').relative_to(ROOT)}")
-    sys.exit(outcome.report())
+    return outcome.report()

@@ -16,8 +16,10 @@ from local import broker_rights, packages, programs, stack
 from local.layout import Layout
 from local.paths import ROOT
 from local.service_catalog import SERVICES
+from tools.deployment.local_processes import LocalProcesses
 
-# Below .local, for stacks of their own.
+DIRECTORY = ROOT / ".local" / "test"
+# Directories below .local with stacks of their own.
 FOLDERS = {"test", "compose-test", "cluster-test", "docs-test", "experiments", "bench", "soak", "fuzz"}
 # These need no stack that runs.
 OF_THE_TREE = (
@@ -84,9 +86,7 @@ class Outcome:
 def addresses(layout: Layout) -> dict[str, str]:
     """What the tests across services and the demo know of a stack."""
     return {
-        **{f"{service.upper()}_URL": layout.url(f"{service.upper()}_PORT") for service in SERVICES},
-        "GATEWAY_URL": layout.url("GATEWAY_PORT"),
-        "MAIL_URL": layout.url("MAIL_PORT"),
+        **LocalProcesses(layout).addresses(),
         "SEALING_PUBLIC_KEY": layout.secrets["SEALING_PUBLIC_KEY"],  # to seal what tests publish
         **broker_rights.urls(layout.secrets, f"127.0.0.1:{layout.ports['RABBITMQ_PORT']}"),
         **{f"{service.upper()}_DATABASE_URL": layout.database_url(service) for service in SERVICES},
@@ -99,6 +99,11 @@ def addresses(layout: Layout) -> dict[str, str]:
 def command(*options: str | Path) -> str:
     """How the tests call the commands behind `make` on a stack."""
     return shlex.join([sys.executable, "-m", "tools", *map(str, options)])
+
+
+def test(*, service: str | None, pytest: list[str]) -> int:
+    """Runs every test, or the own tests of a service or the chassis, and returns the exit status."""
+    return run_one(DIRECTORY, service, pytest) if service else run(DIRECTORY, every_test, pytest)
 
 
 def run(
@@ -209,9 +214,12 @@ def states(layout: Layout) -> list[Suite]:
     return [("tests/test_account_states.py", _outside(layout), ["-s"])]
 
 
-def faults(addresses: dict[str, str], where: str) -> Suite:
-    """What `make chaos` runs on containers or pods: the faults that can be done there too."""
-    return "tests/chaos/test_processes.py", addresses | {"FAULTS_ON": where}, ["-s"]
+def suites_on(where: str, addresses: dict[str, str], *, faults: bool) -> list[Suite]:
+    """What `make compose-test` or `make cluster-test` runs; with `faults`, what `make chaos` runs on such a stack."""
+    if faults:
+        return [("tests/chaos/test_processes.py", addresses | {"FAULTS_ON": where}, ["-s"])]
+    elsewhere = ignoring("chaos", "cluster", "compose", "fuzz", "test_local_stack.py", *OF_THE_TREE)
+    return [("tests", addresses, elsewhere), (f"tests/{where}", addresses, ["-s"])]
 
 
 def _outside(layout: Layout) -> dict[str, str]:
