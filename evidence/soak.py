@@ -1,20 +1,21 @@
-"""`make soak`: load held for long at 70 % of what the machine can do, then three times more than it can do."""
+"""`make soak`: a sustained load at 70 % of the machine's saturation, then an overload of three times the saturation."""
 
 import asyncio
 import statistics
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psycopg2
 import requests
 
-from evidence.harness.open_loop import TIMEOUT_SECONDS, Account, Answer, People
+from evidence.harness.background import repeating
+from evidence.harness.load import MOST_ACCOUNTS, TIMEOUT_SECONDS, Account, Answer, LoadClient, timed
 from evidence.harness.records import percentile
 from evidence.harness.reports import page, table
 from local import stack
@@ -23,62 +24,55 @@ from local.service_catalog import SERVICES
 from local.supervisor import Supervisor, descendants
 from tools.testing import runner
 
-# bcrypt as in production; tokens that outlive the run, so that what people do stays the same whatever fails.
+# bcrypt as in production; tokens outlive the run, so that a failed refresh does not change the mix of requests.
 VARIABLES = {name: value for name, value in runner.VARIABLES.items() if name != "BCRYPT_COST"}
 VARIABLES |= {"ACCESS_TOKEN_SECONDS": "3600"}
-ACCOUNTS = 40
 RAMP_CLIENTS, RAMP_SECONDS = (2, 4, 8, 16, 32), 12.0
-REFUSED_SHARE = 0.005  # with more, the machine is beyond its saturation
+REJECTED_SHARE = 0.005  # above it, the machine is saturated
 SHARE, INTERVALS = 0.7, 15
 OVERLOAD, OVERLOAD_SECONDS = 3.0, 30.0
 SAMPLE_SECONDS = 5.0
+LONGEST_SECONDS = 3600.0
 RECOVERY_SECONDS = 10.0
-# Flat: the last third beside the middle third, because what is loaded and cached once comes before.
+# Flat: the last third compared with the middle one; the first third fills caches.
 MEMORY_GROWTH, MEMORY_MIB, LATENCY_GROWTH = 1.05, 3.0, 1.3
-OURS = ("-ms", "-relay", "-worker", "gateway")  # databases and broker fill caches of a fixed size, and are only shown
+TESSERA = (
+    "-ms",
+    "-relay",
+    "-worker",
+    "gateway",
+)  # databases and broker fill fixed caches: only shown
 
 
 @dataclass
 class Sampler:
-    """Looks at memory and health checks beside the load, in a thread of its own."""
+    """Samples memory and health checks while the load runs."""
 
     layout: Layout
     memory: list[tuple[float, dict[str, float]]] = field(default_factory=list)  # MiB by program
-    health: list[tuple[float, str, float]] = field(default_factory=list)  # seconds, or infinite without an answer
+    health: list[Answer] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        self._over = threading.Event()
-        self._threads = [threading.Thread(target=self._watch_memory)]
-        self._threads += [threading.Thread(target=self._watch_health, args=(service,)) for service in SERVICES]
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Sample until the block ends."""
+        probes = [partial(self._sample_health, service) for service in SERVICES]
+        with (
+            repeating(self._sample_memory, pause=SAMPLE_SECONDS, longest=LONGEST_SECONDS),
+            repeating(*probes, pause=0.5, longest=LONGEST_SECONDS),
+        ):
+            yield
 
-    def __enter__(self) -> "Sampler":
-        for thread in self._threads:
-            thread.start()
-        return self
+    def _sample_memory(self) -> None:
+        found = {each["name"]: each["pid"] for each in Supervisor(self.layout).processes() if each["pid"]}
+        self.memory.append((time.monotonic(), {name: _mebibytes(pid) for name, pid in found.items()}))
 
-    def __exit__(self, *_: Any) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _watch_memory(self) -> None:
-        while not self._over.wait(SAMPLE_SECONDS):
-            found = {each["name"]: each["pid"] for each in Supervisor(self.layout).processes() if each["pid"]}
-            self.memory.append((time.monotonic(), {name: _mebibytes(pid) for name, pid in found.items()}))
-
-    def _watch_health(self, service: str) -> None:
-        prefix = SERVICES[service]
-        url = f"{self.layout.url(f'{service.upper()}_PORT')}/{prefix}/healthcheck"
-        while not self._over.wait(0.5):
-            began, took = time.monotonic(), float("inf")
-            with suppress(requests.RequestException):
-                requests.get(url, timeout=10).raise_for_status()
-                took = time.monotonic() - began
-            self.health.append((began, prefix, took))
+    def _sample_health(self, service: str) -> None:
+        url = f"{self.layout.url(f'{service.upper()}_PORT')}/{SERVICES[service]}/healthcheck"
+        self.health.append(timed(service, partial(requests.get, url, timeout=TIMEOUT_SECONDS)))
 
 
 def _mebibytes(pid: int) -> float:
-    """What a program and all that it has started hold: proportional set size, so that shared pages count once."""
+    """Memory of a program and its children as proportional set size, so that shared pages count once."""
     total = 0
     for each in (pid, *descendants(pid)):
         with suppress(OSError):
@@ -88,7 +82,7 @@ def _mebibytes(pid: int) -> float:
 
 
 def run(directory: Path, *, minutes: float, report: str | None) -> int:
-    """Measures on a stack of its own, prints and perhaps writes the report; the exit status is 0 when all holds."""
+    """Measure on a stack of its own, and report. The exit status is 0 when all holds."""
     with runner.alone(directory):
         stack.clean(directory, keep={"lock"})
         print("Starting a stack for the soak, on free ports below .local/soak/", flush=True)
@@ -106,44 +100,47 @@ def run(directory: Path, *, minutes: float, report: str | None) -> int:
 
 
 async def _measure(layout: Layout, minutes: float) -> "Measured":
-    people = People(layout.url("GATEWAY_PORT"))
+    client = LoadClient(layout.url("GATEWAY_PORT"))
     try:
-        await people.arrive(ACCOUNTS)
+        await client.create_accounts(MOST_ACCOUNTS)
         _verify_addresses(layout)
-        saturation = await _saturation(people)
+        saturation = await _saturation(client)
         stack.say(f"saturation: {saturation:.1f} good answers a second; now {SHARE:.0%} of it for {minutes:g} minutes")
-        people.answers.clear()
-        began = time.monotonic()
-        with Sampler(layout) as sampler:
-            await people.open_loop(SHARE * saturation, 60 * minutes)
-            await people.leave(patience=10)
-        held, people.answers = people.answers, []
+        client.answers.clear()
+        began, sampler, overload_sampler = time.monotonic(), Sampler(layout), Sampler(layout)
+        with sampler.running():
+            await client.open_loop(SHARE * saturation, 60 * minutes)
+            await client.finish(within=10)
+        sustained, client.answers = client.answers, []
         stack.say(f"now {OVERLOAD:g} times the saturation for {OVERLOAD_SECONDS:g} s")
-        with Sampler(layout) as beyond:
-            await people.open_loop(OVERLOAD * saturation, OVERLOAD_SECONDS)
-            usual = {kind: _p95(held, kind) for kind in ("log_in", "read_profile")}
-            recovered = await _recovers(layout, people.accounts, usual)  # while the last of the load hang on
-            await people.leave(patience=TIMEOUT_SECONDS + 5)
-            overloaded = people.answers
-        return Measured(saturation, began, 60 * minutes, held, sampler, overloaded, beyond, recovered)
+        with overload_sampler.running():
+            await client.open_loop(OVERLOAD * saturation, OVERLOAD_SECONDS)
+            usual = {kind: _p95(sustained, kind) for kind in ("log_in", "read_profile")}
+            recovered = await _recovers(layout, client.accounts, usual)  # while the last requests are in flight
+            await client.finish(within=TIMEOUT_SECONDS + 5)
+        return Measured(
+            saturation, began, 60 * minutes, sustained, sampler, client.answers, overload_sampler, recovered
+        )
     finally:
-        await people.close()
+        await client.close()
 
 
 def _verify_addresses(layout: Layout) -> None:
-    """As their owners would by mail: a sign-in sends mails to verified addresses alone."""
+    """Verify all addresses, as their owners would by mail: only verified addresses get mails about sign-ins."""
     with psycopg2.connect(layout.database_url("users")) as connection, connection.cursor() as cursor:
         cursor.execute("UPDATE accounts_user SET email_verified = true")
 
 
-async def _saturation(people: People) -> float:
-    """The most good answers a second, over ever more clients who send as soon as they are answered, until some are
-    refused: refused are those that cost much, so more of the cheap ones are answered then."""
+async def _saturation(client: LoadClient) -> float:
+    """The most good answers a second, with more and more clients in a closed loop, until some are rejected.
+
+    Expensive requests are rejected first, so beyond that point more of the cheap ones are answered.
+    """
     best = 0.0
     for clients in RAMP_CLIENTS:
-        rate, refused = await people.closed_loop(clients, RAMP_SECONDS)
-        stack.say(f"{clients} clients without a pause: {rate:.1f} good answers a second, {refused:.1%} refused")
-        if refused > REFUSED_SHARE:
+        rate, rejected = await client.closed_loop(clients, RAMP_SECONDS)
+        stack.say(f"{clients} clients without a pause: {rate:.1f} good answers a second, {rejected:.1%} rejected")
+        if rejected > REJECTED_SHARE:
             break
         best = max(best, rate)
     return best
@@ -154,41 +151,41 @@ def _p95(answers: list[Answer], kind: str) -> float:
 
 
 async def _recovers(layout: Layout, accounts: list[Account], usual: dict[str, float]) -> float:
-    """Seconds until sign-in and profile are as fast as under the held load (their 95th percentile, or a second)."""
-    people, began, good = People(layout.url("GATEWAY_PORT")), time.monotonic(), 0
+    """Seconds until sign-in and profile are as fast as under the sustained load (its 95th percentile, or a second)."""
+    client, began, good = LoadClient(layout.url("GATEWAY_PORT")), time.monotonic(), 0
     while good < 3 and time.monotonic() - began < 120:
         account = accounts[good]
-        await people.log_in(account)
-        await people.read_profile(account)
-        last = people.answers[-2:]
+        await client.log_in(account)
+        await client.read_profile(account)
+        last = client.answers[-2:]
         good = good + 1 if all(each.is_good and each.seconds <= max(usual[each.kind], 1) for each in last) else 0
         await asyncio.sleep(0.1)
     recovered = time.monotonic() - began
-    await people.close()
+    await client.close()
     return recovered
 
 
 @dataclass
 class Measured:
-    """What was seen, and what it says."""
+    """The measurements, and the report on them."""
 
     saturation: float
     began: float
     seconds: float
-    held: list[Answer]
+    sustained: list[Answer]
     sampler: Sampler
     overloaded: list[Answer]
-    beyond: Sampler
+    overload_sampler: Sampler
     recovered: float
 
     def report(self) -> tuple[list[str], bool]:
-        """The lines, and whether everything holds."""
+        """The lines of the report, and whether everything holds."""
         latency, latency_is_flat = self._latency()
         memory, memory_is_flat = self._memory()
         overload, holds = self._overload()
         rate = SHARE * self.saturation
         lines = [
-            f"Saturation: {self.saturation:.1f} good answers a second (bcrypt cost 12, the load on the same machine).",
+            f"Saturation: {self.saturation:.1f} good answers a second (bcrypt cost 12, load on the same machine).",
             "",
             f"## {self.seconds / 60:g} minutes at {SHARE:.0%} of it: {rate:.1f} requests a second",
             "",
@@ -209,21 +206,21 @@ class Measured:
     def _latency(self) -> tuple[list[str], bool]:
         rows: list[list[Any]] = []
         for number in range(INTERVALS):
-            part = [each for each in self.held if self._part(each.at, INTERVALS) == number]
-            refused = sum(each.is_refusal for each in part)
-            failed = sum(not each.is_good and not each.is_refusal for each in part)
+            part = [each for each in self.sustained if self._part(each.at, INTERVALS) == number]
+            rejected = sum(each.is_rejection for each in part)
+            failed = sum(not each.is_good and not each.is_rejection for each in part)
             rows.append(
-                [number + 1, len(part), refused, failed, *_quantiles(each.seconds for each in part if each.is_good)]
+                [number + 1, len(part), rejected, failed, *_quantiles(each.seconds for each in part if each.is_good)]
             )
-        thirds = [[each.seconds for each in self.held if self._part(each.at, 3) == third] for third in (1, 2)]
+        thirds = [[each.seconds for each in self.sustained if self._part(each.at, 3) == third] for third in (1, 2)]
         middle, last = (percentile(third, 0.95) for third in thirds)
-        refused, failed = (sum(row[column] for row in rows) for column in (2, 3))
-        flat = last <= LATENCY_GROWTH * middle and not failed and refused <= REFUSED_SHARE * len(self.held)
+        rejected, failed = (sum(row[column] for row in rows) for column in (2, 3))
+        flat = last <= LATENCY_GROWTH * middle and not failed and rejected <= REJECTED_SHARE * len(self.sustained)
         verdict = (
             f"Latency: 95th percentile {1000 * middle:.0f} ms in the middle third, {1000 * last:.0f} ms in the last"
         )
-        lines = table(["interval", "requests", "refused", "failed", "p50 ms", "p95 ms", "p99 ms", "max ms"], rows)
-        return [*lines, "", f"{verdict}: {_said(flat)}."], flat
+        lines = table(["interval", "requests", "rejected", "failed", "p50 ms", "p95 ms", "p99 ms", "max ms"], rows)
+        return [*lines, "", f"{verdict}: {_flatness(flat)}."], flat
 
     def _memory(self) -> tuple[list[str], bool]:
         rows: list[list[object]] = []
@@ -237,39 +234,39 @@ class Measured:
             ]
             first, last = self.sampler.memory[0][1].get(name, 0.0), self.sampler.memory[-1][1][name]
             rows.append([name, *(f"{value:.1f}" for value in (first, *thirds, last))])
-            if name.endswith(OURS) and thirds[2] > max(MEMORY_GROWTH * thirds[1], thirds[1] + MEMORY_MIB):
+            if name.endswith(TESSERA) and thirds[2] > max(MEMORY_GROWTH * thirds[1], thirds[1] + MEMORY_MIB):
                 grown.append(name)
         header = ["MiB (PSS)", "first sample", "first third", "middle third", "last third", "last sample"]
         verdict = "flat" if not grown else f"grows: {', '.join(grown)}"
-        said = f"Memory of Tessera's processes, medians of the last third beside the middle one: {verdict}."
-        return [*table(header, rows), "", said], not grown
+        summary = f"Memory of Tessera's processes, medians of the last third and the middle one: {verdict}."
+        return [*table(header, rows), "", summary], not grown
 
     def _overload(self) -> tuple[list[str], bool]:
         good = [each.seconds for each in self.overloaded if each.is_good]
-        refused = [each.seconds for each in self.overloaded if each.is_refusal]
-        rest = [each for each in self.overloaded if not each.is_good and not each.is_refusal]
-        health = [seconds for _, _, seconds in self.beyond.health]
-        slow = sum(seconds >= 1 for seconds in health)
+        rejected = [each.seconds for each in self.overloaded if each.is_rejection]
+        rest = [each for each in self.overloaded if not each.is_good and not each.is_rejection]
+        health = [each.seconds for each in self.overload_sampler.health]
+        slow = sum(not each.is_good or each.seconds >= 1 for each in self.overload_sampler.health)
         rows: list[list[object]] = [
             ["good", len(good), *_quantiles(good)],
-            ["refused early (429, 503)", len(refused), *_quantiles(refused)],
+            ["rejected early (429, 503)", len(rejected), *_quantiles(rejected)],
             ["neither", len(rest), *_quantiles(each.seconds for each in rest)],
             ["healthchecks", len(health), *_quantiles(health)],
         ]
         intended = OVERLOAD * self.saturation * OVERLOAD_SECONDS
         was_overload = len(self.overloaded) >= 0.9 * intended
-        all_answered = all(seconds < float("inf") for seconds in health)
-        holds = all_answered and self.recovered <= RECOVERY_SECONDS and bool(refused) and was_overload
+        all_answered = all(each.is_good for each in self.overload_sampler.health)
+        holds = all_answered and self.recovered <= RECOVERY_SECONDS and bool(rejected) and was_overload
         statuses = Counter(each.status for each in rest)
         lines = table(["answers", "number", "p50 ms", "p95 ms", "p99 ms", "max ms"], rows)
         return [
             *lines,
             "",
-            f"{len(self.overloaded)} of {intended:.0f} requests could be sent beside what they were sent to.",
-            f"Neither good nor refused, by status (0: none within 10 s): {dict(statuses)}.",
+            f"{len(self.overloaded)} of {intended:.0f} requests could be sent from the same machine.",
+            f"Neither good nor rejected, by status (0: none within 10 s): {dict(statuses)}.",
             f"Healthchecks that took a second or more: {slow} of {len(health)}. "
-            f"After the load's end sign-in and profile were as fast as before within {self.recovered:.1f} s: "
-            f"{'as promised' if holds else '**not as promised**'}.",
+            f"After the overload, sign-in and profile were as fast as before within {self.recovered:.1f} s: "
+            f"{'as required' if holds else '**not as required**'}.",
         ], holds
 
 
@@ -278,7 +275,7 @@ def _quantiles(seconds: Iterable[float]) -> list[str]:
     return [f"{1000 * percentile(values, share):.0f}" for share in (0.5, 0.95, 0.99, 1)] if values else ["-"] * 4
 
 
-def _said(flat: bool) -> str:
+def _flatness(flat: bool) -> str:
     return "flat" if flat else "**not flat**"
 
 

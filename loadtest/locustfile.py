@@ -1,14 +1,17 @@
-"""People who use their accounts, as Locust users: https://docs.locust.io.
+"""Users of the accounts for Locust (https://docs.locust.io), to load any installation of Tessera.
+
+Locust and not evidence/harness/load.py, because operators know it: options, tags, shapes, distributed workers, reports.
+
 
     make load LOAD=steps USERS=20 TIME=2m
     locust --locustfile loadtest/locustfile.py --host http://127.0.0.1:8080 --users 20 --run-time 2m
 
-The weights are those of a small product: a profile is read far more often than it is changed, and people sign in a few
-times a day. With ADMIN_EMAIL and ADMIN_PASSWORD, one admin searches. `--tags` chooses: `login`, `refresh`, `profile`,
+The weights are those of a small product: a profile is read far more often than it is changed, and users sign in a few
+times a day. With ADMIN_EMAIL and ADMIN_PASSWORD, one admin searches. `--tags` selects `login`, `refresh`, `profile`,
 `notifications`, `search`; `cpu` burns CPU in users-ms instead, at USERS_URL, because the gateway has no such route.
-LOAD=steps, spike or soak changes how many people there are over time (shapes.py).
+LOAD=steps, spike or soak changes the number of users over time (shapes.py).
 The exit status is 1 when more than FAILURES_ALLOWED percent of the requests failed, or when the 95th percentile of all
-is above P95_ALLOWED_MS; 2 when the run has no end or too many people. Every account is made once and used again.
+is above P95_ALLOWED_MS; 2 when the run has no time limit or too many users. Accounts are created once and reused.
 """
 
 import os
@@ -24,17 +27,17 @@ from locust.runners import WorkerRunner
 PASSWORD = "a horse that carries load"  # noqa: S105 - of accounts that exist for the load alone
 FAILURES_ALLOWED = float(os.environ.get("FAILURES_ALLOWED", "1"))
 P95_ALLOWED_MS = float(os.environ.get("P95_ALLOWED_MS", "3000"))
-MOST_PEOPLE, MOST_SECONDS = 500, 2 * 3600
+MOST_USERS, MOST_SECONDS = 500, 2 * 3600
 ADMIN = os.environ.get("ADMIN_EMAIL", ""), os.environ.get("ADMIN_PASSWORD", "")
 LOAD = os.environ.get("LOAD") or "constant"
 if LOAD not in shapes.SHAPES:
     sys.exit(f"LOAD is one of {', '.join(shapes.SHAPES)}; it is {LOAD}.")
-ChosenShape = shapes.SHAPES[LOAD]  # Locust takes the one shape that it finds here
+ChosenShape = shapes.SHAPES[LOAD]  # Locust uses the one shape class in this module
 _numbers = count()
 
 
 class Account(HttpUser):
-    """Somebody with an account."""
+    """A client with an account."""
 
     abstract = True
     email, password = "", PASSWORD
@@ -42,7 +45,7 @@ class Account(HttpUser):
     @tag("login")
     @task(2)
     def log_in(self) -> None:
-        """Bcrypt in auth-ms, and the credentials from users-ms; no mail, because nobody has proven the address."""
+        """Bcrypt in auth-ms, and the credentials from users-ms; no mail, because the address is unverified."""
         with self.client.post(
             "/auth-ms/auth/login", json={"username": self.email, "password": self.password}, catch_response=True
         ) as answer:
@@ -54,14 +57,14 @@ class Account(HttpUser):
         self.refresh_token = tokens["refresh_token"]
 
 
-class Person(Account):
-    """Signs up when new, signs in, looks at the profile, changes it now and then, and stays signed in."""
+class Member(Account):
+    """Signs up, signs in, reads the profile, sometimes changes it, and stays signed in."""
 
     wait_time = between(0.5, 2)
     weight = 20
 
     def on_start(self) -> None:
-        """Signs up or finds that it has, and signs in."""
+        """Sign up unless the account exists, and sign in."""
         worker = getattr(self.environment.runner, "worker_index", 0)
         self.email = f"load.{worker}.{next(_numbers)}@example.org"
         body = {"name": "Load", "surname": "Tester", "email": self.email, "password": PASSWORD}
@@ -73,7 +76,7 @@ class Person(Account):
     @tag("refresh")
     @task(3)
     def refresh(self) -> None:
-        """Rotates the refresh token."""
+        """Rotate the refresh token."""
         with self.client.post(
             "/auth-ms/auth/refresh", json={"refresh_token": self.refresh_token}, catch_response=True
         ) as answer:
@@ -83,13 +86,13 @@ class Person(Account):
     @tag("profile")
     @task(20)
     def read_profile(self) -> None:
-        """What most requests of a product are."""
+        """The most frequent request of a product."""
         self.client.get("/users-ms/users/me", headers=self.token)
 
     @tag("profile")
     @task(2)
     def change_profile(self) -> None:
-        """Changes one field of the profile."""
+        """Change one field of the profile."""
         profile = self.client.get("/users-ms/users/me", headers=self.token)
         if profile.ok:
             url, body = f"/users-ms/users/{profile.json()['id']}", {"attributes": {"seen": next(_numbers)}}
@@ -103,25 +106,25 @@ class Person(Account):
 
 
 class Admin(Account):
-    """Searches for people; the one account that ADMIN_EMAIL names."""
+    """The account of ADMIN_EMAIL, which searches for users."""
 
     wait_time = between(1, 3)
     fixed_count = 1
     email, password = ADMIN
 
     def on_start(self) -> None:
-        """Signs in."""
+        """Sign in."""
         self.log_in()
 
     @tag("search")
     @task(10)
     def search(self) -> None:
-        """By the beginning of a name, which is what an admin types."""
+        """Search by prefix."""
         self.client.get("/users-ms/users?search=loa&limit=20", headers=self.token, name="/users-ms/users?search=")
 
 
 class Burner(HttpUser):
-    """Burns CPU in users-ms, for experiments with autoscaling; only with `--tags cpu`."""
+    """Burns CPU in users-ms for experiments with autoscaling; only with `--tags cpu`."""
 
     wait_time = between(0.1, 0.3)
     host = os.environ.get("USERS_URL", "http://127.0.0.1:4000")
@@ -135,7 +138,7 @@ class Burner(HttpUser):
 
 @events.init.add_listener
 def choose_users(environment: Environment, **_: Any) -> None:
-    """Without a tag people and perhaps an admin, with `cpu` burners alone. Exits when the run has no bounds."""
+    """Members and an admin if there is one, or with the tag `cpu` burners alone. Exits when the run has no bounds."""
     options = environment.parsed_options
     tags = [each for each in options.tags or [] if each] if options else []
     if options and not isinstance(environment.runner, WorkerRunner):
@@ -144,25 +147,25 @@ def choose_users(environment: Environment, **_: Any) -> None:
         environment.user_classes = [Burner]
         return
     if not tags or "search" in tags:
-        environment.user_classes = [Person, Admin] if all(ADMIN) else [Person]
+        environment.user_classes = [Member, Admin] if all(ADMIN) else [Member]
         if not all(ADMIN):
-            print("No search by an admin: ADMIN_EMAIL and ADMIN_PASSWORD are not given.")
+            print("No admin searches: ADMIN_EMAIL and ADMIN_PASSWORD are not set.")
     else:
-        environment.user_classes = [Person]
+        environment.user_classes = [Member]
 
 
 def _check_bounds(options: Any) -> None:
     if not options.run_time or options.run_time > MOST_SECONDS:
-        print(f"Say how long, at most {MOST_SECONDS} s: --run-time 2m", file=sys.stderr)
+        print(f"Set a time limit of at most {MOST_SECONDS} s: --run-time 2m", file=sys.stderr)
         sys.exit(2)
-    if (options.num_users or 1) > MOST_PEOPLE:
-        print(f"At most {MOST_PEOPLE} people: --users 20", file=sys.stderr)
+    if (options.num_users or 1) > MOST_USERS:
+        print(f"At most {MOST_USERS} users: --users 20", file=sys.stderr)
         sys.exit(2)
 
 
 @events.quitting.add_listener
 def judge(environment: Environment, **_: Any) -> None:
-    """Sets the exit status, and says why; a worker leaves that to its master."""
+    """Set the exit status and print why; a worker leaves that to its master."""
     if isinstance(environment.runner, WorkerRunner):
         return
     total = environment.stats.total

@@ -1,6 +1,7 @@
-"""Draw the dashboards' panels from a running Prometheus, one image per dashboard: for documents, or without Grafana.
+"""Draws the panels of the dashboards from a running Prometheus, one picture for each dashboard: for documents, and for
+readers without Grafana.
 
-make dashboards PROMETHEUS=http://127.0.0.1:9090 MINUTES=15 TO=docs/images
+    make dashboards PROMETHEUS=http://127.0.0.1:9090 MINUTES=15 TO=docs/images
 """
 
 import itertools
@@ -23,8 +24,8 @@ from matplotlib.ticker import EngFormatter, FuncFormatter, MaxNLocator
 FOLDER = Path(__file__).parent / "dashboards"
 STEP_SECONDS = 5
 ROW_INCHES = 3.4
-MOST_LABELS = 11  # the legend lists these, then the number of the rest
-UNITS = {  # by Grafana's unit names
+MOST_LABELS = 11  # and how many more there are, in columns below the lines
+UNITS = {  # Grafana's names of units
     "s": FuncFormatter(lambda value, _: f"{value:g} s"),
     "bytes": EngFormatter("B"),
     "reqps": FuncFormatter(lambda value, _: f"{value:g}/s"),
@@ -35,7 +36,7 @@ UNITS = {  # by Grafana's unit names
 
 
 def main(prometheus: str, minutes: float, folder: Path) -> None:
-    """Write `dashboard-<name>.png` into `folder` for the last `minutes`."""
+    """Write `dashboard-<name>.png` into `folder`, of the last `minutes`."""
     colours = mpl.cycler(color=mpl.colormaps["tab20"].colors[::2] + mpl.colormaps["tab20"].colors[1::2])
     mpl.rcParams.update({"font.size": 8, "axes.titlesize": 10, "axes.prop_cycle": colours})
     end = datetime.now(UTC)
@@ -55,7 +56,7 @@ def main(prometheus: str, minutes: float, folder: Path) -> None:
 
 
 def ask(prometheus: str, query: str, start: datetime, end: datetime) -> list[dict[str, Any]]:
-    """Return the series of a query. Raises requests.RequestException."""
+    """The series of a query. Raises requests.RequestException."""
     asked = {"query": query.replace("$__rate_interval", "30s"), "step": STEP_SECONDS}
     asked |= {"start": int(start.timestamp()), "end": int(end.timestamp())}
     answer = requests.get(f"{prometheus}/api/v1/query_range", asked, timeout=30)
@@ -64,7 +65,7 @@ def ask(prometheus: str, query: str, start: datetime, end: datetime) -> list[dic
 
 
 def draw(place: Axes, panel: dict[str, Any], series_of: Any, span: tuple[datetime, datetime]) -> None:
-    """Draw one panel, with the names and scales that Grafana uses."""
+    """One panel: its lines, named and scaled as Grafana does."""
     settings = panel["fieldConfig"]["defaults"]
     found = [(target, series) for target in panel["targets"] for series in series_of(target["expr"])]
     lines = [(name(target, series["metric"]), *with_gaps(series["values"])) for target, series in found]
@@ -89,19 +90,19 @@ def draw(place: Axes, panel: dict[str, Any], series_of: Any, span: tuple[datetim
 
 
 def highest_of(values: list[float]) -> float:
-    """Return the highest number, which orders the legend."""
+    """The highest number among them; what is highest is named first."""
     return max((value for value in values if not math.isnan(value)), default=-math.inf)
 
 
 def with_gaps(samples: list[tuple[float, str]]) -> tuple[list[datetime], list[float]]:
-    """Return times and values, with NaN where Prometheus has no sample, so that lines have gaps."""
+    """Times and values, with no number where Prometheus has none: no line leads over it."""
     known = {round(time): float(value) for time, value in samples}
     every = range(min(known), max(known) + 1, STEP_SECONDS)
     return [datetime.fromtimestamp(time, UTC) for time in every], [known.get(time, math.nan) for time in every]
 
 
 def name(target: dict[str, Any], labels: dict[str, str]) -> str:
-    """Return the name of a series in the legend."""
+    """What the legend calls a series."""
     return re.sub(r"{{(\w+)}}", lambda found: labels.get(found[1], ""), target["legendFormat"]).strip()
 
 

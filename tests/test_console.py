@@ -13,7 +13,7 @@ __all__ = ["browser", "page"]
 
 
 def test_sign_up_confirm_change_and_delete(stack, browser):
-    with page_of(browser, refusals=(401,)) as page:  # of the session that ends with the proof of the address
+    with page_of(browser, expected_statuses=(401,)) as page:  # of the session that ends with the proof of the address
         sign_up_confirm_change_and_delete(stack, page)
 
 
@@ -56,7 +56,7 @@ def sign_up_confirm_change_and_delete(stack, page):
 
 def test_a_change_made_elsewhere_meanwhile_is_not_overwritten(stack, browser):
     user = stack.verified_user()
-    with page_of(browser, refusals=(412,)) as page:
+    with page_of(browser, expected_statuses=(412,)) as page:
         sign_in(page, stack, user["email"])
         heading(page, "Profile")
         token = stack.log_in(user["email"]).json()["access_token"]
@@ -73,7 +73,7 @@ def test_a_change_made_elsewhere_meanwhile_is_not_overwritten(stack, browser):
 
 def test_the_keyboard_alone_signs_in(stack, browser):
     user = stack.verified_user()
-    with page_of(browser, refusals=(401,)) as page:
+    with page_of(browser, expected_statuses=(401,)) as page:
         page.goto(stack.gateway)
         expect(page.get_by_label("Email")).to_be_focused()
         page.keyboard.type(user["email"])

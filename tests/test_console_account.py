@@ -61,7 +61,7 @@ def test_the_old_address_undoes_a_change(stack, browser):
     stolen = stack.token_of(user["email"])
     stack.call("PATCH", f"/users-ms/users/{user['id']}", {"email": new}, token=stolen).raise_for_status()
     stack.verify(new)
-    with page_of(browser, refusals=(401,)) as page:
+    with page_of(browser, expected_statuses=(401,)) as page:
         page.goto(stack.mailed_page(newest_mail(stack, user["email"], "A change of your email address")))
         heading(page, "Keep your old address")
         assert page.url.endswith("#/email/undo")  # the token is in no history

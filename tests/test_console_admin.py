@@ -36,7 +36,7 @@ def test_an_admin_finds_a_user_and_gives_it_rights(stack, page, admins_email):
 
 
 def test_an_admin_sends_a_dead_letter_again_and_reads_the_audit_log(stack, page, admins_email):
-    with stack.mail_refused(550):
+    with stack.mail_rejected(550):
         user = stack.sign_up()
         sign_in(page, stack, admins_email)
         heading(page, "Profile")

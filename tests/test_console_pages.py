@@ -53,7 +53,7 @@ RULES = """() => {
 @pytest.fixture(scope="module")
 def person(stack, admins_email):
     """An admin with a history: a mail that was refused, one that came, sessions, a second factor that is off."""
-    with stack.mail_refused(550):
+    with stack.mail_rejected(550):
         user = stack.sign_up(name="Grace", surname="Hopper")
         token = stack.log_in(admins_email).json()["access_token"]
         url = f"{stack.notification}/notification-ms/dead-letters?queue=email_verification_email_notification"
@@ -110,7 +110,7 @@ def _sign_in(page: Page, stack, email: str, password: str = PASSWORD) -> None:
 @pytest.mark.parametrize("look", list(LOOKS))
 def test_every_page_is_in_order_in_every_look(stack, browser: Browser, person, careful, look):
     size = (360, 740) if "phone" in look else (1280, 800)
-    with page_of(browser, size=size, refusals=(401,), **LOOKS[look]) as page:
+    with page_of(browser, size=size, expected_statuses=(401,), **LOOKS[look]) as page:
         for path in OPEN:
             _show(page, stack, path)
             _check_and_keep(page, stack, look, path)

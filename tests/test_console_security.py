@@ -59,7 +59,7 @@ def test_a_forgotten_password_is_set_with_the_mailed_link(stack, page):
 
 def test_a_weak_password_is_explained_at_its_field(stack, browser):
     user = stack.verified_user()
-    with page_of(browser, refusals=(400,)) as page:
+    with page_of(browser, expected_statuses=(400,)) as page:
         sign_in(page, stack, user["email"])
         heading(page, "Profile")
         follow(page, "Security")

@@ -51,7 +51,7 @@ def test_an_event_that_is_not_valid_is_shown_with_the_reason_and_stays(relay, de
 
 def test_a_refused_mail_is_delivered_once_when_it_is_sent_again_after_the_repair(stack, relay, dead_letters):
     event = a_login_event()
-    with stack.mail_refused(550):
+    with stack.mail_rejected(550):
         publish(relay, event)
         letter = eventually(lambda: find(dead_letters, event["id"]))
     assert "550" in letter["reason"]

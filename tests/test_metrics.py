@@ -133,7 +133,7 @@ def test_a_login_is_followed_from_the_outbox_to_the_mail(stack, read):
 def test_what_fails_for_good_is_counted(stack, read):
     labels = {"event": "email_verification_requested_event", "medium": "email", "outcome": "failed"}
     before = value(read("notification-email-worker"), "deliveries_total", **labels)
-    with stack.mail_refused(550):
+    with stack.mail_rejected(550):
         stack.sign_up()
         eventually(lambda: value(read("notification-email-worker"), "deliveries_total", **labels) > before)
 

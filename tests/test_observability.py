@@ -88,7 +88,7 @@ def test_every_panel_and_every_alert_finds_what_it_asks_for(stack, prometheus):
     """Under a little of everything: what goes well, what is refused, what has to be repeated."""
     assert len(panels()) > 30 and len(series_of_rules()) > 15
     old = stack.log_in(stack.sign_up()["email"]).json()["refresh_token"]
-    with stack.mail_refused(451):
+    with stack.mail_rejected(451):
         stack.sign_up()
         eventually(lambda: prometheus('deliveries_total{outcome="retried"}'))
 

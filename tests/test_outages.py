@@ -79,7 +79,7 @@ def test_a_mail_that_is_refused_for_now_is_tried_again_and_holds_nobody_up(stack
     """SMTP 451, then 250 (RFC 5321, section 4.2.1)."""
     user = stack.verified_user()
     eventually(lambda: stack.mails(user["email"], "Your email address is confirmed"))
-    with stack.mail_refused(451):
+    with stack.mail_rejected(451):
         token = stack.log_in(user["email"]).json()["access_token"]
         url = f"{stack.notification}/notification-ms/notifications?status=pending"
 
@@ -101,7 +101,7 @@ def test_a_retry_after_the_broker_was_restarted_is_no_dead_letter(stack, stopped
     eventually(lambda: stack.mails(user["email"], "Your email address is confirmed"))
 
     def refuse_once(logins):
-        with stack.mail_refused(451):
+        with stack.mail_rejected(451):
             token = stack.log_in(user["email"]).json()["access_token"]
             url = f"{stack.notification}/notification-ms/notifications?event=user_login_event&medium=email"
 

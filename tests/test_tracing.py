@@ -175,7 +175,7 @@ def test_nothing_personal_and_no_secret_is_in_the_logs_of_a_whole_life(stack):
     pending = stack.log_in(user["email"], NEW).json()
     body = {"mfa_token": pending["mfa_token"], "method": "recovery_code", "code": codes[0]}
     last = requests.post(f"{stack.auth}/auth-ms/auth/login/mfa", json=body, timeout=10).json()
-    with stack.mail_refused(550):
+    with stack.mail_rejected(550):
         refused = stack.sign_up(name=name)
         eventually(lambda: "message dead-lettered" in stack.log("notification-email-worker"))
     url = f"{stack.users}/users-ms/users/{user['id']}"

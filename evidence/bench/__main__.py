@@ -1,4 +1,4 @@
-"""`python -m evidence.bench [NAME ...]`: measures, prints one table, and writes it into docs/performance.md."""
+"""`python -m evidence.bench [NAME ...]`: measure, print one table, and write it into docs/performance.md."""
 
 import argparse
 import signal
@@ -36,19 +36,19 @@ HEADER = ["what", "min", "median", "max", "target", "met", "in this run"]
 
 
 def main() -> None:
-    """Measures what was named, or all. The exit status is 1 when a target was missed."""
+    """Run the named measurements, or all. The exit status is 1 when a target was missed."""
     signal.signal(signal.SIGTERM, _interrupt)
     parser = argparse.ArgumentParser(prog="python -m evidence.bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(ALL))
     names = parser.parse_args().names
     if unknown := set(names) - set(ALL):
-        sys.exit(f"There is no {', '.join(unknown)}; there are: {', '.join(ALL)}")
+        sys.exit(f"Unknown: {', '.join(unknown)}. Choose from: {', '.join(ALL)}")
     packages.ensure_load_generator()
     try:
         with runner.alone(bench_stack.DIRECTORY):
             rows = _measure(names or list(ALL))
     except KeyboardInterrupt:
-        sys.exit("Interrupted: what was started is stopped. The databases stay for the next run.")
+        sys.exit("Interrupted. The stack is stopped; the databases are kept for the next run.")
     _report(rows, whole=not names)
     sys.exit(0 if all(row.is_met is not False for row in rows) else 1)
 

@@ -1,4 +1,4 @@
-"""Comparisons in a second with all processors, and nothing else: `python -m evidence.bench.bare_bcrypt SECONDS`."""
+"""bcrypt comparisons per second on all processors: `python -m evidence.bench.bare_bcrypt SECONDS`."""
 
 import sys
 import time

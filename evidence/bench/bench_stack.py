@@ -1,4 +1,4 @@
-"""The stack that is measured: real, on ports of its own, with the settings of an installation."""
+"""The stack that is measured: on ports of its own, with the settings of an installation."""
 
 import subprocess
 import sys
@@ -31,22 +31,22 @@ class Bench:
     token: str  # an admin's
     stock_token: str
     databases: dict[int, str]  # of users-ms, by their number of users
-    mails: Path  # who was told when
+    mails: Path  # recipients and times of the accepted mails
 
     @property
     def stock_database(self) -> str:
-        """As the owner, because the stock service knows no other role."""
+        """The URL for the owner, the only role of the stock service."""
         return owner_of(self.layout, data.SMALL)
 
 
 def owner_of(layout: Layout, rows: int) -> str:
-    """The URL of the database with so many users, as its owner."""
+    """The URL of the database with `rows` users, for its owner."""
     return data.of(layout.database_owner_url("users"), f"bench_{rows}")
 
 
 @contextmanager
 def started() -> Iterator[Bench]:
-    """Everything that is measured while the block runs; the databases are kept for the next run."""
+    """Start everything that is measured; the databases are kept for the next run."""
     port = ports.free("SINK_PORT")["SINK_PORT"]
     mails = DIRECTORY / "mails"
     # A token has to last for the whole run, and all clients have one address.
@@ -87,7 +87,7 @@ def _prepared(layout: Layout, mails: Path) -> Bench:
 
 
 def _admin(layout: Layout) -> tuple[str, int]:
-    """An admin's token and id. The rights are looked up for every admin read, in the database that is measured."""
+    """The token and id of an admin, whose rights are looked up for every admin read in the measured database."""
     account = {"name": "Ada", "surname": "Lovelace", "email": ADMIN, "password": data.PASSWORD}
     requests.post(f"{layout.url('USERS_PORT')}/users-ms/users", json=account, timeout=10)
     with psycopg2.connect(layout.database_url("users")) as connection, connection.cursor() as cursor:
@@ -106,7 +106,7 @@ def log_in(layout: Layout, email: str) -> dict[str, str]:
 
 
 def sign_ins(bench: Bench, *, clients: int) -> Requests:
-    """So many people who sign in at auth-ms, each again as soon as it is answered."""
+    """Clients that sign in at auth-ms without a pause."""
     return Requests(
         url=bench.layout.url("AUTH_PORT"),
         path="/auth-ms/auth/login",
@@ -118,7 +118,7 @@ def sign_ins(bench: Bench, *, clients: int) -> Requests:
 
 
 def restart(bench: Bench) -> float:
-    """Stops everything and starts it again; the seconds of the start."""
+    """Stop everything and start it again; returns the seconds of the start."""
     stack.down(DIRECTORY)
     began = time.monotonic()
     stack.up(DIRECTORY, variables=bench.layout.variables)

@@ -1,4 +1,4 @@
-"""Databases with many users, loaded by COPY, kept for the next run in the folder of the bench's stack."""
+"""Databases with many users, loaded by COPY and kept for the next run."""
 
 import io
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ _COLUMNS = (
 
 
 class Rows(io.RawIOBase):
-    """Lines for COPY, made while they are read."""
+    """Lines for COPY, generated while they are read."""
 
     def __init__(self, lines: Iterator[str]) -> None:
         self._lines, self._rest = lines, b""
@@ -47,7 +47,7 @@ def _lines(count: int, password_hash: str) -> Iterator[str]:
 
 
 def load(layout: Layout, *, rows: int, password_hash: str) -> str:
-    """The URL of a database of users-ms with so many users, as the service's role; made when it is not there yet."""
+    """The URL of a database of users-ms with `rows` users, for the service's role; created when it does not exist."""
     name = f"bench_{rows}"
     url = of(layout.database_url("users"), name)
     if exists(layout, rows):
@@ -73,7 +73,7 @@ def of(url: str, database: str) -> str:
 
 
 def copy(url: str, *, count: int, password_hash: str) -> None:
-    """Fills the users' table."""
+    """Fill the table of users."""
     with psycopg2.connect(url) as connection, connection.cursor() as cursor:
         rows = io.BufferedReader(Rows(_lines(count, password_hash)), 1 << 20)
         cursor.copy_expert(f"COPY accounts_user ({_COLUMNS}) FROM STDIN", rows)
@@ -81,12 +81,12 @@ def copy(url: str, *, count: int, password_hash: str) -> None:
 
 
 def make_admin(url: str, *, user_id: int) -> None:
-    """Gives the user of that id, who is there already, the rights of an admin."""
+    """Make an existing user an admin."""
     _execute(url, sql.SQL("UPDATE accounts_user SET is_admin = true WHERE id = {}").format(sql.Literal(user_id)))
 
 
 def exists(layout: Layout, rows: int) -> bool:
-    """True when the database with so many users has been loaded."""
+    """True when the database with `rows` users has been loaded."""
     with psycopg2.connect(layout.database_owner_url("users")) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [f"bench_{rows}"])
         return cursor.fetchone() is not None

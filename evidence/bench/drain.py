@@ -1,4 +1,7 @@
-"""How fast one worker process empties a full queue: Tessera's mails, and a Celery task that does nothing."""
+"""How fast one worker process empties a full queue: Tessera's mails, and a Celery task that does nothing.
+
+The load is messages in a queue, not requests, so neither wrk nor evidence/harness/load.py has a part in it.
+"""
 
 import time
 import uuid
@@ -18,7 +21,7 @@ SECONDS = 300
 
 
 def rate(layout: Layout, queue: str, events: int) -> float:
-    """Events in a second, from the first that one worker has taken to the last that it has acknowledged."""
+    """Events per second, from the first that one worker took to the last that it acknowledged."""
     stack.stop(layout, "notification-email-worker")
     try:
         with Connection(layout.broker_url) as connection:
@@ -39,7 +42,7 @@ def rate(layout: Layout, queue: str, events: int) -> float:
 
 
 def _fill(layout: Layout, queue: str, events: int) -> None:
-    """As the worker itself, whose messages it takes, as it does retries."""
+    """Publish as the user of the worker, which may publish to its own queue for retries."""
     with Connection(_broker_url(layout, queue)) as connection:
         producer = Producer(connection.channel(), auto_declare=False)
         for _ in range(events):
@@ -52,7 +55,7 @@ def _broker_url(layout: Layout, queue: str) -> str:
 
 
 def _event(kind: str) -> dict[str, Any]:
-    person = {"user_id": 1, "name": "Ada", "email": f"bench.{uuid.uuid4().hex}@example.org"}
+    user = {"user_id": 1, "name": "Ada", "email": f"bench.{uuid.uuid4().hex}@example.org"}
     return {
         "specversion": "1.0",
         "id": str(uuid.uuid4()),
@@ -60,7 +63,7 @@ def _event(kind: str) -> dict[str, Any]:
         "type": kind,
         "time": datetime.now(UTC).isoformat(),
         "subject": "users/1",
-        "data": person | {"user_agent": "bench", "logged_in_at": datetime.now(UTC).isoformat()},
+        "data": user | {"user_agent": "bench", "logged_in_at": datetime.now(UTC).isoformat()},
     }
 
 

@@ -17,4 +17,4 @@ application = celery_app.consumer_application(
 
 @shared_task(name=EVENT)
 def nothing(*, event: dict[str, Any]) -> None:
-    """What Celery itself costs."""
+    """The cost of Celery itself."""

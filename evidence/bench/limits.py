@@ -1,4 +1,4 @@
-"""What the stack needs, and what it does when it is given too much."""
+"""The memory and start-up time of the stack, and its behaviour under overload."""
 
 import statistics
 import threading
@@ -16,7 +16,7 @@ from local.supervisor import Supervisor
 
 
 def overload(bench: Bench) -> Iterator[Row]:
-    """Healthchecks while four times as many people sign in as there are threads, and what these are told."""
+    """Health checks while four times as many clients sign in as there are threads, and the answers to these."""
     clients = bench_stack.sign_ins(bench, clients=64)
     under_load = wrk.start(clients, seconds=30)
     seconds = _healthchecks(f"{bench.layout.url('AUTH_PORT')}/auth-ms/healthcheck", until=time.monotonic() + 28)
@@ -28,7 +28,7 @@ def overload(bench: Bench) -> Iterator[Row]:
         unit="s",
         target="< 1 s",
         is_met=tail < 1,
-        absolute=f"of {len(seconds)}; logins {answers.rate:.1f}/s, refused early {answers.refused}, "
+        absolute=f"of {len(seconds)}; logins {answers.rate:.1f}/s, rejected early {answers.rejected}, "
         f"broken {answers.broken}, p99 of all answers {answers.p99:.1f} s",
     )
 
@@ -44,7 +44,7 @@ def _healthchecks(url: str, *, until: float) -> list[float]:
 
 
 def memory(bench: Bench) -> Iterator[Row]:
-    """The resident memory of each process of ours, in the stack that has been measured."""
+    """The resident memory of each process of Tessera, in the stack that was measured."""
     found: dict[str, list[float]] = {"web": [], "worker": [], "relay": []}
     for process in Supervisor(bench.layout).processes():
         name = str(process["name"])
@@ -74,7 +74,7 @@ def _resident_mebibytes(pid: int) -> float:
 
 
 def cold_start(bench: Bench) -> Iterator[Row]:
-    """Everything started again on a machine where it ran before."""
+    """Start the whole stack again on a prepared machine."""
     seconds = [bench_stack.restart(bench) for _ in range(2)]
     yield Row(
         what="make up of local processes, prepared machine",

@@ -1,4 +1,4 @@
-"""What is measured. Each measurement gives rows; each row's ratios were taken in one run, one side after the other."""
+"""The measurements. Each yields rows, whose ratios compare two sides that were measured alternately in one run."""
 
 import json
 import statistics
@@ -25,7 +25,7 @@ Side = Callable[[], Answers]
 
 
 def _interleaved(*sides: Side, rounds: int = ROUNDS) -> list[list[Answers]]:
-    """The answers of each side, taken in turn; before it, each is warmed up once."""
+    """The answers of all sides, measured alternately after one warm-up each."""
     for side in sides:
         side()
     taken = [[side() for side in sides] for _ in range(rounds)]
@@ -41,7 +41,7 @@ def _rates(answers: Sequence[Answers]) -> str:
 
 
 def logins(bench: Bench) -> Iterator[Row]:
-    """Logins in a second at auth-ms, against as many bare comparisons as the same processors make."""
+    """Logins per second at auth-ms, compared with bare bcrypt on the same processors."""
     clients = bench_stack.sign_ins(bench, clients=8)
     bare, ours = [], []
     wrk.send(clients, seconds=2)
@@ -66,7 +66,7 @@ def _bare_bcrypt(seconds: float) -> float:
 
 
 def reads(bench: Bench) -> Iterator[Row]:
-    """One user, and a page of a filtered list, against the stock service on the same users."""
+    """One user, and a page of a filtered list, compared with the stock service on the same users."""
     small = bench.databases[data.SMALL]
     stateless = {"STOCK_AUTHENTICATION": "rest_framework_simplejwt.authentication.JWTStatelessUserAuthentication"}
     with ExitStack() as servers_up:
@@ -117,10 +117,10 @@ def _sender(clients: Requests, seconds: float = SECONDS) -> Side:
 
 
 def sign_ups(bench: Bench) -> Iterator[Row]:
-    """Creating users, each with a hash, against bare bcrypt and the stock service."""
+    """Creating users, each with a hash, compared with bare bcrypt and the stock service."""
     number = time.time_ns() // 1_000_000
-    person = {"name": "Ada", "surname": "Lovelace", "email": f"new.{number}.#@example.org", "password": data.PASSWORD}
-    body = json.dumps(person)
+    user = {"name": "Ada", "surname": "Lovelace", "email": f"new.{number}.#@example.org", "password": data.PASSWORD}
+    body = json.dumps(user)
     with ExitStack() as servers_up:
         ours = servers_up.enter_context(
             servers.users(bench.layout, bench.databases[data.SMALL], {"SIGN_UPS_PER_HOUR": "1000000"})
@@ -139,7 +139,7 @@ def sign_ups(bench: Bench) -> Iterator[Row]:
 
 
 def drains(bench: Bench) -> Iterator[Row]:
-    """Emptying a queue with one worker process: mails, and tasks that do nothing."""
+    """One worker process empties a queue: of mails, and of tasks that do nothing."""
     rounds = [
         (drain.rate(bench.layout, drain.MAILS, 600), drain.rate(bench.layout, drain.NOTHING, 3000)) for _ in range(3)
     ]
@@ -155,7 +155,7 @@ def drains(bench: Bench) -> Iterator[Row]:
 
 
 def latency(bench: Bench) -> Iterator[Row]:
-    """From the answer to a login to the mail's acceptance by the mail server, one after the other."""
+    """The time from the answer to a login to the acceptance of its mail, one login after the other."""
     first = f"bench.{bench_stack.ACCOUNTS}@example.org"
     bench_stack.log_in(bench.layout, first)
     _accepted(bench.mails, {first})  # so that no worker is still starting
@@ -212,7 +212,7 @@ def processes(bench: Bench) -> Iterator[Row]:
 
 
 def sizes(bench: Bench) -> Iterator[Row]:
-    """The time of a page in a table of a million users, at any depth, against one of ten thousand."""
+    """The time of a page in a table of a million users, at any depth, compared with one of ten thousand."""
     deep = data.LARGE * 9 // 10
     paths = {
         "first page": "/users-ms/users?limit=50",

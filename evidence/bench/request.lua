@@ -12,7 +12,7 @@ function init(arguments)
   headers = { ["Content-Type"] = "application/json" }
   if arguments[4] ~= "" then headers["Authorization"] = "Bearer " .. arguments[4] end
   math.randomseed(os.time() + number)
-  answered, refused, failed = 0, 0, 0
+  answered, rejected, failed = 0, 0, 0
 end
 
 local function numbered(text)
@@ -25,18 +25,18 @@ end
 
 function response(status)
   if status < 400 then answered = answered + 1
-  elseif status == 429 or status == 503 then refused = refused + 1
+  elseif status == 429 or status == 503 then rejected = rejected + 1
   else failed = failed + 1 end
 end
 
 function done(summary, latency)
-  local sums = { answered = 0, refused = 0, failed = 0 }
+  local sums = { answered = 0, rejected = 0, failed = 0 }
   for _, thread in ipairs(threads) do
     for name in pairs(sums) do sums[name] = sums[name] + thread:get(name) end
   end
   local broken = summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout
   io.write(string.format(
-    '{"seconds": %f, "answered": %d, "refused": %d, "failed": %d, "broken": %d, "p50": %f, "p99": %f}\n',
-    summary.duration / 1e6, sums.answered, sums.refused, sums.failed, broken,
+    '{"seconds": %f, "answered": %d, "rejected": %d, "failed": %d, "broken": %d, "p50": %f, "p99": %f}\n',
+    summary.duration / 1e6, sums.answered, sums.rejected, sums.failed, broken,
     latency:percentile(50) / 1e6, latency:percentile(99) / 1e6))
 end

@@ -1,4 +1,4 @@
-"""What a measurement gives."""
+"""The result of a measurement."""
 
 import statistics
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One line of the table: the values of all rounds, and what they have to be."""
+    """One row of the table: the values of all rounds, and their target."""
 
     what: str
     values: Sequence[float]

@@ -1,4 +1,4 @@
-"""Web processes beside those of the stack: users-ms and the stock service, on databases of the bench's."""
+"""Further web processes: users-ms and the stock service, on the databases of the benchmark."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ from local.running_program import running_program
 
 @contextmanager
 def users(layout: Layout, database: str, variables: dict[str, str] | None = None) -> Iterator[str]:
-    """users-ms on `database`; gives its address."""
+    """users-ms on `database`; yields its address."""
     own = replace(layout, ports=layout.ports | {"USERS_PORT": ports.free()["USERS_PORT"]})
     program = programs.web(own, "users")
     environment = program.environment | {"DATABASE_URL": database} | (variables or {})
@@ -29,7 +29,7 @@ def users(layout: Layout, database: str, variables: dict[str, str] | None = None
 
 @contextmanager
 def stock(layout: Layout, database: str, variables: dict[str, str] | None = None) -> Iterator[str]:
-    """The stock service on `database`, under gunicorn with as many processes and threads; gives its address."""
+    """The stock service on `database`, under gunicorn with as many processes and threads; yields its address."""
     url = f"http://127.0.0.1:{(port := ports.free()['USERS_PORT'])}"
     environment = _stock_environment(layout, database) | (variables or {})
     processes, threads = environment.get("WEB_PROCESSES", str(count())), environment.get("WEB_THREADS", "8")
@@ -44,7 +44,7 @@ def stock(layout: Layout, database: str, variables: dict[str, str] | None = None
 
 
 def _answers(url: str) -> bool:
-    """True when it does, if only to ask for a token."""
+    """True when it answers without a server error."""
     try:
         return requests.get(url, timeout=2).status_code < 500
     except requests.RequestException:
@@ -61,7 +61,7 @@ def _stock_environment(layout: Layout, database: str) -> dict[str, str]:
 
 
 def prepare_stock(layout: Layout, owner_url: str) -> None:
-    """The stock service's tables beside Tessera's, with the same users."""
+    """Create the stock service's tables beside Tessera's, with the same users."""
     environment = os.environ | _stock_environment(layout, owner_url)
     migrate = [sys.executable, "-m", "django", "migrate", "--run-syncdb", "--verbosity", "0"]
     subprocess.run(migrate, cwd=ROOT, env=environment, check=True)
@@ -75,7 +75,7 @@ def prepare_stock(layout: Layout, owner_url: str) -> None:
 
 
 def stock_token(layout: Layout, database: str, user_id: int) -> str:
-    """An access token of Simple JWT's, good for the length of the bench."""
+    """An access token of Simple JWT that is valid for the whole run."""
     code = (
         "import django; django.setup()\n"
         "from datetime import timedelta\n"

@@ -1,6 +1,6 @@
-"""A mail server that takes every mail at once and writes down when: `python -m evidence.bench.smtp_sink PORT FILE`.
+"""A mail server that accepts every mail at once and records when: `python -m evidence.bench.smtp_sink PORT FILE`.
 
-It does no more than RFC 5321 asks of a server, so that what is measured is the sender. A line of FILE is the recipient
+It does the minimum that RFC 5321 requires, so that the sender is measured. A line of FILE is the recipient
 and the Unix time in nanoseconds at which its mail was accepted.
 """
 

@@ -1,4 +1,7 @@
-"""Closed-loop clients: wrk (https://github.com/wg/wrk); a client in Python would be slower than what it measures."""
+"""Closed-loop clients with wrk (https://github.com/wg/wrk), to saturate a server.
+
+evidence/harness/load.py does not serve here: a client in Python needs more of the shared processors than the server.
+"""
 
 import json
 import subprocess
@@ -10,7 +13,7 @@ SCRIPT = Path(__file__).with_name("request.lua")
 
 @dataclass(frozen=True, kw_only=True)
 class Requests:
-    """What every client sends as fast as it is answered; each `#` becomes a number from `low` to `high`."""
+    """What every client sends without a pause; each `#` becomes a number from `low` to `high`."""
 
     url: str
     path: str
@@ -24,11 +27,11 @@ class Requests:
 
 @dataclass(frozen=True, kw_only=True)
 class Answers:
-    """What came of it: counts, and seconds."""
+    """The outcome: counts, and seconds."""
 
     seconds: float
     answered: int  # below 400
-    refused: int  # 429 or 503
+    rejected: int  # 429 or 503
     failed: int  # another status
     broken: int  # connections that failed, and requests without an answer within 10 s
     p50: float
@@ -36,12 +39,12 @@ class Answers:
 
     @property
     def rate(self) -> float:
-        """Requests in a second that did what they were sent for."""
+        """Successful requests per second."""
         return self.answered / self.seconds
 
 
 def start(requests: Requests, *, seconds: float) -> "subprocess.Popen[str]":
-    """Clients in the background, for so long."""
+    """Start clients in the background that send for `seconds`."""
     options = ["--threads", "1", "--connections", str(requests.clients), "--duration", f"{seconds:.0f}s"]
     arguments = [requests.method, requests.path, requests.body, requests.token, str(requests.low), str(requests.high)]
     command = ["wrk", *options, "--timeout", "10s", "--script", str(SCRIPT), requests.url, "--", *arguments]
@@ -49,14 +52,14 @@ def start(requests: Requests, *, seconds: float) -> "subprocess.Popen[str]":
 
 
 def result(clients: "subprocess.Popen[str]") -> Answers:
-    """What the clients have seen, once their time is over. Raises RuntimeError when requests failed."""
+    """Wait for the clients, and return their answers. Raises RuntimeError when requests failed."""
     output, _ = clients.communicate()
     answers = Answers(**json.loads(output.splitlines()[-1]))
-    if answers.failed or answers.answered + answers.refused == 0:
-        raise RuntimeError(f"these requests were not answered as they should: {answers}")
+    if answers.failed or answers.answered + answers.rejected == 0:
+        raise RuntimeError(f"requests failed: {answers}")
     return answers
 
 
 def send(requests: Requests, *, seconds: float) -> Answers:
-    """Clients for so long. Raises RuntimeError when a request failed other than by 429 or 503."""
+    """Send for `seconds`. Raises RuntimeError when a request failed other than with 429 or 503."""
     return result(start(requests, seconds=seconds))

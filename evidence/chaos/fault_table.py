@@ -1,4 +1,4 @@
-"""The table that ends `make chaos`."""
+"""The table of faults that `make chaos` prints and writes."""
 
 import os
 from dataclasses import astuple, dataclass
@@ -10,42 +10,42 @@ HEADER = [
     "fault",
     "load during it",
     "requests (failed)",
-    "failed, yet done",
+    "failed, but done",
     "events",
     "events lost",
     "duplicates",
-    "works again after",
+    "recovered after",
 ]
-# By where the stack runs: what it is made of, and the other pages.
+# By FAULTS_ON: the kind of target, and links to the other pages.
 PAGES = {
     "": (
         "local processes",
-        "[Containers](chaos-compose.md) meet a part of the same faults; pods, with ON=cluster, too.",
+        "[Containers](chaos-compose.md) are tested with some of these faults; pods too, with ON=cluster.",
     ),
-    "compose": ("containers (Compose)", "[Local processes](chaos.md) meet more of them."),
-    "cluster": ("pods (Kubernetes)", "[Local processes](chaos.md) meet more of them."),
+    "compose": ("containers (Compose)", "[Local processes](chaos.md) are tested with more faults."),
+    "cluster": ("pods (Kubernetes)", "[Local processes](chaos.md) are tested with more faults."),
 }
-INTRODUCTION = """# Under fault: {what}
+INTRODUCTION = """# Fault injection: {what}
 
-What `make chaos` has done to a stack of {what}, and what it found; the table is that of one run. {others}
+The faults that `make chaos` injected into a stack of {what}, and the outcome; the table is that of one run. {others}
 
-- **load**: clients at the gateway who sign up, sign in and mistake the password, as long as fault and recovery take.
-- **failed**: no answer, or one that says that a part is away. **Failed, yet done**: of these, what is in the database
-  all the same; the client cannot know, and may repeat a sign-up with its `Idempotency-Key`.
-- **events lost**: accepted and not there, or recorded and not told over each of its media, afterwards. **Duplicates**:
-  mails and text messages that came more than once.
-- **works again after**: from the end of the fault until a new user has signed up, signed in and had all its mails.
+- **load**: clients at the gateway that sign up, sign in, and sign in with a wrong password, until the stack recovers.
+- **failed**: no answer, or a 5xx. **Failed, but done**: those of them whose change is in the database nevertheless; the
+  client cannot know, and may repeat a sign-up with its `Idempotency-Key`.
+- **events lost**: accepted changes that do not exist, and recorded events that were not notified over each of their
+  channels. **Duplicates**: mails and text messages that were sent more than once.
+- **recovered after**: from the end of the fault until a new user could sign up, sign in, and had received all mails.
 
-What was refused did not exist afterwards in any of these, and what existed had its event. Allowed, and no more than
-that: a password reset is lost with the broker's data, because its token is forgotten once it is published; a mail comes
-twice when a worker is killed between the mail server's answer and the record of it, which no consumer can close.
-[Operations](operations.md#faults) says how each fault shows, and what to do.
+No rejected change was made, and every change that was made has its event. Two exceptions are allowed: a password reset
+is lost with the broker's data, because its token is deleted once it is published; and a mail is sent twice when a
+worker is killed between the answer of the mail server and its own record, which no consumer can prevent.
+[Operations](operations.md#faults) describes the symptoms of each fault, and what to do.
 """
 
 
 @dataclass
 class Row:
-    """One fault, and what it did."""
+    """One fault and its outcome."""
 
     fault: str
     load: str

@@ -35,7 +35,7 @@ def delivered(chaos: Chaos) -> Callable[[], tuple[int, int]]:
 
     def count() -> tuple[int, int]:
         ids = chaos.query("auth", f"SELECT coalesce(array_agg(body->>'id'), '{{}}') {events}", before)
-        return len(ids), chaos.told(ids)
+        return len(ids), chaos.mailed(ids)
 
     def wait() -> tuple[int, int]:
         deadline = time.monotonic() + DRAIN_SECONDS

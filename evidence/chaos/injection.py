@@ -16,6 +16,7 @@ from amqp.exceptions import AMQPError
 from kombu import Connection
 
 from evidence.chaos import processes
+from evidence.harness.load import timed
 from evidence.harness.stack import Stack
 from evidence.harness.waiting import eventually
 from evidence.harness.workers import workers
@@ -25,7 +26,7 @@ from tools.testing import runner
 
 
 class Chaos:
-    """What the tests do to the stack, and what they count afterwards."""
+    """Injects faults into the stack, and counts what is left afterwards."""
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
@@ -43,8 +44,8 @@ class Chaos:
             cursor.execute(statement, values)
             return cursor.fetchone()[0]
 
-    def told(self, event_ids: list[str]) -> int:
-        """How many of these events were told by mail."""
+    def mailed(self, event_ids: list[str]) -> int:
+        """How many of these events were notified by email."""
         statement = (
             "SELECT count(*) FROM deliveries_delivery"
             " WHERE event_id = ANY(%s::uuid[]) AND medium = 'email' AND status = 'sent'"
@@ -52,7 +53,7 @@ class Chaos:
         return int(self.query("notification", statement, event_ids))
 
     def kill(self, program: str) -> None:
-        """`kill -9` of a program and all that it has started; the process manager starts it again."""
+        """`kill -9` a program and its children; the process manager restarts it."""
         processes.kill(self.layout, program)
 
     def answers(self, program: str) -> bool:
@@ -68,7 +69,7 @@ class Chaos:
 
     @contextmanager
     def held(self, service: str, table: str, condition: str) -> Iterator[None]:
-        """Within it, updates of the table's rows for which the condition holds wait; so they can be died in."""
+        """Block updates of the table's rows that meet the condition, so that a process can be killed within one."""
         with closing(psycopg2.connect(self.layout.database_owner_url(service))) as connection:
             connection.autocommit = True
             with connection.cursor() as cursor:
@@ -90,7 +91,7 @@ class Chaos:
 
     @contextmanager
     def held_in_commit(self, service: str, table: str) -> Iterator[None]:
-        """Within it, transactions that insert into the table wait in their commit, so that the server can die there."""
+        """Block transactions that insert into the table in their commit, so that the server can be killed there."""
         with closing(psycopg2.connect(self.layout.database_owner_url(service))) as connection:
             connection.autocommit = True
             with connection.cursor() as cursor:
@@ -111,12 +112,12 @@ class Chaos:
                 cursor.execute("DROP FUNCTION chaos_commit CASCADE")
 
     def waiting_in_commit(self, service: str) -> int:
-        """How many transactions wait in their commit."""
+        """How many transactions are blocked in their commit."""
         statement = "SELECT count(*) FROM pg_stat_activity WHERE query = 'COMMIT' AND wait_event = 'advisory'"
         return int(self.superuser(service, statement)[0][0])
 
     def superuser(self, service: str, statement: Any, *, database: str = "") -> list[Any]:
-        """What a statement of the superuser's gives, outside any transaction."""
+        """Run a statement as the superuser, outside any transaction."""
         port, password = (
             self.layout.ports[f"{service.upper()}_DB_PORT"],
             self.layout.secrets["POSTGRES_SUPERUSER_PASSWORD"],
@@ -129,12 +130,12 @@ class Chaos:
                 return cursor.fetchall() if cursor.description else []
 
     def programs(self) -> list[Program]:
-        """The programs of the stack, with the variables that the tests have given it."""
+        """The programs of the stack, with the variables of the tests."""
         return local_stack.every_program(replace(self.layout, variables=runner.VARIABLES))
 
     @contextmanager
     def workers(self, delays: list[float]) -> Iterator[list[Path]]:
-        """Email workers beside none of the stack's own, one for each delay in sending; yields their logs."""
+        """Replace the email worker with one worker for each delay in sending; yields their logs."""
         self.stack.stop("notification-email-worker")
         variables = [{"NOTIFICATION_MEDIUM": "email", "SEND_DELAY_SECONDS": str(delay)} for delay in delays]
         try:
@@ -145,22 +146,19 @@ class Chaos:
 
     @contextmanager
     def logins(self, count: int) -> Iterator[list[Future[int]]]:
-        """`count` logins in the background, four at a time; all are over when the block has ended."""
+        """`count` logins in the background, four at a time; all have finished when the block ends."""
         with ThreadPoolExecutor(4) as pool:
             yield [pool.submit(self._log_in, number) for number in range(count)]
 
     def _log_in(self, number: int) -> int:
-        try:
-            return self.stack.log_in(self.users[number % len(self.users)]).status_code
-        except requests.RequestException:
-            return 0
+        return timed("login", lambda: self.stack.log_in(self.users[number % len(self.users)])).status
 
     def mails_of(self, events: list[dict[str, Any]]) -> list[int]:
-        """How often the mail of each of these events has come."""
+        """How many mails of each of these events were received."""
         mails = self.mails_by_message_id()
         return [mails[f"{uuid.UUID(event['id']).hex}.email@tessera.invalid"] for event in events]
 
     def mails_by_message_id(self) -> Counter[str]:
-        """How often each mail has come."""
+        """How often each mail was received."""
         answer = requests.get(f"{self.stack.mail}/api/v1/messages", {"limit": 100_000}, timeout=120).json()
         return Counter(mail["MessageID"] for mail in answer["messages"])

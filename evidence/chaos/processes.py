@@ -32,27 +32,27 @@ PROGRAMS = [
 
 
 def processes_of(layout: Layout, program: str) -> list[int]:
-    """The ids of a program's processes, those that it has started first; none while it does not run."""
+    """The ids of a program's processes, children first; empty while it is not running."""
     found = {process["name"]: process["pid"] for process in Supervisor(layout).processes()}
     return [*descendants(found[program]), found[program]] if found[program] else []
 
 
 def send(pids: list[int], kind: signal.Signals) -> None:
-    """Sends a signal to each that still is there."""
+    """Send a signal to each process that still exists."""
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, kind)
 
 
 def kill(layout: Layout, program: str) -> None:
-    """`kill -9` of a program and all that it has started; the process manager starts it again."""
+    """`kill -9` a program and its children; the process manager restarts it."""
     send(processes_of(layout, program), signal.SIGKILL)
 
 
 @contextmanager
 def paused(layout: Layout, program: str) -> Iterator[None]:
-    """SIGSTOP of a program and all that it has started, SIGCONT at the end: alive to the kernel, deaf to everybody."""
-    pids = list(reversed(processes_of(layout, program)))  # parents first, so that none is started anew
+    """SIGSTOP a program and its children, SIGCONT at the end: the processes exist but do not respond."""
+    pids = list(reversed(processes_of(layout, program)))  # parents first, so that none is restarted
     send(pids, signal.SIGSTOP)
     try:
         yield
@@ -61,7 +61,7 @@ def paused(layout: Layout, program: str) -> Iterator[None]:
 
 
 def varied(layout: Layout, name: str, variables: dict[str, str]) -> Program:
-    """A program of the stack with other variables; what of it only one can have at a time is its own."""
+    """A program of the stack with other variables, and with a heartbeat file of its own."""
     layout = replace(layout, variables=runner.VARIABLES)
     [program] = [each for each in local_stack.every_program(layout) if each.name == name]
     environment, heartbeat = program.environment | variables, program.heartbeat
@@ -77,7 +77,7 @@ def varied(layout: Layout, name: str, variables: dict[str, str]) -> Program:
 def replaced(
     layout: Layout, name: str, variables: dict[str, str], *, prefix: tuple[str, ...] = ()
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A program with other variables, run here instead of the process manager's."""
+    """Run a program with other variables in place of the one of the process manager."""
     local_stack.stop(layout, name)
     try:
         with running_program(layout, varied(layout, name, variables), prefix=prefix) as process:
@@ -87,12 +87,12 @@ def replaced(
 
 
 def start_all(layout: Layout) -> None:
-    """Starts every program that does not run."""
+    """Start every program that is not running."""
     for process in Supervisor(layout).processes():
         if process["statename"] not in ("RUNNING", "STARTING"):
             local_stack.start(layout, process["name"])
 
 
 def pause(seconds: float) -> None:
-    """Lets the load go on for a while: the time of a fault, not a wait for something to happen."""
+    """Keep the fault for a while under load; to wait for an event, use `eventually`."""
     time.sleep(seconds)

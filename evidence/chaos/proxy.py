@@ -1,4 +1,4 @@
-"""A TCP proxy between two parts, which cuts, delays or swallows what goes through it."""
+"""A TCP proxy between two programs that resets connections, delays packets or drops answers."""
 
 import socket
 import struct
@@ -10,22 +10,22 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
 CHUNK = 65536
-RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends RST and forgets what was not sent
+RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends RST and discards unsent data
 
 
 @dataclass
-class Asked:
-    """What has passed on a connection."""
+class Progress:
+    """How many of the texts in `cut_after` have passed on a connection."""
 
-    of_cut_after: int = 0
+    matched: int = 0
 
 
 class Proxy:
     """Listens on a port of its own until it is closed."""
 
     def __init__(self, port: int) -> None:
-        self.delay = 0.0  # seconds that each piece is held, in each direction
-        self.cut_after: list[bytes] = []  # when these have passed on a connection, in this order, no answer comes
+        self.delay = 0.0  # seconds of delay for each chunk, in each direction
+        self.cut_after: list[bytes] = []  # once these have passed, in this order, answers are dropped
         self.cuts = 0
         self._target = port
         self._open: set[socket.socket] = set()
@@ -42,20 +42,20 @@ class Proxy:
         return urlunsplit(parts._replace(netloc=f"{credentials}{separator}127.0.0.1:{self.port}"))
 
     def cut(self) -> None:
-        """Resets every connection that is open now."""
+        """Reset every open connection."""
         for each in list(self._open):
             self._reset(each)
 
     def silence(self) -> None:
-        """Takes connections and bytes, and passes nothing on until `speak`."""
+        """Accept connections and bytes, but forward nothing until `speak`."""
         self._passing.clear()
 
     def speak(self) -> None:
-        """Passes on what was held, and all that comes."""
+        """Forward what was held, and continue."""
         self._passing.set()
 
     def close(self) -> None:
-        """Ends it and all its connections."""
+        """Close the proxy and all its connections."""
         self._listener.close()
         self._passing.set()
         self.cut()
@@ -73,36 +73,36 @@ class Proxy:
                 continue
             server.settimeout(None)
             self._open |= {client, server}
-            asked = Asked()
-            for passing in ((client, server, self._asks, asked), (server, client, self._answers, asked)):
-                threading.Thread(target=self._pass_on, args=passing, daemon=True).start()
+            progress = Progress()
+            for way in ((client, server, self._pass_request), (server, client, self._pass_answer)):
+                threading.Thread(target=self._pass_on, args=(*way, progress), daemon=True).start()
 
     def _pass_on(
         self,
         source: socket.socket,
         target: socket.socket,
-        passes: "Callable[[bytes, Asked], bool]",
-        asked: "Asked",
+        passes: Callable[[bytes, Progress], bool],
+        progress: Progress,
     ) -> None:
         with suppress(OSError):
             while piece := source.recv(CHUNK):
                 time.sleep(self.delay)
                 self._passing.wait()
-                if not passes(piece, asked):
+                if not passes(piece, progress):
                     break
                 target.sendall(piece)
         self._reset(source)
         self._reset(target)
 
-    def _asks(self, piece: bytes, asked: "Asked") -> bool:
-        for text in self.cut_after[asked.of_cut_after :]:
+    def _pass_request(self, piece: bytes, progress: Progress) -> bool:
+        for text in self.cut_after[progress.matched :]:
             if text not in piece:
                 break
-            asked.of_cut_after += 1
+            progress.matched += 1
         return True
 
-    def _answers(self, piece: bytes, asked: "Asked") -> bool:
-        if not self.cut_after or asked.of_cut_after < len(self.cut_after):
+    def _pass_answer(self, piece: bytes, progress: Progress) -> bool:
+        if not self.cut_after or progress.matched < len(self.cut_after):
             return True
         self.cuts += 1
         return False

@@ -1,4 +1,4 @@
-"""One fault under load: what was done, what was told, and how long it took to recover."""
+"""One fault under load: its requests, its notifications, and the time to recover."""
 
 import random
 import time
@@ -18,7 +18,7 @@ QUIET_SECONDS = 40.0  # longer than the pauses before a delivery is tried again
 
 
 class Scenario:
-    """A fault that is under way. `chance` is seeded: the same seed hurts the same things in the same order."""
+    """A fault in progress. `chance` is seeded: the same seed injects the same faults in the same order."""
 
     def __init__(self, stack: Stack, fault: str, *, seed: int, lost_allowed: int = 0) -> None:
         self.fault, self.lost_allowed = fault, lost_allowed
@@ -30,37 +30,37 @@ class Scenario:
         self.note = ""
 
     def recovers(self, *, within: float = 240.0) -> float:
-        """Waits until a new user can do everything and is told of it; seconds. Raises AssertionError."""
+        """Wait until the probe passes; returns the seconds. Raises AssertionError."""
         self.recovered = Probe(self.clients, seconds=within).passes()
         return self.recovered
 
     def drains(self) -> None:
-        """Returns when all that was recorded is told, or nothing has come of it for a while: then it is lost."""
+        """Wait until every recorded event is notified, or until there is no progress for a while: the rest is lost."""
         last, changed_at = (-1, -1), time.monotonic()
         while time.monotonic() - changed_at < QUIET_SECONDS:
             with suppress(psycopg2.OperationalError, OSError, AMQPError):
-                untold, held = now = self.invariants.waiting()
-                if untold <= self.lost_allowed and not held:
+                pending, held = now = self.invariants.waiting()
+                if pending <= self.lost_allowed and not held:
                     return
                 if now != last:
                     last, changed_at = now, time.monotonic()
             time.sleep(0.3)
 
     def compare(self) -> Findings:
-        """What the ledger and the databases say of each other now."""
+        """Compare the ledger with the databases and the mailbox."""
         self.drains()
         self.findings = self.invariants.compare(self.clients.ledger)
         return self.findings
 
     @property
     def row(self) -> Row:
-        """Its line of the table."""
+        """The row of the table."""
         found = self.findings
         return Row(
             fault=self.fault + (f" ({self.note})" if self.note else ""),
             load=self.clients.load,
             requests=f"{found.requests} ({found.failed})",
-            done=str(found.done_all_the_same),
+            done=str(found.done_without_answer),
             events=str(found.events),
             lost=str(len(found.lost)),
             duplicates=str(len(found.duplicates)),
@@ -78,10 +78,10 @@ def under_load(
     lost_allowed: int = 0,
     duplicates_allowed: int = 0,
 ) -> Iterator[Scenario]:
-    """A scenario whose block does the harm while clients are at work; at its end the invariants hold.
+    """A scenario whose block injects the fault while clients send requests; then the invariants are checked.
 
-    Raises AssertionError when more than `lost_allowed` accepted things are lost, something refused is there, or more
-    than `duplicates_allowed` notices came twice.
+    Raises AssertionError when more than `lost_allowed` accepted changes or events are lost, when a rejected change was
+    made, or when more than `duplicates_allowed` notifications were sent twice.
     """
     scenario = Scenario(stack, fault, seed=seed, lost_allowed=lost_allowed)
     with scenario.clients.at_work():
@@ -89,7 +89,7 @@ def under_load(
         yield scenario
     found = scenario.compare()
     report(scenario.row)
-    print(f"\n{fault}: {found}; works again after {scenario.recovered or 0:.1f} s {scenario.note}")
+    print(f"\n{fault}: {found}; recovered after {scenario.recovered or 0:.1f} s {scenario.note}")
     assert not found.wrong, found.wrong[:10]
     assert len(found.lost) <= lost_allowed, list(found.lost.values())[:10]
     assert len(found.duplicates) <= duplicates_allowed, found.duplicates[:10]

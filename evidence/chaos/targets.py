@@ -1,4 +1,4 @@
-"""What is killed, paused and started again, where the stack runs: local processes, containers, or pods.
+"""The programs that are killed, paused and restarted: local processes, containers or pods.
 
 The scenarios of test_processes.py are the same on all three (`make chaos ON=compose`, `ON=cluster`).
 """
@@ -24,29 +24,29 @@ from tools.testing import compose_tests
 
 
 class Targets(Protocol):
-    """The parts of a stack by the names of the programs, such as users-ms, auth-db and rabbitmq."""
+    """The programs of a stack by name, such as users-ms, auth-db and rabbitmq."""
 
-    name: str  # of what they are, in the table
+    name: str  # the kind of target
 
     def kill(self, program: str) -> None:
-        """Ends it as `kill -9` does, with all that it has started; something starts it again."""
+        """Kill it and its children with SIGKILL; it is restarted by what runs it."""
         ...
 
     def paused(self, program: str) -> AbstractContextManager[None]:
-        """Within it, the program is alive to the system and deaf to everybody."""
+        """Within the block, the program exists but does not respond."""
         ...
 
     def start(self, program: str) -> None:
-        """Starts it after `stack.stop`, and waits for nothing, as after a power cut."""
+        """Start it after `stack.stop` without waiting, as after a power cut."""
         ...
 
     def start_all(self) -> None:
-        """Starts every program that does not run."""
+        """Start every program that is not running."""
         ...
 
 
 class LocalProcesses:
-    """Those of `make up UP=local`; the process manager starts again what ends."""
+    """The processes of `make up UP=local`; the process manager restarts what ends."""
 
     name = "process"
 
@@ -69,7 +69,7 @@ class LocalProcesses:
 
 
 class ComposeContainers:
-    """Those of Compose; the engine starts again what ends by itself, but not what `docker kill` has ended."""
+    """The containers of Compose; the engine restarts what ends by itself, but not after `docker kill`."""
 
     name = "container"
 
@@ -79,7 +79,7 @@ class ComposeContainers:
     def kill(self, program: str) -> None:
         for container in self.containers.of(program):
             if pid := self.containers.inspect(container)["State"]["Pid"]:
-                processes.send([pid], signal.SIGKILL)  # the first process, and so all of the container
+                processes.send([pid], signal.SIGKILL)  # the first process, and with it the whole container
 
     @contextmanager
     def paused(self, program: str) -> Iterator[None]:
@@ -93,7 +93,7 @@ class ComposeContainers:
     def start(self, program: str) -> None:
         docker("start", *self.containers.of(program))
         service, is_database = program.removesuffix("-db"), program.endswith("-db")
-        if is_database:  # where the tests look into it
+        if is_database:  # the address may have changed
             os.environ[f"{service.upper()}_DATABASE_URL"] = compose_tests.database_url(self.project, service)
 
     def start_all(self) -> None:
@@ -101,7 +101,7 @@ class ComposeContainers:
 
 
 class ClusterPods:
-    """Those of Kubernetes, which replaces a pod that is gone."""
+    """The pods of Kubernetes, which replaces a deleted pod."""
 
     name = "pod"
 
@@ -115,7 +115,7 @@ class ClusterPods:
         )
 
     def start(self, program: str) -> None:
-        pytest.skip("the operator and the Deployments start pods; everything in random order is killed instead")
+        pytest.skip("the operator and the Deployments start pods; another test kills everything in random order")
 
     def start_all(self) -> None:
         for deployment in kubernetes.objects("deployments"):
@@ -123,7 +123,7 @@ class ClusterPods:
 
 
 def targets_of(stack: Stack) -> Targets:
-    """The parts of the stack that the tests were given. Raises KeyError for an unknown place."""
+    """The targets of the stack under test. Raises KeyError for an unknown FAULTS_ON."""
     where = os.environ.get("FAULTS_ON", "local")
     ways: dict[str, Callable[[], Targets]] = {
         "local": lambda: LocalProcesses(Path(stack.directory)),

@@ -1,4 +1,4 @@
-"""`python -m evidence.experiments [NAME ...]`: measures, writes the report, and prints a table of all results."""
+"""`python -m evidence.experiments [NAME ...]`: measure, write the reports, and print a table of the results."""
 
 import argparse
 import importlib
@@ -29,14 +29,14 @@ def experiment(name: str) -> Experiment:
 
 
 def main() -> None:
-    """Runs the experiments that were named, or all. The exit status is 1 when one did not go as expected."""
+    """Run the named experiments, or all. The exit status is 1 when an expectation was not met."""
     signal.signal(signal.SIGTERM, _interrupt)
     parser = argparse.ArgumentParser(prog="python -m evidence.experiments", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
-    parser.add_argument("--draw", action="store_true", help="write the reports anew from the CSV files, without a run")
+    parser.add_argument("--draw", action="store_true", help="write the reports from the CSV files, without a run")
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - set(NAMES):
-        sys.exit(f"There is no experiment {', '.join(unknown)}; there are: {', '.join(NAMES)}")
+        sys.exit(f"Unknown: {', '.join(unknown)}. Choose from: {', '.join(NAMES)}")
     try:
         sys.exit(run([experiment(name) for name in arguments.names or NAMES], draw=arguments.draw))
     except KeyboardInterrupt:
@@ -46,13 +46,13 @@ def main() -> None:
 
 
 def run(chosen: list[Experiment], *, draw: bool) -> int:
-    """Runs experiments, or draws them only; prints what came out, and returns the exit status."""
+    """Run or only draw experiments; prints the results, and returns the exit status."""
     results, missing = [], []
     for each in chosen:
         try:
             if not draw:
                 each.measure()
-        except SystemExit as reason:  # what it needs is not there
+        except SystemExit as reason:  # its requirements are not met
             print(f"{each.name} did not run: {reason}")
             missing.append(each.name)
             continue

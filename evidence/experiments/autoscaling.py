@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import Any
 
 from evidence.experiments import on_cluster
 from evidence.experiments.experiment import CLUSTER, Experiment, Figures, Report
+from evidence.harness.background import repeating
 from evidence.harness.plots import BLUE, GREEN, ORANGE, Panel, Series, events, line
 from evidence.harness.records import Record, Recorder, cases, of
 from evidence.harness.waiting import eventually
@@ -22,13 +22,13 @@ WITHOUT, WITH, LOGINS = "without CPU requests", "with CPU requests", "logins"
 WITHOUT_SECONDS, BURN_SECONDS, LOGIN_SECONDS = 75, 120, 100
 DOWN_SECONDS = 300
 BURNERS = 24
-TOO_MANY_LOGINS = """Locust's threshold was missed by the logins: more of them come than two cores can hash, and more
-pods cannot help there. A limit for the 95th percentile is met by more cores."""
+TOO_MANY_LOGINS = """Locust's threshold was missed by the logins: two cores cannot hash as many, and more pods do not
+help with that. More cores do."""
 SAMPLE_SECONDS = 2.0
 
 
 def run(recorder: Recorder) -> None:
-    """Three loads one after the other; scaling down after the second goes on during the third."""
+    """Three loads one after the other; the scale-down after the second continues during the third."""
     addresses = on_cluster.ready()
     _rest("users-ms")
     _without_requests(recorder, addresses)
@@ -46,13 +46,13 @@ def run(recorder: Recorder) -> None:
 def _sign_in(recorder: Recorder, addresses: dict[str, str]) -> None:
     with _watched(recorder, "auth-ms"):
         time.sleep(10)
-        people = ["--users", "12", "--tags", "login"]
-        _send(recorder, "logins", people, {"LOCUST_HOST": addresses["GATEWAY_URL"]}, LOGIN_SECONDS)
+        options = ["--users", "12", "--tags", "login"]
+        _send(recorder, "logins", options, {"LOCUST_HOST": addresses["GATEWAY_URL"]}, LOGIN_SECONDS)
         time.sleep(10)
 
 
 def _without_requests(recorder: Recorder, addresses: dict[str, str]) -> None:
-    """As the original was: no CPU requests. A limit would count as a request, so that goes too."""
+    """As in the original: no CPU requests. A limit counts as a request, so it is removed too."""
     before = on_cluster.deployment("users-ms")["spec"]["template"]["spec"]["containers"][0]["resources"]
     nothing = {"requests": {"cpu": None}, "limits": {"cpu": None}}
     _patch_resources(nothing)
@@ -74,7 +74,7 @@ def _patch_resources(resources: dict[str, Any]) -> None:
 
 
 def _record_condition(recorder: Recorder) -> None:
-    """What the autoscaler itself says of why it does not scale."""
+    """The condition by which the autoscaler explains why it does not scale."""
     found = json.loads(kubectl("get", "hpa/users-ms-deployment", "--output=json").stdout)
     for condition in found["status"]["conditions"]:
         if condition["type"] == "ScalingActive":
@@ -83,7 +83,7 @@ def _record_condition(recorder: Recorder) -> None:
 
 
 def _rest(name: str) -> None:
-    """Waits until the autoscaler has come to rest."""
+    """Wait until the autoscaler is back at the fewest pods."""
     eventually(lambda: _seen(name)["there"] == on_cluster.FEWEST, seconds=DOWN_SECONDS)
 
 
@@ -105,30 +105,29 @@ def _send(recorder: Recorder, what: str, options: list[str], variables: dict[str
     recorder.event(f"{what} begins")
     done = subprocess.run(command, cwd=ROOT, env=os.environ | variables, capture_output=True, text=True)
     recorder.event(f"{what} ends")
-    said = next((row for row in done.stdout.splitlines() + done.stderr.splitlines() if " % failed" in row), "")
-    recorder.add("locust", "summary", done.returncode, said)
-    recorder.say(said)
+    summary = next((row for row in done.stdout.splitlines() + done.stderr.splitlines() if " % failed" in row), "")
+    recorder.add("locust", "summary", done.returncode, summary)
+    recorder.say(summary)
 
 
 @contextmanager
 def _watched(recorder: Recorder, name: str) -> Iterator[None]:
-    """Within it, what the autoscaler of a service sees and wants is recorded."""
+    """Within the block, record the metrics and the decisions of a service's autoscaler."""
 
-    def watch(over: threading.Event) -> None:
-        said = None
-        while not over.wait(SAMPLE_SECONDS):
-            at, seen = recorder.now(), _seen(name)
-            if (seen["wanted"], seen["ready"]) != said:
-                recorder.say(
-                    f"{name}: wanted {seen['wanted']}, ready {seen['ready']}, CPU {seen['used']} % of requests"
-                )
-                said = seen["wanted"], seen["ready"]
-            for what in ("wanted", "there", "ready", "used", "target"):
-                if seen[what] is not None:
-                    recorder.add(what, name, seen[what], seconds=at)
-            recorder.add("millicores", name, _millicores(name), seconds=at)
+    printed = None
 
-    with on_cluster.in_background(watch):
+    def watch() -> None:
+        nonlocal printed
+        at, seen = recorder.now(), _seen(name)
+        if (seen["wanted"], seen["ready"]) != printed:
+            recorder.say(f"{name}: wanted {seen['wanted']}, ready {seen['ready']}, CPU {seen['used']} % of requests")
+            printed = seen["wanted"], seen["ready"]
+        for what in ("wanted", "there", "ready", "used", "target"):
+            if seen[what] is not None:
+                recorder.add(what, name, seen[what], seconds=at)
+        recorder.add("millicores", name, _millicores(name), seconds=at)
+
+    with repeating(watch, pause=SAMPLE_SECONDS):
         yield
 
 
@@ -146,7 +145,7 @@ def _seen(name: str) -> dict[str, int | None]:
 
 
 def _millicores(name: str) -> int:
-    """What metrics-server has last measured of all pods of a program; 0 while it knows none."""
+    """The CPU of all pods of a program by metrics-server; 0 while it has no measurement."""
     done = kubectl("top", "pods", "--no-headers", f"--selector=app.kubernetes.io/name={name}", check=False)
     return sum(int(row.split()[1].removesuffix("m")) for row in done.stdout.splitlines() if row.split()[1:])
 
@@ -183,7 +182,7 @@ def _first(records: list[Record], above: int, begins: float) -> float | None:
 
 
 def report(figures: Figures) -> Report:
-    """Nothing without requests; more pods with them, fewer after the load; and logins add pods of auth-ms."""
+    """No scaling without CPU requests; with them, up and down again; and logins scale auth-ms up."""
     without, with_them, logins = figures[WITHOUT], figures[WITH], figures[LOGINS]
     holds = without["most_wanted"] == without["fewest"] and not without["most_used"]
     holds = holds and with_them["ready_after"] is not None and with_them["down_after"] is not None
@@ -194,11 +193,11 @@ def report(figures: Figures) -> Report:
         f"auth-ms {logins['fewest']} to {logins['most_ready']} under logins",
         holds=holds,
         verdict=f"""without CPU requests the autoscaler sees no utilization and stays at {without["fewest"]} pods,
-        although the pods use {without["millicores"]:.0f}m; it says so itself (below). With requests the same load
-        brings {with_them["most_ready"]} pods, the first more of them ready after
+        although the pods use {without["millicores"]:.0f}m; its own condition says so (below). With requests the same
+        load brings {with_them["most_ready"]} pods, the first more of them ready after
         {_seconds(with_them["ready_after"])}, and {with_them["fewest"]} again {_seconds(with_them["down_after"])}
-        after its end. Logins bring {logins["most_ready"]} pods of auth-ms, because password hashing is what an
-        account service computes.""",
+        after its end. Logins bring {logins["most_ready"]} pods of auth-ms, because most of the CPU time of an
+        account service is password hashing.""",
         header=[
             "load",
             "service",
@@ -234,13 +233,13 @@ def _notes(figures: Figures) -> list[str]:
     without = figures[WITHOUT]
     return [
         f"""**Why the original did not scale.** The autoscaler's condition without requests:
-        `{without["condition"]}`. A target in percent is a share of what pods request, so without a request there
-        is nothing to take a share of; a CPU limit would have done too, since it counts as a request where none
-        is given. The second cause of the original, a metrics-server that returned nothing until the kubelet's
-        housekeeping interval was shortened, is a setting of the node and not shown here: this cluster's
-        metrics-server measured {without["millicores"]:.0f}m meanwhile.""",
-        """All loads share two cores with what is measured, so more pods take no more requests here. On several
-        nodes they would.""",
+        `{without["condition"]}`. A target in percent is a share of what pods request, so it is undefined without a
+        request; a CPU limit would also do, since it counts as a request where none is given. The second cause of the
+        original, a metrics-server that returned nothing until the kubelet's housekeeping interval was shortened, is a
+        setting of the node and not shown here: the metrics-server of this cluster measured
+        {without["millicores"]:.0f}m meanwhile.""",
+        """All loads share two cores with the pods, so more pods do not serve more requests here. On several nodes
+        they would.""",
         *(f"Locust, {case}: {each['requests']}." for case, each in figures.items()),
         *([TOO_MANY_LOGINS] if "FAILED" in figures[LOGINS]["requests"] else []),
     ]
@@ -282,10 +281,10 @@ def panels(records: list[Record], figures: Figures) -> list[Panel]:
 EXPERIMENT = Experiment(
     name="autoscaling",
     title="Autoscaling: without CPU requests, with them, and under logins",
-    question="When does the autoscaler add pods and take them away, and why did it do nothing at first?",
+    question="When does the autoscaler add and remove pods, and why did it do nothing at first?",
     method=f"""Locust (`loadtest/locustfile.py`) sends {BURNERS} users to `GET /users-ms/load-test?n=24` at
     users-ms's node port, first for {WITHOUT_SECONDS} s with the CPU requests and limits of users-ms removed, then
-    for {BURN_SECONDS} s as it is installed; then 12 people sign in through the gateway for {LOGIN_SECONDS} s (bcrypt
+    for {BURN_SECONDS} s as it is installed; then 12 users sign in through the gateway for {LOGIN_SECONDS} s (bcrypt
     as installed), while users-ms scales down. Every two seconds the autoscaler's status, the ready pods and `kubectl
     top` are recorded.""",
     needs=CLUSTER,

@@ -1,4 +1,4 @@
-"""A broken version by blue-green, promoted blindly and looked at first, and as a plain rolling update."""
+"""A broken version by blue-green, promoted unseen and looked at first, and as a plain rolling update."""
 
 from evidence.experiments import broken_release
 from evidence.experiments.broken_release import ROLLING, SERVICE, Watch
@@ -12,7 +12,7 @@ WAY = "blue-green"
 
 
 def run(recorder: Recorder) -> None:
-    """The three ways with the same broken version."""
+    """The three ways of releasing the same broken version."""
     with broken_release.prepared(recorder) as (user, _):
         broken_release.release(recorder, user, ROLLING, broken_release.roll)
         broken_release.release(recorder, user, BLIND, _promote)
@@ -44,14 +44,14 @@ def _check_first(watch: Watch) -> None:
 
 
 def _failed_checks() -> int:
-    """Requests to green alone, through its own Service and the API server."""
+    """Failed requests to green alone, through its own Service and the API server."""
     service = f"/api/v1/namespaces/{NAMESPACE}/services/{SERVICE}-green-cluster-ip-service:http/proxy"
     done = [kubectl("get", "--raw", f"{service}/{SERVICE}/openapi.json", check=False) for _ in range(CHECKS)]
     return sum(each.returncode != 0 for each in done)
 
 
 def report(figures: Figures) -> Report:
-    """Looked at first, nobody sees the defect; promoted unseen, all see it, but for a shorter time."""
+    """Looked at first, no user sees the defect; promoted unseen, all see it, but for a shorter time."""
     rolling, blind, checked = figures[ROLLING], figures[BLIND], figures[CHECKED]
     return Report(
         line=f"a broken version failed {rolling['failed']} requests by rolling update ({rolling['failing_for']:.0f} "
@@ -65,14 +65,14 @@ def report(figures: Figures) -> Report:
         {100 * blind["worst"]:.0f} % of the requests of the worst five seconds failed, {blind["failed"]} in all, for
         {blind["failing_for"]:.0f} s: the switch back took {broken_release.seconds(blind["went_on_for"])}. A rolling
         update failed {rolling["failed"]}, at worst {100 * rolling["worst"]:.0f} %, for {rolling["failing_for"]:.0f}
-        s, because going back is another rollout, which took {broken_release.seconds(rolling["went_on_for"])} until
+        s, because the rollback is another rollout, which took {broken_release.seconds(rolling["went_on_for"])} until
         the last failure.""",
         header=broken_release.HEADER,
         rows=broken_release.rows(figures),
         notes=[
-            """Blue-green protects only as far as somebody looks before the switch; switched unseen, all users get
-            the new version at once. It needs room for twice the pods. The Services change in one moment, but the
-            gateway follows DNS, so a switch reaches its users a few seconds later, in either direction."""
+            """Blue-green protects only as far as green is checked before the switch; unchecked, all users get the new
+            version at once. It needs room for twice the pods. The Services switch at once, but the gateway
+            follows DNS, so a switch reaches users a few seconds later, in either direction."""
         ],
     )
 
@@ -81,8 +81,8 @@ EXPERIMENT = Experiment(
     name="blue-green",
     title="Blue-green: a broken version reaches users, or not",
     question="How many requests fail when the new version is broken, by blue-green and by a plain rolling update?",
-    method=f"""{broken_release.METHOD} Blue-green is that of `make blue-green-start`, `promote` and `abort`: once
-    promoted as soon as its pods are ready, once after {CHECKS} requests to it alone.""",
+    method=f"""{broken_release.METHOD} Blue-green is that of `make blue-green-start`, `promote` and `abort`: promoted
+    once as soon as its pods are ready, and once after {CHECKS} requests to green alone.""",
     needs=CLUSTER,
     run=run,
     figures=broken_release.figures,

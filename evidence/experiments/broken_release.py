@@ -1,54 +1,46 @@
-"""A broken version on its way to users: how it is released, noticed and taken back. Shared by two experiments."""
+"""The release of a broken version, its detection and its rollback. Shared by two experiments."""
 
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import requests
-
 from evidence.experiments import on_cluster
 from evidence.experiments.experiment import Figures
+from evidence.harness.load import Answer, User, recorded, traffic
 from evidence.harness.plots import Panel, Series, answers, events
-from evidence.harness.recorded_requests import User, recorded
 from evidence.harness.records import Record, Recorder, cases, failed, of
-from evidence.harness.traffic import traffic
 from tools.deployment import kubernetes, releases
 from tools.deployment.kubernetes import kubectl
 
 SERVICE, BROKEN_VERSION = "users-ms", "experiment-broken"
 PODS = 3
 ROLLING = "rolling update"
-# The same attentive operator for each way: notices when over 2 % of five seconds' requests failed, acts 10 s later.
+# The same operator for each way: notices when over 2 % of the requests of 5 s failed, and acts 10 s later.
 NOTICED_SHARE, NOTICED_SECONDS, ACTS_AFTER_SECONDS, LOOKS_FOR_SECONDS = 0.02, 5.0, 10.0, 60.0
-TAKEN_BACK = ("undo", "abort")  # how the commands end that take a version back
-METHOD = f"""users-ms is held at {PODS} pods. The new version is the image that runs with a defect that no probe
-sees: it answers every other request for anything but a health check with 500 (broken/). Three clients
-read a profile through the gateway, with a pause of 0.1 s. The same rule acts for every way, so that they can be
-compared: the defect counts as noticed when more than {100 * NOTICED_SHARE:.0f} % of the requests of
-{NOTICED_SECONDS:.0f} s failed, and {ACTS_AFTER_SECONDS:.0f} s later the version is taken back, by the way's own
-command."""
+TAKEN_BACK = ("undo", "abort")  # the last words of the rollback commands
+METHOD = f"""users-ms is held at {PODS} pods. The new version is the running image with a defect that no probe
+detects: it answers every second request with 500, except for health checks (broken/). Three clients
+read a profile through the gateway, with a pause of 0.1 s. The same rule applies to every way of
+releasing, so that they can be compared: the defect counts as noticed when more than
+{100 * NOTICED_SHARE:.0f} % of the requests of {NOTICED_SECONDS:.0f} s failed, and {ACTS_AFTER_SECONDS:.0f} s later the
+version is rolled back with the command of that way."""
 
 
 class Watch:
-    """The requests of the clients, and whether anybody would notice that they fail."""
+    """The answers to the clients, and whether an operator would notice the failures."""
 
-    def __init__(self, recorder: Recorder, user: User) -> None:
-        self.recorder, self.user = recorder, user
+    def __init__(self, recorder: Recorder) -> None:
+        self.recorder, self._record = recorder, recorded(recorder)
         self._seen: deque[tuple[float, bool]] = deque(maxlen=2000)
 
-    def read(self) -> requests.Response:
-        """A read of the profile, which counts."""
-        ok = False
-        try:
-            answer = self.user.read_profile()
-            ok = answer.ok
-            return answer
-        finally:
-            self._seen.append((time.monotonic(), ok))
+    def note(self, answer: Answer) -> None:
+        """Record an answer."""
+        self._record(answer)
+        self._seen.append((time.monotonic(), answer.is_good))
 
     def notice(self) -> None:
-        """Waits until the failures would be noticed, or for a minute; then until somebody acts."""
+        """Wait until the failures would be noticed, for at most a minute, and then until the operator acts."""
         deadline = time.monotonic() + LOOKS_FOR_SECONDS
         while time.monotonic() < deadline:
             since = time.monotonic() - NOTICED_SECONDS
@@ -63,7 +55,7 @@ class Watch:
 
 @contextmanager
 def prepared(recorder: Recorder) -> Iterator[tuple[User, str]]:
-    """A user, and the broken image on the nodes; afterwards users-ms is as it was."""
+    """A user, and the broken image on the nodes; restores users-ms afterwards."""
     user = User(on_cluster.ready()["GATEWAY_URL"])
     kubernetes.make_secrets()
     with on_cluster.image_kept(SERVICE) as before, on_cluster.fixed_at(SERVICE, PODS):
@@ -72,18 +64,18 @@ def prepared(recorder: Recorder) -> Iterator[tuple[User, str]]:
 
 
 def release(recorder: Recorder, user: User, case: str, way: Callable[[Watch], None]) -> None:
-    """Releases in one way while requests come."""
+    """Release in one way under load."""
     user.sign_in()
     recorder.case(case)
-    watch = Watch(recorder, user)
-    with traffic(recorded(recorder, "profile", watch.read), pause=0.1):
+    watch = Watch(recorder)
+    with traffic({"profile": user.read_profile}, pause=0.1, on_answer=watch.note):
         time.sleep(10)
         way(watch)
         time.sleep(10)
 
 
 def roll(watch: Watch) -> None:
-    """A plain rolling update, and back by another."""
+    """A plain rolling update, and its rollback by another."""
     before = on_cluster.image(SERVICE)
     watch.recorder.event("new version")
     on_cluster.set_image(SERVICE, f"{before.rpartition(':')[0]}:{BROKEN_VERSION}")
@@ -135,7 +127,7 @@ HEADER = [
     "worst five seconds",
     "users saw failures for",
     "noticed after the first",
-    "went on after the command",
+    "continued after the command",
 ]
 
 
@@ -155,7 +147,7 @@ def rows(found: Figures) -> list[list[object]]:
 
 
 def seconds(value: float | None) -> str:
-    """As a table shows it."""
+    """Seconds as a cell of the table."""
     return "-" if value is None else f"{value:.1f} s"
 
 
@@ -168,5 +160,5 @@ def panels(records: list[Record], found: Figures) -> list[Panel]:
         marks = events(records, case)
         drawn.append(Panel(case, "seconds", "requests per second", series, marks, x_max=longest))
     bars = Series("", list(found), [float(each["failed"]) for each in found.values()], "bar", "#c62828")
-    drawn.append(Panel("Failed requests until the version was taken back", "", "requests", [bars]))
+    drawn.append(Panel("Failed requests until the rollback", "", "requests", [bars]))
     return drawn

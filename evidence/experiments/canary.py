@@ -10,7 +10,7 @@ WEIGHT = 25
 
 
 def run(recorder: Recorder) -> None:
-    """Both ways with the same broken version."""
+    """Both ways of releasing the same broken version."""
     with broken_release.prepared(recorder) as (user, _):
         broken_release.release(recorder, user, ROLLING, broken_release.roll)
         broken_release.release(recorder, user, CANARY, _canary)
@@ -38,14 +38,14 @@ def report(figures: Figures) -> Report:
         {100 * rolling["worst"]:.0f} % of all in the worst five seconds and for {rolling["failing_for"]:.0f} s; as a
         canary of {WEIGHT} % of the pods {canary["failed"]} ({ratio:.1f} times fewer), never more than
         {100 * canary["worst"]:.0f} % and for {canary["failing_for"]:.0f} s. A canary does not keep a defect from
-        users, it bounds how many see it, for as long as one cares to look.""",
+        users; it limits how many see it until it is detected.""",
         header=broken_release.HEADER,
         rows=broken_release.rows(figures),
         notes=[
-            """Half of the requests that reach the broken version fail, so the most that a rolling update can come to
-            is 50 %, and a quarter of that for the canary. Readiness probes stop neither: the version says that it is
-            well. A pod that is taken away goes on answering for some seconds, until the gateway has learned from DNS
-            that it is gone, which saves requests when nothing is broken."""
+            """Half of the requests that reach the broken version fail, so a rolling update fails at most 50 %,
+            and the canary a quarter of that. Readiness probes stop neither, because they succeed on the broken
+            version. A removed pod continues to answer for some seconds, until the gateway has learned from DNS that
+            it is gone, which saves requests when nothing is broken."""
         ],
     )
 

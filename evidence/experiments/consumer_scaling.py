@@ -39,7 +39,7 @@ def _drain(recorder: Recorder, chaos: Chaos, messages: int) -> None:
 
 
 def _publish(chaos: Chaos, messages: int) -> list[str]:
-    """Publishes login events, and returns when all are told."""
+    """Publish login events, and return when all are mailed."""
     ids = []
     url = chaos.stack.broker_url_of("auth-outbox-relay")
     with Connection(url, transport_options={"confirm_publish": True}) as connection:
@@ -48,7 +48,7 @@ def _publish(chaos: Chaos, messages: int) -> list[str]:
             event = a_login_event()
             ids.append(event["id"])
             publish(channel, event)
-    eventually(lambda: chaos.told(ids) == len(ids), seconds=240)
+    eventually(lambda: chaos.mailed(ids) == len(ids), seconds=240)
     return ids
 
 
@@ -99,9 +99,9 @@ def report(figures: Figures) -> Report:
         f"{fast_gain:.1f} times",
         holds=gain >= 0.7 * most and best < most / 2,
         verdict=f"""where sending takes {max(figures, key=float)} s, {most} workers are {gain:.1f} times as fast as
-        one ({100 * gain / most:.0f} % of the ideal), because they wait side by side. Where it takes no time, the
-        processors are the limit: the best is {best:.1f} times one worker, whatever the number. More workers help
-        against a slow medium, not against a full machine.""",
+        one ({100 * gain / most:.0f} % of the ideal), because they wait in parallel. Where it takes no time, the
+        processors are the limit: at best {best:.1f} times one worker. More workers help with a slow provider, not on
+        a saturated machine.""",
         header=["a mail takes longer by", "workers", "messages", "drained in", "rate", "speed-up"],
         rows=rows,
     )
@@ -140,7 +140,7 @@ EXPERIMENT = Experiment(
     name="consumer-scaling",
     title="Consumer scaling: drain time against the number of workers",
     question="How much faster is a full queue drained by more workers?",
-    method=f"""{MESSAGES[SLOW]} login events are published at once, and told by 1, 2, 4 and 8 email workers (one
+    method=f"""{MESSAGES[SLOW]} login events are published at once, and mailed by 1, 2, 4 and 8 email workers (one
     process each) to which SEND_DELAY_SECONDS={SLOW} simulates a slow provider; then {MESSAGES[0.0]} without that
     delay. A message is done when its delivery is recorded as sent (`sent_at` in notification-db).""",
     needs=LOCAL,

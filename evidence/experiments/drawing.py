@@ -19,7 +19,7 @@ WIDTH, HEIGHT = 10.0, 3.1  # inches, of one panel
 
 
 def main() -> None:
-    """Reads the description and writes the picture."""
+    """Read the description and draw the picture."""
     drawing = json.load(sys.stdin)
     panels, columns = drawing["panels"], drawing["columns"]
     rows = -(-len(panels) // columns)
@@ -95,7 +95,7 @@ def _label(axes: Axes, panel: dict[str, Any]) -> None:
 
 
 def _draw_events(axes: Axes, events: list[tuple[float, str]]) -> None:
-    """Vertical lines; their texts stand at the top, in turn a little lower where they are close."""
+    """Vertical lines with their texts at the top, on the other side where they are close."""
     if not events:
         return
     left, right = axes.get_xlim()

@@ -1,4 +1,4 @@
-"""What an experiment is, how it is run, and how its report is written from its CSV file."""
+"""An experiment: how it is run, and how its report is written from its CSV file."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,18 +13,18 @@ from local.paths import ROOT
 from tools.deployment import kubernetes
 
 FOLDER = ROOT / "docs" / "experiments"
-LOCAL = "local processes, started for the experiment and gone afterwards; no cluster"
-CLUSTER = "the current Kubernetes context, on which `make minikube` has started Tessera"
+LOCAL = "local processes, started for the experiment and stopped after it; no cluster"
+CLUSTER = "Tessera on the cluster of the current Kubernetes context, as `make minikube` starts it"
 FACTS = ["date", "processor", "memory", "system", "python", "revision", "cluster", "took"]
 Figures = dict[str, Any]
 
 
 @dataclass
 class Report:
-    """What the figures say."""
+    """The conclusions from the figures."""
 
     line: str  # the result in one line
-    holds: bool  # whether what was expected was seen
+    holds: bool  # whether the expectation was met
     verdict: str
     header: list[str]
     rows: list[list[object]]
@@ -33,7 +33,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Experiment:
-    """`run` measures; the others are pure functions of the records."""
+    """`run` measures; the other callables are pure functions of the records."""
 
     name: str
     title: str
@@ -47,7 +47,7 @@ class Experiment:
     columns: int = 1
 
     def measure(self) -> None:
-        """Runs it, and keeps its CSV file; an interrupted run leaves the last one's as it was."""
+        """Run it and keep its CSV file; an interrupted run leaves the previous file unchanged."""
         print(f"\n{self.name}: {self.title}\n  needs {self.needs}", flush=True)
         if self.needs == CLUSTER:
             kubernetes.check_context()
@@ -66,7 +66,7 @@ class Experiment:
         unfinished.replace(self.file("csv"))
 
     def write(self) -> Report:
-        """Writes report and plot from the CSV file, and returns what it says."""
+        """Write report and plot from the CSV file; returns the report."""
         seen = records.read(self.file("csv"))
         figures = self.figures(seen)
         report = self.report(figures)
@@ -75,12 +75,13 @@ class Experiment:
         return report
 
     def file(self, suffix: str) -> Path:
-        """Where its CSV, report or plot is."""
+        """The path of its CSV file, report or plot."""
         return FOLDER / f"{self.name}.{suffix}"
 
     def markdown(self, seen: list[Record]) -> str:
         """The report as text."""
         report, facts = self.report(self.figures(seen)), records.facts(seen)
+        module = f"evidence/experiments/{self.name.replace('-', '_')}.py"
         notes = [line for note in report.notes for line in ("", paragraph(note))]
         return "\n".join(
             [
@@ -95,13 +96,13 @@ class Experiment:
                 *table(report.header, report.rows),
                 *notes,
                 "",
-                "## How it was made",
+                "## Method",
                 "",
                 paragraph(self.method),
                 "",
                 paragraph(
-                    f"Again: `{facts.get('command', '')}`. It needs {self.needs}. Every number above is computed from "
-                    f"[{self.name}.csv]({self.name}.csv) by `evidence/experiments/{self.name.replace('-', '_')}.py`."
+                    f"Reproduce it with `{facts.get('command', '')}`. It needs {self.needs}. Every number above is "
+                    f"computed from [{self.name}.csv]({self.name}.csv) by `{module}`."
                 ),
                 "",
                 *facts_table({name: facts[name] for name in FACTS if name in facts}),
@@ -124,23 +125,23 @@ def index(experiments: list[Experiment]) -> str:
             "# Experiments",
             "",
             paragraph(
-                """What orchestration does, measured: `make experiments` makes all of them again, `make experiments
-                E=failover` one, each in less than ten minutes. A report, its plot and its verdict are computed from
-                the CSV file of one run, which lies beside them; `make experiments DRAW=1` writes them anew from it
-                without a run, and this page too."""
+                """The effects of orchestration, measured: `make experiments` repeats all of them, `make experiments
+                E=failover` one, each in less than ten minutes. Each report, plot and verdict is computed from the CSV
+                file of one run beside it; `make experiments DRAW=1` writes them and this page from the CSV files
+                without a run."""
             ),
             "",
             *table(["experiment", "runs on", "result", "as expected"], rows),
             "",
             paragraph(
                 """The numbers are those of one small machine, on which the system, the load and the measurement
-                share two cores. What carries over to another machine is their order and their shape."""
+                share two cores. Their order and their shape carry over to another machine, their values do not."""
             ),
             "",
             paragraph(
-                """An experiment on a cluster changes Deployments of the namespace `tessera` for its time, on a
-                cluster named like one of your own (`CLUSTER_CONTEXTS=name` allows another), and puts them back.
-                Those that need another image build it from the one that runs and bring it to the nodes as `make
+                """An experiment on a cluster changes Deployments of the namespace `tessera` while it runs, and restores
+                them. It only runs on a cluster with the name of a local one (`CLUSTER_CONTEXTS=name` allows another).
+                If it needs another image, it builds it from the running one and loads it into the nodes as `make
                 cluster-test` does (`CLUSTER_IMAGE_LOAD`)."""
             ),
             "",

@@ -1,15 +1,16 @@
-"""Parts killed under load: what users notice, and what is lost."""
+"""Programs killed under load: what users notice, and what is lost."""
 
-import threading
 import time
+
+import psycopg2
 
 from evidence.chaos.injection import Chaos
 from evidence.experiments import local_stack
 from evidence.experiments.experiment import LOCAL, Experiment, Figures, Report
+from evidence.harness.background import repeating
+from evidence.harness.load import User, recorded, traffic
 from evidence.harness.plots import BLUE, GREY, ORANGE, RED, Panel, Series, answers, events, line
-from evidence.harness.recorded_requests import User, recorded
 from evidence.harness.records import Record, Recorder, failed, of, percentile
-from evidence.harness.traffic import traffic
 from evidence.harness.waiting import eventually
 
 VICTIMS = ["notification-email-worker", "rabbitmq", "notification-db", "auth-db", "users-db"]
@@ -22,49 +23,44 @@ CASE = "under load"
 def run(recorder: Recorder) -> None:
     """Load, and every 25 s the next victim; afterwards the events are counted."""
     with local_stack.started(recorder) as chaos:
-        user, over = User(chaos.stack.gateway), threading.Event()
-        chaos.stack.verify(user.email)  # before that nobody is told of a sign-in
+        user = User(chaos.stack.gateway)
+        chaos.stack.verify(user.email)  # only a verified address is notified of sign-ins
         user.sign_in()
         before = local_stack.last_event(chaos)
         recorder.case(CASE)
-        sampler = threading.Thread(target=_sample, args=(recorder, chaos, before, over))
-        with traffic(
-            recorded(recorder, "login", user.log_in), recorded(recorder, "profile", user.read_profile), pause=0.2
-        ):
-            sampler.start()
-            time.sleep(QUIET_SECONDS)
-            for victim in VICTIMS:
-                recorder.event(f"{KILLED}{victim}")
-                chaos.kill(victim)
-                time.sleep(EACH_SECONDS)
-        recorder.event("load ends")
-        _count(recorder, chaos, before)
-        over.set()
-        sampler.join()
+        calls = {"login": user.log_in, "profile": user.read_profile}
+        with repeating(lambda: _sample(recorder, chaos, before), pause=SAMPLE_SECONDS):
+            with traffic(calls, pause=0.2, on_answer=recorded(recorder)):
+                time.sleep(QUIET_SECONDS)
+                for victim in VICTIMS:
+                    recorder.event(f"{KILLED}{victim}")
+                    chaos.kill(victim)
+                    time.sleep(EACH_SECONDS)
+            recorder.event("load ends")
+            _count(recorder, chaos, before)
 
 
-def _sample(recorder: Recorder, chaos: Chaos, before: int, over: threading.Event) -> None:
-    """How many accepted logins are not told yet; nothing while a database does not answer."""
-    while not over.wait(SAMPLE_SECONDS):
-        at = recorder.now()
-        try:
-            ids = local_stack.login_events(chaos, before)
-            recorder.add("waiting", "events", len(ids) - chaos.told(ids), seconds=at)
-        except Exception as error:
-            recorder.add("unseen", type(error).__name__, seconds=at)
+def _sample(recorder: Recorder, chaos: Chaos, before: int) -> None:
+    """Record how many accepted logins are not yet mailed; nothing while a database does not answer."""
+    at = recorder.now()
+    try:
+        ids = local_stack.login_events(chaos, before)
+        recorder.add("waiting", "events", len(ids) - chaos.mailed(ids), seconds=at)
+    except psycopg2.Error as error:
+        recorder.add("unseen", type(error).__name__, seconds=at)
 
 
 def _count(recorder: Recorder, chaos: Chaos, before: int) -> None:
     ids = local_stack.login_events(chaos, before)
     try:
-        eventually(lambda: chaos.told(ids) == len(ids), seconds=120)
+        eventually(lambda: chaos.mailed(ids) == len(ids), seconds=120)
     except AssertionError:
-        recorder.event("not all told after 120 s")
+        recorder.event("not all mailed after 120 s")
     mails = chaos.mails_of([{"id": event_id} for event_id in ids])
     recorder.add("recorded", "login events", len(ids))
-    recorder.add("told", "login events", chaos.told(ids))
+    recorder.add("told", "login events", chaos.mailed(ids))
     recorder.add("repeated", "mails", sum(count > 1 for count in mails))
-    recorder.say(f"{len(ids)} login events recorded, {chaos.told(ids)} told")
+    recorder.say(f"{len(ids)} login events recorded, {chaos.mailed(ids)} mailed")
 
 
 def figures(records: list[Record]) -> Figures:
@@ -95,7 +91,7 @@ def figures(records: list[Record]) -> Figures:
 
 
 def report(figures: Figures) -> Report:
-    """No accepted login is lost; only the databases that a request needs are noticed."""
+    """No accepted login is lost; users notice only the databases that a request needs."""
     lost = figures["recorded"] - figures["told"]
     unneeded = [name for name in figures["victims"] if name not in ("auth-db", "users-db")]
     noticed = sum(figures["victims"][name]["failed"] for name in unneeded)
@@ -103,10 +99,10 @@ def report(figures: Figures) -> Report:
         line=f"{lost} of {figures['recorded']} accepted logins lost, {figures['failed']} of {figures['requests']} "
         f"requests failed, {noticed} of them for worker, broker or notification-db",
         holds=lost == 0 and noticed == 0 and figures["recorded"] >= figures["accepted"],
-        verdict=f"""of {figures["recorded"]} logins that were accepted, {figures["told"]} were told by mail and
-        {lost} lost. The deaths of worker, broker and notification-db failed {noticed} requests, because no request
-        waits for them; those of auth-db and users-db failed {figures["failed"] - noticed}, until the process manager
-        had them running again.""",
+        verdict=f"""of {figures["recorded"]} logins that were accepted, {figures["told"]} were notified by email and
+        {lost} lost. Killing worker, broker and notification-db failed {noticed} requests, because no request depends
+        on them; killing auth-db and users-db failed {figures["failed"] - noticed}, until the process manager had
+        restarted them.""",
         header=[
             "killed",
             "requests",
@@ -118,12 +114,11 @@ def report(figures: Figures) -> Report:
         ],
         rows=_rows(figures),
         notes=[
-            f"""Mails that came twice: {figures["repeated"]}. A worker killed between the mail server's answer and
-            its own record sends that one mail again, under the same Message-ID; no consumer can close that window.
-            Logins recorded that were not among those
-            the clients of the load saw accepted: {figures["recorded"] - figures["accepted"]}.""",
-            """Each part is alone here, as it is on one server, so a failed request means that nobody else could
-            answer. The process manager starts what was killed at once; a machine that is lost takes longer.""",
+            f"""Mails sent twice: {figures["repeated"]}. A worker killed between the answer of the mail server and its
+            own record sends that one mail again with the same Message-ID; no consumer can prevent this. Recorded
+            logins beyond those that the load client saw accepted: {figures["recorded"] - figures["accepted"]}.""",
+            """Each program runs once here, as on a single server, so no replica could take over a failed request.
+            The process manager restarts a killed program at once; the loss of a machine takes longer.""",
         ],
     )
 
@@ -158,9 +153,9 @@ def panels(records: list[Record], figures: Figures) -> list[Panel]:
     seconds = "seconds"
     return [
         Panel("Requests", seconds, "requests per second", answers(requests), marks, x_max=last),
-        Panel("How long each request took", seconds, "milliseconds", dots, marks, y_logarithmic=True, x_max=last),
+        Panel("Duration of each request", seconds, "milliseconds", dots, marks, y_logarithmic=True, x_max=last),
         Panel(
-            "Accepted logins not yet told by mail (no value while a database is away)",
+            "Accepted logins not yet mailed (no value while a database is down)",
             seconds,
             "events",
             [line(of(records, "waiting"), "", "line", GREY)],
@@ -173,11 +168,11 @@ def panels(records: list[Record], figures: Figures) -> list[Panel]:
 EXPERIMENT = Experiment(
     name="failover",
     title="Failover: worker, broker and databases killed under load",
-    question="What do users notice, and what is lost, when a part is killed?",
+    question="What do users notice, and what is lost, when a program is killed?",
     method=f"""Three clients sign in and read their profile through the gateway, with a pause of 0.2 s. Every
-    {EACH_SECONDS} s one part and all its processes are killed with SIGKILL; the process manager starts it again.
-    Afterwards the login events in auth-ms's outbox are held against the deliveries recorded by notification-ms and
-    the mails at the mail catcher. bcrypt runs at its cheapest.""",
+    {EACH_SECONDS} s one program and all its processes are killed with SIGKILL; the process manager restarts it.
+    Afterwards the login events in the outbox of auth-ms are compared with the deliveries that notification-ms
+    recorded and with the mails at the mail catcher. bcrypt runs at its lowest cost.""",
     needs=LOCAL,
     run=run,
     figures=figures,

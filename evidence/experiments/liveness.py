@@ -1,8 +1,7 @@
-"""The liveness probe: seen in the access log, and what it does about a crash and a hang."""
+"""The liveness probe: its requests in the access log, and its effect on a crash and a hang."""
 
 import itertools
 import json
-import threading
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -10,11 +9,11 @@ from typing import Any
 
 from evidence.experiments import on_cluster
 from evidence.experiments.experiment import CLUSTER, Experiment, Figures, Report
+from evidence.harness.background import repeating
+from evidence.harness.load import User, recorded, traffic
 from evidence.harness.plots import BLUE, GREEN, ORANGE, RED, Panel, Series, answers, events, line
 from evidence.harness.pods import HANG
-from evidence.harness.recorded_requests import User, recorded
 from evidence.harness.records import Record, Recorder, failed, of, percentile
-from evidence.harness.traffic import traffic
 from evidence.harness.waiting import eventually
 from tools.deployment import kubernetes
 from tools.deployment.kubernetes import kubectl
@@ -29,14 +28,14 @@ SHORT = {HARMED: "harmed", STARTED: "started", READY: "ready"}  # in the plot
 
 
 def run(recorder: Recorder) -> None:
-    """A look at the access log, then a crash, then a hang, of one pod of two, while requests come."""
+    """Read the access log, then crash and hang one pod of two under load."""
     user = User(on_cluster.ready()["GATEWAY_URL"])
     _look(recorder)
     for case, harm in ((CRASH, END), (HUNG, HANG)):
         pod = next(found["metadata"]["name"] for found in on_cluster.pods("users-ms") if on_cluster.is_ready(found))
         user.sign_in()
         recorder.case(case)
-        with traffic(recorded(recorder, "profile", user.read_profile), pause=0.2):
+        with traffic({"profile": user.read_profile}, pause=0.2, on_answer=recorded(recorder)):
             time.sleep(10)
             _harm(recorder, pod, harm)
             time.sleep(10)
@@ -51,33 +50,27 @@ def _look(recorder: Recorder) -> None:
     log = kubectl("logs", pod, "--container=app", f"--since={LOOK_SECONDS}s").stdout
     for row in log.splitlines():
         if '"message": "request"' in row and "kube-probe" in row:
-            said = json.loads(row)
-            at = recorder.since_start(datetime.fromisoformat(said["time"]))
-            recorder.add("probe", said["path"], said["milliseconds"], said["status"], seconds=at)
+            entry = json.loads(row)
+            at = recorder.since_start(datetime.fromisoformat(entry["time"]))
+            recorder.add("probe", entry["path"], entry["milliseconds"], entry["status"], seconds=at)
 
 
 def _harm(recorder: Recorder, pod: str, harm: str) -> None:
-    """Harms the pod's process, and records what the kubelet does until the pod is ready again."""
-    before, over = _state(pod)["restarts"], threading.Event()
+    """Crash or hang the pod's process, and record what the kubelet does until the pod is ready again."""
+    before = _state(pod)["restarts"]
 
     def watch() -> None:
-        while not over.wait(0.5):
-            at, state = recorder.now(), _state(pod)
-            recorder.add("restarts", pod, state["restarts"] - before, seconds=at)
-            recorder.add("ready", pod, int(state["ready"]), seconds=at)
+        at, state = recorder.now(), _state(pod)
+        recorder.add("restarts", pod, state["restarts"] - before, seconds=at)
+        recorder.add("ready", pod, int(state["ready"]), seconds=at)
 
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
+    with repeating(watch, pause=0.5):
         time.sleep(3)
         recorder.event(HARMED)
         kubectl("exec", pod, "--container=app", "--", "python", "-c", harm, check=False)
         _until(recorder, STARTED, lambda: _state(pod)["restarts"] > before)
         _until(recorder, READY, lambda: _state(pod)["ready"])
         time.sleep(3)
-    finally:
-        over.set()
-        watcher.join()
 
 
 def _until(recorder: Recorder, text: str, happened: Callable[[], bool]) -> None:
@@ -94,7 +87,7 @@ def _state(pod: str) -> dict[str, Any]:
 
 
 def _events(recorder: Recorder, pod: str) -> None:
-    """What the kubelet has said of the pod meanwhile."""
+    """The events of the kubelet about the pod."""
     for event in kubernetes.objects("events", "--field-selector", f"involvedObject.name={pod}"):
         if event["reason"] not in ("Unhealthy", "Killing"):
             continue
@@ -135,7 +128,7 @@ def figures(records: list[Record]) -> Figures:
 
 
 def report(figures: Figures) -> Report:
-    """Probes every five seconds; both deaths end in a new start, that of a hang by the probe."""
+    """A probe every five seconds; crash and hang both end in a restart, the hang through the probe."""
     probes, crash, hang = figures["probes"], figures[CRASH], figures[HUNG]
     rows: list[list[object]] = [
         [
@@ -155,19 +148,19 @@ def report(figures: Figures) -> Report:
         holds=abs(probes["gap"] - 5) < 0.3 and hang["probe_said"] and not crash["probe_said"],
         verdict=f"""the access log shows {probes["count"]} health checks in {LOOK_SECONDS} s, one every
         {probes["gap"]:.2f} s ({probes["least"]:.1f} to {probes["most"]:.1f} s), each answered in
-        {probes["milliseconds"]:.1f} ms. A process that ends is started again after {crash["restarted"]:.1f} s and
-        gets requests after {crash["ready"]:.1f} s. One that hangs is found by the probe, and is started again after
+        {probes["milliseconds"]:.1f} ms. A process that ends is restarted after {crash["restarted"]:.1f} s and
+        gets requests after {crash["ready"]:.1f} s. One that hangs is detected by the probe, restarted after
         {hang["restarted"]:.1f} s and ready after {hang["ready"]:.1f} s.""",
-        header=["", "started again after", "ready after", "failed requests", "last one after", "slowest", "noticed by"],
+        header=["", "restarted after", "ready after", "failed requests", "last one after", "slowest", "detected by"],
         rows=rows,
         notes=[
             f"""The kubelet gives up on the hung container after {hang["given_up"]:.1f} s: three probes in a row, 5 s
-            apart, have to fail, each after 3 s. What follows is an orderly end, of no use to a hung process: the
-            preStop sleep of 10 s, and then gunicorn waits for its stopped worker. {hang["restarted"]:.0f} s in all
-            fit gunicorn's own timeout of 30 s, after which it kills a worker that gives no sign.""",
-            f"""Requests that the hung pod holds are not given to another: {hang["failed"]} ran into the clients'
-            timeout of 10 s, the last of them sent {hang["failed_until"]:.1f} s after the hang. The pod is not ready
-            any more after two failed readiness probes, and the gateway learns that from DNS a few seconds later.""",
+            apart, have to fail, each after 3 s. A graceful shutdown follows, which does not help a hung process: the
+            preStop sleep of 10 s, and then gunicorn waits for its stopped worker. The total of
+            {hang["restarted"]:.0f} s fits gunicorn's own timeout of 30 s, when it kills a hung worker.""",
+            f"""Requests in the hung pod are not moved to another pod: {hang["failed"]} reached the clients' timeout of
+            10 s, the last of them sent {hang["failed_until"]:.1f} s after the hang. After two failed readiness probes
+            the pod is no longer ready, and the gateway learns that from DNS a few seconds later.""",
         ],
     )
 
@@ -201,11 +194,11 @@ def panels(records: list[Record], figures: Figures) -> list[Panel]:
 EXPERIMENT = Experiment(
     name="liveness",
     title="Liveness: probes, a crash and a hang",
-    question="How often is a pod looked at, and how long until one that has crashed or hangs serves again?",
+    question="How often is a pod probed, and how long after a crash or a hang does it serve requests again?",
     method=f"""The access log of one users-ms pod is read for {LOOK_SECONDS} s. Then the first process of one of the
     two pods gets SIGINT, on which gunicorn ends at once, as after a crash; and later the process that handles the
-    requests gets SIGSTOP, as after a deadlock. Three clients read a profile through the gateway all the while.
-    Restarts and readiness are those of the pod's status, asked for twice a second.""",
+    requests gets SIGSTOP, as after a deadlock. Meanwhile three clients read a profile through the gateway. Restarts
+    and readiness are read from the pod's status twice a second.""",
     needs=CLUSTER,
     run=run,
     figures=figures,

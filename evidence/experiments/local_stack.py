@@ -1,4 +1,4 @@
-"""A stack of local processes for one experiment, as the chaos tests have one."""
+"""A stack of local processes for one experiment, like that of the chaos tests."""
 
 import os
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from tools.testing import runner
 
 DIRECTORY = ROOT / ".local" / "experiments"
 WORKERS = ["auth-event-worker", "notification-email-worker", "notification-sms-worker"]
-MAILS_OF_A_SIGN_UP = 2  # the one that verifies the address, and that it is verified
+MAILS_OF_A_SIGN_UP = 2  # the verification mail, and the confirmation
 LOGINS_SINCE = "FROM outbox_outboxmessage WHERE id > %s AND exchange = 'user_login_event'"
 
 
@@ -27,18 +27,20 @@ def started(recorder: Recorder) -> Iterator[Chaos]:
         try:
             layout = stack.up(DIRECTORY, free_ports=True, variables=runner.VARIABLES)
             os.environ.update(runner.addresses(layout))
-            _consumers_are_there()
+            _wait_for_consumers()
             chaos = Chaos(Stack.of_environment())
-            eventually(lambda: _sent(chaos) >= MAILS_OF_A_SIGN_UP * len(chaos.users))  # or they would be in the way
+            eventually(
+                lambda: _sent(chaos) >= MAILS_OF_A_SIGN_UP * len(chaos.users)
+            )  # so that they do not disturb the measurement
             yield chaos
         finally:
             stack.down(DIRECTORY)
         stack.clean(DIRECTORY, keep={"lock"})
 
 
-def _consumers_are_there() -> None:
-    """Waits for the queues of all workers. On a new broker, an event that comes when one consumer's queue is bound and
-    another's not yet reaches the first alone, and is lost for the other."""
+def _wait_for_consumers() -> None:
+    """Wait for the queues of all workers. On a new broker, an event that is published while only one of two consumers
+    has bound its queue is lost for the other."""
     logs = [DIRECTORY / "logs" / f"{worker}.log" for worker in WORKERS]
     eventually(lambda: all(" ready." in log.read_text() for log in logs))
 
@@ -49,11 +51,11 @@ def _sent(chaos: Chaos) -> int:
 
 
 def last_event(chaos: Chaos) -> int:
-    """The number of the newest event of auth-ms."""
+    """The id of the newest event of auth-ms."""
     return int(chaos.query("auth", "SELECT coalesce(max(id), 0) FROM outbox_outboxmessage"))
 
 
 def login_events(chaos: Chaos, after: int) -> list[str]:
-    """The ids of the logins that were recorded since."""
+    """The event ids of the logins recorded since."""
     found = chaos.query("auth", f"SELECT coalesce(array_agg(body->>'id'), '{{}}') {LOGINS_SINCE}", after)
     return [str(event_id) for event_id in found]

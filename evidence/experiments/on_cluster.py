@@ -1,4 +1,4 @@
-"""Watching and changing the web services of the current cluster; whatever is changed is put back."""
+"""Observe and change the web services of the current cluster; every change is undone."""
 
 import functools
 import json
@@ -7,12 +7,12 @@ import shlex
 import shutil
 import subprocess
 import sys
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from evidence.harness.background import repeating
 from evidence.harness.records import Recorder
 from evidence.harness.waiting import eventually
 from local.paths import ROOT
@@ -27,13 +27,13 @@ FEWEST = 2
 
 
 def ready() -> dict[str, str]:
-    """The addresses of Tessera on the cluster. Exits when it does not run there, or a canary or green does."""
+    """The addresses of Tessera on the cluster. Exits when it is not running, or when a canary or green is."""
     found = kubernetes.objects("deployments")
     names = {deployment["metadata"]["name"] for deployment in found}
     if "users-ms-deployment" not in names:
-        sys.exit("Tessera does not run on this cluster. Start it with: make minikube")
+        sys.exit("Tessera is not running on this cluster. Start it with: make minikube")
     if beside := [name for name in names if "-canary-" in name or "-green-" in name]:
-        sys.exit(f"Another release is under way: {', '.join(beside)}. First: make canary-abort or blue-green-abort")
+        sys.exit(f"Another release is in progress: {', '.join(beside)}. First: make canary-abort or blue-green-abort")
     kubernetes.wait_until_ready()
     return Cluster().addresses()
 
@@ -49,12 +49,12 @@ def image(name: str) -> str:
 
 
 def pods(name: str) -> list[dict[str, Any]]:
-    """All pods of a program, those that end too."""
+    """All pods of a program, including terminating ones."""
     return kubernetes.objects("pods", "--selector", f"app.kubernetes.io/name={name}")
 
 
 def is_ready(pod: dict[str, Any]) -> bool:
-    """True when a pod gets requests."""
+    """True when a pod receives requests."""
     conditions = {item["type"]: item["status"] for item in pod["status"].get("conditions", [])}
     return conditions.get("Ready") == "True" and "deletionTimestamp" not in pod["metadata"]
 
@@ -65,59 +65,47 @@ def version(pod: dict[str, Any]) -> str:
 
 
 def rolled_out(name: str) -> None:
-    """Returns when every pod of a Deployment is of its newest version and ready, and older ones are gone."""
+    """Wait until all pods of a Deployment have the newest version and are ready, and older ones are gone."""
     kubectl("rollout", "status", f"deployment/{name}-deployment", f"--timeout={ROLLOUT_SECONDS}s")
     eventually(lambda: all(is_ready(pod) for pod in pods(name)), seconds=ROLLOUT_SECONDS)
 
 
 def set_image(name: str, reference: str) -> None:
-    """Starts the rollout of another image."""
+    """Start the rollout of another image."""
     kubectl("set", "image", f"deployment/{name}-deployment", f"app={reference}", f"database={reference}")
 
 
 def patch(kind: str, name: str, change: Any, how: str = "strategic") -> None:
-    """Changes an object."""
+    """Patch an object."""
     kubectl("patch", kind, f"{name}-deployment", f"--type={how}", "--patch", json.dumps(change))
 
 
 @contextmanager
-def in_background(work: Callable[[threading.Event], None]) -> Iterator[None]:
-    """Within it, `work` runs in a thread; the event tells it that it is over."""
-    over = threading.Event()
-    thread = threading.Thread(target=work, args=[over])
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
-
-
-@contextmanager
 def watched(recorder: Recorder, name: str) -> Iterator[None]:
-    """Within it, the ready and the other pods of a program are recorded every second, by version."""
+    """Within the block, record the pods of a program every second, and the ready ones by version."""
 
-    def watch(over: threading.Event) -> None:
-        seen: set[str] = set()
-        said: Counter[str] = Counter()
-        while not over.wait(SAMPLE_SECONDS):
-            at, there = recorder.now(), pods(name)
-            counted = Counter(version(pod) for pod in there if is_ready(pod))
-            seen |= set(counted) | {version(pod) for pod in there}
-            for each in sorted(seen):
-                recorder.add("ready pods", each, counted[each], seconds=at)
-            recorder.add("pods", "all", len(there), seconds=at)
-            if counted != said:
-                recorder.say("ready: " + (", ".join(f"{count} of {tag}" for tag, count in counted.items()) or "none"))
-                said = counted
+    seen: set[str] = set()
+    printed: Counter[str] = Counter()
 
-    with in_background(watch):
+    def watch() -> None:
+        nonlocal printed
+        at, found = recorder.now(), pods(name)
+        ready = Counter(version(pod) for pod in found if is_ready(pod))
+        seen.update(version(pod) for pod in found)
+        for each in sorted(seen):
+            recorder.add("ready pods", each, ready[each], seconds=at)
+        recorder.add("pods", "all", len(found), seconds=at)
+        if ready != printed:
+            recorder.say("ready: " + (", ".join(f"{count} of {tag}" for tag, count in ready.items()) or "none"))
+            printed = ready
+
+    with repeating(watch, pause=SAMPLE_SECONDS):
         yield
 
 
 @contextmanager
 def fixed_at(name: str, replicas: int) -> Iterator[None]:
-    """Within it, the autoscaler of a web service keeps this number of pods."""
+    """Within the block, hold a web service at this number of pods."""
     before = json.loads(kubectl("get", f"hpa/{name}-deployment", "--output=json").stdout)["spec"]
     patch("hpa", name, {"spec": {"minReplicas": replicas, "maxReplicas": replicas}}, "merge")
     try:
@@ -132,7 +120,7 @@ def fixed_at(name: str, replicas: int) -> Iterator[None]:
 
 @contextmanager
 def image_kept(name: str) -> Iterator[str]:
-    """Gives the image that runs, which runs again afterwards."""
+    """Yield the running image, and restore it afterwards."""
     before = image(name)
     try:
         yield before
@@ -143,9 +131,9 @@ def image_kept(name: str) -> Iterator[str]:
 
 
 def build(tag: str, base: str, *, broken: bool) -> str:
-    """Another version of the image that runs, brought to the nodes: the same code, or one that fails requests."""
+    """Build another version of the running image, with the same code or a broken one, and load it into the nodes."""
     if not shutil.which("docker"):
-        sys.exit("The image of another version is built with a Docker engine, and there is none.")
+        sys.exit("No Docker engine: it is needed to build the image of another version.")
     name = f"{base.rpartition(':')[0]}:{tag}"
     folder = ROOT / "evidence" / "experiments" / "broken"
     command = ["docker", "build", "--quiet", "--build-arg", f"BASE={base}", "--tag", name]

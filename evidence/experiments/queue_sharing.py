@@ -1,4 +1,4 @@
-"""Several workers share one queue: each message goes to one of them."""
+"""Several workers share one queue: each message is delivered to one of them."""
 
 import re
 from collections import Counter
@@ -33,7 +33,7 @@ def _log_in(recorder: Recorder, chaos: Chaos, logs: list[Path]) -> None:
     accepted = sum(login.result() == 200 for login in logins)
     recorder.event(f"{accepted} logins accepted")
     ids = local_stack.login_events(chaos, before)
-    eventually(lambda: chaos.told(ids) == len(ids), seconds=120)
+    eventually(lambda: chaos.mailed(ids) == len(ids), seconds=120)
     recorder.event("all mails sent")
     names = {event_id: f"login {number}" for number, event_id in enumerate(ids)}
     for name in names.values():
@@ -48,7 +48,7 @@ def _log_in(recorder: Recorder, chaos: Chaos, logs: list[Path]) -> None:
 
 
 def figures(records: list[Record]) -> Figures:
-    """For each number of workers: what each has handled, and how often each login was mailed."""
+    """For each number of workers: how many messages each handled, and how often each login was mailed."""
     found: Figures = {}
     for case in cases(records):
         handled = of(records, "handled", case=case)
@@ -86,11 +86,11 @@ def report(figures: Figures) -> Report:
         ]
         for case, each in figures.items()
     ]
-    said = f"of {total} logins {sum(each['mailed_once'] for each in figures.values())} were mailed exactly once"
+    mailed = f"of {total} logins {sum(each['mailed_once'] for each in figures.values())} were mailed exactly once"
     return Report(
-        line=f"{said}; no worker's share was more than {100 * furthest:.0f} % from even",
+        line=f"{mailed}; no worker's share was more than {100 * furthest:.0f} % from even",
         holds=once and furthest <= 0.15,
-        verdict=f"{said}, and no worker handled more than {100 * furthest:.0f} % above or below an even share.",
+        verdict=f"{mailed}, and no worker handled more than {100 * furthest:.0f} % above or below an even share.",
         header=[
             "",
             "logins",
@@ -106,7 +106,7 @@ def report(figures: Figures) -> Report:
 
 
 def panels(records: list[Record], figures: Figures) -> list[Panel]:
-    """Bars of the shares, and for the most workers how they came about."""
+    """Bars of the shares, and their growth over time for the most workers."""
     most = max(len(each["shares"]) for each in figures.values())
     names = list(figures)
     bars = [
@@ -129,7 +129,7 @@ def panels(records: list[Record], figures: Figures) -> list[Panel]:
     return [
         Panel("Messages handled by each worker", "workers on the queue", "messages", bars),
         Panel(
-            f"How the shares came about, {names[-1]}",
+            f"Growth of the shares, {names[-1]}",
             "seconds since the first login",
             "messages handled so far",
             lines,
@@ -144,9 +144,9 @@ EXPERIMENT = Experiment(
     question="When several workers consume one queue, does each message reach exactly one of them, and do they share "
     "evenly?",
     method=f"""For each number of email workers (one process each), {LOGINS} real logins, four at a time. Sending a
-    mail is made to take {SEND_SECONDS} s more, so that there is something to share. Who handled a message is in the
-    workers' logs; how often its mail came is counted at the mail catcher by Message-ID. bcrypt runs at its cheapest,
-    so that the queue is what is measured.""",
+    mail is delayed by {SEND_SECONDS} s, so that there is work to share. The workers' logs show which worker handled a
+    message; the mail catcher counts the mails by Message-ID. bcrypt runs at its lowest cost, so that the queue is the
+    bottleneck.""",
     needs=LOCAL,
     run=run,
     figures=figures,

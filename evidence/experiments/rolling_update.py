@@ -1,14 +1,13 @@
-"""A new version by rolling update, and by Recreate."""
+"""A new version by rolling update and by Recreate."""
 
 import itertools
 import time
 
 from evidence.experiments import on_cluster
 from evidence.experiments.experiment import CLUSTER, Experiment, Figures, Report
+from evidence.harness.load import User, recorded, traffic
 from evidence.harness.plots import BLUE, ORANGE, Panel, Series, answers, events, line
-from evidence.harness.recorded_requests import User, recorded
 from evidence.harness.records import Record, Recorder, cases, failed, of, percentile
-from evidence.harness.traffic import traffic
 
 ROLLING, RECREATE = "rolling update", "Recreate"
 PODS = 3
@@ -33,8 +32,8 @@ def run(recorder: Recorder) -> None:
 def _replace(recorder: Recorder, user: User, case: str, reference: str) -> None:
     user.sign_in()
     recorder.case(case)
-    reads = recorded(recorder, "profile", user.read_profile)
-    with on_cluster.watched(recorder, "users-ms"), traffic(reads, pause=0.1):
+    load = traffic({"profile": user.read_profile}, pause=0.1, on_answer=recorded(recorder))
+    with on_cluster.watched(recorder, "users-ms"), load:
         time.sleep(10)
         recorder.event("new version")
         on_cluster.set_image("users-ms", reference)
@@ -68,12 +67,12 @@ def figures(records: list[Record]) -> Figures:
 
 
 def _seconds_at_zero(counts: dict[float, float]) -> float:
-    """How long there was none, by samples in the order of their time."""
+    """How long no pod was ready."""
     return sum(until - since for since, until in itertools.pairwise(sorted(counts)) if counts[since] == 0)
 
 
 def report(figures: Figures) -> Report:
-    """A rolling update fails nothing; Recreate does."""
+    """A rolling update fails no request; Recreate does."""
     rolling, recreate = figures[ROLLING], figures[RECREATE]
     rows: list[list[object]] = [
         [
@@ -94,12 +93,12 @@ def report(figures: Figures) -> Report:
         verdict=f"""a rolling update of {PODS} pods failed {rolling["failed"]} of {rolling["requests"]} requests and
         never had fewer than {rolling["fewest_ready"]} ready pods. Recreate failed {recreate["failed"]} of
         {recreate["requests"]}, because for {recreate["without_pods"]:.0f} s no pod was ready; its clients waited up
-        to 3 s for each answer, so they made fewer.""",
+        to 3 s for each answer, so they sent fewer.""",
         header=["", "took", "fewest ready pods", "failed requests", "failing for", "median", "99th percentile"],
         rows=rows,
         notes=[
-            """Recreate is the strategy of the databases, whose one volume only one pod may write; their clients wait
-            and try again. It is shown here with users-ms, which is not installed so."""
+            """Recreate is the strategy of the databases, whose volume only one pod may write; their clients wait and
+            retry. It is shown here with users-ms, which is not deployed that way."""
         ],
     )
 
@@ -127,7 +126,7 @@ def panels(records: list[Record], figures: Figures) -> list[Panel]:
 EXPERIMENT = Experiment(
     name="rolling-update",
     title="Rolling update and Recreate under load",
-    question="Does a new version cost requests?",
+    question="Does the rollout of a new version fail requests?",
     method=f"""users-ms is held at {PODS} pods and gets another image of the same code, with the strategy that is
     installed (25 % more, 25 % fewer, rounded: one more, none fewer), and then the first image again with the
     strategy Recreate. Three clients read a profile through the gateway, with a pause of 0.1 s; a request counts as

@@ -1,4 +1,4 @@
-"""What schemathesis is told of Tessera: how to sign in, again whenever a case has ended its own session.
+"""Hooks of schemathesis: how to sign in, again whenever a case has ended its own session.
 
 https://schemathesis.readthedocs.io/en/stable/guides/extending/
 """
@@ -17,11 +17,11 @@ import schemathesis
 
 PASSWORD = "correct horse battery"
 TIMEOUT = 10
-SERVICE_TOKEN_SECONDS = 60  # they are good for two minutes
+SERVICE_TOKEN_SECONDS = 60  # they are valid for two minutes
 
 
 class _Admin:
-    """The access token of an admin; a new admin whenever the last one was signed out or deleted."""
+    """The access token of an admin, of a new one after the last one was signed out or deleted."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -49,7 +49,7 @@ class _Admin:
 
 
 class _AuthService:
-    """What auth-ms signs for itself, so that the internal routes are seen from behind their door, too."""
+    """A service token of auth-ms, so that requests to the internal routes are authorized."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -64,8 +64,8 @@ class _AuthService:
     def _make(self) -> str:
         code = "from auth_ms.keys.services import issuing; print('token=' + issuing.service_token(audience='users-ms'))"
         command = [*shlex.split(os.environ["TESSERA_COMMAND"]), "manage", "auth", "shell", "--command", code]
-        said = subprocess.run(command, check=True, timeout=120, text=True, stdout=subprocess.PIPE).stdout
-        return next(line.removeprefix("token=") for line in said.splitlines() if line.startswith("token="))
+        output = subprocess.run(command, check=True, timeout=120, text=True, stdout=subprocess.PIPE).stdout
+        return next(line.removeprefix("token=") for line in output.splitlines() if line.startswith("token="))
 
 
 admin, auth_service = _Admin(), _AuthService()
@@ -82,6 +82,6 @@ class Bearer:
 
 @schemathesis.hook
 def after_call(context: Any, case: schemathesis.Case, response: schemathesis.Response) -> None:
-    """Signs in anew when the token is of no use any more."""
+    """Sign in again when the token may be invalid."""
     if response.status_code in (401, 403, 404):
         admin.forget(str((case.headers or {}).get("Authorization", "")).removeprefix("Bearer "))

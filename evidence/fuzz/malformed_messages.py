@@ -1,4 +1,4 @@
-"""Messages that no worker may take, of every kind, made from a seed; and good ones in strange covers."""
+"""Malformed messages of every kind, generated from a seed; and valid ones with unusual headers."""
 
 import json
 import os
@@ -18,85 +18,85 @@ from local.paths import ROOT
 DOMAIN = "fuzzed.example"
 SCHEMAS = yaml.safe_load((ROOT / "docs" / "asyncapi.yaml").read_text())["components"]["schemas"]
 MISSING = object()
-NO_TEXT: list[Any] = [7, 1.5, True, [], {}, "x" * 5000, "a\0b", "\ud800"]
-NO_ID: list[Any] = [MISSING, None, 0, -1, True, 1.5, "7", [], {}, 2**63, 10**40]
-NO_TIME: list[Any] = [
+NOT_TEXT: list[Any] = [7, 1.5, True, [], {}, "x" * 5000, "a\0b", "\ud800"]
+NOT_ID: list[Any] = [MISSING, None, 0, -1, True, 1.5, "7", [], {}, 2**63, 10**40]
+NOT_TIME: list[Any] = [
     MISSING,
     None,
-    *NO_TEXT,
+    *NOT_TEXT,
     "",
     "yesterday",
     "0001-01-01T00:00:00+14:00",
     "9999-12-31T23:00:00-12:00",
 ]
-NEEDED, OPTIONAL = [MISSING, None, *NO_TEXT], NO_TEXT
-ADDRESS = [*NEEDED, f"a@{DOMAIN}\r\nBcc: injected@{DOMAIN}"]
-NO_CHANGE: list[Any] = [*NEEDED, "", "unheard_of"]
-NO_OPTIONAL_ID: list[Any] = ["7", True, [], -1, 2**63]
-CONTACT = {"user_id": NO_ID, "phone": OPTIONAL, "locale": OPTIONAL, "time_zone": OPTIONAL}
-ANYBODY = CONTACT | {"email": ADDRESS, "address": OPTIONAL}
-PERSON = ANYBODY | {"name": OPTIONAL, "user_agent": OPTIONAL}
-TOKEN = ANYBODY | {"sealed_token": NEEDED, "expires_at": NO_TIME}
-CHANGED = PERSON | {"change": NO_CHANGE, "changed_at": NO_TIME}
-LOGIN = PERSON | {"user_agent": NEEDED, "logged_in_at": NO_TIME}
-# By queue: its event, and what no field of `data` that its consumer reads may be.
+REQUIRED, OPTIONAL = [MISSING, None, *NOT_TEXT], NOT_TEXT
+ADDRESS = [*REQUIRED, f"a@{DOMAIN}\r\nBcc: injected@{DOMAIN}"]
+NOT_CHANGE: list[Any] = [*REQUIRED, "", "unheard_of"]
+NOT_OPTIONAL_ID: list[Any] = ["7", True, [], -1, 2**63]
+CONTACT = {"user_id": NOT_ID, "phone": OPTIONAL, "locale": OPTIONAL, "time_zone": OPTIONAL}
+RECIPIENT = CONTACT | {"email": ADDRESS, "address": OPTIONAL}
+USER = RECIPIENT | {"name": OPTIONAL, "user_agent": OPTIONAL}
+TOKEN = RECIPIENT | {"sealed_token": REQUIRED, "expires_at": NOT_TIME}
+CHANGED = USER | {"change": NOT_CHANGE, "changed_at": NOT_TIME}
+LOGIN = USER | {"user_agent": REQUIRED, "logged_in_at": NOT_TIME}
+# By queue: its event, and invalid values of each field of `data` that its consumer reads.
 QUEUES: dict[str, tuple[str, dict[str, list[Any]]]] = {
     "login_email_notification": ("user_login_event", LOGIN),
-    "login_sms_notification": ("user_login_event", LOGIN | {"email": NEEDED}),
-    "new_user_email_notification": ("new_user_event", PERSON),
+    "login_sms_notification": ("user_login_event", LOGIN | {"email": REQUIRED}),
+    "new_user_email_notification": ("new_user_event", USER),
     "password_reset_email_notification": ("password_reset_requested_event", TOKEN),
     "password_changed_email_notification": (
         "password_changed_event",
-        PERSON | {"user_agent": NEEDED, "changed_at": NO_TIME},
+        USER | {"user_agent": REQUIRED, "changed_at": NOT_TIME},
     ),
     "email_verification_email_notification": ("email_verification_requested_event", TOKEN),
-    "email_change_email_notification": ("email_change_requested_event", TOKEN | PERSON | {"new_email": NEEDED}),
+    "email_change_email_notification": ("email_change_requested_event", TOKEN | USER | {"new_email": REQUIRED}),
     "account_changed_email_notification": ("account_changed_event", CHANGED),
     "sign_in_changed_email_notification": ("sign_in_changed_event", CHANGED),
-    "sign_up_repeated_email_notification": ("sign_up_repeated_event", ANYBODY),
+    "sign_up_repeated_email_notification": ("sign_up_repeated_event", RECIPIENT),
     "phone_verification_sms_notification": (
         "phone_verification_requested_event",
-        PERSON | {"phone": NEEDED, "sealed_code": NEEDED, "expires_at": NO_TIME},
+        USER | {"phone": REQUIRED, "sealed_code": REQUIRED, "expires_at": NOT_TIME},
     ),
-    "user_deleted_email_notification": ("user_deleted_event", {"user_id": NO_ID}),
-    "user_deleted_data_erasure": ("user_deleted_event", {"user_id": NO_ID}),
-    "user_deleted_session_revocation": ("user_deleted_event", {"user_id": NO_ID, "actor_id": NO_OPTIONAL_ID}),
+    "user_deleted_email_notification": ("user_deleted_event", {"user_id": NOT_ID}),
+    "user_deleted_data_erasure": ("user_deleted_event", {"user_id": NOT_ID}),
+    "user_deleted_session_revocation": ("user_deleted_event", {"user_id": NOT_ID, "actor_id": NOT_OPTIONAL_ID}),
     "password_changed_session_revocation": (
         "password_changed_event",
-        {"user_id": NO_ID, "changed_at": NO_TIME, "kept_session_id": NO_OPTIONAL_ID, "change_id": [None, 7, "x"]},
+        {"user_id": NOT_ID, "changed_at": NOT_TIME, "kept_session_id": NOT_OPTIONAL_ID, "change_id": [None, 7, "x"]},
     ),
-    "new_user_email_verification": ("new_user_event", CONTACT | {"name": OPTIONAL, "email": NEEDED}),
+    "new_user_email_verification": ("new_user_event", CONTACT | {"name": OPTIONAL, "email": REQUIRED}),
     "account_changed_audit": (
         "account_changed_event",
         {
-            "user_id": NO_ID,
-            "change": NO_CHANGE,
-            "change_id": [*NEEDED, "x"],
-            "changed_at": NO_TIME,
+            "user_id": NOT_ID,
+            "change": NOT_CHANGE,
+            "change_id": [*REQUIRED, "x"],
+            "changed_at": NOT_TIME,
             "scopes": [MISSING, None, 7, "x", [7], {}],
-            "actor_id": NO_OPTIONAL_ID,
-            "session_id": NO_OPTIONAL_ID,
+            "actor_id": NOT_OPTIONAL_ID,
+            "session_id": NOT_OPTIONAL_ID,
             "address": [*OPTIONAL, "no address"],
         },
     ),
 }
-SEALED = ("sealed_token", "sealed_code")
-if "SEALING_PUBLIC_KEY" not in os.environ:  # of a stack elsewhere, for which nothing can be sealed here
-    QUEUES = {name: (event, data) for name, (event, data) in QUEUES.items() if not set(SEALED) & set(data)}
+ENCRYPTED = ("sealed_token", "sealed_code")
+if "SEALING_PUBLIC_KEY" not in os.environ:  # a remote stack, whose key is unknown here
+    QUEUES = {name: (event, data) for name, (event, data) in QUEUES.items() if not set(ENCRYPTED) & set(data)}
 ENVELOPE: dict[str, list[Any]] = {
-    "specversion": [*NEEDED, "2.0", ""],
-    "id": [*NEEDED, "", "no uuid"],
-    "source": NEEDED,
-    "type": [*NEEDED, "", "unheard_of_event"],
-    "time": NO_TIME,
-    "subject": NEEDED,
+    "specversion": [*REQUIRED, "2.0", ""],
+    "id": [*REQUIRED, "", "no uuid"],
+    "source": REQUIRED,
+    "type": [*REQUIRED, "", "unheard_of_event"],
+    "time": NOT_TIME,
+    "subject": REQUIRED,
     "data": [MISSING, None, 7, "x", [], True],
 }
 
 
 @dataclass
 class Message:
-    """What is published: to one queue, past its exchange."""
+    """A message that is published to one queue directly."""
 
     queue: str
     kind: str
@@ -108,7 +108,7 @@ class Message:
 
 
 def good(queue: str, chance: random.Random) -> Message:
-    """A message as the relay publishes it, for a person whom nobody else is."""
+    """A valid message as the relay publishes it, for a user of its own."""
     event = deepcopy(SCHEMAS[QUEUES[queue][0]]["examples"][0])
     number = chance.randrange(10**9, 10**15)
     event |= {"id": str(uuid.UUID(int=chance.getrandbits(128), version=4)), "subject": f"users/{number}"}
@@ -120,8 +120,8 @@ def good(queue: str, chance: random.Random) -> Message:
     if "email_verified" in event["data"]:
         event["data"]["email_verified"] = queue != "new_user_email_verification"
     if event["type"] == "account_changed_event":
-        event["data"]["change"] = "rights_changed"  # which no other event tells the user
-    for name in SEALED:
+        event["data"]["change"] = "rights_changed"  # which is notified by no other event
+    for name in ENCRYPTED:
         if name in event["data"]:
             public, secret = os.environ["SEALING_PUBLIC_KEY"], f"{number:06}"[:6]
             event["data"][name] = encryption.encrypt_with_public_key(secret, public_key=public, info=event["type"])
@@ -134,7 +134,7 @@ def _message(queue: str, event: Any) -> Message:
     return Message(queue, "good", body.encode(), headers, event=event)
 
 
-# What would have Celery wait, expire, kill a process, write a second log line or end, if it were listened to.
+# With these, Celery alone would delay or expire a task, kill a process, forge a log line or end.
 STRANGE_HEADERS: list[dict[str, Any]] = [
     {"eta": "2999-01-01T00:00:00Z"},
     {"eta": "no time"},
@@ -150,14 +150,14 @@ STRANGE_HEADERS: list[dict[str, Any]] = [
 
 
 def strange(queue: str, chance: random.Random) -> Message:
-    """A good message with headers that nobody asked for: it is delivered all the same."""
+    """A valid message with unusual headers, which must be delivered."""
     message = good(queue, chance)
     message.headers |= chance.choice(STRANGE_HEADERS)
     return message
 
 
 def malformed(number: int, *, seed: int) -> Iterator[Message]:
-    """`number` messages, of each kind about as many; the same for the same seed."""
+    """`number` messages, about as many of each kind; the same for the same seed."""
     chance = random.Random(seed)
     for position in range(number):
         kind, spoil = list(KINDS.items())[position % len(KINDS)]
@@ -221,7 +221,7 @@ def _task_shape(message: Message, chance: random.Random) -> Message:
 
 
 def _followers(message: Message, chance: random.Random) -> Message:
-    """Celery would run these afterwards, with whatever arguments, in whatever queue."""
+    """Celery alone would run these tasks afterwards."""
     name = chance.choice(["callbacks", "errbacks", "chain", "chord", "kwargs"])
     follower = {"task": message.headers["task"], "args": [], "kwargs": {"event": message.event}, "options": {}}
     message.body = json.dumps(
@@ -268,7 +268,7 @@ def _old_protocol(message: Message, chance: random.Random) -> Message:
 
 
 def _python_objects(message: Message, chance: random.Random) -> Message:
-    """kombu makes objects of these, wherever they stand."""
+    """kombu deserializes these into objects at any depth."""
     kind = chance.choice(["datetime", "uuid", "bytes", "os.system", 7, None])
     return _message(
         message.queue, message.event | {"source": {"__type__": kind, "__value__": chance.choice(["x", 7, {}])}}

@@ -1,1 +1,1 @@
-"""What all evidence and the black-box tests share: clients, waiting, load, reports, a browser."""
+"""Shared by all evidence and the black-box tests: clients, waiting, load, reports, a browser."""

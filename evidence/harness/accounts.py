@@ -22,7 +22,7 @@ def an_address(name: str = "ada") -> str:
 
 
 def undo_token(stack: Stack, email: str) -> str:
-    """The token in the mail that notifies the old address of a change."""
+    """The token of the mail that notifies the old address of a change."""
 
     def found() -> list[str]:
         pages = [stack.mail_text(mail) for mail in stack.mails(email)]
@@ -33,7 +33,7 @@ def undo_token(stack: Stack, email: str) -> str:
 
 
 def reset_token(stack: Stack, email: str) -> str:
-    """The token that a forgotten password sends by mail."""
+    """The mailed token of a password reset."""
     before = len(stack.mails(email, "Set a new password"))
     assert stack.call("POST", "/auth-ms/auth/password/forgot", {"email": email}).status_code == 202
     eventually(lambda: len(stack.mails(email, "Set a new password")) > before)
@@ -41,7 +41,7 @@ def reset_token(stack: Stack, email: str) -> str:
 
 
 def is_over(attempt: Callable[[], requests.Response], statuses: tuple[int, ...] = (401, 403)) -> bool:
-    """True when an ended right is rejected within a second, and stays so."""
+    """True when a revoked right is rejected within a second, and stays rejected."""
     began = time.monotonic()
     while (answer := attempt()).status_code not in statuses:
         if time.monotonic() - began > AT_ONCE_SECONDS:

@@ -24,7 +24,7 @@ expect.set_options(timeout=15_000)
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    # As root Chromium has no sandbox; it sees nothing here but the project's own pages.
+    # As root, Chromium has no sandbox; it loads only the project's own pages here.
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=[*QUIET, *sandbox])
@@ -34,16 +34,16 @@ def browser() -> Iterator[Browser]:
 
 @contextmanager
 def page_of(
-    browser: Browser, *, refusals: tuple[int, ...] = (), size: tuple[int, int] = (1280, 1400), **options: Any
+    browser: Browser, *, expected_statuses: tuple[int, ...] = (), size: tuple[int, int] = (1280, 1400), **options: Any
 ) -> Iterator[Page]:
-    """A page in a browser window of its own, on which no script may fail and nothing be blocked.
+    """A page in a window of its own; it fails the test when a script fails or a resource is blocked.
 
-    Chromium itself writes an error into the console for each answer of 400 or above: those of `refusals` are expected.
+    Chromium logs an error for each answer of 400 or above, unless its status is one of `expected_statuses`.
     """
     context = browser.new_context(viewport={"width": size[0], "height": size[1]}, **options)
     page = context.new_page()
     failures: list[str] = []
-    expected = [f"status of {status}" for status in refusals]
+    expected = [f"status of {status}" for status in expected_statuses]
 
     def note(text: str) -> None:
         if not any(each in text for each in expected):
@@ -58,13 +58,13 @@ def page_of(
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A page of 1280 x 1400 pixels, on which nothing may go wrong."""
+    """A page of 1280 x 1400 pixels, on which no error is expected."""
     with page_of(browser) as page:
         yield page
 
 
 def keep(page: Page, stack: Stack, name: str, **options: Any) -> None:
-    """A picture of what the page shows, beside the logs of the stack."""
+    """Save a screenshot beside the logs of the stack."""
     folder = Path(stack.directory) / "screenshots"
     folder.mkdir(exist_ok=True)
     page.screenshot(path=folder / f"{name}.png", **options)

@@ -1,18 +1,20 @@
-"""What people do again and again in the account console."""
+"""Steps in the account console that several tests take."""
+
+from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from evidence.harness.stack import PASSWORD
+from evidence.harness.stack import PASSWORD, Stack
 from evidence.harness.waiting import eventually
 
 
 def heading(page: Page, name: str) -> None:
-    """Waits until a page has this heading, and the focus there."""
+    """Wait until the page has this heading and it has the focus."""
     expect(page.get_by_role("heading", level=1, name=name, exact=True)).to_be_focused()
 
 
-def sign_in(page: Page, stack, email: str, password: str = PASSWORD) -> None:
-    """Goes to the first page and signs in; what comes then is the caller's to look at."""
+def sign_in(page: Page, stack: Stack, email: str, password: str = PASSWORD) -> None:
+    """Go to the first page and submit the sign-in form."""
     page.goto(f"{stack.gateway}/#/sign-in")
     page.get_by_label("Email").fill(email)
     page.get_by_label("Password").fill(password)
@@ -20,17 +22,17 @@ def sign_in(page: Page, stack, email: str, password: str = PASSWORD) -> None:
 
 
 def sign_out(page: Page) -> None:
-    """Signs out, and waits for the page that asks to sign in."""
+    """Sign out, and wait for the sign-in page."""
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", level=1, name="Sign in", exact=True)).to_be_visible()
 
 
 def follow(page: Page, name: str) -> None:
-    """Goes to another page of the menu."""
+    """Follow a link of the menu."""
     page.get_by_role("navigation", name="Account").get_by_role("link", name=name, exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_be_focused()
 
 
-def newest_mail(stack, email: str, subject: str):
-    """The newest mail to an address, once it has come."""
-    return eventually(lambda: stack.mails(email, subject))[0]
+def newest_mail(stack: Stack, email: str, subject: str) -> dict[str, Any]:
+    """The newest mail to an address; waits for it."""
+    return dict(eventually(lambda: stack.mails(email, subject))[0])

@@ -1,7 +1,8 @@
-"""The containers of the stack, seen from inside them and from the engine."""
+"""The containers of the stack, inspected from inside and through the engine."""
 
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ SERVICES = [
 
 
 def docker(*arguments: str, check: bool = True) -> str:
-    """What a `docker` command prints, with `check` only when it succeeds."""
+    """The output of a `docker` command, which has to succeed with `check`."""
     done = subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0 or not check, done.stderr
     return done.stdout + done.stderr
@@ -46,7 +47,7 @@ class Containers:
         self.project = Project(directory)
 
     def services(self) -> list[str]:
-        """Every service that is to run, without the migrations, which have ended."""
+        """Every service that keeps running, so without the migrations."""
         names = self.project.run("config", "--services", capture_output=True).stdout.split()
         return [name for name in names if not name.endswith("-migrate")]
 
@@ -55,7 +56,7 @@ class Containers:
         return self.project.containers(service)
 
     def inspect(self, container: str) -> dict[str, Any]:
-        """What the engine knows of a container."""
+        """The engine's description of a container."""
         return dict(json.loads(docker("inspect", container))[0])
 
     def inside(self, service: str, *command: str) -> tuple[int, str]:
@@ -69,12 +70,12 @@ class Containers:
         return int(done.stdout.strip().rpartition(":")[2])
 
     def healthy(self, service: str) -> bool:
-        """True when every container of the service is."""
+        """True when every container of the service is healthy."""
         states = [self.inspect(container)["State"] for container in self.of(service)]
         return bool(states) and all(state.get("Health", {}).get("Status") == "healthy" for state in states)
 
     def scale(self, **numbers: int) -> None:
-        """As an operator does; returns when all are healthy."""
+        """Scale services as an operator does; returns when all are healthy."""
         names = {name.replace("_", "-"): number for name, number in numbers.items()}
         how = [f"--scale={name}={number}" for name, number in names.items()]
         done = self.project.run("up", "--detach", "--wait", "--no-recreate", *how, *names, capture_output=True)
@@ -88,8 +89,8 @@ def containers(stack: Stack) -> Containers:
 
 
 @pytest.fixture
-def all_is_well(stack: Stack, containers: Containers):
-    """`all_is_well()` waits until every container is healthy and a new user is welcomed and can sign in."""
+def all_is_well(stack: Stack, containers: Containers) -> Callable[[], None]:
+    """`all_is_well()` waits until every container is healthy, and a new user can sign up, sign in and gets a mail."""
 
     def look() -> None:
         eventually(lambda: all(containers.healthy(service) for service in containers.services()), seconds=120)

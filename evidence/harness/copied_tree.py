@@ -1,4 +1,4 @@
-"""A copy of the tree, in which tests may change what they like."""
+"""A copy of the repository's tree that a test may change."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ ENVIRONMENT |= {"UP": "local", "PYTHONUNBUFFERED": "1"}
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Iterator[Path]:
-    """The copy; what runs in it is stopped afterwards."""
+    """The copy; its stack is stopped after the test."""
     tmp_path.chmod(0o700)
     tree_copy.copy_tree(tmp_path / "tree")
     yield tmp_path / "tree"
@@ -24,7 +24,7 @@ def tree(tmp_path: Path) -> Iterator[Path]:
 
 
 def run(tree: Path, *module: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
-    """Runs a Python module in the copy; with `check`, what it printed is shown when it fails."""
+    """Run a Python module in the copy, which has to succeed with `check`."""
     command = [sys.executable, "-m", *module]
     done = subprocess.run(command, cwd=tree, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0 or not check, done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""Programs that a test starts itself, beside those of the stack or instead of them."""
+"""Programs that a test starts itself, beside those of the stack or in their place."""
 
 import contextlib
 from collections.abc import Iterator
@@ -14,16 +14,16 @@ from local.running_program import running_program
 
 
 def layout_of(directory: str) -> Layout:
-    """The stack of local processes in a folder; skips the test where there is another one, or none."""
+    """The stack of local processes in a folder; skips the test on any other kind of stack."""
     layout = stack.running(Path(directory))
     if layout is None:
-        pytest.skip("only beside local processes can a test start more of them, and this stack has none")
+        pytest.skip("this test starts further local processes, and this stack does not consist of local processes")
     return layout
 
 
 @contextmanager
 def another_users_ms(directory: str, **variables: str) -> Iterator[tuple[str, int]]:
-    """One more users-ms, with other variables: its address and process id."""
+    """A second users-ms with other variables: its address and process id."""
     layout = layout_of(directory)
     own = replace(layout, ports=layout.ports | {"USERS_PORT": ports.free()["USERS_PORT"]})
     program = programs.web(own, "users")

@@ -1,4 +1,4 @@
-"""Where an experiment ran, as far as it matters for its numbers."""
+"""The machine and the cluster that a measurement ran on."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from tools.deployment import kubernetes
 
 
 def facts(command: str) -> dict[str, str]:
-    """The machine, the code and the time."""
+    """Command, date, machine and revision."""
     found = {
         "command": command,
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),

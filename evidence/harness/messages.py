@@ -1,4 +1,4 @@
-"""Messages made by hand, and the queues of all consumers."""
+"""Hand-made messages, and the queues of all consumers."""
 
 import json
 import uuid
@@ -27,7 +27,7 @@ QUEUES = [
 
 
 def a_login_event(**changes: Any) -> dict[str, Any]:
-    """A login of a user that exists nowhere: consumers call nobody back."""
+    """The event of a login of a user that does not exist; consumers do not look the user up."""
     data = {
         "user_id": 4711,
         "name": "Ada",
@@ -54,7 +54,7 @@ def publish(
     task: str = "user_login_event",
     routing_key: str = "",
 ) -> None:
-    """Publishes a Celery protocol 2 message, made by hand, as the user of the channel."""
+    """Publish a hand-made message of Celery protocol 2 as the user of the channel."""
     body = json.dumps([[], {"event": event}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}])
     headers = {"lang": "py", "task": task, "id": str(uuid.uuid4()), "root_id": None, "parent_id": None, "group": None}
     message = channel.prepare_message(
@@ -68,7 +68,7 @@ def publish(
 
 
 def dead(channel: Any, queue: str, marker: str) -> bool:
-    """True when a message with `marker` has come to the dead letters of a queue; takes what it reads."""
+    """True when a message with `marker` was dead-lettered from a queue; removes the messages that it reads."""
     while message := channel.basic_get(f"{queue}.dead", no_ack=True):
         body = message.body if isinstance(message.body, str) else bytes(message.body).decode()
         if marker in body:

@@ -1,4 +1,4 @@
-"""What a plot shows, as plain data; drawing.py draws it, in the environment that has matplotlib."""
+"""Plots as plain data; experiments/drawing.py draws them in the environment that has matplotlib."""
 
 import json
 import subprocess
@@ -41,7 +41,7 @@ class Panel:
 
 
 def draw(title: str, panels: list[Panel], file: Path, *, columns: int = 1) -> None:
-    """Writes the picture."""
+    """Draw the plot into a file."""
     drawing = {"title": title, "columns": columns, "panels": [asdict(panel) for panel in panels]}
     command = [str(ENVIRONMENTS["experiments"] / "bin" / "python"), "-m", "evidence.experiments.drawing", str(file)]
     subprocess.run(command, input=json.dumps(drawing), text=True, check=True, cwd=ROOT)
@@ -53,7 +53,7 @@ def events(records: Iterable[Record], case: str) -> list[tuple[float, str]]:
 
 
 def line(records: Iterable[Record], label: str, style: str = "line", color: str | None = None) -> Series:
-    """The numbers of records over time."""
+    """The numbers of records over time as a series."""
     chosen = list(records)
     return Series(label, [record.seconds for record in chosen], [record.number for record in chosen], style, color)
 

@@ -1,4 +1,4 @@
-"""The pods of the stack, and what is done to them."""
+"""The pods of the stack, and operations on them."""
 
 import json
 import subprocess
@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import requests
 
+from evidence.harness.load import Traffic, traffic
 from evidence.harness.stack import PASSWORD, Stack, stack
-from evidence.harness.traffic import Traffic, traffic
 from evidence.harness.waiting import eventually
 from tools.deployment import kubernetes
 from tools.deployment.kubernetes import kubectl
@@ -23,7 +23,7 @@ import socket, sys
 try:
     socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3).close()
 except OSError as error:
-    sys.exit(f"refused: {error}")
+    sys.exit(f"unreachable: {error}")
 """
 
 HANG = """
@@ -37,7 +37,7 @@ class Pods:
     """The pods of the namespace."""
 
     def of(self, program: str, track: str = "") -> list[dict[str, Any]]:
-        """The pods of a program that are not ending."""
+        """The pods of a program that are not terminating."""
         selector = f"app.kubernetes.io/name={program}" + (f",tessera/track={track}" if track else "")
         found = kubernetes.objects("pods", "--selector", selector)
         return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
@@ -57,19 +57,19 @@ class Pods:
         return int(found["status"].get("readyReplicas", 0))
 
     def rolled_out(self, program: str) -> None:
-        """Waits until every pod of a Deployment is of its newest version, and ready."""
+        """Wait until every pod of a Deployment has the newest version and is ready."""
         status = ["rollout", "status", f"deployment/{program}-deployment", f"--timeout={PATIENCE_SECONDS}s"]
         kubectl(*status, capture_output=False)
 
     def restarts(self, pod: str) -> int:
-        """How often a pod's container was started again."""
+        """How often a pod's container was restarted."""
         found = json.loads(kubectl("get", "pod", pod, "--output=json").stdout)
         return int(found["status"]["containerStatuses"][0]["restartCount"])
 
     def connects(self, pod: str, host: str, port: int) -> bool:
         """True when a process inside a pod can open a connection."""
         status, output = self.inside(pod, "python", "-c", CONNECT, host, str(port))
-        assert status == 0 or "refused" in output, output
+        assert status == 0 or "unreachable" in output, output
         return status == 0
 
 
@@ -87,27 +87,26 @@ def account(stack: Stack) -> dict[str, Any]:
 
 @pytest.fixture
 def under_load(stack: Stack, account: dict[str, Any]) -> Callable[[], Any]:
-    """`with under_load() as seen`: sign-ins and reads go on, at the services' ports and through the gateway."""
+    """`with under_load() as seen`: sign-ins and reads at the services' ports and through the gateway."""
 
     @contextmanager
     def load() -> Iterator[Traffic]:
         token = {"Authorization": f"Bearer {stack.log_in(account['email']).json()['access_token']}"}
         login = {"username": account["email"], "password": PASSWORD}
-        with (
-            requests.Session() as kept_alive,
-            traffic(
-                lambda: stack.log_in(account["email"]),
-                lambda: requests.get(f"{stack.users}/users-ms/healthcheck", timeout=10),
-                lambda: requests.post(f"{stack.gateway}/auth-ms/auth/login", json=login, timeout=10),
-                lambda: kept_alive.get(f"{stack.gateway}/users-ms/healthcheck", timeout=10),
-                lambda: requests.get(f"{stack.gateway}/notification-ms/ready", timeout=10),
-                lambda: requests.get(f"{stack.gateway}/users-ms/users/me", headers=token, timeout=10),
-            ) as seen,
-        ):
-            eventually(lambda: seen.served > 20)
-            yield seen
-            after = seen.served
-            eventually(lambda: seen.served > after + 20)
+        with requests.Session() as kept_alive:
+            calls = {
+                "log in at auth-ms": lambda: stack.log_in(account["email"]),
+                "probe users-ms": lambda: requests.get(f"{stack.users}/users-ms/healthcheck", timeout=10),
+                "log in": lambda: requests.post(f"{stack.gateway}/auth-ms/auth/login", json=login, timeout=10),
+                "keep alive": lambda: kept_alive.get(f"{stack.gateway}/users-ms/healthcheck", timeout=10),
+                "probe": lambda: requests.get(f"{stack.gateway}/notification-ms/ready", timeout=10),
+                "profile": lambda: requests.get(f"{stack.gateway}/users-ms/users/me", headers=token, timeout=10),
+            }
+            with traffic(calls) as seen:
+                eventually(lambda: seen.served > 20)
+                yield seen
+                after = seen.served
+                eventually(lambda: seen.served > after + 20)
         print(f"\n    {seen}")
 
     return load
@@ -115,7 +114,7 @@ def under_load(stack: Stack, account: dict[str, Any]) -> Callable[[], Any]:
 
 @pytest.fixture
 def new_version(pods: Pods) -> Iterator[Callable[[str, str], None]]:
-    """`new_version("users-ms", "0.1.1")` starts the rollout of another image, which is undone after the test."""
+    """`new_version("users-ms", "0.1.1")` starts the rollout of another image; the test undoes it at its end."""
     changed: list[str] = []
 
     def roll_out(program: str, version: str) -> None:
@@ -133,7 +132,7 @@ def new_version(pods: Pods) -> Iterator[Callable[[str, str], None]]:
 
 @pytest.fixture
 def make() -> Callable[..., str]:
-    """`make("canary-start", VERSION="0.1.1")` runs a command of the Makefile, and returns what it printed."""
+    """`make("canary-start", VERSION="0.1.1")` runs a command of the Makefile and returns its output."""
 
     def run(target: str, **variables: str) -> str:
         given = [f"{name}={value}" for name, value in variables.items()]

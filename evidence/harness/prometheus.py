@@ -1,4 +1,4 @@
-"""Prometheus and PostgreSQL's exporters, both Debian's, on the local stack: with the configuration that Compose has."""
+"""Debian's Prometheus and PostgreSQL exporters on the local stack, with the configuration of Compose."""
 
 import json
 import os
@@ -30,13 +30,13 @@ PORTS = programs.METRICS_PORTS | {
 
 
 def installed() -> bool:
-    """True when all programs are there."""
+    """True when all programs are installed."""
     return all(shutil.which(package) for package in PACKAGES)
 
 
 @contextmanager
 def watching(known: dict[str, int], databases: dict[str, str], folder: Path) -> Iterator[str]:
-    """The address of a Prometheus that reads a stack, of which `known` has the ports and `databases` the addresses."""
+    """The address of a Prometheus that scrapes a stack, given its ports and the URLs of its databases."""
     free = iter(ports.free().values())
     addresses = {name: f"127.0.0.1:{known[port]}" for name, port in PORTS.items()}
     addresses |= {name: f"127.0.0.1:{next(free)}" for name in EXPORTERS}
@@ -72,7 +72,7 @@ def _ready(url: str) -> bool:
 
 
 def _configuration(addresses: dict[str, str]) -> str:
-    """Compose's, whose names are looked up in `addresses` instead of in DNS; what it makes of the names stays."""
+    """The configuration of Compose with names resolved by `addresses` instead of DNS; its relabelling stays."""
     whole = yaml.safe_load((FOLDER / "prometheus.yml").read_text())
     whole |= {"global": {"scrape_interval": "1s", "evaluation_interval": "1s"}}
     whole |= {"rule_files": [str(FOLDER / "rules.yml")]}
@@ -87,7 +87,7 @@ def _configuration(addresses: dict[str, str]) -> str:
 
 
 def asker(url: str) -> Callable[[str], list[dict[str, Any]]]:
-    """`ask(query)` is what Prometheus answers: series with their values."""
+    """`ask(query)` returns the series that Prometheus answers with, and their values."""
 
     def ask(query: str) -> list[dict[str, Any]]:
         answer = requests.get(f"{url}/api/v1/query", {"query": query}, timeout=10).json()

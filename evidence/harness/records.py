@@ -1,4 +1,4 @@
-"""What an experiment has seen, as rows of one CSV file; every figure is computed from these and from nothing else."""
+"""The observations of an experiment as rows of one CSV file, from which every figure is computed."""
 
 import copy
 import csv
@@ -12,7 +12,7 @@ from threading import Lock
 
 @dataclass(frozen=True)
 class Record:
-    """One observation: in which case, how many seconds after its start, of what kind, and what."""
+    """One observation: its case, the seconds since the case began, its kind, name and value."""
 
     case: str
     seconds: float
@@ -23,7 +23,7 @@ class Record:
 
     @property
     def number(self) -> float:
-        """The value, of kinds that have a number."""
+        """The value as a number."""
         return float(self.value)
 
 
@@ -31,7 +31,7 @@ COLUMNS = [field.name for field in fields(Record)]
 
 
 class Recorder:
-    """Writes records while the experiment runs, and says on the terminal what happens."""
+    """Writes records while the experiment runs, and prints its progress."""
 
     def __init__(self, file: Path) -> None:
         self._lock = Lock()
@@ -41,12 +41,12 @@ class Recorder:
         self._case, self._began, self._first = "", time.time(), time.time()
 
     def case(self, name: str) -> None:
-        """What comes from now on belongs to this case, whose clock starts."""
+        """Start a case and its clock; the records that follow belong to it."""
         self._case, self._began = name, time.time()
         self.say(name)
 
     def branch(self, name: str) -> "Recorder":
-        """A recorder of another case beside this one, into the same file, with a clock of its own."""
+        """A recorder for a parallel case in the same file, with a clock of its own."""
         other = copy.copy(self)
         other.case(name)
         return other
@@ -56,28 +56,28 @@ class Recorder:
         return time.time() - self._began
 
     def since_start(self, moment: float | datetime) -> float:
-        """Seconds from the start of the case to a moment, by the same clock."""
+        """Seconds from the start of the case to a moment."""
         at = moment.timestamp() if isinstance(moment, datetime) else moment
         return at - self._began
 
     def add(self, kind: str, name: str, value: object = "", note: object = "", *, seconds: float | None = None) -> None:
-        """Writes one record; any thread may."""
+        """Write one record; thread-safe."""
         at = self.now() if seconds is None else seconds
         text = f"{value:.4g}" if isinstance(value, float) else str(value)
         with self._lock:
             self._writer.writerow(astuple(Record(self._case, round(at, 2), kind, name, text, str(note))))
 
     def event(self, text: str, *, seconds: float | None = None) -> None:
-        """Something was done or has happened: a marker in the plot, and a line on the terminal."""
+        """Record an event: a marker in the plot and a line on the terminal."""
         self.add("event", text, seconds=seconds)
         self.say(text)
 
     def say(self, text: str) -> None:
-        """One line of progress."""
+        """Print one line of progress."""
         print(f"  {time.time() - self._first:6.1f} s  {text}", flush=True)
 
     def close(self) -> float:
-        """Ends the file; returns how many seconds the experiment took."""
+        """Close the file, and return the seconds that the experiment took."""
         took = time.time() - self._first
         with self._lock:
             self._writer.writerow(astuple(Record("", round(took, 2), "fact", "took", f"{took:.0f} s")))
@@ -93,7 +93,7 @@ def read(file: Path) -> list[Record]:
 
 
 def of(records: Iterable[Record], kind: str, *, case: str | None = None, name: str | None = None) -> list[Record]:
-    """Those of a kind, of a case and of a name."""
+    """The records of a kind, and if given of a case and a name."""
     return [
         record
         for record in records
@@ -102,17 +102,17 @@ def of(records: Iterable[Record], kind: str, *, case: str | None = None, name: s
 
 
 def cases(records: Iterable[Record]) -> list[str]:
-    """The cases in their order."""
+    """The cases in the order in which they ran."""
     return list(dict.fromkeys(record.case for record in records if record.case))
 
 
 def facts(records: Iterable[Record]) -> dict[str, str]:
-    """What was noted of the machine and the run."""
+    """The facts of the machine and the run."""
     return {record.name: record.value for record in records if record.kind == "fact"}
 
 
 def percentile(values: Iterable[float], share: float) -> float:
-    """The value that a share of all are not above; 0 of none."""
+    """The value that a share of all values do not exceed; 0 without values."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
 
@@ -123,7 +123,7 @@ def failed(request: Record) -> bool:
 
 
 def today(clock: str) -> float:
-    """The Unix time of a `12:00:01.123` (UTC) in a log of the last hours."""
+    """The Unix time of a clock like `12:00:01.123` (UTC) in a log of the last hours."""
     at = datetime.strptime(clock, "%H:%M:%S.%f").replace(tzinfo=UTC)
     now = datetime.now(UTC)
     moment = datetime.combine(now.date(), at.time(), UTC).timestamp()

@@ -1,4 +1,4 @@
-"""The running stack, seen from outside: over HTTP, SMTP and AMQP. Nothing here imports a service."""
+"""The running stack from the outside: over HTTP, SMTP and AMQP. Nothing here imports a service."""
 
 import os
 import re
@@ -19,13 +19,19 @@ PASSWORD = "correct horse battery"
 
 
 def a_phone() -> str:
-    """A phone number that no other test uses: how many codes a number is sent is limited."""
+    """A phone number that no other test uses, because codes are limited per number."""
     return f"+39347{secrets.randbelow(10**7):07}"
+
+
+def a_user(prefix: str = "user", /, **changes: Any) -> dict[str, Any]:
+    """The body of a sign-up, with an email address that no other test uses."""
+    email = f"{prefix}.{secrets.token_hex(8)}@example.org"
+    return {"name": "Ada", "surname": "Lovelace", "email": email, "password": PASSWORD} | changes
 
 
 @dataclass
 class Stack:
-    """The addresses of the stack, and its parts to be stopped and started."""
+    """The addresses of the stack, and its programs to stop and start."""
 
     users: str
     auth: str
@@ -33,9 +39,9 @@ class Stack:
     gateway: str
     mail: str
     broker_url: str
-    directory: str  # where the stack, or the run of its tests, keeps its things
-    commands: list[str]  # what the commands behind `make` begin with
-    client_address: str  # whom the services see when the tests call them
+    directory: str  # the directory of the stack, or of the run of its tests
+    commands: list[str]  # the prefix of the commands behind `make`
+    client_address: str  # the client address that the services see in requests of the tests
 
     @classmethod
     def of_environment(cls) -> "Stack":
@@ -54,44 +60,42 @@ class Stack:
 
     @staticmethod
     def broker_url_of(user: str) -> str:
-        """The broker as the user of one process, such as auth-outbox-relay; `broker_url` is the administrator's."""
+        """The broker URL of one process, such as auth-outbox-relay; `broker_url` is the administrator's."""
         return os.environ[f"{user.replace('-', '_').upper()}_BROKER_URL"]
 
     @property
     def on_cluster(self) -> bool:
-        """True on Kubernetes, where nobody reaches a program that is not ready."""
+        """True on Kubernetes, where a program that is not ready is unreachable."""
         return "--cluster" in self.commands
 
     def stop(self, program: str) -> None:
-        """Stops one process of the stack for real, and returns when it has ended."""
+        """Stop one program of the stack, and return when it has ended."""
         self.command("stop", program)
 
     def start(self, program: str) -> None:
-        """Starts it again, and returns when it answers."""
+        """Start it again, and return when it answers."""
         self.command("start", program)
 
     def manage(self, service: str, *arguments: str) -> None:
-        """Runs a command of a service's manage.py, as an operator does."""
+        """Run a command of a service's manage.py, as an operator does."""
         self.command("manage", service, *arguments)
 
     def log(self, program: str) -> str:
-        """All that a program has logged since the stack was started."""
+        """The log of a program since the stack was started."""
         return self.command("logs", "--no-follow", program, stdout=subprocess.PIPE).stdout
 
     def command(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-        """Runs one of the commands behind `make` on this stack."""
+        """Run one of the commands behind `make` on this stack."""
         return subprocess.run([*self.commands, *arguments], check=True, timeout=600, text=True, **options)
 
     def sign_up(self, **changes: Any) -> dict[str, Any]:
         """A new user, with an email that no other test uses."""
-        email = f"user.{secrets.token_hex(8)}@example.org"
-        body = {"name": "Ada", "surname": "Lovelace", "email": email, "password": PASSWORD} | changes
-        answer = requests.post(f"{self.users}/users-ms/users", json=body, timeout=10)
+        answer = requests.post(f"{self.users}/users-ms/users", json=a_user(**changes), timeout=10)
         assert answer.status_code == 201, answer.text
         return dict(answer.json())
 
     def verified_user(self, **changes: Any) -> dict[str, Any]:
-        """A new user who has proven its address with the mailed token, and its phone, if given, with the code."""
+        """A new user with a verified address, and a verified phone if one is given."""
         user = self.sign_up(**changes)
         self.verify(user["email"])
         if user["phone"]:
@@ -99,14 +103,14 @@ class Stack:
         return dict(user)
 
     def verify(self, email: str) -> requests.Response:
-        """Proves an address with the token of the newest mail that asks for it."""
+        """Verify an address with the token of the newest verification mail."""
         mail = eventually(lambda: self.mails(email, "Confirm your email address"))[0]
         answer = self.call("POST", "/auth-ms/auth/email/verify", {"token": self.mailed_token(mail)})
         assert answer.status_code == 200, answer.text
         return answer
 
     def verify_phone(self, phone: str, *, token: str) -> None:
-        """Proves the phone of the user whose token this is with the code of the text message."""
+        """Verify the phone of the user of the token with the code of the text message."""
         answer = self.call("POST", "/auth-ms/auth/phone/verification", token=token)
         assert answer.status_code == 202, answer.text
         answer = self.call("POST", "/auth-ms/auth/phone/verify", {"code": self.code_sent_to(phone)}, token=token)
@@ -120,7 +124,7 @@ class Stack:
         return found[0]
 
     def make_admin(self, email: str, *options: str, password: str = PASSWORD) -> None:
-        """An account with all rights, made as an operator does. Raises CalledProcessError."""
+        """Create an admin account as an operator does. Raises CalledProcessError."""
         variables = os.environ | {"ADMIN_PASSWORD": password}
         self.command("manage", "users", "create_admin", f"--email={email}", *options, env=variables)
 
@@ -149,15 +153,15 @@ class Stack:
         answer = requests.get(f"{self.mail}/api/v1/search", {"query": query}, timeout=5)
         return list(answer.json()["messages"])
 
-    def told(self, event: str, *, token: str) -> int:
-        """Of how many events the user was told by mail, or was not because of the limit for one recipient."""
+    def notified(self, event: str, *, token: str) -> int:
+        """How many events were notified to the user by email, or skipped by the limit for one recipient."""
         path = f"/notification-ms/notifications?event={event}&medium=email&limit=200"
         rows = self.call("GET", path, token=token).json()["results"]
         return sum(row["status"] in ("sent", "skipped") for row in rows)
 
     @contextmanager
-    def mail_refused(self, code: int) -> Iterator[None]:
-        """The mail server refuses every recipient with `code`, until the block ends."""
+    def mail_rejected(self, code: int) -> Iterator[None]:
+        """Until the block ends, the mail server rejects every recipient with `code`."""
         url = f"{self.mail}/api/v1/chaos"
         requests.put(url, json={"Recipient": {"ErrorCode": code, "Probability": 100}}, timeout=5).raise_for_status()
         try:
@@ -170,7 +174,7 @@ class Stack:
         return str(requests.get(f"{self.mail}/api/v1/message/{mail['ID']}", timeout=5).json()["Text"])
 
     def mailed_token(self, mail: dict[str, Any]) -> str:
-        """The token in a mail: at the end of its link, or by itself where no page is configured."""
+        """The token in a mail: at the end of its link, or alone where no page is configured."""
         found = re.search(r"[/ ]([\w-]{43})\s", self.mail_text(mail))
         assert found, self.mail_text(mail)
         return found[1]
@@ -190,7 +194,7 @@ def stack() -> Stack:
 
 @pytest.fixture
 def stopped(stack: Stack) -> Iterator[Callable[[str], None]]:
-    """`stopped("rabbitmq")` stops a part; whatever the test does, it runs again afterwards."""
+    """`stopped("rabbitmq")` stops a program, which is started again after the test."""
     programs: list[str] = []
 
     def stop(program: str) -> None:
@@ -204,7 +208,7 @@ def stopped(stack: Stack) -> Iterator[Callable[[str], None]]:
 
 @pytest.fixture(scope="session")
 def admins_email(stack: Stack) -> str:
-    """The address of an account with all rights."""
+    """The address of an admin account."""
     email = f"root.{secrets.token_hex(8)}@example.org"
     stack.make_admin(email)
     return email

@@ -1,4 +1,4 @@
-"""Workers beside those of the stack."""
+"""Further workers beside those of the stack."""
 
 import secrets
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ def _is_ready(log: Path) -> bool:
 
 @contextmanager
 def workers(directory: str, variables: list[dict[str, str]]) -> Iterator[list[Path]]:
-    """Workers of notification-ms, one for each set of variables, from when all are ready; yields their logs."""
+    """Start workers of notification-ms, one for each set of variables; yields their logs once all are ready."""
     layout, logs = layout_of(directory), []
     with ExitStack() as running:
         for own in variables:

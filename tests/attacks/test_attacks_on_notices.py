@@ -64,7 +64,7 @@ def test_many_logins_send_few_emails_and_a_digest_covers_the_rest(stack, with_li
 
     for _ in range(LOGINS - 1):
         assert stack.log_in(user["email"]).status_code == 200
-    eventually(lambda: stack.told("user_login_event", token=token) == LOGINS)
+    eventually(lambda: stack.notified("user_login_event", token=token) == LOGINS)
 
     assert len(stack.mails(user["email"], "New sign-in")) == MOST_MAILS
     [digest] = eventually(lambda: stack.mails(user["email"], "More happened"))

@@ -1,7 +1,7 @@
-"""The broker is restarted, and loses what it had confirmed. Run by `make chaos`.
+"""The broker is restarted, and loses confirmed messages. Run by `make chaos`.
 
-What is confirmed is the broker's: when its disk is lost, or what the disk had not yet written down, the outbox has the
-events still, for OUTBOX_RETENTION_HOURS, and `manage.py republish_events` publishes them again.
+When the broker loses its disk, or writes that had not reached it, the outbox still has the confirmed events for
+OUTBOX_RETENTION_HOURS, and `manage.py republish_events` publishes them again.
 """
 
 import shutil
@@ -18,7 +18,7 @@ from evidence.harness.waiting import eventually
 WORKERS = ["auth-event-worker", "notification-email-worker", "notification-sms-worker"]
 
 
-def test_the_broker_is_restarted_in_order(chaos, under_load):
+def test_the_broker_is_restarted(chaos, under_load):
     with under_load("restart of rabbitmq") as run:
         chaos.stack.stop("rabbitmq")
         pause(2)
@@ -35,17 +35,17 @@ def events_of(chaos, service, condition):
 
 
 def stop_workers(chaos):
-    """The event worker first, and the others when what it has caused is told: its events have secrets, and go once."""
+    """Stop the event worker first, then the others once its events are mailed: their secrets are sent once."""
     chaos.stack.stop(WORKERS[0])
     asked = "exchange = 'email_verification_requested_event'"
-    eventually(lambda: chaos.told(ids := events_of(chaos, "auth", asked)) == len(ids), seconds=60)
+    eventually(lambda: chaos.mailed(ids := events_of(chaos, "auth", asked)) == len(ids), seconds=60)
     for worker in WORKERS[1:]:
         chaos.stack.stop(worker)
 
 
 @pytest.mark.parametrize("lost", ["its last moments", "all its data"])
-def test_what_the_broker_had_confirmed_and_lost_is_published_again(chaos, under_load, lost):
-    """While no worker runs, so that the broker alone has the events. A mailed token is gone: its owner asks again."""
+def test_confirmed_events_that_the_broker_lost_are_republished(chaos, under_load, lost):
+    """No worker runs, so only the broker has the events. The token of a password reset is lost; its user asks again."""
     data = Path(chaos.stack.directory) / "rabbitmq" / "data"
     copy = data.with_name("data.copy")
     with under_load(f"rabbitmq loses {lost}", lost_allowed=1) as run:
@@ -68,8 +68,8 @@ def test_what_the_broker_had_confirmed_and_lost_is_published_again(chaos, under_
         for program in ["rabbitmq", *WORKERS]:
             chaos.stack.start(program)
         run.recovers()
-        run.note = f"{len(ids) - chaos.told(ids)} of {len(ids)} confirmed events not told before republish_events"
-        assert chaos.told(ids) < len(ids)
+        run.note = f"{len(ids) - chaos.mailed(ids)} of {len(ids)} confirmed events not mailed before republish_events"
+        assert chaos.mailed(ids) < len(ids)
         for service in ("users", "auth"):
             chaos.stack.manage(service, "republish_events", "--since", since)
     shutil.rmtree(copy, ignore_errors=True)

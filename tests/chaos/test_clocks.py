@@ -1,4 +1,4 @@
-"""Clocks differ and jump: tokens are good until their end, a small skew refuses nobody. Run by `make chaos`."""
+"""Clocks differ and jump: tokens are valid until they expire, and a small skew rejects none. Run by `make chaos`."""
 
 import time
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ LIFE = 300
 
 @pytest.fixture
 def clock_of(chaos, tmp_path):
-    """`with clock_of("users-ms") as set_clock:` runs the program by its own clock; `set_clock(-3)` puts it back."""
+    """`with clock_of("users-ms") as set_clock:` gives the program its own clock; `set_clock(-3)` sets it 3 s back."""
 
     @contextmanager
     def run(program):
@@ -26,7 +26,7 @@ def clock_of(chaos, tmp_path):
             part = file.with_suffix(".part")
             part.write_text(str(seconds))
             part.rename(file)
-            pause(0.2)  # every process of the program looks at it far more often
+            pause(0.2)  # every process of the program polls it far more often
 
         set_clock(0)
         [found] = [each for each in chaos.programs() if each.name == program]
@@ -53,10 +53,10 @@ def test_the_clock_of_users_ms_jumps(chaos, clock_of, under_load):
             token = token_of(chaos, user)  # of this very second
             assert profile(chaos, token) == 200, skew
         set_clock(LIFE + 10)
-        assert profile(chaos, token) == 401, "a token was accepted after its end"
+        assert profile(chaos, token) == 401, "an expired token was accepted"
         set_clock(0)
-        assert profile(chaos, token) == 200, "a clock that was put right again refuses a good token"
-        token = token_of(chaos, user)  # which users-ms has not seen yet: what it has verified once, it remembers
+        assert profile(chaos, token) == 200, "a valid token was rejected after the clock was corrected"
+        token = token_of(chaos, user)  # a new one: users-ms caches those that it has verified
         set_clock(-3600)
         assert profile(chaos, token) == 401, "a token from the future was accepted"
         set_clock(0)
@@ -64,7 +64,7 @@ def test_the_clock_of_users_ms_jumps(chaos, clock_of, under_load):
 
 
 def test_the_clock_of_auth_ms_jumps(chaos, clock_of, under_load):
-    """What it signs by a wrong clock is refused by the others; what it signed before stays good for them."""
+    """The other services reject what it signs with a wrong clock, and accept what it signed before."""
     user = chaos.users[0]
     with clock_of("auth-ms") as set_clock, under_load("clock of auth-ms jumps") as run:
         token = token_of(chaos, user)
@@ -73,15 +73,15 @@ def test_the_clock_of_auth_ms_jumps(chaos, clock_of, under_load):
             assert profile(chaos, token_of(chaos, user)) == 200, seconds
         for seconds in (3600, -3600):
             set_clock(seconds)
-            assert chaos.stack.log_in(user).status_code == 503  # its token for users-ms is refused
+            assert chaos.stack.log_in(user).status_code == 503  # users-ms rejects its service token
             assert profile(chaos, token) == 200
         set_clock(0)
         eventually(lambda: chaos.stack.log_in(user).status_code == 200)
         run.recovers()
 
 
-def test_a_token_ends_when_it_says(chaos, clock_of):
-    """To the second, with the leeway of chassis.security.tokens: good 4 s after its end, refused 7 s after it."""
+def test_a_token_expires_on_time(chaos, clock_of):
+    """To the second, with the leeway of chassis.security.tokens: valid 4 s after its expiry, rejected after 7 s."""
     user = chaos.users[0]
     with clock_of("users-ms") as set_clock:
         assert profile(chaos, token_of(chaos, user)) == 200  # the keys are known from here on

@@ -1,4 +1,4 @@
-"""PostgreSQL dies in the middle of commits, its disk fills, and migrations meet. Run by `make chaos`."""
+"""PostgreSQL is killed during commits, its disk fills, and migrations run at once. Run by `make chaos`."""
 
 import os
 import secrets
@@ -19,15 +19,15 @@ from local import programs
 from local.paths import ROOT
 
 CRASHES = 2
-DISK_MIB = 24  # what the full disk still has when the fault begins
+DISK_MIB = 24  # free space before the disk is filled
 
 
-TABLES = {"users": "accounts_user", "auth": "sign_in_session"}  # of what the clients make
+TABLES = {"users": "accounts_user", "auth": "sign_in_session"}  # written by the clients
 
 
 @pytest.mark.parametrize("service", ["users", "auth"])
 def test_postgresql_is_killed_while_transactions_commit(chaos, under_load, service):
-    """Held in the commit itself, by a constraint that is checked at its end; none of them is there afterwards."""
+    """A deferred constraint blocks them in the commit itself; none of them exists afterwards."""
     with under_load(f"kill -9 {service}-db in the middle of commits") as run:
         for _ in range(CRASHES):
             with chaos.held_in_commit(service, TABLES[service]):
@@ -39,7 +39,7 @@ def test_postgresql_is_killed_while_transactions_commit(chaos, under_load, servi
 
 @pytest.mark.parametrize("service", ["users", "auth"])
 def test_the_answer_to_a_commit_is_lost(chaos, under_load, service):
-    """It is done and the client is told 503. Repeated with the same Idempotency-Key, a sign-up is still one."""
+    """The commit is done but the client gets 503. A repeated sign-up with the same Idempotency-Key creates one user."""
     proxy = Proxy(chaos.layout.ports[f"{service.upper()}_DB_PORT"])
     url = {"DATABASE_URL": proxy.url(chaos.layout.database_url(service))}
     with replaced(chaos.layout, f"{service}-ms", url), under_load(f"answers of {service}-db to COMMIT lost") as run:
@@ -53,12 +53,12 @@ def test_the_answer_to_a_commit_is_lost(chaos, under_load, service):
         run.note = f"{proxy.cuts} cut" + (f", {len(again)} sign-ups repeated" if service == "users" else "")
         assert all(attempt.is_accepted for attempt in again)
     proxy.close()
-    assert run.findings.done_all_the_same
+    assert run.findings.done_without_answer
 
 
 @contextmanager
 def small_disk(chaos, service):
-    """The data of a database on a file system of its own, which is nearly full; yields its folder."""
+    """Move the data of a database to a small file system of its own; yields its folder."""
     data = chaos.layout.directory / f"{service}-db"
     chaos.stack.stop(f"{service}-db")
     used = sum(file.stat().st_blocks * 512 for file in data.rglob("*")) // 2**20
@@ -88,7 +88,7 @@ def small_disk(chaos, service):
 
 
 def fill(folder):
-    """A file that takes all the space that is left; returns it."""
+    """Fill the free space with a file; returns the file."""
     ballast = folder / "ballast"
     with ballast.open("wb", buffering=0) as output:
         try:
@@ -104,14 +104,14 @@ def fill(folder):
             return ballast
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount the file system that is to be full")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small file system")
 def test_the_disk_of_a_database_is_full(chaos, under_load):
-    """Tables cannot grow: what needs space is refused with 503. Then no WAL can be written: PostgreSQL itself ends."""
+    """First tables cannot grow, and writes get 503. Then no WAL can be written, and PostgreSQL itself ends."""
     with small_disk(chaos, "users") as folder, under_load("disk of users-db full") as run:
         ballast = fill(folder)
         eventually(lambda: sum(each.is_unknown for each in run.clients.ledger) >= 3, seconds=60)
-        refused = [each for each in run.clients.ledger if each.is_unknown]
-        assert {each.status for each in refused} <= {503}, {each.status for each in refused}
+        failed = [each for each in run.clients.ledger if each.is_unknown]
+        assert {each.status for each in failed} <= {503}, {each.status for each in failed}
         with pytest.raises(psycopg2.Error):
             chaos.superuser("users", "SELECT pg_switch_wal()")
             chaos.superuser("users", "CREATE TABLE chaos AS SELECT generate_series(1, 1000000)")
@@ -121,7 +121,7 @@ def test_the_disk_of_a_database_is_full(chaos, under_load):
 
 
 def test_two_migrations_of_an_empty_database_at_once(chaos):
-    """Three `prepare_database` begin together, as with three replicas; all succeed, and nothing is done twice."""
+    """Three `prepare_database` start together, as with three replicas; all succeed, and each migration runs once."""
     name = f"chaos_{secrets.token_hex(4)}"
     layout = replace(chaos.layout, variables={})
     owner = layout.database_owner_url("auth")

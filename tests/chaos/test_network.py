@@ -1,23 +1,26 @@
-"""Connections that are cut, slow or silent, a name that is gone, a part that is slow but alive. Run by `make chaos`."""
+"""Connections are reset or slow, a DNS name disappears, a service is slow or stopped. Run by `make chaos`."""
 
 import os
 import socket
 import subprocess
-import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 
 import pytest
 import requests
 
 from evidence.chaos.processes import pause, paused, replaced
 from evidence.chaos.proxy import Proxy
+from evidence.harness.background import repeating
+from evidence.harness.load import timed
 from evidence.harness.records import percentile
+from evidence.harness.stack import PASSWORD
 from evidence.harness.waiting import eventually
 
 CUTS = 4
-# program, its variable, the port that the proxy stands before, how many notices the cuts may repeat: a mail server that
-# has taken a mail and whose answer is lost is the one window that no sender can close.
+# Program, its variable, the port behind the proxy, and how many mails may be repeated: when the answer of the mail
+# server is lost, no sender can know that the mail was accepted.
 LINKS = [
     pytest.param("users-ms", "DATABASE_URL", "USERS_DB_PORT", 0, id="users-ms - users-db"),
     pytest.param("auth-ms", "DATABASE_URL", "AUTH_DB_PORT", 0, id="auth-ms - auth-db"),
@@ -32,14 +35,14 @@ LINKS = [
 
 
 def address_of(chaos, program, variable):
-    """What the variable holds in the stack."""
+    """The value of a program's variable in the stack."""
     [found] = [each for each in chaos.programs() if each.name == program]
     return found.environment[variable]
 
 
 @pytest.fixture
 def through_proxy(chaos):
-    """`with through_proxy("auth-ms", "USERS_URL", "USERS_PORT") as proxy:` runs the program behind one."""
+    """`with through_proxy("auth-ms", "USERS_URL", "USERS_PORT") as proxy:` runs the program through a proxy."""
 
     @contextmanager
     def run(program, variable, port):
@@ -78,37 +81,26 @@ def test_connections_are_slow(under_load, through_proxy, program, variable, port
 
 @contextmanager
 def logins_at_once(chaos, count):
-    """Clients who sign in again and again at auth-ms; yields their answers as (status, seconds)."""
-    answers, over, session = [], threading.Event(), threading.local()
-    body = {"username": chaos.users[0], "password": "correct horse battery"}
+    """Clients that sign in again and again at auth-ms; yields the list of their answers."""
+    answers, body = [], {"username": chaos.users[0], "password": PASSWORD}
+    url = f"{chaos.stack.auth}/auth-ms/auth/login"
 
-    def log_in():
-        session.it = requests.Session()
-        while not over.is_set():
-            began = time.monotonic()
-            status = session.it.post(f"{chaos.stack.auth}/auth-ms/auth/login", json=body, timeout=30).status_code
-            answers.append((status, time.monotonic() - began))
-            over.wait(0.1)
-        session.it.close()
+    def log_in(session):
+        answers.append(timed("login", lambda: session.post(url, json=body, timeout=30)))
 
-    threads = [threading.Thread(target=log_in) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield answers
-    finally:
-        over.set()
-        for thread in threads:
-            thread.join()
+    with ExitStack() as sessions:
+        opened = [sessions.enter_context(requests.Session()) for _ in range(count)]
+        with repeating(*(partial(log_in, session) for session in opened), pause=0.1):
+            yield answers
 
 
 @pytest.mark.quick
 def test_auth_ms_stays_responsive_while_users_ms_is_slow_but_alive(chaos, under_load, through_proxy):
-    """Sixteen clients sign in while users-ms takes a second and a half for each answer, which is below the time-out."""
+    """Sixteen clients sign in while users-ms takes 1.5 s for each answer, which is below the timeout."""
     health, proxied = [], through_proxy("auth-ms", "USERS_URL", "USERS_PORT")
     with proxied as proxy, under_load("users-ms answers after 1.5 s") as run:
         with logins_at_once(chaos, 16) as answers:
-            eventually(lambda: any(status == 200 for status, _ in answers))
+            eventually(lambda: any(answer.status == 200 for answer in answers))
             proxy.delay = 0.75  # in each direction
             ends = time.monotonic() + 8
             while time.monotonic() < ends:
@@ -116,19 +108,19 @@ def test_auth_ms_stays_responsive_while_users_ms_is_slow_but_alive(chaos, under_
                 requests.get(f"{chaos.stack.auth}/auth-ms/healthcheck", timeout=30).raise_for_status()
                 health.append(time.monotonic() - began)
                 pause(0.05)
-            slow = [seconds for status, seconds in answers if status == 503]
+            slow = [answer.seconds for answer in answers if answer.status == 503]
             proxy.delay = 0.0
         run.recovers()
         run.note = f"healthcheck p95 {1000 * percentile(health, 0.95):.0f} ms, 503 p95 {percentile(slow, 0.95):.1f} s"
     assert percentile(health, 0.9) < 1, sorted(health)[-10:]
-    assert len(slow) > 16, "nothing was refused early"
+    assert len(slow) > 16, "nothing was rejected early"
     assert percentile(slow, 0.5) < 1, sorted(slow)
 
 
 def test_auth_ms_stays_responsive_while_users_ms_is_stopped(chaos, under_load):
     with under_load("SIGSTOP users-ms under 16 more clients") as run:
         with logins_at_once(chaos, 16) as answers:
-            eventually(lambda: any(status == 200 for status, _ in answers))
+            eventually(lambda: any(answer.status == 200 for answer in answers))
             with paused(chaos.layout, "users-ms"):
                 pause(4)
                 health = []
@@ -138,38 +130,38 @@ def test_auth_ms_stays_responsive_while_users_ms_is_stopped(chaos, under_load):
                     health.append(time.monotonic() - began)
                     pause(0.05)
         run.recovers()
-        slow = [seconds for status, seconds in answers if status == 503]
+        slow = [answer.seconds for answer in answers if answer.status == 503]
         run.note = f"healthcheck p95 {1000 * percentile(health, 0.95):.0f} ms, 503 p95 {percentile(slow, 0.95):.1f} s"
     assert percentile(health, 0.9) < 1, sorted(health)[-10:]
 
 
 @pytest.fixture
-def deaf_name_server():
-    """The address of a name server that takes questions and never answers."""
+def silent_name_server():
+    """The address of a name server that never answers."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(("127.0.0.9", 53))
         yield "127.0.0.9"
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="a name is taken away in a mount namespace, which needs root")
-@pytest.mark.parametrize("nobody", [False, True], ids=["no such name", "the name server does not answer"])
-def test_users_ms_disappears_from_the_name_service(chaos, under_load, tmp_path, deaf_name_server, nobody):
-    """The process sees another /etc/hosts and /etc/resolv.conf than the machine, and the name disappears from it."""
+@pytest.mark.skipif(os.geteuid() != 0, reason="a mount namespace needs root")
+@pytest.mark.parametrize("silent", [False, True], ids=["no such name", "the name server does not answer"])
+def test_the_name_of_users_ms_is_gone(chaos, under_load, tmp_path, silent_name_server, silent):
+    """The process has its own /etc/hosts and /etc/resolv.conf, from which the name is removed."""
     hosts, resolver = tmp_path / "hosts", tmp_path / "resolv.conf"
-    resolver.write_text(f"nameserver {deaf_name_server if nobody else '127.0.0.1'}\n")
+    resolver.write_text(f"nameserver {silent_name_server if silent else '127.0.0.1'}\n")
     hosts.write_text(known := "127.0.0.1 localhost users-ms.example\n")
     mounts = f'mount --bind {hosts} /etc/hosts && mount --bind {resolver} /etc/resolv.conf && exec "$@"'
     prefix = ("unshare", "--mount", "--propagation", "private", "sh", "-c", mounts, "sh")
     if subprocess.run([*prefix, "true"], capture_output=True).returncode:
-        pytest.skip("no mount namespaces here (unshare --mount, mount --bind are refused)")
+        pytest.skip("no mount namespaces here (unshare --mount or mount --bind is not permitted)")
     url = f"http://users-ms.example:{chaos.layout.ports['USERS_PORT']}"
     answers = []
     with (
         replaced(chaos.layout, "auth-ms", {"USERS_URL": url}, prefix=prefix),
-        under_load(f"DNS: {'name server silent' if nobody else 'name gone'}, of users-ms for auth-ms") as run,
+        under_load(f"DNS: {'name server silent' if silent else 'name gone'}, of users-ms for auth-ms") as run,
     ):
         hosts.write_text("127.0.0.1 localhost\n")
-        chaos.kill("users-ms")  # so that no connection is left which needs no name
+        chaos.kill("users-ms")  # closes the open connections, which need no name
         for _ in range(10):
             began = time.monotonic()
             status = chaos.stack.log_in(chaos.users[0]).status_code

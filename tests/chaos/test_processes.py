@@ -1,4 +1,4 @@
-"""Every kind of process is killed and paused, and all are restarted: nothing is lost. Run by `make chaos`.
+"""Every program is killed and paused, and all are restarted: nothing is lost. Run by `make chaos`.
 
 On local processes, on containers (ON=compose) and on pods (ON=cluster).
 """
@@ -9,7 +9,7 @@ from evidence.chaos.processes import PROGRAMS, pause
 
 KILLS = 2
 STOPPED_SECONDS = 4.0
-# The one window that no consumer can close: killed between the server's answer and the record of it.
+# A kill between the answer of the mail server and its record, which no consumer can prevent.
 WINDOWS = {"notification-email-worker": KILLS, "notification-sms-worker": KILLS}
 QUICK = {"notification-email-worker", "auth-outbox-relay", "auth-db"}
 
@@ -28,7 +28,7 @@ def test_a_process_is_killed(targets, under_load, program):
 
 
 @pytest.mark.parametrize("program", each_program({"auth-ms"}))
-def test_a_process_is_stopped_and_goes_on(targets, under_load, program):
+def test_a_process_is_stopped_and_continues(targets, under_load, program):
     with under_load(f"SIGSTOP {program}, {STOPPED_SECONDS:.0f} s") as run:
         with targets.paused(program):
             pause(STOPPED_SECONDS)

@@ -1,4 +1,4 @@
-"""The parts find each other in whatever order they start, on a broker that has nothing yet. Run by `make chaos`."""
+"""Broker, relay and worker may start in any order, on an empty broker. Run by `make chaos`."""
 
 import itertools
 import shutil
@@ -8,18 +8,18 @@ import pytest
 
 from evidence.harness.waiting import eventually
 
-PARTS = ["rabbitmq", "users-outbox-relay", "notification-email-worker"]
+PROGRAMS = ["rabbitmq", "users-outbox-relay", "notification-email-worker"]
 
 
-@pytest.mark.parametrize("order", list(itertools.permutations(PARTS)), ids=" then ".join)
+@pytest.mark.parametrize("order", list(itertools.permutations(PROGRAMS)), ids=" then ".join)
 def test_broker_relay_and_worker_start_in_any_order(stack, order):
-    for part in PARTS:
-        stack.stop(part)
+    for program in PROGRAMS:
+        stack.stop(program)
     shutil.rmtree(Path(stack.directory) / "rabbitmq" / "data")  # no exchange and no queue is left
     user = stack.sign_up()
 
-    for part in order:
-        stack.start(part)
+    for program in order:
+        stack.start(program)
 
     eventually(lambda: stack.mails(user["email"], "Confirm your email address"))
     assert len(stack.mails(user["email"], "Confirm your email address")) == 1

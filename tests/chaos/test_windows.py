@@ -1,4 +1,4 @@
-"""The two moments in which a `kill -9` leaves something half done, met on purpose. Run by `make chaos`."""
+"""The moments in which `kill -9` leaves a step half done. Run by `make chaos`."""
 
 import re
 from pathlib import Path
@@ -11,13 +11,13 @@ LOGINS = 50
 
 
 def handled_more_than_once(stack):
-    """The events that the email worker was given more than once, by its log."""
+    """The events that were delivered to the email worker more than once, by its log."""
     log = (Path(stack.directory) / "logs" / "notification-email-worker.log").read_text()
     ids = re.findall(r"delivery finished.*event_id=(\S+)", log)
     return {event_id for event_id in ids if ids.count(event_id) > 1}
 
 
-def test_a_relay_killed_before_marking_publishes_again_without_duplicate_notices(chaos, delivered, stopped):
+def test_a_relay_killed_between_publishing_and_marking_publishes_again_without_a_second_mail(chaos, delivered, stopped):
     before, repeated_before = chaos.mails_by_message_id(), handled_more_than_once(chaos.stack)
     stopped("auth-outbox-relay")
     with chaos.logins(LOGINS) as logins:
@@ -27,7 +27,7 @@ def test_a_relay_killed_before_marking_publishes_again_without_duplicate_notices
         eventually(lambda: len(chaos.mails_by_message_id() - before) >= LOGINS)
         chaos.kill("auth-outbox-relay")
 
-    recorded, told = delivered()
+    recorded, mailed = delivered()
     unpublished = "SELECT count(*) FROM outbox_outboxmessage WHERE published_at IS NULL"
     eventually(lambda: chaos.query("auth", unpublished) == 0)
     published_twice = eventually(lambda: handled_more_than_once(chaos.stack) - repeated_before)
@@ -35,14 +35,14 @@ def test_a_relay_killed_before_marking_publishes_again_without_duplicate_notices
     mails = chaos.mails_by_message_id() - before
     print(
         f"\nrelay killed before it marked {LOGINS} logins: {len(published_twice)} published twice,"
-        f" {told} told, {sum(count > 1 for count in mails.values())} mails repeated"
+        f" {mailed} mailed, {sum(count > 1 for count in mails.values())} mails repeated"
     )
     assert [login.result() for login in logins] == [200] * LOGINS
-    assert recorded == told == LOGINS
+    assert recorded == mailed == LOGINS
     assert set(mails.values()) == {1}
 
 
-def test_a_worker_killed_between_the_servers_answer_and_its_record_repeats_that_one_mail(chaos, delivered):
+def test_a_worker_killed_before_it_records_a_sent_mail_repeats_that_one_mail(chaos, delivered):
     before = chaos.mails_by_message_id()
     with chaos.held("notification", "deliveries_delivery", "NEW.status = 'sent'"):
         with chaos.logins(LOGINS):
@@ -50,13 +50,13 @@ def test_a_worker_killed_between_the_servers_answer_and_its_record_repeats_that_
         eventually(lambda: chaos.mails_by_message_id() - before)
         chaos.kill("notification-email-worker")
 
-    recorded, told = delivered()
+    recorded, mailed = delivered()
 
     mails = chaos.mails_by_message_id() - before
     repeated = [count for count in mails.values() if count > 1]
-    print(f"\nworker killed before it recorded a mail: {recorded} logins, {told} told, {len(repeated)} mail repeated")
-    assert recorded == told == LOGINS
-    assert repeated == [2]  # under the same Message-ID, by which readers know it as one
+    print(f"\nworker killed before it recorded a mail: {recorded} logins, {mailed} mailed, {len(repeated)} repeated")
+    assert recorded == mailed == LOGINS
+    assert repeated == [2]  # with the same Message-ID
 
 
 def test_two_relays_share_an_outbox_and_one_is_killed(chaos, under_load):

@@ -1,4 +1,4 @@
-"""Pods that are taken away, die or hang come back by themselves."""
+"""Deleted, killed and hung pods recover by themselves."""
 
 import json
 
@@ -20,7 +20,7 @@ def test_no_request_fails_while_a_pod_is_deleted(pods, under_load, program):
     assert seen.failures == []
 
 
-def test_a_pod_that_is_killed_is_replaced_and_only_what_it_held_fails(pods, under_load):
+def test_a_killed_pod_is_replaced_and_only_its_own_requests_fail(pods, under_load):
     killed = pods.one("users-ms")
     with under_load() as seen:
         kubectl("delete", "pod", killed, "--grace-period=0", "--force")
@@ -30,7 +30,7 @@ def test_a_pod_that_is_killed_is_replaced_and_only_what_it_held_fails(pods, unde
     assert len(seen.failures) < 0.05 * seen.served, seen.failures
 
 
-def test_a_process_that_hangs_fails_its_health_check_and_is_started_again(pods, under_load):
+def test_a_hung_process_fails_its_liveness_probe_and_is_restarted(pods, under_load):
     pod = pods.one("users-ms")
     before = pods.restarts(pod)
     with under_load():
@@ -40,12 +40,12 @@ def test_a_process_that_hangs_fails_its_health_check_and_is_started_again(pods, 
     eventually(lambda: pods.ready("users-ms") >= 2, seconds=PATIENCE_SECONDS)
 
     events = kubernetes.objects("events", "--field-selector", f"involvedObject.name={pod}")
-    said = [event["message"] for event in events]
-    assert any("Liveness probe failed" in message for message in said), said
+    messages = [event["message"] for event in events]
+    assert any("Liveness probe failed" in message for message in messages), messages
 
 
 @pytest.mark.parametrize("program", ["notification-email-worker", "users-outbox-relay", "auth-event-worker"])
-def test_a_worker_whose_pod_is_killed_loses_nothing(stack, pods, account, program):
+def test_no_event_is_lost_when_a_workers_pod_is_killed(stack, pods, account, program):
     kubectl("delete", "pod", pods.one(program), "--grace-period=0", "--force")
     for _ in range(5):
         assert stack.log_in(account["email"]).status_code == 200
@@ -54,7 +54,7 @@ def test_a_worker_whose_pod_is_killed_loses_nothing(stack, pods, account, progra
 
 
 @pytest.mark.parametrize("service", ["users", "auth", "notification"])
-def test_a_database_whose_pod_is_deleted_keeps_its_data(stack, pods, account, service):
+def test_a_database_keeps_its_data_when_its_pod_is_deleted(stack, pods, account, service):
     claim = ["get", "persistentvolumeclaim", f"{service}-db-persistent-volume-claim", "--output=json"]
     volume = json.loads(kubectl(*claim).stdout)["spec"]["volumeName"]
     old = pods.one(f"{service}-db")
@@ -68,10 +68,10 @@ def test_a_database_whose_pod_is_deleted_keeps_its_data(stack, pods, account, se
     eventually(lambda: stack.mails(account["email"], "New sign-in"), seconds=PATIENCE_SECONDS)
 
 
-def test_the_broker_whose_pod_is_deleted_loses_nothing(stack, account):
+def test_no_event_is_lost_when_the_brokers_pod_is_deleted(stack, account):
     token = stack.token_of(account["email"])
     kubectl("delete", "pod", "rabbitmq-server-0", "--wait=false")
     for _ in range(10):
         assert stack.log_in(account["email"]).status_code == 200
 
-    eventually(lambda: stack.told("user_login_event", token=token) == 11, seconds=PATIENCE_SECONDS)
+    eventually(lambda: stack.notified("user_login_event", token=token) == 11, seconds=PATIENCE_SECONDS)

@@ -1,4 +1,4 @@
-"""What a pod may do and reach."""
+"""Permissions and network access of pods."""
 
 import pytest
 
@@ -11,7 +11,7 @@ DATABASES = {f"{service}-db-cluster-ip-service": service for service in SERVICES
 
 @pytest.fixture(scope="module")
 def enforced(pods):
-    """Skips where the cluster's network stores NetworkPolicies and does nothing with them."""
+    """Skip where the cluster's network does not enforce NetworkPolicies."""
     denying = [policy for policy in kubernetes.objects("networkpolicies") if policy["spec"]["podSelector"] == {}]
     assert any(set(policy["spec"]["policyTypes"]) == {"Ingress", "Egress"} for policy in denying)
     forbidden = [("notification-db-cluster-ip-service", 5432), ("kubernetes.default.svc", 443)]
@@ -42,7 +42,7 @@ def test_the_owner_reaches_its_database(pods):
 @pytest.mark.parametrize(
     "program", ["users-ms", "users-outbox-relay", "auth-event-worker", "notification-email-worker"]
 )
-def test_a_process_is_not_root_writes_nothing_and_has_no_token_of_the_cluster(pods, program):
+def test_a_process_is_not_root_cannot_write_and_has_no_service_account_token(pods, program):
     pod = pods.one(program)
 
     _, user = pods.inside(pod, "id", "-u")
@@ -55,8 +55,8 @@ def test_a_process_is_not_root_writes_nothing_and_has_no_token_of_the_cluster(po
     assert token != 0
 
 
-def test_every_pod_is_as_the_standard_for_restricted_pods_wants_it():
-    """The namespace enforces it, so that others were refused; a dry run of the label lists whom it would refuse."""
+def test_every_pod_meets_the_restricted_pod_security_standard():
+    """The namespace enforces it; a dry run of the label lists the pods that violate it."""
     done = kubectl(
         "label",
         "--dry-run=server",

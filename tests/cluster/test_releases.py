@@ -1,4 +1,4 @@
-"""A new version takes over while requests come."""
+"""A new version is released under load."""
 
 import os
 
@@ -18,7 +18,7 @@ def images(pods, program, track=""):
     return {pod["spec"]["containers"][0]["image"].rpartition(":")[2] for pod in pods.of(program, track)}
 
 
-def test_no_request_fails_while_all_services_are_rolled_to_a_new_image(pods, under_load, new_version, version):
+def test_no_request_fails_during_a_rolling_update_of_all_services(pods, under_load, new_version, version):
     programs = ["users-ms", "auth-ms", "notification-ms"]
     with under_load() as seen:
         for program in programs:
@@ -39,10 +39,10 @@ def test_nothing_is_lost_while_workers_and_relays_are_replaced(stack, pods, acco
     for program in programs:
         pods.rolled_out(program)
 
-    eventually(lambda: stack.told("user_login_event", token=token) == 31, seconds=PATIENCE_SECONDS)
+    eventually(lambda: stack.notified("user_login_event", token=token) == 31, seconds=PATIENCE_SECONDS)
 
 
-def test_a_version_that_cannot_start_gets_no_request_and_takes_nothing_away(pods, under_load, new_version):
+def test_a_version_that_cannot_start_gets_no_request_and_replaces_no_pod(pods, under_load, new_version):
     before = pods.ready("users-ms")
     with under_load() as seen:
         new_version("users-ms", "there-is-no-such-version")
@@ -70,7 +70,7 @@ def test_a_canary_gets_its_share_and_is_promoted_without_a_failed_request(stack,
     assert seen.failures == []
 
 
-def test_a_canary_is_taken_away_without_a_failed_request(pods, under_load, make, version):
+def test_a_canary_is_aborted_without_a_failed_request(pods, under_load, make, version):
     with under_load() as seen:
         make("canary-start", S="auth-ms", VERSION=version)
         make("canary-abort", S="auth-ms")

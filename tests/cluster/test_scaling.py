@@ -1,4 +1,4 @@
-"""The autoscaler adds pods under load and takes them away after it."""
+"""The autoscaler adds pods under load and removes them after it."""
 
 import json
 import time
@@ -6,7 +6,7 @@ import time
 import pytest
 import requests
 
-from evidence.harness.traffic import traffic
+from evidence.harness.load import traffic
 from evidence.harness.waiting import eventually
 from tools.deployment.kubernetes import kubectl
 
@@ -16,7 +16,7 @@ SCALE_DOWN_SECONDS = 600
 
 
 def replicas():
-    """What the autoscaler wants, what is ready, and the CPU it sees, in percent of what pods request."""
+    """Desired and current replicas, and the CPU in percent of the requests, by the autoscaler."""
     found = json.loads(kubectl("get", "hpa", "users-ms-deployment", "--output=json").stdout)["status"]
     metrics = found.get("currentMetrics") or [{}]
     used = metrics[0].get("resource", {}).get("current", {}).get("averageUtilization")
@@ -30,17 +30,17 @@ def say(text, began):
 
 @pytest.fixture
 def calm():
-    """The autoscaler has come to rest after what other tests did."""
+    """Wait until the autoscaler is at the fewest pods after other tests."""
     eventually(lambda: replicas()[:2] == (FEWEST, FEWEST), seconds=SCALE_DOWN_SECONDS)
 
 
-def test_pods_are_added_under_load_and_taken_away_after_it(stack, pods, calm):
+def test_pods_are_added_under_load_and_removed_after_it(stack, pods, calm):
     began = time.monotonic()
     burn = f"{stack.users}/users-ms/load-test?n=25"
     print()
     say("before the load", began)
 
-    with traffic(lambda: requests.get(burn, timeout=30), pause=0) as seen:
+    with traffic({"burn": lambda: requests.get(burn, timeout=30)}, pause=0) as seen:
         eventually(lambda: replicas()[0] > FEWEST, seconds=SCALE_UP_SECONDS)
         say("under load", began)
         eventually(lambda: pods.ready("users-ms") > FEWEST, seconds=SCALE_UP_SECONDS)

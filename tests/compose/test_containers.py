@@ -1,29 +1,29 @@
-"""What a container may do, tried from inside, and which network leads where."""
+"""Permissions of containers, tested from inside, and access between networks."""
 
 import pytest
 
 from evidence.harness.containers import SERVICES
 from local import secret_values
 
-OURS = [name for name in SERVICES if name.startswith(("users", "auth", "notification")) and not name.endswith("-db")]
+TESSERA = [name for name in SERVICES if name.startswith(("users", "auth", "notification")) and not name.endswith("-db")]
 CAPABILITIES = {"gateway": {"NET_BIND_SERVICE"}}
 CONNECT = """
 import socket, sys
 try:
     socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=1).close()
 except OSError as error:
-    sys.exit(f"refused: {error}")
+    sys.exit(f"unreachable: {error}")
 """
 
 
 def connects(containers, service, host, port):
     """True when a process inside `service` can open a connection."""
     status, output = containers.inside(service, "python", "-c", CONNECT, host, str(port))
-    assert status == 0 or "refused" in output, output
+    assert status == 0 or "unreachable" in output, output
     return status == 0
 
 
-def test_these_are_all(containers):
+def test_the_list_of_services_is_complete(containers):
     assert sorted(containers.services()) == sorted(SERVICES)
 
 
@@ -44,8 +44,8 @@ def test_a_container_has_no_more_than_it_needs(containers, service):
     assert host["LogConfig"]["Config"] == {"max-size": "10m", "max-file": "3"}
 
 
-@pytest.mark.parametrize("service", [name for name in SERVICES if name != "mail-catcher"])  # that has no shell
-def test_inside_nobody_is_root_and_nothing_can_be_written(containers, service):
+@pytest.mark.parametrize("service", [name for name in SERVICES if name != "mail-catcher"])  # has no shell
+def test_a_process_is_not_root_and_cannot_write(containers, service):
     _, user = containers.inside(service, "id", "-u")
     status, output = containers.inside(service, "sh", "-c", "echo x > /probe")
 
@@ -66,7 +66,7 @@ def test_no_secret_is_in_an_environment_or_a_command(containers, service):
 
 
 @pytest.mark.parametrize("service", ["users-ms", "auth-ms", "notification-ms"])
-def test_an_image_holds_no_compiler_and_no_installer_of_ours(containers, service):
+def test_an_image_has_no_compiler_and_no_installer(containers, service):
     for program in ("gcc", "cc", "make"):
         status, _ = containers.inside(service, "sh", "-c", f"command -v {program}")
         assert status != 0, program
@@ -82,7 +82,7 @@ def test_only_the_owner_reaches_a_database(containers):
         [network] = containers.inspect(container)["NetworkSettings"]["Networks"].values()
         databases[owner] = network["IPAddress"]
 
-    for service in OURS:
+    for service in TESSERA:
         for owner, address in databases.items():
             own = service.startswith(f"{owner}-")
             assert connects(containers, service, f"{owner}-db", 5432) is own, (service, owner)
@@ -97,34 +97,34 @@ def test_web_services_of_accounts_do_not_reach_the_broker(containers):
 
 def test_a_container_has_the_broker_secret_of_its_own_process_and_no_other(containers):
     found = {}
-    for service in OURS:
+    for service in TESSERA:
         _, output = containers.inside(service, "ls", "/run/secrets")
         found[service] = [name for name in output.split() if name.endswith("broker_url")]
 
     without = {"users-ms", "auth-ms"}
     assert found == {
-        service: [] if service in without else [f"{service.replace('-', '_')}_broker_url"] for service in OURS
+        service: [] if service in without else [f"{service.replace('-', '_')}_broker_url"] for service in TESSERA
     }
 
 
-def test_only_the_senders_of_tokens_can_read_what_is_sealed(containers):
+def test_only_the_workers_that_send_tokens_have_the_private_key(containers):
     holders = {
-        service for service in OURS if "sealing_private_key" in containers.inside(service, "ls", "/run/secrets")[1]
+        service for service in TESSERA if "sealing_private_key" in containers.inside(service, "ls", "/run/secrets")[1]
     }
 
     assert holders == {"notification-email-worker", "notification-sms-worker"}
 
 
-def test_who_asks_users_ms_reaches_it_and_no_other_process_does(containers):
-    others = [service for service in OURS if not service.startswith("users")]
+def test_only_the_callers_of_users_ms_reach_it(containers):
+    others = [service for service in TESSERA if not service.startswith("users")]
 
     reached = {service for service in others if connects(containers, service, "users-ms", 4000)}
 
     assert reached == {"auth-ms", "notification-ms", "auth-event-worker", "notification-email-worker"}
 
 
-def test_only_the_workers_of_media_reach_the_mail_server(containers):
-    reached = {service for service in OURS if connects(containers, service, "mail-catcher", 1025)}
+def test_only_the_notification_workers_reach_the_mail_server(containers):
+    reached = {service for service in TESSERA if connects(containers, service, "mail-catcher", 1025)}
 
     assert reached == {"notification-email-worker", "notification-sms-worker"}
 

@@ -1,14 +1,14 @@
-"""What an operator does to a stack that holds data: stops it, renews it, saves it."""
+"""Operations on a stack with data: stop, deploy, back up and restore."""
 
 import shutil
 from pathlib import Path
 
 import requests
 
-from evidence.harness.traffic import traffic
+from evidence.harness.load import traffic
 
 
-def test_the_data_is_kept_while_nothing_runs(stack, containers, all_is_well):
+def test_the_data_survives_a_stop(stack, containers, all_is_well):
     user = stack.verified_user()
 
     stack.command("down")
@@ -23,11 +23,12 @@ def test_no_request_fails_while_every_process_is_replaced(stack, containers):
     user = stack.verified_user()
     before = {service: set(containers.of(service)) for service in ("users-ms", "auth-ms", "notification-ms")}
 
-    with traffic(
-        lambda: stack.log_in(user["email"]),
-        lambda: requests.get(f"{stack.gateway}/users-ms/healthcheck", timeout=10),
-        lambda: requests.get(f"{stack.gateway}/notification-ms/openapi.json", timeout=10),
-    ) as seen:
+    calls = {
+        "log in": lambda: stack.log_in(user["email"]),
+        "probe": lambda: requests.get(f"{stack.gateway}/users-ms/healthcheck", timeout=10),
+        "document": lambda: requests.get(f"{stack.gateway}/notification-ms/openapi.json", timeout=10),
+    }
+    with traffic(calls) as seen:
         stack.command("deploy")
 
     print(f"\n    {seen} during make deploy")
@@ -37,7 +38,7 @@ def test_no_request_fails_while_every_process_is_replaced(stack, containers):
         assert not old & set(containers.of(service))
 
 
-def test_a_backup_brings_the_accounts_back_into_an_empty_stack(stack, containers, tmp_path):
+def test_a_backup_restores_the_accounts_into_an_empty_stack(stack, containers, tmp_path):
     project = containers.project
     user = stack.verified_user()
     stack.command("backup")

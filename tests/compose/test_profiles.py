@@ -1,4 +1,4 @@
-"""What starts only on demand: load, Prometheus and exporters, Grafana."""
+"""Profiles that start on demand: load test, Prometheus and exporters, Grafana."""
 
 import subprocess
 
@@ -10,7 +10,7 @@ from evidence.harness.prometheus import asker
 from evidence.harness.waiting import eventually
 
 
-def test_the_load_test_runs_for_its_time_and_says_whether_it_passed(containers):
+def test_the_load_test_ends_in_time_and_reports_whether_it_passed(containers):
     done = containers.project.run(
         "--profile", "loadtest", "up", "--detach", "--build", "--no-recreate", "loadtest", capture_output=True
     )
@@ -26,12 +26,12 @@ def test_the_load_test_runs_for_its_time_and_says_whether_it_passed(containers):
 
 
 def start(containers, *services):
-    """Starts services of the profile; skips where the registry that has an image is not to be reached."""
+    """Start services of the profile; skip when an image cannot be pulled."""
     images = containers.project.run("--profile", "observability", "config", "--images", *services, capture_output=True)
     for image in set(images.stdout.split()):
         there = [["docker", "image", "inspect", image], ["docker", "pull", "--quiet", image]]
         if all(subprocess.run(command, capture_output=True).returncode for command in there):
-            pytest.skip(f"the image {image} is neither here nor to be pulled")
+            pytest.skip(f"the image {image} is not available and cannot be pulled")
     options = ["--profile", "observability", "up", "--detach", "--wait", "--no-recreate", "--no-deps"]
     done = containers.project.run(*options, *services, capture_output=True)
     assert done.returncode == 0, done.stderr
@@ -39,7 +39,7 @@ def start(containers, *services):
 
 def test_prometheus_reads_every_service_and_the_broker(containers):
     start(containers, "prometheus")
-    up, ask = asked(containers)
+    up, ask = queries(containers)
 
     services = ["users-ms", "auth-ms", "notification-ms"]
     jobs = [(job, service) for job in ("tessera", "background") for service in services]
@@ -51,7 +51,7 @@ def test_prometheus_reads_every_service_and_the_broker(containers):
 
 def test_the_exporters_see_each_database(containers):
     start(containers, "prometheus", "users-db-exporter", "auth-db-exporter", "notification-db-exporter")
-    up, ask = asked(containers)
+    up, ask = queries(containers)
 
     services = ["users-ms", "auth-ms", "notification-ms"]
     eventually(lambda: dict.fromkeys([("postgresql", service) for service in services], "1").items() <= up().items())
@@ -74,8 +74,8 @@ def test_grafana_has_the_dashboards(containers):
     eventually(lambda: titles() == {"Tessera: services", "Tessera: events", "Tessera: orchestration"})
 
 
-def asked(containers):
-    """Which targets answer, by job and service; and what Prometheus answers to a query."""
+def queries(containers):
+    """The targets that are up, by job and service; and a function that queries Prometheus."""
     url = f"http://127.0.0.1:{containers.port('prometheus', 9090)}"
     ask = asker(url)
 

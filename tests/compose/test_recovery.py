@@ -1,4 +1,4 @@
-"""A container of each kind dies, and comes back by itself."""
+"""A killed container of each kind is restarted."""
 
 import os
 import signal
@@ -10,8 +10,8 @@ from evidence.harness.waiting import eventually
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_container_whose_process_is_killed_comes_back(containers, all_is_well, service):
-    """Killed from outside, as by a lack of memory; `docker kill` would count as stopped on purpose."""
+def test_a_container_is_restarted_after_its_process_is_killed(containers, all_is_well, service):
+    """Killed from the host, as by the OOM killer; the engine does not restart after `docker kill`."""
     [container] = containers.of(service)
     before = containers.inspect(container)
 

@@ -9,7 +9,7 @@ from evidence.harness.containers import docker
 from evidence.harness.waiting import eventually
 
 REQUESTS = 90
-USERS, LOGINS = 8, 5  # of each; more than five in an hour are not told one by one
+USERS, LOGINS = 8, 5  # of each user; more than five in an hour are not notified one by one
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +30,7 @@ def test_three_web_containers_share_the_requests_behind_the_gateway(stack, conta
         logs = [docker("logs", container) for container in containers.of("users-ms")]
         return len(logs) == 3 and all(marker in log for log in logs)
 
-    eventually(handled)  # the gateway learns of new ones within a second
+    eventually(handled)  # the gateway finds new containers within a second
 
 
 def test_four_workers_share_one_queue_and_each_mail_is_sent_once(stack, containers):

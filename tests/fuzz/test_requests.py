@@ -1,6 +1,6 @@
-"""Requests that schemathesis makes from the OpenAPI documents, the same each time; `make fuzz` sends many more.
+"""Requests that schemathesis generates from the OpenAPI documents, the same each time; `make fuzz` sends many more.
 
-They change passwords and delete users, whose ever they are, so no other test follows on the same stack.
+They change passwords of any user and delete users, so no other test may follow on the same stack.
 """
 
 import json
@@ -23,9 +23,9 @@ def test_every_answer_is_documented_and_none_is_an_error(stack, service, tmp_pat
 
     result = generated_requests.send(url, examples=EXAMPLES, folder=tmp_path, variables=dict(os.environ), phases=PHASES)
 
-    assert result.passed, result.said
+    assert result.passed, result.output
     assert result.failures == result.server_errors == result.errors == 0
-    assert result.only_refused == []
+    assert result.only_rejected == []
     assert result.cases > 10 * result.operations
     assert result.accepted > result.operations
 
@@ -33,8 +33,8 @@ def test_every_answer_is_documented_and_none_is_an_error(stack, service, tmp_pat
 PATHS = {"/good": 200, "/broken": 500, "/undocumented": 418, "/other": 200}
 
 
-class Promising(BaseHTTPRequestHandler):
-    """Promises of every path that it answers 200 with a number, and keeps that for the first."""
+class Documented(BaseHTTPRequestHandler):
+    """Documents 200 with a number for every path, and answers so on the first only."""
 
     def do_GET(self):
         path = self.path.partition("?")[0]
@@ -59,12 +59,12 @@ def document():
     answer = {"description": "a number", "content": {"application/json": {"schema": {"type": "integer"}}}}
     operation = {"responses": {"200": answer}, "parameters": []}
     paths = {path: {"get": operation | {"operationId": path[1:]}} for path in PATHS}
-    return {"openapi": "3.1.0", "info": {"title": "promises", "version": "1"}, "paths": paths}
+    return {"openapi": "3.1.0", "info": {"title": "documented", "version": "1"}, "paths": paths}
 
 
 @contextmanager
-def promising():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Promising)
+def documented_server():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Documented)
     threading.Thread(target=server.serve_forever).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}/openapi.json"
@@ -73,16 +73,16 @@ def promising():
         server.server_close()
 
 
-def test_what_is_counted_is_what_the_server_did(tmp_path):
-    with promising() as url:
+def test_failures_and_server_errors_are_counted(tmp_path):
+    with documented_server() as url:
         result = generated_requests.send(url, examples=1, folder=tmp_path, variables={}, phases=["fuzzing"], hooks="")
 
     assert not result.passed
-    assert (result.operations, result.failures, result.server_errors) == (4, 3, 1), result.said
+    assert (result.operations, result.failures, result.server_errors) == (4, 3, 1), result.output
 
 
-def test_a_server_that_is_away_is_no_success(tmp_path):
-    with promising() as url:
+def test_an_unreachable_server_does_not_pass(tmp_path):
+    with documented_server() as url:
         pass
     try:
         result = generated_requests.send(url, examples=1, folder=tmp_path, variables={}, phases=["fuzzing"], hooks="")

@@ -6,7 +6,7 @@ from django.db import models
 
 
 class User(AbstractBaseUser):
-    """A person with an account."""
+    """A user with an account."""
 
     name = models.CharField(max_length=100, db_index=True)
     surname = models.CharField(max_length=100, db_index=True)

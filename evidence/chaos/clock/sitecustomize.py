@@ -1,7 +1,7 @@
-"""The clock of a process that has this folder in PYTHONPATH is wrong by as many seconds as the file CLOCK_FILE says.
+"""Shift the clock of a process that has this folder in PYTHONPATH by the seconds in the file CLOCK_FILE.
 
-Python imports this module by its name (https://docs.python.org/3/library/site.html#module-sitecustomize). What measures
-time that has passed (time.monotonic, time-outs) stays right, as when somebody sets the clock of a machine.
+Python imports this module by its name (https://docs.python.org/3/library/site.html#module-sitecustomize). Clocks
+that measure durations (time.monotonic, timeouts) are unchanged, as when the clock of a machine is set.
 """
 
 import os
@@ -12,17 +12,17 @@ from pathlib import Path
 import time_machine
 
 FILE = Path(os.environ["CLOCK_FILE"])
-LOOKS_SECONDS = 0.02
+POLL_SECONDS = 0.02
 _clock = time_machine.travel(time.time(), tick=True).start()
 
 
 def _follow() -> None:
-    wrong_by = 0.0
+    offset = 0.0
     while True:
-        if (said := float(FILE.read_text())) != wrong_by:
-            wrong_by = said
-            _clock.move_to(time_machine.escape_hatch.time.time() + wrong_by)
-        time.sleep(LOOKS_SECONDS)
+        if (wanted := float(FILE.read_text())) != offset:
+            offset = wanted
+            _clock.move_to(time_machine.escape_hatch.time.time() + offset)
+        time.sleep(POLL_SECONDS)
 
 
 def _begin() -> None:

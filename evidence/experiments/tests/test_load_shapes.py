@@ -1,4 +1,4 @@
-"""The load shapes keep within what was asked for. Locust itself is not among the packages of these tests."""
+"""The load shapes keep to the requested bounds. Locust itself is not among the packages of these tests."""
 
 import importlib.util
 import sys
@@ -20,8 +20,8 @@ def shapes(monkeypatch):
     return module
 
 
-def people(shape, *, users=20, seconds=100):
-    """How many are wanted every ten seconds, until the end."""
+def users_of(shape, *, users=20, seconds=100):
+    """The number of users every ten seconds, until the end."""
     wanted = [shape.wanted(now, users=users, seconds=seconds) for now in range(0, 120, 10)]
     return [each[0] for each in wanted if each is not None]
 
@@ -34,10 +34,10 @@ def people(shape, *, users=20, seconds=100):
         ("soak", [10] * 10),
     ],
 )
-def test_a_shape_has_its_people_and_ends_in_time(shapes, name, wanted):
-    assert people(shapes.SHAPES[name]) == wanted
+def test_a_shape_has_its_users_and_ends_in_time(shapes, name, wanted):
+    assert users_of(shapes.SHAPES[name]) == wanted
 
 
 @pytest.mark.parametrize("name", ["steps", "spike", "soak"])
-def test_a_shape_never_has_more_people_than_asked_for_and_never_none(shapes, name):
-    assert set(people(shapes.SHAPES[name], users=1)) == {1}
+def test_a_shape_never_has_more_users_than_requested_and_at_least_one(shapes, name):
+    assert set(users_of(shapes.SHAPES[name], users=1)) == {1}
