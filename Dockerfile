@@ -1,4 +1,4 @@
-# The image of a service, for all of its processes: docker build --build-arg SERVICE=users --tag tessera/users-ms .
+# The image of one service, for all of its processes: docker build --build-arg SERVICE=users --tag tessera/users-ms .
 ARG SERVICE
 
 FROM python:3.13-slim-trixie AS build
@@ -9,7 +9,7 @@ RUN python -m venv --without-pip /venv \
 WORKDIR /app
 COPY chassis chassis
 COPY ${SERVICE}/ ./
-# Compile now, because the root file system is read-only later; unchecked, because files in an image do not change.
+# Compile here, because the root file system is read-only at run time; unchecked, because files in an image do not change.
 RUN python -m compileall -q --invalidation-mode unchecked-hash /app
 
 FROM python:3.13-slim-trixie

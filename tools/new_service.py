@@ -1,7 +1,7 @@
-"""`make new-service NAME=billing`: a service like the others, from templates/, and what has to know of it.
+"""`make new-service NAME=billing`: create a service from templates/ and register it in the files that list services.
 
-The templates are Python, YAML and so on as they stand, of a service called `newservice`. A line that ends in
-`# if outbox` or `# if no outbox` is only for a service that publishes events, or only for one that does not.
+The templates are valid Python, YAML and so on for a service called `newservice`. Lines that end in `# if outbox` or
+`# if no outbox` are only kept for a service that publishes events, or only for one that does not.
 """
 
 import re
@@ -17,27 +17,27 @@ from local.service_catalog import EVERY
 
 TEMPLATES = ROOT / "templates"
 PYTHON = ROOT / ".venv" / "bin" / "python"
-TAKEN = {"chassis", "django", "celery", "kombu"}  # beside the folders that are there, and the standard library
+TAKEN = {"chassis", "django", "celery", "kombu"}  # besides existing folders and the standard library
 _WHEN = re.compile(r"[ \t]*# if (no )?outbox$")
 
 
 @dataclass(frozen=True)
 class Template:
-    """What the templates are filled in with."""
+    """The values for the templates."""
 
     name: str
     outbox: bool
 
     @property
     def numbers(self) -> dict[str, int]:
-        """The ports of the new service, beside those of the others."""
+        """The ports of the new service, which no other service uses."""
         port = max(service.port for service in EVERY.values()) + 1
         while port in ports.DEFAULTS.values():
             port += 1
         return {"@PORT@": port, "@DATABASE_PORT@": 24100 + len(EVERY), "@RELAY_METRICS_PORT@": 24200 + len(EVERY)}
 
     def fill(self, text: str) -> str:
-        """A template's text for this service."""
+        """Return a template's text for this service."""
         lines = []
         for line in text.splitlines(keepends=True):
             condition = _WHEN.search(line.rstrip("\n"))
@@ -52,7 +52,7 @@ class Template:
 
 
 def make(name: str, *, outbox: bool) -> None:
-    """Writes the service, and says what is left to do. Exits when there is such a thing, or the name is no name."""
+    """Create the service and print what is left to do. Exits when the name is invalid or taken."""
     _check(name)
     template = Template(name, outbox)
     edits = tomllib.loads((TEMPLATES / "edits.toml").read_text())["edit"]
@@ -71,13 +71,13 @@ def make(name: str, *, outbox: bool) -> None:
 
 def _check(name: str) -> None:
     if not re.fullmatch(r"[a-z]{3,20}", name):
-        sys.exit(f"A service's name is one word of 3 to 20 small letters, such as billing; this is {name!r}.")
+        sys.exit(f"The name of a service is one word of 3 to 20 lowercase letters, such as billing; got {name!r}.")
     if name in TAKEN or name in sys.stdlib_module_names or (ROOT / name).exists():
-        sys.exit(f"{name} is taken. Nothing was written.")
+        sys.exit(f"The name {name} is taken. Nothing was written.")
 
 
 def _inserted(template: Template, edits: list[dict[str, str]]) -> dict[Path, str]:
-    """The files that have to know of the service, as they are then. Exits when one of them has changed too much."""
+    """Return the edited contents of the files that list services. Exits when a file has no place for an edit."""
     changed: dict[Path, str] = {}
     for edit in edits:
         path = ROOT / edit["file"]
@@ -91,7 +91,7 @@ def _inserted(template: Template, edits: list[dict[str, str]]) -> dict[Path, str
 
 
 def _write_service(template: Template) -> None:
-    """Writes the folder of the service, its page and its requirements."""
+    """Write the folder of the service, its documentation page and its requirements."""
     folder = TEMPLATES / "service"
     for source in sorted(folder.rglob("*")):
         if source.is_file() and "__pycache__" not in source.parts:
@@ -108,7 +108,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def _copy_kustomize_base(template: Template) -> None:
-    """The same as users-ms has, which is nothing but its names; with its policies, and the label that base/ gives."""
+    """Copy the manifests of users-ms, which only contain names; add network policies and the label that base/ sets."""
     base, name = ROOT / "kustomize" / "base", template.name
     for source in sorted((base / "users").rglob("*.yaml")):
         relative = source.relative_to(base / "users")
@@ -125,7 +125,7 @@ def _copy_kustomize_base(template: Template) -> None:
 
 
 def _lock(name: str) -> None:
-    """The versions that users-ms has, with hashes."""
+    """Lock the requirements to the versions of users-ms, with hashes."""
     command = [f"{ROOT}/.venv/bin/uv", "pip", "compile", "--quiet", "--universal", "--generate-hashes"]
     command += ["--python-version", "3.11", "--constraint", "users.txt", f"{name}.in", "-o", f"{name}.txt"]
     subprocess.run(command, cwd=ROOT / "requirements", check=True)

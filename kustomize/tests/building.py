@@ -1,4 +1,4 @@
-"""What is built: overlays and combinations of components, each once."""
+"""Render overlays and combinations of components, each once."""
 
 import functools
 import os
@@ -40,7 +40,7 @@ Manifest = dict[str, Any]
 
 @functools.cache
 def rendered(combination: str) -> str:
-    """The YAML that it builds. Raises what kustomize says against it."""
+    """Return the rendered YAML. Raises CalledProcessError when kustomize rejects it."""
     start = combination.partition("+")[0]
     folder = ROOT / ".local" / "kubernetes" / "tests" / combination.replace("/", "-")
     folder.mkdir(parents=True, exist_ok=True)
@@ -57,7 +57,7 @@ def rendered(combination: str) -> str:
             for track in ("canary", "green")
         ],
     }
-    if start == "base" or "canary-weights" in combination:  # what an overlay names is named here, outside it
+    if start == "base" or "canary-weights" in combination:  # image tags that an overlay would set
         names = [*(f"tessera/{service}" for service in SERVICES), "postgres", "rabbitmq", "caddy", "axllent/mailpit"]
         kustomization["images"] += [{"name": name, "newTag": "0.1.0"} for name in names]
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
@@ -66,16 +66,16 @@ def rendered(combination: str) -> str:
 
 @functools.cache
 def objects(combination: str) -> list[Manifest]:
-    """Its objects."""
+    """Return the rendered objects."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     return [item for item in yaml.load_all(rendered(combination), loader) if item]
 
 
 def pods(combination: str, *kinds: str) -> list[Manifest]:
-    """The pods of its Deployments, or of other kinds."""
+    """Return the pod templates of Deployments, or of other kinds."""
     return [item["spec"]["template"] for item in objects(combination) if item["kind"] in (kinds or ("Deployment",))]
 
 
 def containers(pod: Manifest) -> list[Manifest]:
-    """The containers of a pod, those of its start first."""
+    """Return the containers of a pod, init containers first."""
     return [*pod["spec"].get("initContainers", []), *pod["spec"]["containers"]]

@@ -1,4 +1,4 @@
-"""Fixtures of the tests of kustomize/."""
+"""Fixtures for the tests of kustomize/."""
 
 import itertools
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ SECRET_KEYS = ["SECRET_KEY", "DATABASE_URL", "DATABASE_OWNER_URL", "POSTGRES_PAS
 
 @pytest.fixture(scope="session", autouse=True)
 def secrets() -> Iterator[None]:
-    """The minikube overlay's env files, where `make cluster-secrets` has not made them."""
+    """Create the minikube overlay's env files that `make cluster-secrets` has not created."""
     folder = FOLDER / "overlays" / "minikube" / "secrets"
     made = []
     folder.mkdir(mode=0o700, exist_ok=True)

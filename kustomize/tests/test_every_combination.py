@@ -1,4 +1,4 @@
-"""Every overlay and every sensible combination of components builds, is valid, and keeps this repository's rules.
+"""Every overlay and every sensible combination of components builds, is valid, and follows this repository's rules.
 
 Run by `make kubernetes-lint`, in .venv-kubernetes. No cluster is needed.
 """
@@ -13,7 +13,7 @@ import pytest
 from kustomize.tests import building
 
 KUBERNETES = "1.34"
-# What operators bring. Their schemas are not Kubernetes' own; the cluster that has the operator checks them.
+# API groups of operators, whose schemas are not part of Kubernetes; clusters with the operator validate them.
 FOREIGN = {
     "rabbitmq.com": "RabbitMQ's cluster operator",
     "keda.sh": "KEDA",
@@ -26,35 +26,35 @@ FOREIGN = {
 
 @functools.cache
 def _validate(item: str) -> None:
-    """Once for all combinations that have the same object. Raises what is wrong."""
+    """Validate an object once, even if many combinations contain it. Raises the validation error."""
     kubernetes_validate.validate(json.loads(item), KUBERNETES, strict=True)
 
 
-def test_all_is_valid_for_kubernetes(combination: str) -> None:
+def test_every_object_is_valid_for_kubernetes(combination: str) -> None:
     for item in building.objects(combination):
         if item["apiVersion"].partition("/")[0] not in FOREIGN:
             _validate(json.dumps(item))
 
 
 @pytest.mark.parametrize("group", list(FOREIGN))
-def test_what_an_operator_brings_is_left_to_its_own_schema(group: str) -> None:
+def test_objects_of_operators_are_not_validated_here(group: str) -> None:
     kinds = {
         item["kind"]
         for item in building.objects("overlays/cloud+monitoring")
         if item["apiVersion"].startswith(f"{group}/")
     }
     assert kinds
-    pytest.skip(f"{', '.join(sorted(kinds))}: the schema is that of {FOREIGN[group]}; an API server that has it checks")
+    pytest.skip(f"{', '.join(sorted(kinds))}: the schema belongs to {FOREIGN[group]}; API servers with it validate")
 
 
-def test_every_name_stands_once(combination: str) -> None:
+def test_names_are_unique(combination: str) -> None:
     names = [(item["kind"], item["metadata"]["name"]) for item in building.objects(combination)]
 
     assert len(names) == len(set(names))
     assert {item["metadata"].get("namespace", "tessera") for item in building.objects(combination)} == {"tessera"}
 
 
-def test_every_container_is_restricted_limited_and_of_a_named_version(combination: str) -> None:
+def test_every_container_is_restricted_has_limits_and_a_version(combination: str) -> None:
     for pod in building.pods(combination, "Deployment", "Job"):
         security = pod["spec"]["securityContext"]
         assert security["runAsNonRoot"] is True
@@ -73,7 +73,7 @@ def test_every_container_is_restricted_limited_and_of_a_named_version(combinatio
             assert name and tag and tag != "latest", container["image"]
 
 
-def test_every_program_is_looked_at(combination: str) -> None:
+def test_every_container_has_probes(combination: str) -> None:
     for pod in building.pods(combination):
         for container in pod["spec"]["containers"]:
             assert "livenessProbe" in container and "startupProbe" in container
@@ -81,7 +81,7 @@ def test_every_program_is_looked_at(combination: str) -> None:
             assert worker or "readinessProbe" in container
 
 
-def test_names_that_are_referred_to_exist(combination: str) -> None:
+def test_referenced_objects_exist(combination: str) -> None:
     objects = building.objects(combination)
     made = {(item["kind"], item["metadata"]["name"]) for item in objects}
     made |= {("Secret", item["metadata"]["name"]) for item in objects if item["kind"] == "ExternalSecret"}
@@ -106,9 +106,9 @@ def test_names_that_are_referred_to_exist(combination: str) -> None:
         assert ("Deployment", item["spec"]["scaleTargetRef"]["name"]) in made
 
 
-def test_every_service_and_budget_chooses_pods(combination: str) -> None:
+def test_every_service_and_disruption_budget_selects_pods(combination: str) -> None:
     labels = [pod["metadata"]["labels"] for pod in building.pods(combination, "Deployment", "Job")]
-    foreign = {"cluster-name"}  # pods of an operator
+    foreign = {"cluster-name"}  # labels of an operator's pods
     for item in building.objects(combination):
         if item["kind"] == "Service" and item["spec"].get("selector"):
             chosen = item["spec"]["selector"]
@@ -119,7 +119,7 @@ def test_every_service_and_budget_chooses_pods(combination: str) -> None:
         assert set(chosen) & foreign or any(chosen.items() <= each.items() for each in labels), item["metadata"]["name"]
 
 
-def test_no_two_deployments_choose_the_same_pods(combination: str) -> None:
+def test_no_two_deployments_select_the_same_pods(combination: str) -> None:
     deployments = [item for item in building.objects(combination) if item["kind"] == "Deployment"]
     for one, other in itertools.permutations(deployments, 2):
         chosen = one["spec"]["selector"]["matchLabels"].items()

@@ -1,4 +1,4 @@
-"""What is particular to an overlay or a component. Run by `make kubernetes-lint`, in .venv-kubernetes."""
+"""Rules for single overlays and components. Run by `make kubernetes-lint`, in .venv-kubernetes."""
 
 import json
 import subprocess
@@ -14,15 +14,15 @@ from local.paths import ROOT
 
 
 @pytest.mark.parametrize("overlay", ["overlays/cloud", "overlays/minikube+gateway-api"])
-def test_a_canary_by_weight_gets_requests_in_no_other_way(overlay: str) -> None:
+def test_a_weighted_canary_gets_requests_only_by_weight(overlay: str) -> None:
     for item in building.objects(f"{overlay}+canary-weights"):
         if item["kind"] == "Service" and item["metadata"]["name"].startswith(("gateway-", "users-ms-")):
             canary = "canary" in item["metadata"]["name"]
-            trusted = item["metadata"]["name"] == "gateway-headless-service"  # nobody sends requests to that
+            trusted = item["metadata"]["name"] == "gateway-headless-service"  # receives no requests
             assert trusted or item["spec"]["selector"]["tessera/track"] == ("canary" if canary else "stable")
 
 
-def test_what_is_autoscaled_states_no_count() -> None:
+def test_autoscaled_deployments_set_no_replica_count() -> None:
     for overlay in ("overlays/minikube", "overlays/cloud"):
         objects = building.objects(overlay)
         scaled = {
@@ -36,7 +36,7 @@ def test_what_is_autoscaled_states_no_count() -> None:
         assert not scaled & stated
 
 
-def test_the_names_of_the_contract() -> None:
+def test_the_names_in_the_contract() -> None:
     names = {(item["kind"], item["metadata"]["name"]): item for item in building.objects("overlays/minikube")}
     for service, port in (("users", 30400), ("auth", 30401), ("notification", 30402)):
         assert ("Deployment", f"{service}-ms-deployment") in names
@@ -59,7 +59,7 @@ def test_the_names_of_the_contract() -> None:
     assert ("HorizontalPodAutoscaler", "users-ms-deployment") in names
 
 
-def test_the_cloud_opens_no_node_port_and_no_load_test() -> None:
+def test_the_cloud_overlay_has_no_node_ports_and_no_load_test() -> None:
     text = building.rendered("overlays/cloud")
 
     assert "NodePort" not in text
@@ -67,14 +67,14 @@ def test_the_cloud_opens_no_node_port_and_no_load_test() -> None:
     assert "kind: Secret\n" not in text
 
 
-def test_load_is_sent_only_when_it_is_asked_for_and_never_for_long() -> None:
+def test_load_is_only_sent_on_demand_and_for_a_limited_time() -> None:
     assert not building.pods("overlays/minikube", "Job")
     jobs = [item["spec"] for item in building.objects("base+load-test") if item["kind"] == "Job"]
     assert len(jobs) == 2
     assert all(job["activeDeadlineSeconds"] <= 900 for job in jobs)
 
 
-def test_every_pod_that_counts_something_is_read() -> None:
+def test_every_pod_with_metrics_is_scraped_once() -> None:
     monitored = "overlays/minikube+monitoring"
     monitors = [item["spec"] for item in building.objects(monitored) if item["kind"] == "PodMonitor"]
     for pod in building.pods(monitored):
@@ -92,13 +92,13 @@ def _chooses(selector: Manifest, labels: dict[str, str]) -> bool:
     return exact and all(labels.get(each["key"]) in each["values"] for each in selector.get("matchExpressions", []))
 
 
-def test_the_alerts_are_those_of_compose() -> None:
+def test_the_alerts_are_the_same_as_in_compose() -> None:
     [rule] = [item for item in building.objects("base+monitoring") if item["kind"] == "PrometheusRule"]
 
     assert rule["spec"] == yaml.safe_load((ROOT / "observability" / "rules.yml").read_text())
 
 
-def test_a_changed_setting_has_another_name_and_so_rolls_out() -> None:
+def test_a_changed_setting_changes_the_config_map_name_and_rolls_out() -> None:
     def name(combination: str) -> str:
         maps = [item["metadata"]["name"] for item in building.objects(combination) if item["kind"] == "ConfigMap"]
         return next(found for found in maps if found.startswith("users-ms-config-"))
@@ -107,7 +107,7 @@ def test_a_changed_setting_has_another_name_and_so_rolls_out() -> None:
 
 
 @pytest.mark.parametrize("overlay", ["overlays/minikube", "overlays/cloud"])
-def test_checkov_finds_nothing_that_is_not_explained(overlay: str, tmp_path: Path) -> None:
+def test_checkov_finds_nothing_unexpected(overlay: str, tmp_path: Path) -> None:
     (tmp_path / "all.yaml").write_text(building.rendered(overlay))
     checkov = [sys.executable, "-m", "checkov.main", "--directory", str(tmp_path), "--output", "json", "--quiet"]
     checkov += ["--config-file", str(FOLDER / ".checkov.yaml")]
@@ -121,8 +121,8 @@ def test_checkov_finds_nothing_that_is_not_explained(overlay: str, tmp_path: Pat
     assert report["summary"]["passed"] > 100
 
 
-def test_the_gateway_has_every_file_where_it_lies_here() -> None:
-    """They are named one by one, because a ConfigMap has no folders."""
+def test_the_gateway_mounts_every_file_at_its_path() -> None:
+    """The files are listed one by one, because a ConfigMap has no directories."""
     folder = ROOT / "gateway"
     others = {"kustomization.yaml", "compose.Caddyfile"}
     here = {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()} - others
@@ -147,7 +147,7 @@ USERS_OF_THE_BROKER = {
 
 
 def _mounted(pod: Manifest) -> dict[str, set[tuple[str, str]]]:
-    """What each container of a pod sees of Secrets: their names, without the hash, and keys; a * is all keys."""
+    """Return the Secrets that each container mounts: names without hash, and keys; * means all keys."""
     volumes: dict[str, set[tuple[str, str]]] = {}
     for volume in pod["spec"]["volumes"]:
         sources = [volume["secret"]] if "secret" in volume else []
@@ -164,7 +164,7 @@ def _mounted(pod: Manifest) -> dict[str, set[tuple[str, str]]]:
 
 
 @pytest.mark.parametrize("overlay", ["overlays/minikube", "overlays/cloud"])
-def test_a_process_sees_its_own_broker_user_alone_and_no_other_does(overlay: str) -> None:
+def test_each_process_only_sees_its_own_broker_user(overlay: str) -> None:
     seen = {}
     for pod in building.pods(overlay):
         name = pod["metadata"]["labels"]["app.kubernetes.io/name"]
@@ -176,7 +176,7 @@ def test_a_process_sees_its_own_broker_user_alone_and_no_other_does(overlay: str
 
 
 @pytest.mark.parametrize("overlay", ["overlays/minikube", "overlays/cloud"])
-def test_the_senders_of_tokens_alone_can_read_what_is_sealed(overlay: str) -> None:
+def test_only_the_senders_of_tokens_can_decrypt_them(overlay: str) -> None:
     private, public = set(), set()
     for pod in building.pods(overlay):
         name = pod["metadata"]["labels"]["app.kubernetes.io/name"]
@@ -187,7 +187,7 @@ def test_the_senders_of_tokens_alone_can_read_what_is_sealed(overlay: str) -> No
     assert public == {"auth-ms", "auth-outbox-relay", "auth-event-worker"}
 
 
-def test_the_broker_loads_users_and_rights_by_the_names_that_they_have_there() -> None:
+def test_the_broker_mounts_the_generated_users_and_permissions() -> None:
     objects = building.objects("overlays/minikube")
     made = {(item["kind"], item["metadata"]["name"]) for item in objects}
     [cluster] = [item for item in objects if item["kind"] == "RabbitmqCluster"]
@@ -205,7 +205,7 @@ def test_the_broker_loads_users_and_rights_by_the_names_that_they_have_there() -
     assert ("Secret", keda["spec"]["secretTargetRef"][0]["name"]) in made
 
 
-def test_every_queue_of_a_scaled_worker_scales_it() -> None:
+def test_every_queue_of_a_scaled_worker_is_a_trigger() -> None:
     permissions = json.loads((ROOT / "broker" / "rights.json").read_text())["permissions"]
     scaled = [item for item in building.objects("base+keda") if item["kind"] == "ScaledObject"]
     for item in scaled:
@@ -216,7 +216,7 @@ def test_every_queue_of_a_scaled_worker_scales_it() -> None:
 
 
 @pytest.mark.parametrize("overlay", ["overlays/minikube", "overlays/cloud"])
-def test_postgresql_writes_no_values_into_its_log(overlay: str) -> None:
+def test_postgresql_does_not_log_values(overlay: str) -> None:
     wanted = {
         "log_min_error_statement": "panic",
         "log_error_verbosity": "terse",

@@ -1,4 +1,4 @@
-"""`make cluster-secrets` makes values once, and keeps what the files or the cluster hold."""
+"""`make cluster-secrets` generates values once, and keeps those in the files or in the cluster."""
 
 import base64
 import hashlib
@@ -14,10 +14,10 @@ from tools.deployment import kubernetes
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the files go, and a cluster that has nothing."""
+    """The target folder, with an empty cluster."""
     monkeypatch.setattr(kubernetes, "ROOT", tmp_path)
     monkeypatch.setattr(kubernetes, "SECRETS", tmp_path / "secrets")
-    # A true pair needs the chassis' packages, which what only looks at manifests does not have.
+    # A real key pair needs the chassis' packages, which this environment does not have.
     monkeypatch.setattr(
         secret_values, "sealing_keys", lambda: {"SEALING_PRIVATE_KEY": "private", "SEALING_PUBLIC_KEY": "public"}
     )
@@ -33,19 +33,19 @@ def contents(folder: Path) -> dict[str, dict[str, str]]:
     return {file.stem: secret_values.read(file) for file in folder.glob("*.env")}
 
 
-def test_they_are_made_once_for_their_owner_alone(folder: Path) -> None:
+def test_secrets_are_generated_once_and_readable_only_by_their_owner(folder: Path) -> None:
     kubernetes.make_secrets()
     first = contents(folder)
     kubernetes.make_secrets()
 
     assert contents(folder) == first
-    assert len(first) == 2 * len(service_catalog.SERVICES) + 2  # with those of the broker and of sealing
+    assert len(first) == 2 * len(service_catalog.SERVICES) + 2  # plus broker and encryption
     assert {file.stat().st_mode & 0o777 for file in folder.glob("*.env")} == {0o600}
     assert first["users-db"]["POSTGRES_PASSWORD"] in first["users-db"]["DATABASE_OWNER_URL"]
     assert first["users-db"]["POSTGRES_PASSWORD"] not in first["users-ms"]["DATABASE_URL"]
 
 
-def test_a_new_checkout_takes_what_the_cluster_holds(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_checkout_uses_the_values_of_the_cluster(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     held = {
         "POSTGRES_PASSWORD": "kept",
         "DATABASE_OWNER_URL": "postgres://users:kept@users-db/users",  # pragma: allowlist secret
@@ -57,7 +57,7 @@ def test_a_new_checkout_takes_what_the_cluster_holds(folder: Path, monkeypatch: 
     assert contents(folder)["users-db"] == held
 
 
-def test_another_password_than_the_databases_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_password_that_differs_from_the_cluster_is_rejected(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kubernetes.make_secrets()
     before = contents(folder)
     in_cluster(monkeypatch, {"auth-db-secrets": {"POSTGRES_PASSWORD": "of another checkout"}})
@@ -68,7 +68,7 @@ def test_another_password_than_the_databases_is_refused(folder: Path, monkeypatc
     assert contents(folder) == before
 
 
-def test_what_the_user_sets_stays(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_values_set_by_the_user_are_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder.mkdir()
     secret_values.add(folder / "notification-ms.env", {"EMAIL_URL": "smtp://mail.example.org"})
     in_cluster(monkeypatch, {"notification-ms-secrets": {"EMAIL_URL": "smtp://mailpit", "SECRET_KEY": "the cluster's"}})
@@ -79,7 +79,7 @@ def test_what_the_user_sets_stays(folder: Path, monkeypatch: pytest.MonkeyPatch)
     assert (written["EMAIL_URL"], written["SECRET_KEY"]) == ("smtp://mail.example.org", "the cluster's")
 
 
-def test_the_broker_knows_each_process_by_the_password_in_its_url(folder: Path) -> None:
+def test_the_broker_password_of_each_process_matches_its_url(folder: Path) -> None:
     kubernetes.make_secrets()
 
     broker = contents(folder)["broker"]
@@ -94,7 +94,7 @@ def test_the_broker_knows_each_process_by_the_password_in_its_url(folder: Path) 
     assert len({urlsplit(broker[name]).password for name in users}) == len(users)
 
 
-def test_a_process_of_a_newer_version_gets_a_broker_user_beside_those_that_are_there(folder: Path) -> None:
+def test_a_new_process_gets_a_broker_user_and_the_others_are_kept(folder: Path) -> None:
     kubernetes.make_secrets()
     file = folder / "broker.env"
     before = secret_values.read(file)

@@ -1,4 +1,4 @@
-"""`make minikube` returns when what it applied runs, and not while what was there before still does."""
+"""`make minikube` returns when the applied version runs, not while the previous one does."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ def broker(seen: int) -> dict[str, Any]:
         (2, {"observedGeneration": 2}, {"observedGeneration": 2, "availableReplicas": 0}, ["users-ms"]),
     ],
 )
-def test_it_waits_for_what_is_not_yet_as_it_was_applied(
+def test_it_waits_for_objects_that_are_not_up_to_date(
     monkeypatch: pytest.MonkeyPatch,
     cluster: int,
     nodes: dict[str, int],

@@ -1,4 +1,4 @@
-"""What builds kustomize/: kubectl where there is one that is new enough, else kustomize itself."""
+"""Build kustomizations with kubectl if it is recent enough, otherwise with kustomize."""
 
 import json
 import os
@@ -11,14 +11,14 @@ from pathlib import Path
 from local.paths import ROOT
 
 BINARIES = ROOT / ".local" / "bin"
-VERSION = "v5.7.1"  # what kubectl 1.34 has in it
-OLDEST_KUBECTL = (1, 27)  # components in components, and replacements as they are used here
+VERSION = "v5.7.1"  # the version in kubectl 1.34
+OLDEST_KUBECTL = (1, 27)  # nested components, and the replacements used here
 
 
 def command() -> list[str]:
-    """`kubectl kustomize`, `kustomize build`, or the same after Go has installed it into .local/bin.
+    """Return `kubectl kustomize` or `kustomize build`; if neither exists, install kustomize into .local/bin with Go.
 
-    Exits when there is none of the three programs, and says what to install.
+    Exits with instructions when none of the three programs is available.
     """
     if (minor := _kubectl_version()) and minor >= OLDEST_KUBECTL:
         return ["kubectl", "kustomize"]
@@ -36,12 +36,12 @@ def command() -> list[str]:
     install = ["go", "install", f"sigs.k8s.io/kustomize/kustomize/v5@{VERSION}"]
     done = subprocess.run(install, env=os.environ | {"GOBIN": str(BINARIES), "CGO_ENABLED": "0"})
     if done.returncode:
-        sys.exit(f"This failed: {' '.join(install)}")
+        sys.exit(f"Command failed: {' '.join(install)}")
     return [str(BINARIES / "kustomize"), "build"]
 
 
 def build(folder: Path) -> str:
-    """The YAML of a kustomization. Raises CalledProcessError, whose stderr says what is wrong."""
+    """Return the YAML of a kustomization. Raises CalledProcessError with the reason in its stderr."""
     return subprocess.run([*command(), str(folder)], check=True, capture_output=True, text=True).stdout
 
 
@@ -58,4 +58,4 @@ def _kubectl_version() -> tuple[int, int] | None:
 def _kustomize_major(program: str) -> int:
     said = subprocess.run([program, "version"], capture_output=True, text=True).stdout
     found = re.search(r"v(\d+)\.", said)
-    return int(found[1]) if found else 5  # what Go built says (devel)
+    return int(found[1]) if found else 5  # a build by Go reports (devel)

@@ -1,4 +1,4 @@
-"""Every variable that newservice-ms reads, with its default and meaning."""
+"""All variables that newservice-ms reads, with their defaults and meanings."""
 
 from chassis.operations.environment import Environment
 from chassis.operations.settings import shared_settings

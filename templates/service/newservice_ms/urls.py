@@ -1,4 +1,4 @@
-"""Every route of newservice-ms."""
+"""The routes of newservice-ms."""
 
 from django.urls import include, path
 

@@ -1,4 +1,4 @@
-"""Valid defaults; a test says only what matters to it."""
+"""Builders with valid defaults; a test only passes what matters to it."""
 
 import json
 from typing import Any
@@ -8,10 +8,10 @@ from newservice_ms.items.models import Item
 
 
 def new_item(**changes: Any) -> dict[str, Any]:
-    """Arguments for `client.post` that add an item."""
+    """Return arguments for `client.post` that add an item."""
     return {"data": json.dumps({"name": "A first one"} | changes), "content_type": "application/json"}
 
 
 def an_item(**changes: Any) -> Item:
-    """A stored item."""
+    """Store an item."""
     return services.add_item(**({"user_id": 1, "name": "A first one"} | changes))

@@ -1,4 +1,4 @@
-"""Fixtures of newservice-ms's tests."""
+"""Fixtures for the tests of newservice-ms."""
 
 from chassis.testing.callers import auth_service, caller, signing_keys
 from chassis.testing.contract import events_follow_the_contract  # if outbox

@@ -9,34 +9,34 @@ from django.conf import settings  # if outbox
 from chassis.testing import contract  # if outbox
 from chassis.testing.migrations import problems_of_older_code
 
-CONTRACTS: dict[str, str] = {}  # the name of a migration that takes something away: why no running code needs it
+CONTRACTS: dict[str, str] = {}  # names of migrations that remove something: why no running code needs it
 
 
-def test_the_healthcheck_touches_no_database(client):
-    answer = client.get("/newservice-ms/healthcheck")  # without the mark, pytest-django refuses any query
+def test_the_healthcheck_does_not_use_the_database(client):
+    answer = client.get("/newservice-ms/healthcheck")  # without the django_db mark, pytest-django rejects queries
 
     assert answer.json() == {"status": "alive"}
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("path", ["ready", "metrics", "openapi.json", "openapi.yaml", "docs"])
-def test_the_service_describes_itself(client, path):
+def test_the_operational_routes_answer(client, path):
     assert client.get(f"/newservice-ms/{path}").status_code == 200
 
 
 @pytest.mark.django_db
-def test_older_code_reads_and_writes_todays_tables():
+def test_older_code_can_use_the_current_tables():
     assert problems_of_older_code("items", contracts=CONTRACTS) == []
 
 
-def test_the_relay_waits_for_every_queue_that_the_contract_names():  # if outbox
+def test_the_relay_waits_for_all_queues_of_the_contract():  # if outbox
     assert contract.awaited_queues("newservice-ms") == settings.AWAITED_QUEUES  # if outbox
 
 
 # if outbox
 # if outbox
 @pytest.mark.parametrize("name", ["DATABASE_URL", "SECRET_KEY", "AUTH_URL"])
-def test_a_variable_that_is_missing_stops_the_start_and_is_named(name):
+def test_a_missing_variable_prevents_the_start_and_is_named(name):
     variables = {key: value for key, value in os.environ.items() if key != name}
 
     done = subprocess.run(

@@ -1,11 +1,11 @@
-"""The items' table."""
+"""The table of items."""
 
 from django.db import models
 from django.db.models.functions import Now
 
 
 class Item(models.Model):
-    """Something that a person has. The person is in users-ms, and known here by its id alone."""
+    """An item of a user, who is stored in users-ms and known here only by id."""
 
     id = models.BigAutoField(primary_key=True)
     user_id = models.BigIntegerField()

@@ -1,4 +1,4 @@
-"""Reads of items that are more than one line."""
+"""Queries for items."""
 
 from django.db.models import QuerySet
 
@@ -8,12 +8,12 @@ from newservice_ms.items.services import ItemNotFound
 
 
 def items_for(principal: Principal) -> QuerySet[Item]:
-    """The caller's own items; an admin's are everybody's."""
+    """Return the caller's own items, or all items for an admin."""
     return Item.objects.all() if principal.is_admin else Item.objects.filter(user_id=principal.user_id)
 
 
 def item_for(principal: Principal, *, item_id: int) -> Item:
-    """One of `items_for`. Raises ItemNotFound: others must not learn what there is."""
+    """Return one of `items_for`. Raises ItemNotFound, also for items of others, so that nobody can probe for them."""
     item = items_for(principal).filter(id=item_id).first()
     if item is None:
         raise ItemNotFound

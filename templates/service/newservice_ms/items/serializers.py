@@ -1,4 +1,4 @@
-"""What goes in and out of newservice-ms."""
+"""Input and output of newservice-ms."""
 
 from rest_framework import serializers
 
@@ -7,13 +7,13 @@ from newservice_ms.items.models import Item
 
 
 class ItemInput(serializers.Serializer):
-    """What a person may set of an item; a key that is not listed here never reaches the model."""
+    """The fields that a user may set; keys that are not listed here never reach the model."""
 
     name = fields.Line(max_length=100)
 
 
 class ItemOutput(serializers.ModelSerializer):
-    """What others see of an item."""
+    """The fields of an item in responses."""
 
     class Meta:
         model = Item

@@ -1,4 +1,4 @@
-"""What changes items."""
+"""Use cases that change items."""
 
 from django.db import transaction
 
@@ -25,5 +25,5 @@ def add_item(*, user_id: int, name: str) -> Item:
 
 
 def remove_item(*, item: Item) -> None:
-    """Forget an item."""
+    """Delete an item."""
     item.delete()

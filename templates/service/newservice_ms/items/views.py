@@ -1,4 +1,4 @@
-"""One class a path; each method makes one call into the domain."""
+"""One class per path; each method makes one call into the domain."""
 
 from django.urls import reverse
 from drf_spectacular.utils import extend_schema
@@ -36,7 +36,7 @@ class ItemCollection(APIView):
         tags=["items"],
     )
     def get(self, request: Request) -> Response:
-        """List the caller's items; for admins, everybody's."""
+        """List the caller's items; admins see all."""
         pages = self.pagination_class()
         rows = pages.paginate_queryset(selectors.items_for(request.user), request)
         return pages.get_paginated_response(serializers.ItemOutput(rows, many=True).data)
@@ -50,7 +50,7 @@ class ItemDetail(APIView):
         tags=["items"],
     )
     def get(self, request: Request, item_id: int) -> Response:
-        """Read an item: the caller's own, or as an admin anybody's."""
+        """Read an item: one's own, or any as an admin."""
         return Response(serializers.ItemOutput(selectors.item_for(request.user, item_id=item_id)).data)
 
     @extend_schema(
@@ -60,6 +60,6 @@ class ItemDetail(APIView):
         tags=["items"],
     )
     def delete(self, request: Request, item_id: int) -> Response:
-        """Remove an item: the caller's own, or as an admin anybody's."""
+        """Remove an item: one's own, or any as an admin."""
         services.remove_item(item=selectors.item_for(request.user, item_id=item_id))
         return Response(status=204)
