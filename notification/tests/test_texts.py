@@ -264,9 +264,10 @@ def test_the_first_proof_of_an_address_says_what_it_has_ended(mail_server, event
     assert ("sessions were ended, and passkeys" in said(mail_server.mails[0])[1]) is first_proof
 
 
-def test_a_change_without_words_is_invalid():
+@pytest.mark.parametrize("change", ["unheard_of", ""])
+def test_a_change_without_a_text_is_invalid(change):
     with pytest.raises(InvalidEvent, match="no text for the change"):
-        services.notify(event=account_event("sign_in_changed_event", change="unheard_of"), medium=Email())
+        services.notify(event=account_event("sign_in_changed_event", change=change), medium=Email())
 
 
 def test_the_code_goes_to_the_telephone_that_it_confirms(mail_server, settings):

@@ -217,8 +217,10 @@ def notice_of(event: CloudEvent) -> Notice:
 
 
 def _change(event: CloudEvent, texts: Texts) -> str:
-    change = event.text("change") if texts.changes else ""
-    if change and change not in texts.changes:
+    if not texts.changes:
+        return ""
+    change = event.text("change")
+    if change not in texts.changes:
         raise InvalidEvent(f"no text for the change {change[:100]!r}")
     return change
 
