@@ -63,7 +63,7 @@ lint: venv kubernetes-lint ##! check style, types, imports, secrets, settings, m
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@PYTHONPATH=.:users:auth:notification .venv/bin/lint-imports --no-cache --no-logo
-	@.venv/bin/bandit --quiet --recursive --severity-level medium --configfile pyproject.toml chassis users auth notification local tools evidence
+	@.venv/bin/bandit --quiet --recursive --severity-level medium --configfile pyproject.toml chassis users auth notification installation local tools evidence
 	@git ls-files -z | xargs -0 .venv/bin/detect-secrets-hook --baseline .secrets.baseline
 	@$(tools) generate --check
 	@$(tools) check-documents

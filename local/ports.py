@@ -6,7 +6,7 @@ import socket
 import sys
 from pathlib import Path
 
-from local import service_catalog
+from installation import service_catalog
 
 DEFAULTS = service_catalog.ports() | {
     "GATEWAY_PORT": 8080,
@@ -82,8 +82,8 @@ def is_taken(port: int) -> bool:
     return False
 
 
-def print_addresses(numbers: dict[str, int]) -> None:
-    """The table that ends `make up`."""
+def print_addresses(numbers: dict[str, int], *, broker: str) -> None:
+    """The table that ends `make up`; `broker` says where the password of its administrator is."""
     urls = {name: f"http://127.0.0.1:{port}" for name, port in numbers.items()}
     rows = [
         ("gateway (all public routes)", urls["GATEWAY_PORT"]),
@@ -95,7 +95,7 @@ def print_addresses(numbers: dict[str, int]) -> None:
         ("mail that was sent", urls["MAIL_PORT"]),
         (
             "RabbitMQ management",
-            f"{urls['RABBITMQ_MANAGEMENT_PORT']} (user administrator, password: ADMINISTRATOR_BROKER_PASSWORD in .env)",
+            f"{urls['RABBITMQ_MANAGEMENT_PORT']} (user administrator, password: {broker})",
         ),
     ]
     print("\nTessera runs:")

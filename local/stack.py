@@ -9,10 +9,11 @@ import time
 from collections.abc import Collection
 from pathlib import Path
 
-from local import broker_rights, packages, ports, programs, readiness, secret_values, servers
+from installation import broker_rights, secret_values
+from installation.service_catalog import SERVICES
+from local import packages, ports, programs, readiness, servers
 from local.layout import Layout, Program
 from local.paths import ROOT
-from local.service_catalog import SERVICES
 from local.supervisor import Supervisor, configuration, end_leftovers
 
 _started = time.monotonic()
@@ -137,7 +138,7 @@ def every_program(layout: Layout) -> list[Program]:
 
 def _configuration(layout: Layout) -> str:
     digest = hashlib.sha256()
-    for folder in ("broker", "chassis", "gateway", "local", *SERVICES):
+    for folder in ("broker", "chassis", "gateway", "installation", "local", *SERVICES):
         for file in sorted((ROOT / folder).rglob("*")):
             if file.is_file() and "__pycache__" not in file.parts and "tests" not in file.parts:
                 digest.update(file.read_bytes())

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from installation.service_catalog import SERVICES
 from local.paths import ROOT
-from local.service_catalog import SERVICES
 from tools.command_line import Argument, Command, argument, main
 
 COMMON = (

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from local import service_catalog
+from installation import service_catalog
 from local.paths import ROOT
 from tools.deployment import kustomize
 

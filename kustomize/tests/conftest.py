@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from installation import service_catalog
 from kustomize.tests.building import COMBINATIONS, FOLDER
-from local import service_catalog
 
 SECRET_KEYS = ["SECRET_KEY", "DATABASE_URL", "DATABASE_OWNER_URL", "POSTGRES_PASSWORD"]
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from local import broker_rights, secret_values, service_catalog
+from installation import broker_rights, secret_values, service_catalog
 from tools.deployment import kubernetes
 
 

@@ -2,7 +2,7 @@
 
 Each database is consistent in itself (https://www.postgresql.org/docs/current/app-pgdump.html); the three are taken one
 after the other. The secrets are not in the file: what auth-ms has encrypted is readable only with the
-SIGNING_KEY_ENCRYPTION_KEY of the stack that was backed up, so that .env has to be kept as well, in another place.
+SIGNING_KEY_ENCRYPTION_KEY of the stack that was backed up, so keep its secrets as well, in another place.
 """
 
 import hashlib
@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
+from installation.service_catalog import SERVICES
 from local.paths import ROOT
-from local.service_catalog import SERVICES
 from tools.deployment.compose import Project
 from tools.deployment.local_processes import LocalProcesses
 
@@ -78,8 +78,8 @@ def _replace(stack: LocalProcesses | Project, unpacked: Path, *, about: dict[str
     needed = about["keys"] if "keys" in about else [about["key"]]  # of a backup that an older version has made
     if not set(needed) <= set(_fingerprints(stack)):
         sys.exit(
-            f"{file} was made by a stack with another SIGNING_KEY_ENCRYPTION_KEY. Put that one into .env behind the"
-            " present one, with a comma between, make up, and restore again. Then make manage S=auth C=reseal."
+            f"{file} was made by a stack with another SIGNING_KEY_ENCRYPTION_KEY. Append that one to the present one,"
+            " with a comma between (docs/operations.md), make up, and restore again. Then make manage S=auth C=reseal."
         )
     print(f"Replacing all data with that of {about['created_at']}", flush=True)
     stack.stop_services()

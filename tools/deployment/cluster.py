@@ -5,7 +5,7 @@ import os
 import sys
 from urllib.parse import urlsplit
 
-from local import broker_rights, secret_values
+from installation import broker_rights, secret_values
 from local.paths import ROOT
 from tools.deployment import kubernetes
 from tools.deployment.kubernetes import kubectl

@@ -1,24 +1,23 @@
 """The same commands where a Docker engine answers: thin calls of `docker compose`."""
 
+import io
 import os
 import subprocess
 import sys
+import tarfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local import broker_rights, ports, secret_values
+from installation import broker_rights, secret_values
+from installation.service_catalog import SERVICES
+from local import ports
 from local.paths import ROOT
-from local.service_catalog import SERVICES
 
 WEB = [f"{service}-ms" for service in SERVICES]
-INFRASTRUCTURE = {"rabbitmq", "mail-catcher", "gateway"}
+INFRASTRUCTURE = {"secrets", "rabbitmq", "mail-catcher", "gateway"}
 GATEWAY_REFRESH_SECONDS = 2.0  # it asks for the addresses of a service every second
-# They go to the mail catcher, so that trying them needs no account with a provider.
-CAUGHT_TEXT_MESSAGES = (
-    "mailto://mail-catcher:1025/?mode=insecure&from=sms@tessera.example&to=sms{phone}@tessera.example"
-)
 
 
 def is_chosen() -> bool:
@@ -44,7 +43,7 @@ def engine_answers() -> bool:
 
 @dataclass(frozen=True)
 class Project:
-    """A stack of containers, with its secrets and settings in the `.env` of a folder of its own.
+    """A stack of containers, with its settings in the `.env` of a folder of its own.
 
     The main one is that of `docker compose` typed by hand: its folder is .local, its `.env` the one that Compose reads.
     """
@@ -58,13 +57,22 @@ class Project:
 
     @property
     def environment(self) -> Path:
-        """Its secrets and settings, one `NAME=value` a line."""
+        """Its settings, one `NAME=value` a line; the main stack needs none."""
         return ROOT / ".env" if self.is_main else self.directory / ".env"
 
     @property
     def secrets(self) -> dict[str, str]:
-        """The values in `environment`."""
-        return secret_values.read(self.environment)
+        """What its container `secrets` holds; nothing before the first start."""
+        found = self.containers("secrets")
+        if not found:
+            return {}
+        copied = subprocess.run(["docker", "cp", f"{found[0]}:/secrets/.", "-"], capture_output=True, check=True)
+        values = {}
+        with tarfile.open(fileobj=io.BytesIO(copied.stdout)) as archive:
+            for member in archive:
+                if content := archive.extractfile(member):
+                    values[Path(member.name).name.upper()] = content.read().decode().strip()
+        return values
 
     @property
     def _has_data(self) -> Path:
@@ -89,63 +97,25 @@ class Project:
         if done.returncode:
             sys.exit(f"{done.stderr or ''}\nThis failed: docker compose {' '.join(arguments)}")
 
-    def _write_secrets(self) -> None:
-        """Writes each secret of compose.yaml to a file of its own, from .env. The folder is closed to all but its
-        owner; the files are not, because they are mounted into containers whose users have other numbers."""
-        values = secret_values.ensure(self.environment)
-        folder = self.directory / "secrets"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        contents = {
-            "signing_key_encryption_key": values["SIGNING_KEY_ENCRYPTION_KEY"],
-            "sealing_public_key": values["SEALING_PUBLIC_KEY"],
-            "sealing_private_key": values["SEALING_PRIVATE_KEY"],
-            "rabbitmq_users": broker_rights.users(values),
-            "email_url": values.get("EMAIL_URL", "smtp://mail-catcher:1025"),
-            "sms_url": values.get("SMS_URL", CAUGHT_TEXT_MESSAGES),
-            "webhook_secret": values.get("WEBHOOK_SECRET", ""),
-        }
-        for user in broker_rights.names():
-            if user != broker_rights.ADMINISTRATOR:
-                contents[f"{user.replace('-', '_')}_broker_url"] = broker_rights.url(user, values, "rabbitmq:5672")
-        for service in SERVICES:
-            owner, process = values[f"{service.upper()}_DB_PASSWORD"], values[f"{service.upper()}_SERVICE_DB_PASSWORD"]
-            contents |= {
-                f"{service}_secret_key": values[f"{service.upper()}_SECRET_KEY"],
-                f"{service}_database_password": owner,
-                f"{service}_service_database_password": process,
-                f"{service}_database_owner_url": f"postgres://{service}:{owner}@{service}-db:5432/{service}",
-                f"{service}_database_url": f"postgres://{service}_service:{process}@{service}-db:5432/{service}",
-            }
-        for file in folder.iterdir():
-            if file.name not in contents:  # of an older version
-                file.unlink()
-        for name, content in contents.items():
-            (folder / name).write_text(content)
-            (folder / name).chmod(0o444)
-        if "SECRETS_DIRECTORY" not in values:
-            with self.environment.open("a") as output:
-                output.write(f"SECRETS_DIRECTORY=./{folder.relative_to(ROOT)}\n")
-
     def up(self) -> None:
         """Builds and starts everything and returns when all of it is healthy."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        self._write_secrets()
         self._has_data.touch()
         print("Starting Tessera with Docker Compose", flush=True)
-        self._apply_broker_rights()
         if self.run("up", "--detach", "--build", "--wait").returncode:
+            self.run("logs", "--no-log-prefix", "secrets")
             sys.exit("Compose did not bring everything up; what it said stands above. More: docker compose logs")
         self._apply_broker_rights()
-        ports.print_addresses(self._ports())
+        shown = "docker compose run --rm secrets cat /secrets/administrator_broker_password"
+        ports.print_addresses(self._ports(), broker=shown)
 
     def _apply_broker_rights(self) -> None:
         """Gives the broker, when it runs, the users and rights of this version, and removes users that no process has.
 
         It loads them itself when it starts, and a container that a change does not concern is not started again.
         """
-        secrets = secret_values.read(self.environment)
         management = f"http://127.0.0.1:{self._ports()['RABBITMQ_MANAGEMENT_PORT']}"
-        for user in broker_rights.apply(management, secrets, rights=broker_rights.FILE.read_text()):
+        for user in broker_rights.apply(management, self.secrets, rights=broker_rights.FILE.read_text()):
             print(f"rabbitmq: removed the user {user}, which no process has any more", flush=True)
 
     def _ports(self) -> dict[str, int]:
@@ -153,15 +123,18 @@ class Project:
         moved = {name: value for name, value in secret_values.read(self.environment).items() if name in ports.DEFAULTS}
         return ports.wanted(ports.DEFAULTS | {name: int(value) for name, value in moved.items()})
 
+    def _is_reachable(self) -> bool:
+        return (self.is_main or self.environment.exists()) and engine_answers()
+
     def runs(self) -> bool:
         """True when containers of this project run."""
-        if not self.environment.exists() or not engine_answers():
+        if not self._is_reachable():
             return False
         return bool(self.run("ps", "--quiet", capture_output=True).stdout.strip())
 
     def down(self, *, volumes: bool = False) -> bool:
         """Removes the containers, and the data when `volumes`. Returns whether anything ran."""
-        if not self.environment.exists() or not engine_answers():
+        if not self._is_reachable():
             return False
         ran = self.runs()
         if ran or volumes:
@@ -200,6 +173,7 @@ class Project:
         A migration has to leave what the old version needs. Databases, broker and gateway stay as they are.
         """
         self._checked("build")
+        self._checked("run", "--rm", "--no-deps", "secrets")
         self._migrate()
         self._apply_broker_rights()
         for service in WEB:
@@ -257,8 +231,7 @@ class Project:
         numbers = self._ports()
         names = [*(service.upper() for service in SERVICES), "GATEWAY", "MAIL"]
         urls = {f"{name}_URL": f"http://127.0.0.1:{numbers[f'{name}_PORT']}" for name in names}
-        secrets, broker = secret_values.read(self.environment), f"127.0.0.1:{numbers['RABBITMQ_PORT']}"
-        return urls | broker_rights.urls(secrets, broker)
+        return urls | broker_rights.urls(self.secrets, f"127.0.0.1:{numbers['RABBITMQ_PORT']}")
 
 
 def _docker(*arguments: str) -> None:

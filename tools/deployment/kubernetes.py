@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from local import broker_rights, secret_values
+from installation import broker_rights, secret_values
+from installation.service_catalog import SERVICES
 from local.paths import ROOT
-from local.service_catalog import SERVICES
 
 NAMESPACE = "tessera"
 OVERLAY = ROOT / "kustomize" / "overlays" / "minikube"

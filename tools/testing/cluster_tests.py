@@ -9,9 +9,9 @@ from pathlib import Path
 
 import requests
 
+from installation.service_catalog import SERVICES
 from local import packages
 from local.paths import ROOT
-from local.service_catalog import SERVICES
 from tools.deployment import compose, kubernetes
 from tools.deployment.cluster import Cluster
 from tools.testing import runner
