@@ -48,6 +48,7 @@ def random_value() -> str:
 
 def replace(file: Path, name: str, value: str) -> None:
     """Sets one line of `file`, which only its owner can read."""
+    file.touch(mode=0o600)
     kept = [line for line in file.read_text().splitlines() if not line.startswith(f"{name}=")]
     file.write_text("\n".join([*kept, f"{name}={value}"]) + "\n")
 

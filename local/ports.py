@@ -23,6 +23,8 @@ DEFAULTS = service_catalog.ports() | {
     "SMS_WORKER_METRICS_PORT": 24014,
 }
 
+MOVE = 1000  # by how much a taken port is moved, once or several times
+
 
 def remembered(directory: Path) -> dict[str, int] | None:
     """The ports of the stack in `directory`, or None when it was never started."""
@@ -36,14 +38,17 @@ def remember(directory: Path, ports: dict[str, int]) -> None:
 
 
 def wanted(otherwise: dict[str, int] = DEFAULTS) -> dict[str, int]:
-    """The ports in `otherwise`, but for those that the environment moves. Exits when one of those is no port."""
-    ports = {}
-    for name, default in otherwise.items():
-        text = os.environ.get(name) or str(default)
-        if not text.isdecimal() or not 0 < int(text) < 65536:
-            sys.exit(f"{name} must be a port from 1 to 65535; it is {text!r}.")
-        ports[name] = int(text)
-    return ports
+    """The ports in `otherwise`, or with PORT_OFFSET the defaults moved by it, but for those that a variable of their
+    name sets. Exits when one of those is no port."""
+    if offset := os.environ.get("PORT_OFFSET"):
+        otherwise = {name: port + _number("PORT_OFFSET", offset) for name, port in DEFAULTS.items()}
+    return {name: _number(name, os.environ.get(name) or str(port)) for name, port in otherwise.items()}
+
+
+def _number(name: str, text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        sys.exit(f"{name} must be a number from 1 to 65535; it is {text!r}.")
+    return int(text)
 
 
 def free(*more: str) -> dict[str, int]:
@@ -57,18 +62,26 @@ def free(*more: str) -> dict[str, int]:
     return ports
 
 
-def refuse_taken(ports: dict[str, int]) -> None:
-    """Exits, naming each port on which something listens already and the variable that moves it."""
-    taken = [name for name, port in ports.items() if is_taken(port)]
-    twice = [name for name, port in ports.items() if list(ports.values()).count(port) > 1]
+def without_taken(ports: dict[str, int]) -> dict[str, int]:
+    """`ports`, but on those that something else uses already the next free one a thousand or more above, which is said.
+
+    Exits when a port that a variable sets is taken, or two are the same.
+    """
+    set_by_variable = [name for name in ports if os.environ.get(name)]
+    chosen = dict(ports)
+    for name, port in ports.items():
+        if not is_taken(port):
+            continue
+        if name in set_by_variable:
+            sys.exit(f"Nothing was started, because {port} is taken, which {name} sets.")
+        others = {other for each, other in chosen.items() if each != name}
+        free = (other for other in range(port + MOVE, 65536, MOVE) if other not in others and not is_taken(other))
+        chosen[name] = next(free, 0) or sys.exit(f"Nothing was started: {port} is taken; set another with {name}.")
+        print(f"  {port} is taken: {name} is {chosen[name]}", flush=True)
+    twice = [name for name, port in chosen.items() if list(chosen.values()).count(port) > 1]
     if twice:
         sys.exit(f"These have the same port: {', '.join(twice)}.")
-    if taken:
-        lines = "\n".join(
-            f"  {ports[name]} is taken; {name} sets another, as in: {name}={ports[name] % 50000 + 10000} make up"
-            for name in taken
-        )
-        sys.exit(f"Nothing was started, because something else listens already:\n{lines}")
+    return chosen
 
 
 def is_taken(port: int) -> bool:

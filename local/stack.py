@@ -57,7 +57,7 @@ def up(directory: Path, *, free_ports: bool = False, variables: dict[str, str] |
         Supervisor(layout).shut_down()
     end_leftovers(directory)
     chosen = ports.free() if free_ports else ports.wanted(layout.ports if layout else ports.DEFAULTS)
-    ports.refuse_taken(chosen)
+    chosen = ports.without_taken(chosen)
     layout = Layout(directory, chosen, secret_values.ensure(secrets_file(directory)), variables or {})
     try:
         _prepare(layout, SERVICES)

@@ -1,8 +1,12 @@
 """`docker compose up` as typed in a fresh clone: no .env, no .local, nothing but the engine."""
 
+import itertools
 import os
 import shutil
+import signal
+import socket
 import subprocess
+import sys
 import time
 
 import pytest
@@ -148,6 +152,44 @@ def test_files_of_the_host_are_used_and_an_empty_directory_is_no_first_start(clo
     read = clone.typed("docker compose exec -T notification-ms cat /run/secrets/email_url").stdout
     assert read == "smtp://mail.example.org:25"
     assert clone.log_in(user) == 200
+
+
+def test_in_the_foreground_the_addresses_come_last(clone, user):
+    clone.typed("docker compose down")
+    command = ["docker", "compose", "up"]
+    up = subprocess.Popen(
+        command, cwd=clone.folder, env=clone.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        said = list(itertools.takewhile(lambda line: "RabbitMQ's password" not in line, up.stdout))
+        assert clone.log_in(user) == 200
+    finally:
+        up.send_signal(signal.SIGINT)
+        up.communicate(timeout=120)
+
+    end = "".join(said[-14:])
+    assert "Tessera runs:" in end
+    assert f"gateway (all public routes)   {clone.gateway}" in end
+    assert f"auth-ms                       http://127.0.0.1:{clone.ports['AUTH_PORT']}/auth-ms/docs" in end
+    assert "create_admin --email=you@example.org" in end
+
+
+def test_make_up_moves_a_taken_port_and_compose_reads_it_afterwards(clone, user):
+    clone.typed("docker compose down")
+    del clone.environment["USERS_PORT"]
+    clone.environment |= {"UP": "compose", "PORT_OFFSET": "21000"}
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 4000 + 21000))
+        taken.listen()
+
+        said = clone.typed(f"{sys.executable} -m tools up").stdout
+
+    assert "25000 is taken: USERS_PORT is 26000" in said
+    assert "http://127.0.0.1:26000/users-ms/docs" in said
+    del clone.environment["PORT_OFFSET"]
+    again = clone.typed("docker compose up -d --wait").stdout
+    assert "Recreate" not in again
+    assert requests.get("http://127.0.0.1:26000/users-ms/healthcheck", timeout=10).status_code == 200
 
 
 def test_down_with_volumes_forgets_everything(clone, user):

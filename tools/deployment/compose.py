@@ -2,6 +2,7 @@
 
 import io
 import os
+import secrets
 import subprocess
 import sys
 import tarfile
@@ -17,6 +18,9 @@ from local.paths import ROOT
 
 WEB = [f"{service}-ms" for service in SERVICES]
 INFRASTRUCTURE = {"secrets", "rabbitmq", "mail-catcher", "gateway"}
+PUBLISHED = [*(f"{service.upper()}_PORT" for service in SERVICES), "GATEWAY_PORT", "MAIL_PORT", "SMTP_PORT"]
+PUBLISHED += ["RABBITMQ_PORT", "RABBITMQ_MANAGEMENT_PORT"]
+FOLDER = "com.docker.compose.project.working_dir"  # a label of each container
 GATEWAY_REFRESH_SECONDS = 2.0  # it asks for the addresses of a service every second
 
 
@@ -102,6 +106,7 @@ class Project:
         self.directory.mkdir(parents=True, exist_ok=True)
         self._has_data.touch()
         print("Starting Tessera with Docker Compose", flush=True)
+        self._stand_aside()
         if self.run("up", "--detach", "--build", "--wait").returncode:
             self.run("logs", "--no-log-prefix", "secrets")
             sys.exit("Compose did not bring everything up; what it said stands above. More: docker compose logs")
@@ -118,10 +123,34 @@ class Project:
         for user in broker_rights.apply(management, self.secrets, rights=broker_rights.FILE.read_text()):
             print(f"rabbitmq: removed the user {user}, which no process has any more", flush=True)
 
+    def _stand_aside(self) -> None:
+        """Writes to `environment` a name of its own when another clone has that of the project, and ports for those
+        that are taken: Compose reads them there from now on."""
+        others = ["docker", "ps", "--all", "--filter=label=com.docker.compose.project=tessera"]
+        found = subprocess.run([*others, f'--format={{{{.Label "{FOLDER}"}}}}'], capture_output=True, text=True)
+        named = os.environ.get("COMPOSE_PROJECT_NAME") or secret_values.read(self.environment).get(
+            "COMPOSE_PROJECT_NAME"
+        )
+        if self.is_main and not named and set(found.stdout.split()) - {str(ROOT)}:
+            name = f"tessera-{secrets.token_hex(3)}"
+            secret_values.add(self.environment, {"COMPOSE_PROJECT_NAME": name})
+            print(f"  the containers of tessera are those of another clone: this project is {name}, as .env says")
+        if self.runs():
+            return
+        before = self._ports()
+        numbers = ports.without_taken({name: before[name] for name in PUBLISHED})
+        read = ports.DEFAULTS | self._own_ports()
+        for name, port in numbers.items():
+            if port != read[name] and not os.environ.get(name):
+                secret_values.replace(self.environment, name, str(port))
+
+    def _own_ports(self) -> dict[str, int]:
+        values = secret_values.read(self.environment)
+        return {name: int(value) for name, value in values.items() if name in ports.DEFAULTS}
+
     def _ports(self) -> dict[str, int]:
         """Compose reads the same variables, from the environment and from .env."""
-        moved = {name: value for name, value in secret_values.read(self.environment).items() if name in ports.DEFAULTS}
-        return ports.wanted(ports.DEFAULTS | {name: int(value) for name, value in moved.items()})
+        return ports.wanted(ports.DEFAULTS | self._own_ports())
 
     def _is_reachable(self) -> bool:
         return (self.is_main or self.environment.exists()) and engine_answers()
