@@ -14,6 +14,7 @@ from pathlib import Path
 from local import ports
 from local.paths import ROOT
 from local.service_catalog import EVERY
+from tools import version
 
 TEMPLATES = ROOT / "templates"
 PYTHON = ROOT / ".venv" / "bin" / "python"
@@ -29,12 +30,17 @@ class Template:
     outbox: bool
 
     @property
-    def numbers(self) -> dict[str, int]:
-        """The ports of the new service, which no other service uses."""
+    def values(self) -> dict[str, str | int]:
+        """The version of the images, and the ports of the new service, which no other service uses."""
         port = max(service.port for service in EVERY.values()) + 1
         while port in ports.DEFAULTS.values():
             port += 1
-        return {"@PORT@": port, "@DATABASE_PORT@": 24100 + len(EVERY), "@RELAY_METRICS_PORT@": 24200 + len(EVERY)}
+        return {
+            "@VERSION@": version.current(),
+            "@PORT@": port,
+            "@DATABASE_PORT@": 24100 + len(EVERY),
+            "@RELAY_METRICS_PORT@": 24200 + len(EVERY),
+        }
 
     def fill(self, text: str) -> str:
         """Return a template's text for this service."""
@@ -46,8 +52,8 @@ class Template:
             elif self.outbox != bool(condition[1]):
                 lines.append(line[: condition.start()] + "\n")
         whole = "".join(lines).replace("newservice", self.name).replace("NEWSERVICE", self.name.upper())
-        for word, number in self.numbers.items():
-            whole = whole.replace(word, str(number))
+        for word, value in self.values.items():
+            whole = whole.replace(word, str(value))
         return whole
 
 
