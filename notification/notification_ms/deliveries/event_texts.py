@@ -83,7 +83,6 @@ TEXTS = {
                 "recovery_codes_renewed",
                 "second_factors_removed",
                 "second_factor_failures",
-                "address_proven",
             }
         ),
     ),
