@@ -7,6 +7,7 @@ COPY requirements/${SERVICE}.txt /src/
 RUN python -m venv --without-pip /venv \
     && pip --python /venv/bin/python install --no-cache-dir --disable-pip-version-check --require-hashes -r /src/${SERVICE}.txt
 WORKDIR /app
+COPY VERSION ./
 COPY chassis chassis
 COPY installation installation
 COPY broker/rights.json broker/
@@ -16,7 +17,7 @@ RUN python -m compileall -q --invalidation-mode unchecked-hash /app
 
 FROM python:3.13-slim-trixie
 ARG SERVICE
-ARG VERSION=0.1.0
+ARG VERSION=
 ARG REVISION=
 ARG SOURCE=
 LABEL org.opencontainers.image.title="tessera/${SERVICE}-ms" \
