@@ -77,7 +77,6 @@ COMMANDS = {
         (argument("name"), argument("--outbox", action="store_true", help="it publishes events")),
     ),
     "minikube": Command("tools.deployment.kubernetes:start"),
-    "cluster-secrets": Command("tools.deployment.kubernetes:make_secrets"),
     "canary": release("canary", "start", "status", "promote", "abort"),
     "blue-green": release("blue-green", "start", "status", "promote", "finish", "abort"),
 }

@@ -11,26 +11,19 @@ import time
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from installation import broker_rights, secret_values
-from installation.service_catalog import SERVICES
+from installation import broker_rights
 from local.paths import ROOT
 from tools import version
 
 NAMESPACE = "tessera"
 OVERLAY = ROOT / "kustomize" / "overlays" / "minikube"
-SECRETS = OVERLAY / "secrets"
 OPERATOR = "https://github.com/rabbitmq/cluster-operator/releases/download/v2.16.0/cluster-operator.yml"
 # On a cluster with another name nothing is done before its name is said.
 OWN_CONTEXTS = ["minikube", "kind-*", "k3d-*", "docker-desktop", "rancher-desktop", "orbstack", "colima*"]
+MAKES_SECRETS = "app.kubernetes.io/name=secrets"
 START_SECONDS = 600
 POLL_SECONDS = 3
-BROKER = "rabbitmq.tessera.svc:5672"  # also for KEDA, in its own namespace
-BROKER_USERS = "users.json"
-CAUGHT_MAIL = "mail-catcher-cluster-ip-service:1025"
-# What was made with a value of the first start and cannot be read with another.
-FIXED = ["POSTGRES_PASSWORD", "SIGNING_KEY_ENCRYPTION_KEY"]
 GATEWAY_NODE_PORT = 30480
 ADDRESSES = [
     ("gateway (all public routes)", GATEWAY_NODE_PORT, ""),
@@ -79,83 +72,15 @@ def check_context(variable: str = "CLUSTER_CONTEXTS") -> str:
     return context
 
 
-def decoded(value: str) -> str:
-    """A value of a Secret."""
-    return base64.b64decode(value).decode()
-
-
-def make_secrets() -> None:
-    """Writes the env files of the minikube overlay; what a file or the cluster holds already is kept.
-
-    Exits when the two hold different values of what is fixed since the first start.
-    """
-    SECRETS.mkdir(mode=0o700, exist_ok=True)
-    in_cluster = _secrets_in_cluster()
-    for name, wanted in _new_secrets().items():
-        file, there = SECRETS / f"{name}.env", in_cluster.get(f"{name}-secrets", {})
-        kept = secret_values.read(file)
-        for key in FIXED:
-            if key in kept and kept[key] != there.get(key, kept[key]):
-                sys.exit(
-                    f"The cluster runs with another {key} than {file.relative_to(ROOT)} holds. To go on with the "
-                    "cluster's data, remove that file and try again: the cluster's values are then written to it. "
-                    f"To forget the data: kubectl delete namespace {NAMESPACE}"
-                )
-        secret_values.add(file, {key: value for key, value in (wanted | there).items() if key not in kept})
-    _write_broker_users(SECRETS / "broker.env")
-    print(f"Secrets: {SECRETS.relative_to(ROOT)}/", flush=True)
-
-
-def _write_broker_users(file: Path) -> None:
-    """What the broker loads: the users of the URLs in `file`, with hashes of their passwords."""
-    urls = secret_values.read(file)
-    passwords = {broker_rights.secret_name(user): urlsplit(urls[user]).password or "" for user in broker_rights.names()}
-    secret_values.replace(file, BROKER_USERS, json.dumps(json.loads(broker_rights.users(passwords))))
-
-
-def _new_secrets() -> dict[str, dict[str, str]]:
-    new: dict[str, dict[str, str]] = {}
-    for service in SERVICES:
-        owner, process = secret_values.random_value(), secret_values.random_value()
-        address = f"{service}-db-cluster-ip-service:5432/{service}"
-        new[f"{service}-db"] = {
-            "POSTGRES_PASSWORD": owner,
-            "DATABASE_OWNER_URL": f"postgres://{service}:{owner}@{address}",
-        }
-        new[f"{service}-ms"] = {
-            "SECRET_KEY": secret_values.random_value(),
-            "DATABASE_URL": f"postgres://{service}_service:{process}@{address}",
-        }
-    passwords = {broker_rights.secret_name(user): secret_values.random_value() for user in broker_rights.names()}
-    new["broker"] = {user: broker_rights.url(user, passwords, BROKER) for user in broker_rights.names()}
-    new["sealing"] = secret_values.sealing_keys()
-    new["auth-ms"]["SIGNING_KEY_ENCRYPTION_KEY"] = secret_values.random_value()
-    new["notification-ms"]["EMAIL_URL"] = f"smtp://{CAUGHT_MAIL}"
-    new["notification-ms"]["SMS_URL"] = (
-        f"mailto://{CAUGHT_MAIL}/?mode=insecure&from=sms@tessera.example&to=sms{{phone}}@tessera.example"
-    )
-    return new
-
-
-def _secrets_in_cluster() -> dict[str, dict[str, str]]:
-    """By their names without the hash, the newest of each; none when no cluster answers."""
-    if not shutil.which("kubectl"):
-        return {}
-    done = kubectl("get", "secrets", "--output=json", "--request-timeout=5s", check=False)
-    found = json.loads(done.stdout)["items"] if done.returncode == 0 else []
-    found.sort(key=lambda secret: secret["metadata"]["creationTimestamp"])
-    return {
-        secret["metadata"]["name"].rpartition("-")[0]: {
-            key: decoded(value) for key, value in secret.get("data", {}).items()
-        }
-        for secret in found
-    }
+def secret(name: str) -> dict[str, str]:
+    """What a Secret holds. Exits when there is none of that name."""
+    found = json.loads(kubectl("get", "secret", name, "--output=json").stdout)
+    return {key: base64.b64decode(value).decode() for key, value in found["data"].items()}
 
 
 def start() -> None:
     """Brings everything up on the current cluster and returns when all of it is ready."""
     check_context()
-    make_secrets()
     ensure_operator()
     apply(OVERLAY)
     host = node_host()
@@ -171,6 +96,7 @@ def start() -> None:
 def apply(overlay: Path) -> None:
     """Applies an overlay, and returns when all of it is ready."""
     print(f"Applying {overlay.relative_to(ROOT)}", flush=True)
+    kubectl("delete", "job", f"--selector={MAKES_SECRETS}", "--ignore-not-found")  # it cannot be changed
     kubectl("apply", "--kustomize", str(overlay))
     wait_until_ready()
     _remove_other_broker_users()
@@ -252,6 +178,8 @@ def _troubles() -> str:
             for condition in status.get("conditions", [])
             if condition["type"] == "PodScheduled" and condition["status"] != "True"
         ]
+    made = kubectl("logs", f"--selector={MAKES_SECRETS}", check=False).stdout
+    lines += [f"  {line}" for line in made.splitlines() if "Lost" in line or "Error" in line]
     if any("ImagePull" in line for line in lines):
         image = f"tessera/users-ms:{version.current()}"
         lines.append(f"  Images that this machine has alone: make images; minikube image load {image}")

@@ -31,7 +31,6 @@ def run(pytest: list[str], *, faults: bool = False) -> int:
     packages.ensure_browser()
     with runner.alone(DIRECTORY):
         _load_images(context)
-        kubernetes.make_secrets()
         kubernetes.ensure_operator()
         try:
             kubernetes.apply(_overlay())
