@@ -38,11 +38,15 @@ def remember(directory: Path, ports: dict[str, int]) -> None:
 
 
 def wanted(otherwise: dict[str, int] = DEFAULTS) -> dict[str, int]:
-    """The ports in `otherwise`, or with PORT_OFFSET the defaults moved by it, but for those that a variable of their
-    name sets. Exits when one of those is no port."""
+    """The ports in `otherwise`, but for those that a variable of their name sets. Exits when one is no port."""
+    return {name: _number(name, os.environ.get(name) or str(port)) for name, port in otherwise.items()}
+
+
+def first(otherwise: dict[str, int] = DEFAULTS) -> dict[str, int]:
+    """Those that a start tries: `wanted(otherwise)`, or with PORT_OFFSET the defaults moved by it."""
     if offset := os.environ.get("PORT_OFFSET"):
         otherwise = {name: port + _number("PORT_OFFSET", offset) for name, port in DEFAULTS.items()}
-    return {name: _number(name, os.environ.get(name) or str(port)) for name, port in otherwise.items()}
+    return wanted(otherwise)
 
 
 def _number(name: str, text: str) -> int:

@@ -56,7 +56,7 @@ def up(directory: Path, *, free_ports: bool = False, variables: dict[str, str] |
         say("the code or the configuration has changed: stopping what runs")
         Supervisor(layout).shut_down()
     end_leftovers(directory)
-    chosen = ports.free() if free_ports else ports.wanted(layout.ports if layout else ports.DEFAULTS)
+    chosen = ports.free() if free_ports else ports.first(layout.ports if layout else ports.DEFAULTS)
     chosen = ports.without_taken(chosen)
     layout = Layout(directory, chosen, secret_values.ensure(secrets_file(directory)), variables or {})
     try:

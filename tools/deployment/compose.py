@@ -137,7 +137,7 @@ class Project:
             print(f"  the containers of tessera are those of another clone: this project is {name}, as .env says")
         if self.runs():
             return
-        before = self._ports()
+        before = ports.first(ports.DEFAULTS | self._own_ports())
         numbers = ports.without_taken({name: before[name] for name in PUBLISHED})
         read = ports.DEFAULTS | self._own_ports()
         for name, port in numbers.items():
