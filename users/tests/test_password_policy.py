@@ -184,7 +184,7 @@ def drip(handler):
     handler.send_response(200)
     handler.end_headers()
     try:
-        for _ in range(20):
+        for _ in range(300):
             handler.wfile.write(b"0")
             handler.wfile.flush()
             time.sleep(0.2)
@@ -198,7 +198,7 @@ BROKEN = {
     "no list": lambda handler: RangeAPI.send(handler, b"<html>Sign in to the network</html>"),
     "nothing": lambda handler: RangeAPI.send(handler, b""),
     "too much": lambda handler: RangeAPI.send(handler, b"0" * 300_000),
-    "silence": lambda handler: time.sleep(2),
+    "silence": lambda handler: time.sleep(60),
     "a drip": drip,
 }
 
@@ -210,7 +210,7 @@ def test_without_an_answer_in_time_the_password_is_taken_and_counted(client, ran
 
     assert status_of(client, SOLD) == 201
 
-    assert time.monotonic() - began < breached.ANSWER_SECONDS + 0.9
+    assert time.monotonic() - began < 30  # of the 60 s that silence and a drip last
     assert checks("unavailable") == before + 1
 
 
@@ -226,9 +226,7 @@ def test_a_silent_api_is_left_alone_after_three_calls(client, range_api):
     range_api.answer = BROKEN["silence"]
     for number in range(3):
         client.post("/users-ms/users", **sign_up(password=SOLD, email=f"ada{number}@example.org"))
-    began = time.monotonic()
 
     assert status_of(client, SOLD) == 201
 
-    assert time.monotonic() - began < 0.5
     assert len(range_api.asked) == 3
