@@ -31,7 +31,7 @@ def auth(stack):
 
     def call(method, path, body=None, tokens=None):
         headers = bearer(tokens) if tokens else {}
-        return requests.request(method, f"{stack.auth}/auth-ms/auth/{path}", json=body, headers=headers, timeout=10)
+        return requests.request(method, f"{stack.auth}/auth-ms/auth/{path}", json=body, headers=headers, timeout=60)
 
     return call
 
@@ -45,7 +45,7 @@ def test_a_new_user_verifies_its_address_with_the_mail_that_came_unasked(stack, 
 
     assert auth("GET", "sessions", tokens=before).status_code == 401  # what was there before the proof has ended
     tokens = stack.log_in(user["email"]).json()
-    profile = requests.get(f"{stack.users}/users-ms/users/me", headers=bearer(tokens), timeout=5)
+    profile = requests.get(f"{stack.users}/users-ms/users/me", headers=bearer(tokens), timeout=60)
     assert profile.json()["email_verified"] is True
 
 
@@ -85,7 +85,7 @@ def test_a_deleted_user_is_signed_out_everywhere_and_forgotten_elsewhere(stack, 
     eventually(lambda: stack.mails(user["email"], "New sign-in"))
 
     url = f"{stack.users}/users-ms/users/{user['id']}"
-    assert requests.delete(url, headers=bearer(tokens), timeout=5).status_code == 204
+    assert requests.delete(url, headers=bearer(tokens), timeout=60).status_code == 204
 
     eventually(lambda: auth("GET", "sessions", tokens=tokens).status_code == 401)
     assert auth("POST", "refresh", {"refresh_token": tokens["refresh_token"]}).status_code == 401
@@ -93,7 +93,7 @@ def test_a_deleted_user_is_signed_out_everywhere_and_forgotten_elsewhere(stack, 
 
     def recipients():
         list_url = f"{stack.notification}/notification-ms/notifications?user_id={user['id']}"
-        rows = requests.get(list_url, headers=bearer(admin), timeout=5).json()["results"]
+        rows = requests.get(list_url, headers=bearer(admin), timeout=60).json()["results"]
         return {row["recipient"] for row in rows}
 
     eventually(lambda: recipients() == {""})
@@ -104,7 +104,7 @@ def test_rights_that_an_admin_gives_are_in_the_next_token(stack, auth, admin):
     tokens = stack.log_in(user["email"]).json()
     url = f"{stack.users}/users-ms/users/{user['id']}"
 
-    given = requests.patch(url, json={"scopes": ["orders:read"]}, headers=bearer(admin), timeout=5)
+    given = requests.patch(url, json={"scopes": ["orders:read"]}, headers=bearer(admin), timeout=60)
     assert given.status_code == 200
     refreshed = auth("POST", "refresh", {"refresh_token": tokens["refresh_token"]}).json()
 
@@ -115,7 +115,7 @@ def test_a_deactivated_user_is_out_with_the_next_refresh(stack, auth, admin):
     user = stack.verified_user()
     tokens = stack.log_in(user["email"]).json()
     url = f"{stack.users}/users-ms/users/{user['id']}"
-    requests.patch(url, json={"is_active": False}, headers=bearer(admin), timeout=5).raise_for_status()
+    requests.patch(url, json={"is_active": False}, headers=bearer(admin), timeout=60).raise_for_status()
 
     assert auth("POST", "refresh", {"refresh_token": tokens["refresh_token"]}).status_code == 401
     assert stack.log_in(user["email"]).status_code == 401
@@ -150,9 +150,9 @@ def test_keys_rotate_under_a_running_stack(stack, auth):
     assert auth("POST", "refresh", {"refresh_token": before["refresh_token"]}).status_code == 200
     assert after["access_token"] != before["access_token"]
     stack.manage("auth", "rotate_signing_key")
-    profile = requests.get(f"{stack.users}/users-ms/users/me", headers=bearer(after), timeout=5)
+    profile = requests.get(f"{stack.users}/users-ms/users/me", headers=bearer(after), timeout=60)
     assert profile.status_code == 200
-    published = requests.get(f"{stack.auth}/auth-ms/.well-known/jwks.json", timeout=5)
+    published = requests.get(f"{stack.auth}/auth-ms/.well-known/jwks.json", timeout=60)
     assert published.status_code == 200
 
 
@@ -160,7 +160,7 @@ def test_the_address_behind_the_gateway_is_the_clients_and_cannot_be_forged(stac
     user = stack.verified_user()
     url = f"{stack.gateway}/auth-ms/auth/login"
     body = {"username": user["email"], "password": PASSWORD}
-    tokens = requests.post(url, json=body, headers={"X-Forwarded-For": "203.0.113.7"}, timeout=10).json()
+    tokens = requests.post(url, json=body, headers={"X-Forwarded-For": "203.0.113.7"}, timeout=60).json()
 
     [session] = auth("GET", "sessions", tokens=tokens).json()["results"]
 

@@ -135,11 +135,11 @@ class Lives(RuleBasedStateMachine):
     def auth(self, method: str, path: str, body: Any = None, session: Session | None = None) -> requests.Response:
         headers = {"Authorization": f"Bearer {session.access}"} if session else {}
         url = f"{self.stack.auth}/auth-ms/auth/{path}"
-        return requests.request(method, url, json=body, headers=headers, timeout=20)
+        return requests.request(method, url, json=body, headers=headers, timeout=60)
 
     def users(self, method: str, account: Account, body: Any = None, *, headers: dict[str, str]) -> requests.Response:
         url = f"{self.stack.users}/users-ms/users/{account.id}"
-        return requests.request(method, url, json=body, headers=headers, timeout=20)
+        return requests.request(method, url, json=body, headers=headers, timeout=60)
 
     def of(self, session: Session) -> dict[str, str]:
         return {"Authorization": f"Bearer {session.access}"}
@@ -167,7 +167,7 @@ class Lives(RuleBasedStateMachine):
         if self.sent[key] > MAILS_AN_HOUR:
             return
         known = {each.token for each in self.mailed}
-        [token] = eventually(lambda: [each for each in self.tokens_in(address, kind) if each not in known], seconds=30)
+        [token] = eventually(lambda: [each for each in self.tokens_in(address, kind) if each not in known])
         self.mailed.append(Mailed(kind, address, account, token, account.serial, asked_by))
 
     def is_limited(self, kind: str, address: str) -> bool:
@@ -237,7 +237,7 @@ class Lives(RuleBasedStateMachine):
         address = self.pick(actor.mailboxes if who == "owner" else self.addresses(), which)
         password = new_password()
         body = {"name": "Ada", "surname": "Doe", "email": address, "password": password}
-        answer = requests.post(f"{self.stack.users}/users-ms/users", json=body, timeout=20)
+        answer = requests.post(f"{self.stack.users}/users-ms/users", json=body, timeout=60)
         if self.holder(address):
             assert answer.status_code == 409, answer.text
             return
@@ -421,7 +421,7 @@ class Lives(RuleBasedStateMachine):
     def codes_left(self, account: Account) -> tuple[list[str], str]:
         headers = self.admin_headers()
         url = f"{self.stack.auth}/auth-ms/auth/audit-log?user_id={account.id}&event=second_factors_removed"
-        removed = requests.get(url, headers=headers, timeout=20).json()["results"]
+        removed = requests.get(url, headers=headers, timeout=60).json()["results"]
         return ([], "") if removed else (account.codes, account.codes_of)
 
     def log_out(self, which: int, everywhere: bool) -> None:
@@ -479,31 +479,31 @@ class Lives(RuleBasedStateMachine):
             if is_alive:
                 self.check_alive(session)
             else:
-                eventually(lambda session=session: self.is_dead(session), seconds=10)
+                eventually(lambda session=session: self.is_dead(session))
                 self.done["dead session rejected"] += 1
 
     def check_alive(self, session: Session) -> None:
         answer = self.users("PATCH", session.account, {"is_admin": True, "surname": "Roe"}, headers=self.of(session))
         assert answer.status_code == 200, (answer.text, session)
         assert answer.json()["is_admin"] is session.account.is_admin, session
-        found = requests.get(f"{self.stack.users}/users-ms/users?limit=1", headers=self.of(session), timeout=20)
+        found = requests.get(f"{self.stack.users}/users-ms/users?limit=1", headers=self.of(session), timeout=60)
         if not session.account.is_admin:
             assert found.status_code == 403, session
 
     def is_dead(self, session: Session) -> bool:
         own = self.users("PATCH", session.account, {"surname": "Poe"}, headers=self.of(session)).status_code
-        listed = requests.get(f"{self.stack.users}/users-ms/users?limit=1", headers=self.of(session), timeout=20)
+        listed = requests.get(f"{self.stack.users}/users-ms/users?limit=1", headers=self.of(session), timeout=60)
         factors = self.auth("POST", "mfa/totp", session=session).status_code
         preferences = requests.put(
             f"{self.stack.notification}/notification-ms/preferences",
             json={"preferences": []},
             headers=self.of(session),
-            timeout=20,
+            timeout=60,
         ).status_code
         refreshed = self.auth("POST", "refresh", {"refresh_token": session.refresh}).status_code
         body = {"token": session.access}
         url = f"{self.stack.auth}/auth-ms/auth/introspect"
-        introspected = requests.post(url, json=body, headers=self.admin_headers(), timeout=20).json()
+        introspected = requests.post(url, json=body, headers=self.admin_headers(), timeout=60).json()
         return (
             own == 401
             and listed.status_code in (401, 403)

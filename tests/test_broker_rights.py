@@ -153,7 +153,7 @@ def test_a_forged_deletion_deletes_nothing(stack, connection, process):
         for queue in ("user_deleted_session_revocation", "user_deleted_data_erasure"):
             eventually(lambda queue=queue: dead(channel, queue, event_id))
     sessions = requests.get(
-        f"{stack.auth}/auth-ms/auth/sessions", headers={"Authorization": f"Bearer {token}"}, timeout=10
+        f"{stack.auth}/auth-ms/auth/sessions", headers={"Authorization": f"Bearer {token}"}, timeout=60
     )
     assert sessions.status_code == 200
     assert stack.log_in(user["email"]).status_code == 200
@@ -172,7 +172,7 @@ def test_a_deletion_that_the_stolen_relay_of_users_ms_publishes_is_confirmed_bef
         channel = administrators.channel()
         eventually(lambda: dead(channel, "user_deleted_session_revocation", event["id"]))
     headers = {"Authorization": f"Bearer {token}"}
-    assert requests.get(f"{stack.auth}/auth-ms/auth/sessions", headers=headers, timeout=10).status_code == 200
+    assert requests.get(f"{stack.auth}/auth-ms/auth/sessions", headers=headers, timeout=60).status_code == 200
 
 
 @pytest.mark.parametrize("user", ["tessera", "guest"])
@@ -188,7 +188,7 @@ def test_dead_letters_expire_after_a_day_and_nothing_else_does(stack):
     account = ("administrator", layout.secrets["ADMINISTRATOR_BROKER_PASSWORD"])
 
     def ask(what):
-        return requests.get(f"{layout.url('RABBITMQ_MANAGEMENT_PORT')}/api/{what}", auth=account, timeout=10).json()
+        return requests.get(f"{layout.url('RABBITMQ_MANAGEMENT_PORT')}/api/{what}", auth=account, timeout=60).json()
 
     [policy] = ask("policies")
     applied = {queue["name"]: queue.get("policy") for queue in ask("queues")}
@@ -204,6 +204,6 @@ def test_no_process_gets_into_the_management_api(stack, process):
     layout = layout_of(stack.directory)
     account = (process, layout.secrets[f"{process.replace('-', '_').upper()}_BROKER_PASSWORD"])
 
-    answer = requests.get(f"{layout.url('RABBITMQ_MANAGEMENT_PORT')}/api/overview", auth=account, timeout=10)
+    answer = requests.get(f"{layout.url('RABBITMQ_MANAGEMENT_PORT')}/api/overview", auth=account, timeout=60)
 
     assert answer.status_code == 401

@@ -61,13 +61,13 @@ def test_a_change_made_elsewhere_meanwhile_is_not_overwritten(stack, browser):
         heading(page, "Profile")
         token = stack.log_in(user["email"]).json()["access_token"]
         url = f"{stack.users}/users-ms/users/{user['id']}"
-        requests.patch(url, json={"surname": "Byron"}, headers={"Authorization": f"Bearer {token}"}, timeout=5)
+        requests.patch(url, json={"surname": "Byron"}, headers={"Authorization": f"Bearer {token}"}, timeout=60)
 
         page.get_by_label("Surname").fill("King")
         page.get_by_role("button", name="Save").click()
 
         expect(page.get_by_role("alert")).to_contain_text("changed elsewhere")
-        answer = requests.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=5)
+        answer = requests.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=60)
         assert answer.json()["surname"] == "Byron"
 
 

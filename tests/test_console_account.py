@@ -121,7 +121,7 @@ def test_what_happened_to_the_account_is_shown_to_its_user(stack, page, admin):
         f"{stack.users}/users-ms/users/{user['id']}",
         json={"scopes": ["orders:read"]},
         headers={"Authorization": f"Bearer {admin['access_token']}"},
-        timeout=10,
+        timeout=60,
     ).raise_for_status()
     sign_in(page, stack, user["email"])
     heading(page, "Profile")

@@ -60,7 +60,7 @@ def person(stack, admins_email):
         headers = {"Authorization": f"Bearer {token}"}
 
         def dead():
-            letters = requests.get(url, headers=headers, timeout=10).json()["results"]
+            letters = requests.get(url, headers=headers, timeout=60).json()["results"]
             return any(letter["user_id"] == user["id"] for letter in letters)
 
         eventually(dead)
@@ -73,9 +73,9 @@ def careful(stack):
     user = stack.verified_user()
     headers = {"Authorization": f"Bearer {stack.log_in(user['email']).json()['access_token']}"}
     url = f"{stack.auth}/auth-ms/auth/mfa/totp"
-    secret = requests.post(url, headers=headers, timeout=10).json()["secret"]
+    secret = requests.post(url, headers=headers, timeout=60).json()["secret"]
     body = {"code": pyotp.TOTP(secret).now()}
-    requests.post(f"{url}/confirm", json=body, headers=headers, timeout=10).raise_for_status()
+    requests.post(f"{url}/confirm", json=body, headers=headers, timeout=60).raise_for_status()
     return user["email"]
 
 

@@ -24,7 +24,7 @@ def dead_letters(stack, admin):
     def call(method, path, **options):
         url = f"{stack.notification}/notification-ms/dead-letters{path}"
         return requests.request(
-            method, url, headers={"Authorization": f"Bearer {admin['access_token']}"}, timeout=10, **options
+            method, url, headers={"Authorization": f"Bearer {admin['access_token']}"}, timeout=60, **options
         )
 
     return call
@@ -118,10 +118,10 @@ def test_dead_letters_are_for_admins_alone(stack):
     token = stack.log_in(user["email"]).json()["access_token"]
     url = f"{stack.notification}/notification-ms/dead-letters"
 
-    assert requests.get(url, timeout=5).status_code == 401
-    assert requests.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=5).status_code == 403
+    assert requests.get(url, timeout=60).status_code == 401
+    assert requests.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=60).status_code == 403
     answer = requests.post(
-        f"{url}/redeliver", json={"queue": QUEUE}, headers={"Authorization": f"Bearer {token}"}, timeout=5
+        f"{url}/redeliver", json={"queue": QUEUE}, headers={"Authorization": f"Bearer {token}"}, timeout=60
     )
     assert answer.status_code == 403
 

@@ -27,13 +27,13 @@ def test_make_dev_seeds_users_reloads_code_and_leaves_nothing_behind(tree):
     eventually(lambda: "These are the logs" in printed.read_text(), seconds=180)
     assert "36 users added, 0 existed already" in printed.read_text()
     assert "0 users added, 36 existed already" in run(tree, "tools", "seed").stdout
-    sakura = requests.get(f"{mail}/api/v1/search", {"query": 'to:"sakura.tanaka@demo.example"'}, timeout=5).json()
+    sakura = requests.get(f"{mail}/api/v1/search", {"query": 'to:"sakura.tanaka@demo.example"'}, timeout=60).json()
     assert "Confirm your email address" in {message["Subject"] for message in sakura["messages"]}
     assert any("Hello さくら" in message["Snippet"] for message in sakura["messages"])
 
     change(tree / "chassis" / "http" / "errors.py", "There is nothing at this path.", "Here is nothing.")
-    eventually(lambda: answered(f"{gateway}/users-ms/nothing") == "Here is nothing.", seconds=60)
-    eventually(lambda: answered(f"{gateway}/auth-ms/nothing") == "Here is nothing.", seconds=60)
+    eventually(lambda: answered(f"{gateway}/users-ms/nothing") == "Here is nothing.")
+    eventually(lambda: answered(f"{gateway}/auth-ms/nothing") == "Here is nothing.")
 
     development.send_signal(signal.SIGINT)
     assert development.wait(timeout=120) == 0
@@ -48,6 +48,6 @@ def change(file: Path, before: str, after: str) -> None:
 
 def answered(url: str) -> str:
     try:
-        return str(requests.get(url, timeout=5).json()["detail"])
+        return str(requests.get(url, timeout=60).json()["detail"])
     except (requests.RequestException, KeyError):
         return ""

@@ -104,7 +104,7 @@ def counts(channel, suffix):
 
 def told(stack, recipients):
     """Of these addresses, those that the mail server has mails for, and how many."""
-    answer = requests.get(f"{stack.mail}/api/v1/messages", {"limit": 100_000}, timeout=30).json()
+    answer = requests.get(f"{stack.mail}/api/v1/messages", {"limit": 100_000}, timeout=60).json()
     found = collections.Counter(to["Address"] for mail in answer["messages"] for to in mail["To"])
     return {address: found[address] for address in recipients if found[address]}
 

@@ -55,16 +55,16 @@ def gateway():
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     answers = requests.Session()
     answers.mount("http://", requests.adapters.HTTPAdapter(max_retries=requests.adapters.Retry(20, backoff_factor=0.1)))
-    answers.get(f"http://127.0.0.1:{port}/healthcheck", timeout=10)
+    answers.get(f"http://127.0.0.1:{port}/healthcheck", timeout=60)
     yield f"http://127.0.0.1:{port}"
     process.terminate()
-    process.wait(timeout=10)
+    process.wait(timeout=60)
     service.shutdown()
     service.server_close()
 
 
 def test_the_route_that_exchanges_the_cookie_gets_it(gateway):
-    answer = requests.post(f"{gateway}/auth-ms/auth/refresh", headers={"Cookie": COOKIE}, timeout=10)
+    answer = requests.post(f"{gateway}/auth-ms/auth/refresh", headers={"Cookie": COOKIE}, timeout=60)
 
     assert answer.text == COOKIE
 
@@ -82,6 +82,6 @@ def test_the_route_that_exchanges_the_cookie_gets_it(gateway):
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_no_other_route_sees_it(gateway, method, path):
-    answer = requests.request(method, f"{gateway}/{path}", headers={"Cookie": COOKIE}, timeout=10)
+    answer = requests.request(method, f"{gateway}/{path}", headers={"Cookie": COOKIE}, timeout=60)
 
     assert (answer.status_code, answer.text) == (200, "")

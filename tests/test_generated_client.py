@@ -47,7 +47,7 @@ def clients(stack, tmp_path_factory):
     found = {}
     for name, url in (("users", stack.users), ("auth", stack.auth), ("notification", stack.notification)):
         document = folder / f"{name}.json"
-        document.write_bytes(requests.get(f"{url}/{name}-ms/openapi.json", timeout=10).content)
+        document.write_bytes(requests.get(f"{url}/{name}-ms/openapi.json", timeout=60).content)
         configuration = folder / "configuration.yaml"
         configuration.write_text("post_hooks: []\n")
         package = f"tessera_{name}_client"
@@ -169,4 +169,4 @@ def test_a_whole_account_life(stack, clients):
 def test_the_committed_documents_are_what_the_services_publish(stack):
     for name, url in (("users", stack.users), ("auth", stack.auth), ("notification", stack.notification)):
         committed = Path(__file__).parents[1] / "docs" / "openapi" / f"{name}-ms.yaml"
-        assert requests.get(f"{url}/{name}-ms/openapi.yaml", timeout=10).text == committed.read_text()
+        assert requests.get(f"{url}/{name}-ms/openapi.yaml", timeout=60).text == committed.read_text()

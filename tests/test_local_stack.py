@@ -63,12 +63,12 @@ def test_a_backup_brings_the_accounts_back_into_an_empty_stack(directory):
 
     def log_in():
         url = f"http://127.0.0.1:{port('AUTH_PORT')}/auth-ms/auth/login"
-        return requests.post(url, json={"username": ada["email"], "password": ada["password"]}, timeout=10).status_code
+        return requests.post(url, json={"username": ada["email"], "password": ada["password"]}, timeout=60).status_code
 
     ada = {"name": "Ada", "surname": "Lovelace", "email": "ada@example.org", "password": PASSWORD}
     local(directory, "up", "--free-ports")
     users = f"http://127.0.0.1:{port('USERS_PORT')}/users-ms/users"
-    assert requests.post(users, json=ada, timeout=10).status_code == 201
+    assert requests.post(users, json=ada, timeout=60).status_code == 201
     local(directory, "backup")
     [file] = directory.with_name(f"{directory.name}-backups").glob("*.tar")
     secrets = (directory / ".env").read_text()

@@ -36,7 +36,7 @@ def read(stack):
             url = f"http://127.0.0.1:{json.loads(file.read_text())[WORKERS[program]]}/metrics"
         else:
             pytest.skip("the ports of relays and workers are not on this host")
-        text = requests.get(url, timeout=10).text
+        text = requests.get(url, timeout=60).text
         families = text_string_to_metric_families(text)
         return {
             (sample.name, frozenset(sample.labels.items())): sample.value
@@ -78,8 +78,8 @@ def test_no_label_has_an_id_a_name_or_what_a_caller_made_up(stack, read):
     token = stack.log_in(user["email"]).json()["access_token"]
     for path in (f"users/{user['id']}", "users/me", "nothing/of/the/kind", "users?email=x@example.org"):
         headers = {"Authorization": f"Bearer {token}"}
-        requests.request("BREW", f"{stack.users}/users-ms/{path}", headers=headers, timeout=5)
-        requests.get(f"{stack.users}/users-ms/{path}", headers=headers, timeout=5)
+        requests.request("BREW", f"{stack.users}/users-ms/{path}", headers=headers, timeout=60)
+        requests.get(f"{stack.users}/users-ms/{path}", headers=headers, timeout=60)
 
     labels = [dict(labels) for _, labels in read("users-ms")]
 
@@ -160,12 +160,12 @@ def test_web_processes_are_summed_including_one_that_was_killed(three_processes)
     asked = 60
 
     def counted():
-        text = requests.get(f"{url}/users-ms/metrics", timeout=10).text
+        text = requests.get(f"{url}/users-ms/metrics", timeout=60).text
         [family] = [each for each in text_string_to_metric_families(text) if each.name == "http_requests"]
         return sum(sample.value for sample in family.samples if sample.labels["route"] == "users-ms/users/me")
 
     for _ in range(asked):
-        requests.get(f"{url}/users-ms/users/me", timeout=5)  # 401, each over a connection of its own
+        requests.get(f"{url}/users-ms/users/me", timeout=60)  # 401, each over a connection of its own
     assert {counted() for _ in range(10)} == {asked}  # whichever process is asked
 
     children = Path(f"/proc/{pid}/task/{pid}/children")

@@ -22,9 +22,9 @@ def test_a_new_service_passes_every_check_at_once_and_answers_beside_the_others(
     assert " 0 failed" in run(tree, "tools", "test", "--service=billing").stdout
     run(tree, "tools", "up", "--free-ports")
     gateway = f"http://127.0.0.1:{json.loads((tree / '.local' / 'ports.json').read_text())['GATEWAY_PORT']}/billing-ms"
-    assert requests.get(f"{gateway}/healthcheck", timeout=5).json() == {"status": "alive"}
-    assert requests.get(f"{gateway}/items", timeout=5).status_code == 401
-    assert requests.get(f"{gateway}/metrics", timeout=5).status_code == 404
+    assert requests.get(f"{gateway}/healthcheck", timeout=60).json() == {"status": "alive"}
+    assert requests.get(f"{gateway}/items", timeout=60).status_code == 401
+    assert requests.get(f"{gateway}/metrics", timeout=60).status_code == 404
     assert ("billing-outbox-relay" in run(tree, "tools", "status").stdout) == bool(options)
 
 

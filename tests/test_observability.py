@@ -97,12 +97,12 @@ def test_every_panel_and_every_alert_finds_what_it_asks_for(stack, prometheus):
         stack.log_in(user["email"])
         stack.log_in(user["email"], "not the password")
         # A used token that comes again after ten seconds counts as stolen.
-        requests.post(f"{stack.auth}/auth-ms/auth/refresh", json={"refresh_token": old}, timeout=10)
+        requests.post(f"{stack.auth}/auth-ms/auth/refresh", json={"refresh_token": old}, timeout=60)
         empty = [title for title, query in panels() if not any(map(is_number, prometheus(query)))]
         return empty + [series for series in series_of_rules() if not prometheus(series)]
 
     with contextlib.suppress(AssertionError):
-        eventually(lambda: not missing(), seconds=40)
+        eventually(lambda: not missing())
     assert missing() == []
 
 

@@ -8,7 +8,7 @@ SERVICES = ["users", "auth", "notification"]
 
 @pytest.fixture(params=SERVICES)
 def document(request, stack):
-    return requests.get(f"{getattr(stack, request.param)}/{request.param}-ms/internal/openapi.json", timeout=10).json()
+    return requests.get(f"{getattr(stack, request.param)}/{request.param}-ms/internal/openapi.json", timeout=60).json()
 
 
 def operations(document):

@@ -118,7 +118,7 @@ def secure_broker(layout, certificate):
 def sign_up(layout):
     email = f"tls.{time.time_ns()}@example.org"
     body = {"name": "Ada", "surname": "Lovelace", "email": email, "password": "correct horse battery"}
-    return email, requests.post(f"{layout.url('USERS_PORT')}/users-ms/users", json=body, timeout=10)
+    return email, requests.post(f"{layout.url('USERS_PORT')}/users-ms/users", json=body, timeout=60)
 
 
 def test_a_new_account_becomes_a_mail_over_tls_alone(layout):
@@ -130,7 +130,7 @@ def test_a_new_account_becomes_a_mail_over_tls_alone(layout):
 
     def mails():
         query = {"query": f"to:{email}"}
-        return requests.get(f"{layout.url('MAIL_PORT')}/api/v1/search", query, timeout=5).json()["messages"]
+        return requests.get(f"{layout.url('MAIL_PORT')}/api/v1/search", query, timeout=60).json()["messages"]
 
     assert "Welcome" in eventually(mails)[0]["Subject"]
     connection = psycopg2.connect(layout.database_url("users"))
@@ -165,7 +165,7 @@ def said_by(program, variables):
         yield log.read_text
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=60)
 
 
 @pytest.mark.parametrize(

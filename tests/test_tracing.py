@@ -81,7 +81,7 @@ def test_a_login_is_one_trace_through_five_hops(stack, traced):
     trace_id = secrets.token_hex(16)
     body = {"username": user["email"], "password": PASSWORD}
     headers = {"traceparent": f"00-{trace_id}-{secrets.token_hex(8)}-01"}
-    requests.post(f"{stack.gateway}/auth-ms/auth/login", json=body, headers=headers, timeout=10).raise_for_status()
+    requests.post(f"{stack.gateway}/auth-ms/auth/login", json=body, headers=headers, timeout=60).raise_for_status()
 
     # Each process exports its spans on its own, so any of them may arrive last.
     awaited = {
@@ -152,7 +152,7 @@ def test_one_grep_shows_a_login_from_the_click_to_the_mail(stack):
     request_id, trace_id = f"click-{secrets.token_hex(6)}", secrets.token_hex(16)
     body = {"username": user["email"], "password": PASSWORD}
     headers = {"X-Request-ID": request_id, "traceparent": f"00-{trace_id}-{secrets.token_hex(8)}-01"}
-    requests.post(f"{stack.gateway}/auth-ms/auth/login", json=body, headers=headers, timeout=10).raise_for_status()
+    requests.post(f"{stack.gateway}/auth-ms/auth/login", json=body, headers=headers, timeout=60).raise_for_status()
     eventually(lambda: stack.mails(user["email"], "New sign-in"))
 
     eventually(lambda: all(lines(stack, request_id)[name] for name in ["gateway", *PROGRAMS]))
@@ -172,7 +172,7 @@ def test_nothing_personal_and_no_secret_is_in_the_logs_of_a_whole_life(stack):
 
     def call(method, path, body=None):
         url = f"{stack.auth}/auth-ms/auth/{path}"
-        return requests.request(method, url, json=body, headers=headers, timeout=10)
+        return requests.request(method, url, json=body, headers=headers, timeout=60)
 
     totp = call("POST", "mfa/totp").json()["secret"]
     codes = call("POST", "mfa/totp/confirm", {"code": pyotp.TOTP(totp).now()}).json()["recovery_codes"]
@@ -182,14 +182,14 @@ def test_nothing_personal_and_no_secret_is_in_the_logs_of_a_whole_life(stack):
     call("POST", "password/reset", {"token": reset, "new_password": NEW})
     pending = stack.log_in(user["email"], NEW).json()
     body = {"mfa_token": pending["mfa_token"], "method": "recovery_code", "code": codes[0]}
-    last = requests.post(f"{stack.auth}/auth-ms/auth/login/mfa", json=body, timeout=10).json()
+    last = requests.post(f"{stack.auth}/auth-ms/auth/login/mfa", json=body, timeout=60).json()
     with stack.mail_rejected(550):
         refused = stack.sign_up(name=name)
         eventually(lambda: "message dead-lettered" in stack.log("notification-email-worker"))
     url = f"{stack.users}/users-ms/users/{user['id']}"
     bearer = {"Authorization": f"Bearer {last['access_token']}"}
-    requests.get(f"{stack.gateway}/users-ms/users?search={name}", headers=bearer, timeout=5)
-    requests.delete(url, headers=bearer, timeout=5).raise_for_status()
+    requests.get(f"{stack.gateway}/users-ms/users?search={name}", headers=bearer, timeout=60)
+    requests.delete(url, headers=bearer, timeout=60).raise_for_status()
     eventually(lambda: call("GET", "sessions").json().get("status") == 401)
 
     secret |= {wrong, refused["email"], totp, *codes, reset, pending["mfa_token"]}

@@ -59,6 +59,7 @@ COMMANDS = {
         "tools.testing.runner:test",
         (argument("--service", choices=["chassis", *SERVICES], help="only its own"), PYTEST),
     ),
+    "test-more": Command("tools.testing.runner:test_more", (PYTEST,)),
     "cover": Command("tools.testing.coverage:run", (PYTEST,)),
     "compose-test": Command("tools.testing.compose_tests:run", (PYTEST,)),
     "cluster-test": Command("tools.testing.cluster_tests:run", (PYTEST,)),

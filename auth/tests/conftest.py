@@ -11,8 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.test import Client
 
-from auth_ms import users_client
 from auth.tests.builders import SEALING_PUBLIC_KEY, bearer, credentials, login, password_hash
+from auth_ms import users_client
 from chassis.http import email_addresses
 from chassis.testing.contract import events_follow_the_contract
 from chassis.testing.static_files import find_static_files_on_request

@@ -249,7 +249,7 @@ def test_sign_up_can_conceal_whether_an_address_is_known(stack):
 
         def sign_up(email):
             body = {"name": "Ada", "surname": "Lovelace", "email": email, "password": THIEFS}
-            return requests.post(f"{url}/users-ms/users", json=body, timeout=10)
+            return requests.post(f"{url}/users-ms/users", json=body, timeout=60)
 
         of_known, of_new = sign_up(owner["email"].upper()), sign_up(an_address())
 

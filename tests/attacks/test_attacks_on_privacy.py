@@ -132,7 +132,7 @@ def test_the_log_of_postgresql_has_no_hash_and_no_address(stack, layout):
 
 @pytest.mark.parametrize("service", ["users-ms", "auth-ms", "notification-ms"])
 def test_documentation_pages_can_do_nothing_on_the_origin_of_the_console(stack, service):
-    answer = requests.get(f"{stack.gateway}/{service}/docs", timeout=10)
+    answer = requests.get(f"{stack.gateway}/{service}/docs", timeout=60)
 
     policy = answer.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy or "default-src 'self'" in policy
@@ -142,7 +142,7 @@ def test_documentation_pages_can_do_nothing_on_the_origin_of_the_console(stack, 
 
 @pytest.mark.parametrize("service", ["users", "auth", "notification"])
 def test_the_public_document_does_not_name_internal_routes(stack, service):
-    paths = requests.get(f"{getattr(stack, service)}/{service}-ms/openapi.json", timeout=20).json()["paths"]
+    paths = requests.get(f"{getattr(stack, service)}/{service}-ms/openapi.json", timeout=60).json()["paths"]
 
     assert [path for path in paths if "/internal" in path] == []
 
@@ -180,7 +180,7 @@ def test_a_body_in_chunks_is_read_or_refused_and_never_ignored(stack):
         f"PATCH /users-ms/users/{user['id']} HTTP/1.1\r\nHost: {address.netloc}\r\nAuthorization: Bearer {token}\r\n"
         "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
     )
-    with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+    with socket.create_connection((address.hostname, address.port), timeout=60) as connection:
         connection.sendall(head.encode() + f"{len(body):x}\r\n".encode() + body + b"\r\n0\r\n\r\n")
         status = int(connection.recv(65536).split()[1])
 
