@@ -15,9 +15,9 @@ SERVICES = ["users", "auth", "notification"]
 PAYLOADS = [
     "'", '"', "' OR '1'='1", "' OR 1=1--", "1 OR 1=1", "1; SELECT pg_sleep(60)--",
     "' UNION SELECT NULL--", "%", "_%", "\\",
-    "'||pg_sleep(60)||'", "$$", "%27", "\x00", "\r\nX-Injected: 1", "{{7*7}}", "{% debug %}", "${7*7}", "#{7*7}", "%s%n",
-    "{0.__class__}", "../../etc/passwd", "__class__", "id__gt", "9" * 400, "-1", "1e999", "NaN", "null", "true", "[]",
-    "\u202e", "\ud7ff", "🎉" * 50, "x" * 4000, "<script>alert(1)</script>", "*)(uid=*))(|(uid=*", "sleep(60)",
+    "'||pg_sleep(60)||'", "$$", "%27", "\x00", "\r\nX-Injected: 1", "{{7*7}}", "{% debug %}", "${7*7}", "#{7*7}",
+    "%s%n", "{0.__class__}", "../../etc/passwd", "__class__", "id__gt", "9" * 400, "-1", "1e999", "NaN", "null", "true",
+    "[]", "\u202e", "\ud7ff", "🎉" * 50, "x" * 4000, "<script>alert(1)</script>", "*)(uid=*))(|(uid=*", "sleep(60)",
 ]  # fmt: skip
 # What PostgreSQL, its driver or Python would say.
 OF_THE_INSIDE = re.compile(

@@ -1,6 +1,5 @@
 """Real parts are stopped: what was accepted is delivered later, and nobody waits for long."""
 
-
 import requests
 
 from evidence.harness.waiting import eventually

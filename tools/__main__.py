@@ -61,6 +61,7 @@ COMMANDS = {
     ),
     "test-more": Command("tools.testing.runner:test_more", (PYTEST,)),
     "cover": Command("tools.testing.coverage:run", (PYTEST,)),
+    "mutants": Command("tools.testing.mutation:run", (argument("targets", nargs="*"),)),
     "compose-test": Command("tools.testing.compose_tests:run", (PYTEST,)),
     "cluster-test": Command("tools.testing.cluster_tests:run", (PYTEST,)),
     "brokers": Command("tools.testing.brokers:run", (PYTEST,)),

@@ -17,6 +17,7 @@ ENVIRONMENTS = {
     "kubernetes": ROOT / ".venv-kubernetes",
     "experiments": ROOT / ".venv-experiments",
     "docs": ROOT / ".venv-docs",
+    "mutation": ROOT / ".venv-mutation",
     "bench": ROOT / ".venv-bench",
 }
 

@@ -15,9 +15,15 @@ from auth.tests.builders import SEALING_PUBLIC_KEY, bearer, credentials, login, 
 from auth_ms import users_client
 from chassis.http import email_addresses
 from chassis.testing.contract import events_follow_the_contract
+from chassis.testing.last_answers import last_answers, pytest_runtest_makereport
 from chassis.testing.static_files import find_static_files_on_request
 
-__all__ = ["events_follow_the_contract", "find_static_files_on_request"]
+__all__ = [
+    "events_follow_the_contract",
+    "find_static_files_on_request",
+    "last_answers",
+    "pytest_runtest_makereport",
+]
 
 
 class _Server(ThreadingHTTPServer):

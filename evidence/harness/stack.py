@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -82,6 +83,9 @@ class Stack:
 
     def log(self, program: str) -> str:
         """The log of a program since the stack was started."""
+        file = Path(self.directory) / "logs" / f"{program}.log"  # of local processes
+        if file.exists():
+            return file.read_text(errors="replace")
         return self.command("logs", "--no-follow", program, stdout=subprocess.PIPE).stdout
 
     def command(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
@@ -129,7 +133,7 @@ class Stack:
         self.command("manage", "users", "create_admin", f"--email={email}", *options, env=variables)
 
     def log_in(self, email: str, password: str = PASSWORD) -> requests.Response:
-        """The answer to a login, which is repeated while it is 503: nothing happened, and a busy machine takes longer."""
+        """The answer to a login; one of 503, as a busy machine may give, changed nothing and is repeated."""
         answer: list[requests.Response] = []
 
         def is_decided() -> bool:

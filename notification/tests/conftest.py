@@ -11,10 +11,19 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from chassis.testing.callers import auth_service, caller, signing_keys
+from chassis.testing.last_answers import last_answers, pytest_runtest_makereport
 from chassis.testing.static_files import find_static_files_on_request
 from notification.tests.builders import PRIVATE_KEY
 
-__all__ = ["auth_service", "caller", "find_static_files_on_request", "mail_server", "signing_keys"]
+__all__ = [
+    "auth_service",
+    "caller",
+    "find_static_files_on_request",
+    "last_answers",
+    "mail_server",
+    "pytest_runtest_makereport",
+    "signing_keys",
+]
 
 
 logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd tells of every connection
