@@ -123,10 +123,10 @@ def test_requests_with_one_key_at_the_same_time_open_one_account():
         finally:
             connections.close_all()
 
-    with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(attempt, range(8)))
+    with ThreadPoolExecutor(5) as pool:  # fewer than the passwords that a process accepts at once
+        answers = list(pool.map(attempt, range(5)))
 
-    assert [answer.status_code for answer in answers] == [201] * 8
+    assert [answer.status_code for answer in answers] == [201] * 5
     assert len({answer.content for answer in answers}) == 1
     assert User.objects.count() == OutboxMessage.objects.count() == 1
 
