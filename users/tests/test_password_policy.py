@@ -15,8 +15,8 @@ from chassis.http.circuit_breaker import CircuitBreaker
 from chassis.operations import metrics
 from users.tests.builders import PASSWORD, a_user, sign_up
 from users_ms.accounts import breached
-from users_ms.accounts.breached import ANSWER_SECONDS, SOCKET_SECONDS
 from users_ms.accounts.bloom import BloomFilter
+from users_ms.accounts.breached import ANSWER_SECONDS, SOCKET_SECONDS
 from users_ms.accounts.models import User
 
 pytestmark = pytest.mark.django_db
