@@ -65,7 +65,7 @@ def test_what_is_accepted_is_still_installed_and_only_that_is_passed_over(capsys
 
     said = capsys.readouterr().out
     assert "1 of" in said and "  celery==" in said and "  django==" not in said
-    assert "Accepted of django: CVE-1 (for this test)" in said
+    assert "Accepted for django: CVE-1 (for this test)" in said
 
 
 def test_a_weakness_says_whose_requirements_have_it(capsys):
@@ -81,14 +81,14 @@ def test_a_known_weakness_fails_also_in_lint(capsys, has_versions):
         assert auditing.run(in_lint=True, index=url) == 1
 
     said = capsys.readouterr().out
-    assert "1 of" in said and "PYSEC-1, CVE-1, mended in 9. Lets everybody in." in said
+    assert "1 of" in said and "PYSEC-1, CVE-1, fixed in 9. Lets everybody in." in said
 
 
 def test_without_one_all_is_well(capsys):
     with index() as url:
         assert auditing.run(index=url) == 0
 
-    assert f"0 of {len(auditing.locked())} have one" in capsys.readouterr().out
+    assert f"0 of {len(auditing.locked())} are affected" in capsys.readouterr().out
 
 
 def test_what_the_index_does_not_know_is_named(capsys):
@@ -96,7 +96,7 @@ def test_what_the_index_does_not_know_is_named(capsys):
         assert auditing.run(index=url) == 0
 
     said = capsys.readouterr().out
-    assert "0 of 0 have one" in said and "says nothing: " in said and "django==" in said
+    assert "0 of 0 are affected" in said and "does not have" in said and "django==" in said
 
 
 def test_without_an_index_lint_says_that_it_was_skipped(capsys):

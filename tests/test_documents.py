@@ -62,8 +62,8 @@ def test_the_steps_of_a_document_are_its_commands_with_what_they_show(tmp_path):
 
 def test_what_a_document_names_and_is_not_there_is_said(tree):
     wrong = {
-        "[a](docs/none.md)": "docs/none.md leads nowhere",
-        "![a](docs/none.png)": "docs/none.png leads nowhere",
+        "[a](docs/none.md)": "docs/none.md: no such file",
+        "![a](docs/none.png)": "docs/none.png: no such file",
         "[a](docs/architecture.md#nothing)": "docs/architecture.md#nothing: no such heading",
         "`make nothing`": "make nothing: no such command",
         "```sh\nmake nothing-else\n```": "make nothing-else: no such command",

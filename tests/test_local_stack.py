@@ -43,7 +43,7 @@ def test_a_second_stack_starts_keeps_its_data_and_leaves_nothing_behind(director
     status = local(directory, "status")
     assert "users-ms" in status.stdout
 
-    assert "everything runs already" in local(directory, "up").stdout
+    assert "everything is running already" in local(directory, "up").stdout
 
     supervisord = int((directory / "run" / "supervisord.pid").read_text())
     os.kill(supervisord, signal.SIGKILL)
