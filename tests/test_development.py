@@ -1,4 +1,4 @@
-"""`make dev`: people are there, changed code runs, and Ctrl-C leaves nothing behind. `make seed` adds nobody twice."""
+"""`make dev` seeds users, reloads changed code, and leaves no process after Ctrl-C. `make seed` adds no user twice."""
 
 import signal
 import subprocess
