@@ -214,8 +214,8 @@ def test_a_deleted_user_gets_a_last_email_and_its_address_is_not_stored(worker, 
     [mail] = mail_server.mails
     assert (mail["To"], mail["Subject"]) == ("ada@example.org", "Your account was deleted")
     assert "192.0.2.7" in mail.get_body(("plain",)).get_content()
-    told = Delivery.objects.get()
-    assert (told.status, told.recipient, told.last_error) == ("sent", "", "")
+    delivery = Delivery.objects.get()
+    assert (delivery.status, delivery.recipient, delivery.last_error) == ("sent", "", "")
     assert "ada@" not in repr(list(Delivery.objects.values())).lower()
     assert not Tally.objects.exists()  # it would store the erased address again
 
@@ -251,5 +251,5 @@ def test_a_deletion_event_without_contact_data_sends_no_email(worker, mail_serve
 
     worker(event, queue=FAREWELL)
 
-    told = Delivery.objects.get()
-    assert (told.status, told.last_error) == ("skipped", "the user cannot be reached by email")
+    delivery = Delivery.objects.get()
+    assert (delivery.status, delivery.last_error) == ("skipped", "the user cannot be reached by email")

@@ -50,8 +50,8 @@ def test_fifteen_logins_send_five_emails_and_one_digest_with_the_number(mail_ser
     assert digest["Subject"] == "More activity on your account"
     for kind in ("plain", "html"):
         assert "10 x New sign-in to your account" in digest.get_body((kind,)).get_content()
-    told = Delivery.objects.get(event="digest")
-    assert (told.status, told.recipient, told.user_id) == ("sent", "ada@example.org", 7)
+    report = Delivery.objects.get(event="digest")
+    assert (report.status, report.recipient, report.user_id) == ("sent", "ada@example.org", 7)
 
 
 def test_a_digest_is_in_the_users_language_and_time_zone(mail_server):
@@ -208,8 +208,8 @@ def test_a_failed_digest_is_retried_and_finally_recorded(mail_server, settings):
 
     assert attempts == [1, 1, 2, 2, 3, 3]  # five minutes more after each
     assert len(mail_server.mails) == before + 1
-    told = Delivery.objects.get(event="digest")
-    assert (told.status, told.attempts) == ("sent", 3)
+    report = Delivery.objects.get(event="digest")
+    assert (report.status, report.attempts) == ("sent", 3)
     assert Tally.objects.get().held_back == 0
 
 

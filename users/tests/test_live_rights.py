@@ -89,13 +89,13 @@ def test_an_ended_session_cannot_write_or_read_as_admin(caller, auth_service, ad
     auth_service.ended.add(1)
     itself, path = caller(user_id=ada.id), f"/users-ms/users/{ada.id}"
 
-    refused = [
+    rejected = [
         itself.patch(path, **as_json({"email": "eve@example.org"})),
         itself.delete(path),
         caller(user_id=root.id, admin=True).get("/users-ms/users"),
     ]
 
-    assert [answer.status_code for answer in refused] == [401] * 3
+    assert [answer.status_code for answer in rejected] == [401] * 3
     assert itself.get(path).status_code == 200  # own data can be read until the token expires
     assert User.objects.get(id=ada.id).pending_email == ""
     assert OutboxMessage.objects.count() == 1  # from the sign-up

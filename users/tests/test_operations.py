@@ -161,7 +161,7 @@ def test_create_admin_does_not_promote_an_unverified_user(monkeypatch):
 
     with pytest.raises(CommandError, match="--promote"):
         call_command("create_admin", "--email", "ADA@example.org")
-    with pytest.raises(CommandError, match="Nobody has shown"):
+    with pytest.raises(CommandError, match="The address is not verified"):
         call_command("create_admin", "--email", "ADA@example.org", "--promote")
 
     stored = User.objects.get()
