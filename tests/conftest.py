@@ -1,4 +1,4 @@
-"""Fixtures of the black-box tests: the running stack, seen over HTTP, SMTP and AMQP."""
+"""Fixtures of the black-box tests."""
 
 import pytest
 

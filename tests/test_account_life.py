@@ -1,4 +1,4 @@
-"""An account from the first mail to the last: over HTTP and SMTP, through every service."""
+"""The life of an account from sign-up to deletion, over HTTP and SMTP, through every service."""
 
 import jwt
 import pyotp
@@ -20,7 +20,7 @@ def kid_of(tokens):
 
 
 def mailed_token(stack, email, subject):
-    """The token in the newest mail of that subject."""
+    """The token in the newest email with that subject."""
     mail = eventually(lambda: stack.mails(email, subject))[0]
     return stack.mailed_token(mail)
 
@@ -36,14 +36,14 @@ def auth(stack):
     return call
 
 
-def test_a_new_user_verifies_its_address_with_the_mail_that_came_unasked(stack, auth):
+def test_a_new_user_verifies_the_address_with_the_email_sent_at_sign_up(stack, auth):
     user = stack.sign_up()
     before = stack.log_in(user["email"]).json()
     token = mailed_token(stack, user["email"], "Confirm your email address")
 
     assert auth("POST", "email/verify", {"token": token}).ok
 
-    assert auth("GET", "sessions", tokens=before).status_code == 401  # what was there before the proof has ended
+    assert auth("GET", "sessions", tokens=before).status_code == 401  # sessions from before the verification have ended
     tokens = stack.log_in(user["email"]).json()
     profile = requests.get(f"{stack.users}/users-ms/users/me", headers=bearer(tokens), timeout=60)
     assert profile.json()["email_verified"] is True
@@ -67,7 +67,7 @@ def test_a_password_reset_by_email_ends_all_sessions(stack, auth):
     eventually(lambda: stack.mails(user["email"], "Your password was changed"))
 
 
-def test_a_changed_password_holds_at_once(stack, auth):
+def test_a_changed_password_takes_effect_at_once(stack, auth):
     user = stack.verified_user()
     here, elsewhere = stack.log_in(user["email"]).json(), stack.log_in(user["email"]).json()
 
@@ -79,7 +79,7 @@ def test_a_changed_password_holds_at_once(stack, auth):
     assert auth("GET", "sessions", tokens=elsewhere).status_code == 401
 
 
-def test_a_deleted_user_is_signed_out_everywhere_and_forgotten_elsewhere(stack, auth, admin):
+def test_a_deleted_user_is_signed_out_and_erased_in_all_services(stack, auth, admin):
     user = stack.verified_user()
     tokens = stack.log_in(user["email"]).json()
     eventually(lambda: stack.mails(user["email"], "New sign-in"))
@@ -99,7 +99,7 @@ def test_a_deleted_user_is_signed_out_everywhere_and_forgotten_elsewhere(stack, 
     eventually(lambda: recipients() == {""})
 
 
-def test_rights_that_an_admin_gives_are_in_the_next_token(stack, auth, admin):
+def test_granted_rights_are_in_the_next_token(stack, auth, admin):
     user = stack.verified_user()
     tokens = stack.log_in(user["email"]).json()
     url = f"{stack.users}/users-ms/users/{user['id']}"
@@ -111,7 +111,7 @@ def test_rights_that_an_admin_gives_are_in_the_next_token(stack, auth, admin):
     assert auth("POST", "introspect", {"token": refreshed["access_token"]}, admin).json()["scope"] == "orders:read"
 
 
-def test_a_deactivated_user_is_out_with_the_next_refresh(stack, auth, admin):
+def test_a_deactivated_user_cannot_refresh(stack, auth, admin):
     user = stack.verified_user()
     tokens = stack.log_in(user["email"]).json()
     url = f"{stack.users}/users-ms/users/{user['id']}"
@@ -121,7 +121,7 @@ def test_a_deactivated_user_is_out_with_the_next_refresh(stack, auth, admin):
     assert stack.log_in(user["email"]).status_code == 401
 
 
-def test_a_second_factor_is_asked_for_from_then_on(stack, auth):
+def test_login_requires_an_enrolled_second_factor(stack, auth):
     user = stack.verified_user()
     tokens = stack.log_in(user["email"]).json()
     app = pyotp.TOTP(auth("POST", "mfa/totp", tokens=tokens).json()["secret"])
@@ -136,14 +136,14 @@ def test_a_second_factor_is_asked_for_from_then_on(stack, auth):
     assert auth("GET", "mfa", tokens=completed.json()).json()["recovery_codes"] == 9
 
 
-def test_keys_rotate_under_a_running_stack(stack, auth):
+def test_keys_rotate_while_the_stack_runs(stack, auth):
     user = stack.verified_user()
     before = stack.log_in(user["email"]).json()
 
     stack.manage("auth", "rotate_signing_key", "--compromised")
 
     assert auth("GET", "sessions", tokens=before).status_code == 401
-    # users-ms asks for a key that it does not know at most every two seconds.
+    # users-ms fetches unknown keys at most every two seconds.
     after = eventually(lambda: answer.json() if (answer := stack.log_in(user["email"])).ok else None)
     assert kid_of(after) != kid_of(before)
     assert auth("GET", "sessions", tokens=after).status_code == 200
@@ -156,7 +156,7 @@ def test_keys_rotate_under_a_running_stack(stack, auth):
     assert published.status_code == 200
 
 
-def test_the_address_behind_the_gateway_is_the_clients_and_cannot_be_forged(stack, auth):
+def test_the_gateway_forwards_the_clients_address_which_cannot_be_forged(stack, auth):
     user = stack.verified_user()
     url = f"{stack.gateway}/auth-ms/auth/login"
     body = {"username": user["email"], "password": PASSWORD}

@@ -1,4 +1,4 @@
-"""`make dev`: people are there, changed code runs, and Ctrl-C leaves nothing behind. `make seed` adds nobody twice."""
+"""`make dev` seeds users, reloads changed code, and leaves no process after Ctrl-C. `make seed` adds no user twice."""
 
 import signal
 import subprocess
@@ -24,7 +24,7 @@ def test_make_dev_seeds_users_reloads_code_and_leaves_nothing_behind(tree):
         development = subprocess.Popen(command, cwd=tree, env=ENVIRONMENT | moved, stdout=output, stderr=output)
     printed = tree.parent / "output"
 
-    eventually(lambda: "These are the logs" in printed.read_text(), seconds=180)
+    eventually(lambda: "The logs follow" in printed.read_text(), seconds=180)
     assert "36 users added, 0 existed already" in printed.read_text()
     assert "0 users added, 36 existed already" in run(tree, "tools", "seed").stdout
     sakura = requests.get(f"{mail}/api/v1/search", {"query": 'to:"sakura.tanaka@demo.example"'}, timeout=60).json()

@@ -1,4 +1,4 @@
-"""Sign up, log in, and the mail arrives."""
+"""Sign-up, login, and the emails about them."""
 
 import requests
 
@@ -47,7 +47,7 @@ def test_the_token_is_accepted_by_the_other_services(stack):
     }
 
 
-def test_a_wrong_password_and_an_unknown_user_are_refused_alike(stack):
+def test_a_wrong_password_and_an_unknown_user_get_the_same_answer(stack):
     user = stack.verified_user()
 
     wrong = stack.log_in(user["email"], "not the password")
@@ -57,7 +57,7 @@ def test_a_wrong_password_and_an_unknown_user_are_refused_alike(stack):
     assert wrong.json()["detail"] == unknown.json()["detail"]
 
 
-def test_a_token_that_was_changed_is_refused(stack):
+def test_a_modified_token_is_rejected(stack):
     user = stack.verified_user()
     header, payload, signature = stack.log_in(user["email"]).json()["access_token"].split(".")
     forged = f"{header}.{payload}.{signature[:-6]}AAAAAA"
@@ -75,7 +75,7 @@ def test_one_user_does_not_see_another(stack):
     assert requests.get(f"{stack.users}/users-ms/users", headers=token, timeout=60).status_code == 403
 
 
-def test_a_user_with_a_telephone_gets_a_text_message_too(stack):
+def test_a_user_with_a_phone_gets_a_text_message_too(stack):
     number = a_phone()
     user = stack.verified_user(phone=number)
     before = len(stack.mails(f"sms{number}@tessera.example"))
@@ -83,10 +83,12 @@ def test_a_user_with_a_telephone_gets_a_text_message_too(stack):
     stack.log_in(user["email"])
 
     eventually(lambda: len(stack.mails(f"sms{number}@tessera.example")) == before + 1)
-    eventually(lambda: len(stack.mails(user["email"], "New sign-in")) == 2)  # the first one, to verify the phone
+    eventually(
+        lambda: len(stack.mails(user["email"], "New sign-in")) == 2
+    )  # the first was for the phone's verification
 
 
-def test_a_request_id_is_carried_back(stack):
+def test_a_request_id_is_returned(stack):
     answer = requests.get(
         f"{stack.auth}/auth-ms/healthcheck", headers={"X-Request-ID": "one-of-the-callers"}, timeout=60
     )

@@ -1,4 +1,4 @@
-"""`make new-service` in a copy of the tree: what it writes passes every check at once, and runs beside the others."""
+"""`make new-service` in a copy of the tree: the new service passes all checks and runs beside the others."""
 
 import json
 
@@ -12,7 +12,7 @@ __all__ = ["tree"]
 
 
 @pytest.mark.parametrize("options", [[], ["--outbox"]], ids=["without an outbox", "with an outbox"])
-def test_a_new_service_passes_every_check_at_once_and_answers_beside_the_others(tree, options):
+def test_a_new_service_passes_all_checks_and_runs_beside_the_others(tree, options):
     run(tree, "tools", "new-service", "billing", *options)
 
     run(tree, "ruff", "check", ".")
@@ -29,7 +29,7 @@ def test_a_new_service_passes_every_check_at_once_and_answers_beside_the_others(
 
 
 @pytest.mark.parametrize("name", ["Billing", "bill-ing", "../billing", "users", "json", "x"])
-def test_a_name_that_cannot_be_a_services_is_refused_and_nothing_is_written(tree, name):
+def test_an_invalid_service_name_is_rejected_and_nothing_is_written(tree, name):
     done = run(tree, "tools", "new-service", name, check=False)
 
     assert done.returncode != 0

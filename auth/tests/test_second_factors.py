@@ -321,8 +321,8 @@ def test_the_user_is_notified_of_every_change_of_a_factor(ada_client, enrolled):
         "totp_disabled",
         "second_factors_removed",
     ]
-    told = OutboxMessage.objects.filter(body__data__change="totp_disabled").get().body["data"]
-    assert (told["email"], told["address"], told["user_agent"]) == ("ada@example.org", "192.0.2.7", "Firefox")
+    data = OutboxMessage.objects.filter(body__data__change="totp_disabled").get().body["data"]
+    assert (data["email"], data["address"], data["user_agent"]) == ("ada@example.org", "192.0.2.7", "Firefox")
 
 
 @pytest.mark.parametrize(("method", "path"), [("DELETE", "mfa/totp"), ("POST", "mfa/recovery-codes")])

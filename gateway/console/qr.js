@@ -1,6 +1,6 @@
 // A QR code (ISO/IEC 18004) of a short text, drawn as SVG: bytes, error correction L, versions 1 to 10, mask 0.
 const SVG = "http://www.w3.org/2000/svg";
-// For each version: data codewords in all, error correction codewords of a block, blocks, centres of alignment patterns.
+// By version: total data codewords, error correction codewords per block, blocks, centres of alignment patterns.
 const VERSIONS = [
   [19, 7, 1, []], [34, 10, 1, [6, 18]], [55, 15, 1, [6, 22]], [80, 20, 1, [6, 26]], [108, 26, 1, [6, 30]],
   [136, 18, 2, [6, 34]], [156, 20, 2, [6, 22, 38]], [194, 24, 2, [6, 24, 42]], [232, 30, 2, [6, 26, 46]],
@@ -121,7 +121,7 @@ export function modules(text) {
   return grid;
 }
 
-/** The picture, with its description for who does not see it. */
+/** The image, with its text alternative. */
 export function drawing(text, description) {
   const grid = modules(text);
   const size = grid.length + 8;

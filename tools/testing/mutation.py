@@ -1,4 +1,4 @@
-"""`make mutants`: changes one thing at a time in domain code and shows which changes the code's own tests do not notice.
+"""`make mutants`: changes one thing at a time in domain code and shows which changes its tests do not notice.
 
 Cosmic Ray (https://cosmic-ray.readthedocs.io) makes the changes, in a copy of the tree. Most of a module's changes are
 of one kind, so a sample of fixed size, drawn with a fixed seed, is tested.

@@ -25,7 +25,7 @@ __all__ = [
 
 @pytest.fixture
 def admin(caller: Callable[..., Client], db: None) -> Client:
-    """An HTTP client with the token of an admin who exists."""
+    """An HTTP client with the token of a stored admin."""
     return caller(user_id=an_admin().id, admin=True)
 
 

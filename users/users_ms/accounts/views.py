@@ -50,8 +50,8 @@ class UserCollection(APIView):
     def post(self, request: Request) -> Response:
         """Sign up. The password is hashed at once; a `new_user_event` follows.
 
-        With CONCEAL_ACCOUNTS the answer is 202 for every address, and a mail says how to go on: to verify the address,
-        or that it has an account already. Without it, an address that has an account is answered with 409.
+        With CONCEAL_ACCOUNTS the answer is 202 for every address, and an email asks to verify it or states that it has
+        an account already. Without it, the answer for an address with an account is 409.
         """
         given = serializers.UserInput(data=request.data)
         given.is_valid(raise_exception=True)
@@ -356,7 +356,7 @@ class InternalDeletion(APIView):
         tags=["internal"],
     )
     def get(self, request: Request, user_id: int) -> Response:
-        """Whether that id was given to a user who is no longer there. Needs no token, and tells nothing else."""
+        """Whether the user with this id was deleted. Needs no token, and discloses nothing else."""
         deleted = selectors.is_deleted(user_id=user_id)
         return Response({"deleted": deleted}, headers={"Cache-Control": "no-store"})
 
