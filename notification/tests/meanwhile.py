@@ -1,4 +1,4 @@
-"""What tests of something that happens while a mail is being sent have in common."""
+"""Helpers for tests of events that happen while a mail is being sent."""
 
 import threading
 
