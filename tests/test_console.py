@@ -105,13 +105,13 @@ def test_notifications_are_listed_and_preferences_saved(stack, page):
     expect(page.get_by_role("cell", name=user["email"]).first).to_be_visible()
 
     follow(page, "Preferences")
-    sign_ins = page.get_by_role("group", name="Sign-in")
+    sign_ins = page.get_by_role("group", name="Sign-in", exact=True)
     expect(sign_ins.get_by_label("Email")).to_be_disabled()
     sign_ins.get_by_label("Text message").uncheck()
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("status")).to_have_text("Your preferences are saved.")
     page.reload()
-    expect(page.get_by_role("group", name="Sign-in").get_by_label("Text message")).not_to_be_checked()
+    expect(page.get_by_role("group", name="Sign-in", exact=True).get_by_label("Text message")).not_to_be_checked()
 
 
 def test_the_language_defaults_to_the_browsers_and_a_choice_is_remembered(stack, browser):

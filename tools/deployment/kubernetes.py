@@ -256,7 +256,7 @@ def _problems() -> str:
         ]
     if any("ImagePull" in line for line in lines):
         image = f"tessera/users-ms:{version.current()}"
-        lines.append(f"  Images that this machine has alone: make images; minikube image load {image}")
+        lines.append(f"  For images that exist only here: make images; minikube image load {image}")
     return "\n".join(lines)
 
 

@@ -1,5 +1,5 @@
-"""What is made from something else: OpenAPI documents, docs/configuration.md, the list of decisions, the alerts of
-Kubernetes, the rights of the broker's users, and copies of the version."""
+"""Generates files: OpenAPI documents, docs/configuration.md, the list of decisions, the alerts for Kubernetes, the
+permissions of the broker's users, and copies of the version."""
 
 import json
 import re
@@ -62,7 +62,7 @@ def run(*, check: bool) -> None:
 
 
 def change_version(*, version: str) -> None:
-    """Writes another version to VERSION and wherever it stands. Raises RuntimeError when it is not a version."""
+    """Writes a new version to VERSION and its copies. Raises RuntimeError when it is not a version."""
     if not re.fullmatch(r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?", version):
         raise RuntimeError(f"A version is three numbers, such as 0.2.0 or 0.2.0-rc.1; got {version!r}.")
     versions.FILE.write_text(f"{version}\n")
