@@ -4,6 +4,6 @@
     for service in $(env | sed -n 's/.*_UPSTREAM=\([a-z-]*\) .*/\1/p'); do
         until wget -q -O /dev/null "http://127.0.0.1:8080/$service/healthcheck" 2>/dev/null; do sleep 1; done
     done
-    printf '\nTessera runs:\n%s' "$ADDRESSES"
+    printf '\nTessera is running:\n%s' "$ADDRESSES"
 ) &
 exec caddy run --config /srv/gateway/compose.Caddyfile --adapter caddyfile

@@ -84,7 +84,7 @@ def completed(there: Secrets) -> Secrets:
     pair = secret_values.SEALING_PRIVATE_KEY, secret_values.SEALING_PUBLIC_KEY
     if not all(there.get("sealing-secrets", {}).get(key) for key in pair):
         there = {name: found for name, found in there.items() if name != "sealing-secrets"}
-    values["sealing-secrets"] = secret_values.sealing_keys()
+    values["sealing-secrets"] = secret_values.encryption_keys()
     values = {name: made | there.get(name, {}) for name, made in values.items()}
     values["broker-secrets"][BROKER_USERS] = broker_rights.users(broker_passwords(values["broker-secrets"]))
     return values

@@ -1,4 +1,4 @@
-"""Which port each part listens on, always on 127.0.0.1; each is moved by the environment variable of its name."""
+"""The port of each process on 127.0.0.1; an environment variable of the same name overrides it."""
 
 import json
 import os
@@ -27,13 +27,13 @@ MOVE = 1000  # by how much a taken port is moved, once or several times
 
 
 def remembered(directory: Path) -> dict[str, int] | None:
-    """The ports of the stack in `directory`, or None when it was never started."""
+    """The ports of the stack in `directory`; None when it was never started."""
     file = directory / "ports.json"
-    return DEFAULTS | json.loads(file.read_text()) if file.exists() else None  # a newer version has more parts
+    return DEFAULTS | json.loads(file.read_text()) if file.exists() else None  # a newer version may have more processes
 
 
 def remember(directory: Path, ports: dict[str, int]) -> None:
-    """Keeps the ports for the other commands on this stack."""
+    """Stores the ports for the other commands on this stack."""
     (directory / "ports.json").write_text(json.dumps(ports, indent=2))
 
 
@@ -56,7 +56,7 @@ def _number(name: str, text: str) -> int:
 
 
 def free(*more: str) -> dict[str, int]:
-    """A port that nothing uses now for each part, and for `more`."""
+    """A free port for each process, and for each name in `more`."""
     probes = {name: socket.socket() for name in (*DEFAULTS, *more)}
     for probe in probes.values():
         probe.bind(("127.0.0.1", 0))
@@ -89,7 +89,7 @@ def without_taken(ports: dict[str, int]) -> dict[str, int]:
 
 
 def is_taken(port: int) -> bool:
-    """True when 127.0.0.1:`port` cannot be listened on."""
+    """True when another process listens on 127.0.0.1:`port`."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -109,13 +109,13 @@ def print_addresses(numbers: dict[str, int], *, broker: str) -> None:
             (prefix, f"{urls[f'{name.upper()}_PORT']}/{prefix}/docs")
             for name, prefix in service_catalog.SERVICES.items()
         ),
-        ("mail that was sent", urls["MAIL_PORT"]),
+        ("sent emails", urls["MAIL_PORT"]),
         (
             "RabbitMQ management",
             f"{urls['RABBITMQ_MANAGEMENT_PORT']} (user administrator, password: {broker})",
         ),
     ]
-    print("\nTessera runs:")
+    print("\nTessera is running:")
     for name, url in rows:
         print(f"  {name:30}{url}")
     print("\nNext: make demo (a tour), make status, make logs, make admin EMAIL=you@example.org, make down")

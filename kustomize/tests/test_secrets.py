@@ -21,7 +21,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> cluster.Secrets:
     pairs = iter(range(100))
     monkeypatch.setattr(
         secret_values,
-        "sealing_keys",
+        "encryption_keys",
         lambda: {"SEALING_PRIVATE_KEY": f"private {next(pairs)}", "SEALING_PUBLIC_KEY": "public"},
     )
     return secrets

@@ -168,7 +168,7 @@ def test_in_the_foreground_the_addresses_come_last(clone, user):
         up.communicate(timeout=120)
 
     end = "".join(said[-14:])
-    assert "Tessera runs:" in end
+    assert "Tessera is running:" in end
     assert f"gateway (all public routes)   {clone.gateway}" in end
     assert f"auth-ms                       http://127.0.0.1:{clone.ports['AUTH_PORT']}/auth-ms/docs" in end
     assert "create_admin --email=you@example.org" in end
