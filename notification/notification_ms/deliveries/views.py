@@ -39,7 +39,7 @@ class NotificationCollection(APIView):
         tags=["notifications"],
     )
     def get(self, request: Request) -> Response:
-        """List the caller's notifications, newest first; for admins, everybody's."""
+        """List the caller's notifications, newest first; for admins, those of all users."""
         given = read_query(serializers.NotificationFilter, request)
         pages = self.pagination_class()
         visible = selectors.notifications_for(_reader(request), **given)
@@ -55,7 +55,7 @@ class NotificationDetail(APIView):
         tags=["notifications"],
     )
     def get(self, request: Request, notification_id: int) -> Response:
-        """Read one notification: the caller's own, or as an admin anybody's."""
+        """Read one notification: the caller's own, or for admins, any user's."""
         delivery = selectors.notifications_for(_reader(request), id=notification_id).first()
         if delivery is None:
             raise NotificationNotFound
@@ -73,7 +73,7 @@ class DeadLetterCollection(APIView):
         tags=["dead letters"],
     )
     def get(self, request: Request) -> Response:
-        """List messages that failed for good, and why, for admins."""
+        """List dead letters and their reasons, for admins."""
         given = read_query(serializers.DeadLetterFilter, request)
         found = dead_letters.find(queue=given.get("queue"), limit=given["limit"])
         return Response(serializers.DeadLettersOutput({"next": None, "previous": None, "results": found}).data)
@@ -90,7 +90,7 @@ class Redelivery(APIView):
         tags=["dead letters"],
     )
     def post(self, request: Request) -> Response:
-        """Send dead letters of a queue again, to that queue alone, for admins."""
+        """Redeliver dead letters to their own queue, for admins."""
         given = read_body(serializers.RedeliveryInput, request)
         ids = given.get("ids")
         sent = dead_letters.redeliver(queue=given["queue"], ids=set(ids) if ids else None)
@@ -105,7 +105,7 @@ class Preferences(APIView):
         tags=["preferences"],
     )
     def get(self, request: Request) -> Response:
-        """Read what the caller wants to be told, and over which media."""
+        """Read the caller's notification preferences by event and channel."""
         return self._answer(request)
 
     @extend_schema(
@@ -116,7 +116,7 @@ class Preferences(APIView):
         tags=["preferences"],
     )
     def put(self, request: Request) -> Response:
-        """Set what the caller wants; what is left out is enabled. Mails that matter cannot be switched off."""
+        """Set the caller's preferences; omitted ones are enabled. Security emails cannot be switched off."""
         given = read_body(serializers.PreferencesInput, request)
         chosen = given["preferences"]
         switched_off = [(each["event"], each["medium"]) for each in chosen if not each["enabled"]]
@@ -142,7 +142,7 @@ class Preview(APIView):
         tags=["notifications"],
     )
     def get(self, request: Request, event: str) -> Response:
-        """See a notice as it would be sent, for admins."""
+        """Preview a notification, for admins."""
         given = read_query(serializers.PreviewQuery, request)
         if event not in event_texts.TEXTS:
             raise NotificationNotFound("There is no notice for this kind of event.")
@@ -165,6 +165,6 @@ class Export(APIView):
         tags=["export"],
     )
     def get(self, request: Request) -> StreamingHttpResponse:
-        """Export all that notification-ms keeps of the caller."""
+        """Export all data that notification-ms stores about the caller."""
         pieces = selectors.export_of(request.user.user_id, at=timezone.now())
         return StreamingHttpResponse(pieces, content_type="application/json")
