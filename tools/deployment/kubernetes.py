@@ -21,7 +21,7 @@ OVERLAY = ROOT / "kustomize" / "overlays" / "minikube"
 OPERATOR = "https://github.com/rabbitmq/cluster-operator/releases/download/v2.16.0/cluster-operator.yml"
 # A cluster whose context has another name must be confirmed in an environment variable.
 OWN_CONTEXTS = ["minikube", "kind-*", "k3d-*", "docker-desktop", "rancher-desktop", "orbstack", "colima*"]
-MAKES_SECRETS = "app.kubernetes.io/name=secrets"
+MAKES_SECRETS = "app.kubernetes.io/name=secrets"  # pragma: allowlist secret
 START_SECONDS = 600
 POLL_SECONDS = 3
 GATEWAY_NODE_PORT = 30480
