@@ -7,6 +7,7 @@ COPY requirements/${SERVICE}.txt /src/
 RUN python -m venv --without-pip /venv \
     && pip --python /venv/bin/python install --no-cache-dir --disable-pip-version-check --require-hashes -r /src/${SERVICE}.txt
 WORKDIR /app
+COPY VERSION ./
 COPY chassis chassis
 COPY ${SERVICE}/ ./
 # Compile here, because the root file system is read-only at run time; unchecked, because files in an image do not change.
@@ -14,7 +15,7 @@ RUN python -m compileall -q --invalidation-mode unchecked-hash /app
 
 FROM python:3.13-slim-trixie
 ARG SERVICE
-ARG VERSION=0.1.0
+ARG VERSION=
 ARG REVISION=
 ARG SOURCE=
 LABEL org.opencontainers.image.title="tessera/${SERVICE}-ms" \

@@ -121,11 +121,11 @@ audit: venv ## check the locked packages for known vulnerabilities
 	@$(tools) audit
 
 ##@ Deploy
-images: ## build the images for this machine's processor (VERSION=0.1.0)
-	@PLATFORMS= VERSION=$(or $(VERSION),0.1.0) $(revision) docker buildx bake --file docker-bake.hcl --load
+images: ## build the images for this machine's processor (VERSION=: another version)
+	@PLATFORMS= VERSION=$(or $(VERSION),$(shell cat VERSION)) $(revision) docker buildx bake --file docker-bake.hcl --load
 
-push: ## build the images for amd64 and arm64 and push them with SBOM and provenance: REGISTRY=... VERSION=0.1.0
-	@test -n "$(REGISTRY)" -a -n "$(VERSION)" || { echo "REGISTRY or VERSION is missing: make push REGISTRY=... VERSION=0.1.0"; exit 2; }
+push: ## build the images for amd64 and arm64 and push them with SBOM and provenance: REGISTRY=... VERSION=0.2.0
+	@test -n "$(REGISTRY)" -a -n "$(VERSION)" || { echo "REGISTRY or VERSION is missing: make push REGISTRY=... VERSION=0.2.0"; exit 2; }
 	@test "$(VERSION)" != latest || { echo "VERSION must be a version number, not latest."; exit 2; }
 	@mkdir -p sbom
 	@REGISTRY=$(REGISTRY) VERSION=$(VERSION) $(revision) docker buildx bake --file docker-bake.hcl --metadata-file=sbom/images.json \
@@ -159,8 +159,8 @@ blue-green-start: venv ## start a second set of pods with another version, witho
 blue-green-status blue-green-promote blue-green-finish blue-green-abort: venv # look, switch, keep it, switch back
 	@$(tools) blue-green $(@:blue-green-%=%) $(S)
 
-sbom: venv ## write the CycloneDX SBOM of each service into sbom/ (VERSION=0.1.0)
-	@$(tools) sbom --version $(or $(VERSION),0.1.0)
+sbom: venv ## write the CycloneDX SBOM of each service into sbom/ (VERSION=: another version)
+	@$(tools) sbom --version $(or $(VERSION),$(shell cat VERSION))
 
 ##@ Evidence
 chaos: venv ## inject faults under load and check the invariants (SEED=7, ARGS="-k broker", REPORT=docs/chaos.md, ON=compose|cluster)

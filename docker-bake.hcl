@@ -1,5 +1,5 @@
 // The release images, for amd64 and arm64: make images, make push REGISTRY=... VERSION=...
-variable "VERSION" { default = "0.1.0" }
+variable "VERSION" {} // make passes the one of the file VERSION
 variable "REGISTRY" { default = "tessera" }
 variable "REVISION" { default = "" }
 variable "SOURCE" { default = "" }

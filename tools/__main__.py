@@ -66,6 +66,7 @@ COMMANDS = {
     "docs-test": Command("tools.documents.execution:run", (argument("documents", nargs="*"),)),
     "check-documents": Command("tools.documents.checking:check"),
     "generate": Command("tools.documents.generated:run", (argument("--check", action="store_true"),)),
+    "version": Command("tools.documents.generated:change_version", (argument("version"),)),
     "audit": Command(
         "tools.supply_chain.auditing:run",
         (argument("--lint", dest="in_lint", action="store_true", help="succeed when the index does not answer"),),

@@ -10,6 +10,7 @@ import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from local import ports
 from local.paths import ROOT
@@ -50,13 +51,16 @@ class Template:
             whole = whole.replace(word, str(number))
         return whole
 
+    def renamed(self, text: str) -> str:
+        """Return a text of users-ms for this service."""
+        return text.replace("users", self.name).replace("USERS", self.name.upper())
+
 
 def make(name: str, *, outbox: bool) -> None:
     """Create the service and print what is left to do. Exits when the name is invalid or taken."""
     _check(name)
     template = Template(name, outbox)
-    edits = tomllib.loads((TEMPLATES / "edits.toml").read_text())["edit"]
-    changed = _inserted(template, edits)  # before anything is written
+    changed = _edited(template)  # before anything is written
     advice = template.fill((TEMPLATES / "advice.txt").read_text())
     _write_service(template)
     _copy_kustomize_base(template)
@@ -76,18 +80,29 @@ def _check(name: str) -> None:
         sys.exit(f"The name {name} is taken. Nothing was written.")
 
 
-def _inserted(template: Template, edits: list[dict[str, str]]) -> dict[Path, str]:
+def _edited(template: Template) -> dict[Path, str]:
     """Return the edited contents of the files that list services. Exits when a file has no place for an edit."""
     changed: dict[Path, str] = {}
-    for edit in edits:
-        path = ROOT / edit["file"]
-        content = changed.get(path) or path.read_text()
-        found = [match.start() for match in re.finditer(edit["before"], content)]
-        if not found:
-            sys.exit(f"Nothing was written: templates/edits.toml looks for {edit['before']!r} in {edit['file']}.")
-        text = edit["text"] if "text" in edit else (TEMPLATES / edit["template"]).read_text()
-        changed[path] = content[: found[-1]] + template.fill(text) + content[found[-1] :]
+    for file, edits in tomllib.loads((TEMPLATES / "edits.toml").read_text()).items():
+        content = (ROOT / file).read_text()
+        for edit in edits:
+            if template.outbox or not edit.get("outbox"):
+                content = _edit(template, content, file, **edit)
+        changed[ROOT / file] = content
     return changed
+
+
+def _edit(template: Template, content: str, file: str, **edit: Any) -> str:
+    """One edit of templates/edits.toml, which explains them."""
+    found = {key: list(re.finditer(edit[key], content, re.MULTILINE)) for key in ("copy", "before") if key in edit}
+    if not all(found.values()):
+        sys.exit(f"Nothing was written: {file} has no place for this edit of templates/edits.toml: {edit}")
+    if "before" in edit:
+        text = template.renamed(found["copy"][-1][0]) if "copy" in edit else template.fill(edit["text"])
+        text = text.replace(edit.get("without", "\0"), "")
+        place = found["before"][-1].start()
+        return content[:place] + text + content[place:]
+    return re.sub(edit["copy"], lambda match: match[0] + template.renamed(match[0]), content, flags=re.MULTILINE)
 
 
 def _write_service(template: Template) -> None:
@@ -97,6 +112,8 @@ def _write_service(template: Template) -> None:
         if source.is_file() and "__pycache__" not in source.parts:
             target = template.fill(str(source.relative_to(folder)))
             _write(ROOT / template.name / target, template.fill(source.read_text()))
+    for name in ("manage.py", "users_ms/wsgi.py"):
+        _write(ROOT / template.name / template.renamed(name), template.renamed((ROOT / "users" / name).read_text()))
     page = template.fill((TEMPLATES / "docs" / "page.md").read_text())
     _write(ROOT / "docs" / "services" / f"{template.name}.md", page)
     _write(ROOT / "requirements" / f"{template.name}.in", "-r chassis.in\n")
@@ -113,7 +130,7 @@ def _copy_kustomize_base(template: Template) -> None:
     for source in sorted((base / "users").rglob("*.yaml")):
         relative = source.relative_to(base / "users")
         if template.outbox or relative.parts[0] != "outbox-relay":
-            _write(base / name / relative, source.read_text().replace("users", name))
+            _write(base / name / relative, template.renamed(source.read_text()))
     kustomization = base / name / "kustomization.yaml"
     text = kustomization.read_text()
     if not template.outbox:
@@ -121,7 +138,7 @@ def _copy_kustomize_base(template: Template) -> None:
     label = "labels:\n  - pairs: {app.kubernetes.io/part-of: tessera}\n    includeTemplates: true\n"
     kustomization.write_text(text + label)
     policies = ROOT / "kustomize" / "components" / "network-policies"
-    _write(policies / f"{name}-db.yaml", (policies / "users-db.yaml").read_text().replace("users", name))
+    _write(policies / f"{name}-db.yaml", template.renamed((policies / "users-db.yaml").read_text()))
 
 
 def _lock(name: str) -> None:

@@ -201,8 +201,3 @@ def test_a_wrong_current_password_is_recorded(ada_client):
     event = AuditEvent.objects.get(event="password_change")
     assert (event.outcome, event.user_id, event.address) == ("failure", 7, "192.0.2.7")
     assert event.details == {"reason": "wrong current password"}
-
-
-def test_ready_and_healthcheck(client):
-    assert client.get("/auth-ms/healthcheck").status_code == 200
-    assert client.get("/auth-ms/ready").status_code == 200

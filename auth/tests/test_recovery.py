@@ -164,14 +164,6 @@ def test_a_password_that_the_policy_rejects_is_named(client, sign_in):
     assert answer.json()["errors"] == {"new_password": ["Too short."]}
 
 
-def test_a_wrong_current_password_is_recorded(client, sign_in):
-    change(client, sign_in(), current="not it")
-
-    written = AuditEvent.objects.get(event="password_change")
-    assert (written.outcome, written.user_id) == ("failure", 7)
-    assert "not it" not in repr(written.details)
-
-
 def test_a_change_whose_answer_was_lost_succeeds_when_repeated(client, sign_in, ada, users_service):
     pair = sign_in()
     users_service.loses_answers = True

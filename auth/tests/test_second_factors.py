@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import jwt
 import pyotp
 import pytest
+import segno
 from django.core.management import call_command
 from django.utils import timezone
 
@@ -37,6 +38,7 @@ def test_a_secret_can_be_scanned_and_takes_effect_once_confirmed(client, ada_cli
     assert (uri.scheme, uri.netloc) == ("otpauth", "totp")
     assert parse_qs(uri.query)["secret"] == [answer.json()["secret"]]
     assert parse_qs(uri.query)["issuer"] == ["Tessera"]
+    assert answer.json()["qr_code"] == ["".join(map(str, row)) for row in segno.make_qr(answer.json()["uri"]).matrix]
     assert "access_token" in first_step(client)
 
     assert confirm(ada_client, pyotp.TOTP(answer.json()["secret"]).now()).status_code == 200

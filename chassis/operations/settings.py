@@ -1,11 +1,13 @@
 """The Django settings that every service shares."""
 
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 from chassis.operations import logs
 from chassis.operations.environment import Environment
 
+VERSION = (Path(__file__).parents[2] / "VERSION").read_text().strip()
 OWNER_DATABASE = "owner"  # its alias in DATABASES
 MAXIMUM_BODY_BYTES = 64 * 1024
 MEMORY = "/dev/shm"  # noqa: S108  # nosec B108 - a slow disk cannot stall these files
@@ -189,7 +191,7 @@ def _spectacular(prefix: str) -> dict[str, Any]:
             "chassis.http.openapi.complete",
         ],
         "TITLE": prefix,
-        "VERSION": "0.1.0",
+        "VERSION": VERSION,
         "OAS_VERSION": "3.1.0",
         "SERVE_INCLUDE_SCHEMA": False,
         "SERVE_AUTHENTICATION": [],

@@ -4,6 +4,7 @@ A service's tests declare a matrix: by operation id, the status that each of CAL
 `{}`, so that 400 means: authorized, and then rejected for its content.
 """
 
+from functools import cache
 from typing import Any
 
 from django.test import Client
@@ -17,6 +18,7 @@ SERVICE = [401, 401, 401, 401, 400]
 Operation = tuple[str, str, bool]  # method, path, whether it has a body
 
 
+@cache
 def operations(service: str) -> dict[str, Operation]:
     """By operation id: all operations in the internal OpenAPI document of `service`, such as users-ms."""
     paths = Client().get(f"/{service}/internal/openapi.json").json()["paths"]

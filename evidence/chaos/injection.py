@@ -137,7 +137,8 @@ class Chaos:
     def workers(self, delays: list[float]) -> Iterator[list[Path]]:
         """Replace the email worker with one worker for each delay in sending; yields their logs."""
         self.stack.stop("notification-email-worker")
-        variables = [{"NOTIFICATION_MEDIUM": "email", "SEND_DELAY_SECONDS": str(delay)} for delay in delays]
+        email = runner.VARIABLES | {"NOTIFICATION_MEDIUM": "email"}
+        variables = [email | {"SEND_DELAY_SECONDS": str(delay)} for delay in delays]
         try:
             with workers(self.stack.directory, variables) as logs:
                 yield logs

@@ -11,7 +11,7 @@ from evidence.harness.records import Record, failed, of
 from local.paths import ROOT
 from tools.environments import ENVIRONMENTS
 
-GREEN, RED, BLUE, ORANGE, GREY, VIOLET = "#2e7d32", "#c62828", "#1565c0", "#ef6c00", "#757575", "#6a1b9a"
+GREEN, RED, BLUE, ORANGE, GREY = "#2e7d32", "#c62828", "#1565c0", "#ef6c00", "#757575"
 
 
 @dataclass

@@ -75,7 +75,7 @@ async function enrol(place) {
   });
   place.replaceChildren(
     h("p", {}, t("totp.scan")),
-    drawing(value.uri, t("totp.qr")),
+    drawing(value.qr_code, t("totp.qr")),
     h("p", {}, t("totp.type"), " ", h("code", { id: "totp-secret" }, value.secret)),
     h("p", {}, h("a", { href: value.uri }, t("totp.open"))),
     check,

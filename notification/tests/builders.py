@@ -6,7 +6,7 @@ from typing import Any
 from chassis.messaging import events
 from chassis.messaging.events import CloudEvent
 from chassis.security import encryption
-from notification_ms.deliveries import notices
+from notification_ms.deliveries import event_texts
 from notification_ms.deliveries.models import Delivery
 
 MAILED_TOKENS = {  # and the page that takes each
@@ -15,7 +15,7 @@ MAILED_TOKENS = {  # and the page that takes each
     "email_change_requested_event": "EMAIL_CHANGE_UNDO_URL",
 }
 PRIVATE_KEY, PUBLIC_KEY = encryption.generate_key_pair()
-CHANGES = [(event, change) for event, texts in notices.TEXTS.items() for change in sorted(texts.changes)]
+CHANGES = [(event, change) for event, texts in event_texts.TEXTS.items() for change in sorted(texts.changes)]
 
 
 def login_event(**changes: Any) -> CloudEvent:

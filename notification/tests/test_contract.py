@@ -6,14 +6,14 @@ from chassis.messaging.events import CloudEvent
 from chassis.testing import contract
 from notification.tests.builders import sealed
 from notification_ms import topology
-from notification_ms.deliveries import notices, services
+from notification_ms.deliveries import event_texts, services
 from notification_ms.deliveries.media import Email, TextMessage
 from notification_ms.deliveries.models import ErasedUser
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.mark.parametrize("name", sorted(notices.TEXTS))
+@pytest.mark.parametrize("name", sorted(event_texts.TEXTS))
 def test_every_described_event_becomes_a_message(mail_server, settings, name):
     event = contract.examples()[name]
     contract.check(event)
@@ -35,7 +35,7 @@ def test_every_described_event_becomes_a_message(mail_server, settings, name):
 
 
 def test_the_described_changes_are_those_that_have_words():
-    for name, texts in notices.TEXTS.items():
+    for name, texts in event_texts.TEXTS.items():
         data = contract.DOCUMENT["components"]["schemas"][name]["allOf"][1]["properties"]["data"]["properties"]
         assert texts.changes == frozenset(data.get("change", {}).get("enum", []))
 

@@ -1,7 +1,6 @@
 """Notices over a real SMTP connection: sent once, tried again, given up."""
 
 import socket
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg2
@@ -12,6 +11,7 @@ from django.utils import timezone
 from chassis.messaging.events import CloudEvent
 from chassis.testing.waiting import eventually
 from notification.tests.builders import a_delivery, login_event
+from notification.tests.meanwhile import SlowMail, is_waiting_for_a_lock
 from notification_ms.deliveries import services
 from notification_ms.deliveries.failures import PermanentFailure, TransientFailure
 from notification_ms.deliveries.media import Email, TextMessage
@@ -28,19 +28,6 @@ def test_an_event_that_comes_twice_is_sent_once(mail_server):
 
     assert len(mail_server.mails) == 1
     assert Delivery.objects.count() == 1
-
-
-class SlowMail(Email):
-    """Says when a mail is on its way, and sends it when it is told to."""
-
-    def __init__(self):
-        super().__init__()
-        self.is_sending, self.may_send = threading.Event(), threading.Event()
-
-    def send(self, *arguments, **options):
-        self.is_sending.set()
-        assert self.may_send.wait(10)
-        super().send(*arguments, **options)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -63,12 +50,6 @@ def test_an_event_that_comes_again_while_it_is_being_sent_waits_and_is_not_sent_
 
     assert outcomes == ["sent", "sent"]
     assert len(mail_server.mails) == 1
-
-
-def is_waiting_for_a_lock():
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock')")
-        return cursor.fetchone()[0]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,6 +1,5 @@
 """How much one recipient is told at most, and the digest of the rest, over a real SMTP connection."""
 
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -10,6 +9,7 @@ from django.utils import timezone
 
 from chassis.testing.waiting import eventually
 from notification.tests.builders import account_event, login_event
+from notification.tests.meanwhile import SlowMail, is_waiting_for_a_lock
 from notification_ms.deliveries import digests, services
 from notification_ms.deliveries.failures import TransientFailure
 from notification_ms.deliveries.media import Email, TextMessage, Webhook
@@ -280,19 +280,6 @@ def test_two_workers_send_one_digest(mail_server):
     assert len(mail_server.mails) == before + 1
 
 
-class SlowMail(Email):
-    """Says when a mail is on its way, and sends it when it is told to."""
-
-    def __init__(self):
-        super().__init__()
-        self.is_sending, self.may_send = threading.Event(), threading.Event()
-
-    def send(self, *arguments, **options):
-        self.is_sending.set()
-        assert self.may_send.wait(10)
-        super().send(*arguments, **options)
-
-
 def alone(use_case):
     """Runs in a thread, with a connection of its own."""
 
@@ -339,9 +326,3 @@ def test_a_worker_does_not_wait_for_the_digests_of_another(mail_server):
         sending.result(10)
 
     assert Delivery.objects.filter(event="digest").count() == 1
-
-
-def is_waiting_for_a_lock():
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock')")
-        return cursor.fetchone()[0]

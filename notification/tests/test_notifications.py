@@ -3,7 +3,7 @@ import json
 import pytest
 
 from notification.tests.builders import CHANGES, a_delivery
-from notification_ms.deliveries.notices import TEXTS
+from notification_ms.deliveries.event_texts import TEXTS
 
 pytestmark = pytest.mark.django_db
 
@@ -101,11 +101,6 @@ def test_pages_lead_from_new_to_old_and_back(caller):
         newest_first[4:],
         newest_first[:2],
     ]
-
-
-def test_ready_and_healthcheck(client):
-    assert client.get("/notification-ms/healthcheck").status_code == 200
-    assert client.get("/notification-ms/ready").status_code == 200
 
 
 @pytest.mark.parametrize("event", sorted(TEXTS))

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from local import broker_rights, secret_values
 from local.paths import ROOT
 from local.service_catalog import SERVICES
+from tools import version
 
 NAMESPACE = "tessera"
 OVERLAY = ROOT / "kustomize" / "overlays" / "minikube"
@@ -252,7 +253,8 @@ def _troubles() -> str:
             if condition["type"] == "PodScheduled" and condition["status"] != "True"
         ]
     if any("ImagePull" in line for line in lines):
-        lines.append("  Images that this machine has alone: make images; minikube image load tessera/users-ms:0.1.0")
+        image = f"tessera/users-ms:{version.current()}"
+        lines.append(f"  Images that this machine has alone: make images; minikube image load {image}")
     return "\n".join(lines)
 
 

@@ -1,7 +1,8 @@
 """What is made from something else: OpenAPI documents, docs/configuration.md, the list of decisions, the alerts of
-Kubernetes, and the rights of the broker's users."""
+Kubernetes, the rights of the broker's users, and copies of the version."""
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,7 @@ from local.ports import DEFAULTS
 from local.programs import notification_worker, service_environment
 from local.secret_values import NAMES, sealing_keys
 from local.service_catalog import SERVICES
+from tools import version as versions
 
 PLACEHOLDER = "only-for-generating-documents-from-the-code-and-for-checks"  # where a secret belongs
 
@@ -43,6 +45,7 @@ def run(*, check: bool) -> None:
     documents["kustomize/components/monitoring/prometheus-rule.yaml"] = _prometheus_rule()
     documents["docs/decisions/README.md"] = _decisions()
     documents["broker/rights.json"] = broker_rights.generate()
+    documents |= versions.copies()
     for service in SERVICES if check else ():
         _python(service, "manage.py", "makemigrations", "--check", "--dry-run")
         _python(service, "manage.py", "check", "--deploy", "--fail-level", "WARNING")
@@ -56,6 +59,14 @@ def run(*, check: bool) -> None:
             print(f"wrote {name}")
     if stale:
         sys.exit(f"Not what the code says any more: {', '.join(stale)}. Write them anew: make generate")
+
+
+def change_version(*, version: str) -> None:
+    """Writes another version to VERSION and wherever it stands. Raises RuntimeError when it is not a version."""
+    if not re.fullmatch(r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?", version):
+        raise RuntimeError(f"A version is three numbers, such as 0.2.0 or 0.2.0-rc.1; got {version!r}.")
+    versions.FILE.write_text(f"{version}\n")
+    run(check=False)
 
 
 def _openapi(service: str) -> str:

@@ -12,13 +12,13 @@ import requests
 from local import packages
 from local.paths import ROOT
 from local.service_catalog import SERVICES
+from tools import version
 from tools.deployment import compose, kubernetes
 from tools.deployment.cluster import Cluster
 from tools.testing import runner
 
 DIRECTORY = ROOT / ".local" / "cluster-test"
 BROKER_PORT = 30672
-VERSION = "0.1.0"
 NEXT_VERSION = "0.1.1-test"  # the same code under another label: an image that the nodes have not seen
 # How an image gets to the nodes, by the name of the context; CLUSTER_IMAGE_LOAD says it for another cluster.
 LOADERS = {"minikube": "minikube image load", "kind-": "kind load docker-image", "k3d-": "k3d image import"}
@@ -61,12 +61,12 @@ def _load_images(context: str) -> None:
     loader = image_loader(context)
     if not compose.engine_answers():
         sys.exit("The images are built with a Docker engine, and none answers.")
-    for version in (VERSION, NEXT_VERSION):
-        print(f"Building the images of version {version}", flush=True)
-        environment = os.environ | {"VERSION": version, "PLATFORMS": ""}
+    for built in (version.current(), NEXT_VERSION):
+        print(f"Building the images of version {built}", flush=True)
+        environment = os.environ | {"VERSION": built, "PLATFORMS": ""}
         bake = ["docker", "buildx", "bake", "--file", "docker-bake.hcl", "--load", "--progress=quiet"]
         subprocess.run(bake, cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
-        images = [f"tessera/{name}:{version}" for name in SERVICES.values()]
+        images = [f"tessera/{name}:{built}" for name in SERVICES.values()]
         print(f"Bringing them to the nodes: {loader}", flush=True)
         for image in images:
             subprocess.run([*shlex.split(loader), image], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)

@@ -26,11 +26,6 @@ def test_the_healthcheck_touches_no_database(client):
     assert answer.json() == {"status": "alive"}
 
 
-@pytest.mark.django_db
-def test_ready_with_a_migrated_database(client):
-    assert client.get("/users-ms/ready").status_code == 200
-
-
 def test_the_load_test_is_hidden_unless_it_is_enabled(client, settings):
     settings.LOAD_TEST_ENABLED = False
 

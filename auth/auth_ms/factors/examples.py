@@ -9,6 +9,7 @@ ENROLMENT = answer_example(
     {
         "secret": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",  # pragma: allowlist secret
         "uri": "otpauth://totp/Tessera:ada%40example.org?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Tessera",
+        "qr_code": ["1111111...1111111", "1000001...1000001"],
     },
     "201",
 )

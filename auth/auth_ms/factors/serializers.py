@@ -18,7 +18,10 @@ class FactorsOutput(serializers.Serializer):
 
 class EnrolmentOutput(serializers.Serializer):
     secret = serializers.CharField(help_text="base32, to type into an authenticator app")
-    uri = serializers.CharField(help_text="otpauth: URI, to show as a QR code")
+    uri = serializers.CharField(help_text="otpauth: URI, to open in an authenticator app")
+    qr_code = serializers.ListField(
+        child=serializers.CharField(), help_text="QR code of the URI, row by row without the quiet zone; 1 is dark"
+    )
 
 
 class CodeInput(serializers.Serializer):

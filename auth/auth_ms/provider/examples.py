@@ -95,7 +95,9 @@ DISCOVERY = answer_example(
 
 def error(status: int) -> OpenApiExample:
     """The example of an error response."""
-    code = {400: "invalid_grant", 401: "invalid_client", 403: "insufficient_scope", 429: "temporarily_unavailable"}
+    code = {400: "invalid_grant", 401: "invalid_client", 403: "insufficient_scope", 429: "temporarily_unavailable"} | {
+        503: "temporarily_unavailable"
+    }
     return answer_example(
         code[status], {"error": code[status], "error_description": "What is wrong, for developers."}, str(status)
     )

@@ -10,7 +10,7 @@ from chassis.messaging import dead_letters
 from chassis.messaging.dead_letters import DeadLetter
 from chassis.messaging.events import CloudEvent, InvalidEvent
 from notification_ms import topology
-from notification_ms.deliveries import notices
+from notification_ms.deliveries import event_texts, notices
 from notification_ms.deliveries.models import Delivery
 
 MAXIMUM = 1000  # examined in one call
@@ -97,7 +97,7 @@ def _reason(letter: DeadLetter, medium: str) -> str:
     delivery = Delivery.objects.filter(event_id=event.id, medium=medium).first()
     if delivery is not None:
         return delivery.last_error or f"The delivery is {delivery.status}."
-    if event.type not in notices.TEXTS:
+    if event.type not in event_texts.TEXTS:
         return f"No text for {event.type!r}."
     try:
         notices.notice_of(event)

@@ -13,7 +13,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from chassis.messaging.events import CloudEvent
-from notification_ms.deliveries import metrics, notices, services
+from notification_ms.deliveries import event_texts, metrics, notices, services
 from notification_ms.deliveries.failures import TransientFailure
 from notification_ms.deliveries.media import Medium
 from notification_ms.deliveries.models import Delivery, Tally
@@ -81,7 +81,7 @@ def _send(due: list[Tally], *, medium: Medium, at: datetime) -> None:
         )
         failure = services.send(delivery, notice, recipient=recipient, medium=medium)
         services.note_attempt(delivery, failure)
-        metrics.deliveries.labels(notices.DIGEST, medium.name, str(delivery.status)).inc()
+        metrics.deliveries.labels(event_texts.DIGEST, medium.name, str(delivery.status)).inc()
         facts = {"event_id": str(notice.event.id), "medium": medium.name, "status": delivery.status}
         logger.info("digest finished", extra=facts | {"held_back": notice.facts["total"]})
         if isinstance(failure, TransientFailure):
@@ -97,7 +97,7 @@ def _notice(due: list[Tally], *, at: datetime) -> Notice:
         CloudEvent(
             id=identity,
             source="/notification-ms",
-            type=notices.DIGEST,
+            type=event_texts.DIGEST,
             time=at,
             subject=f"users/{latest.user_id}",
             data={"user_id": latest.user_id},

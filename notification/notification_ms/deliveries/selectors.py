@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from chassis.security.principal import Principal
 from notification_ms import topology
-from notification_ms.deliveries import notices
+from notification_ms.deliveries import event_texts
 from notification_ms.deliveries.models import Delivery, Preference
 
 EXPORTED = (
@@ -41,7 +41,7 @@ def preferences_of(user_id: int) -> list[dict[str, Any]]:
             "event": each.event_type,
             "medium": each.medium,
             "enabled": (each.event_type, each.medium) not in unwanted,
-            "can_be_switched_off": notices.may_be_switched_off(event=each.event_type, medium=each.medium),
+            "can_be_switched_off": event_texts.may_be_switched_off(event=each.event_type, medium=each.medium),
         }
         for each in topology.NOTICES
         if each.medium in topology.PERSONAL_MEDIA

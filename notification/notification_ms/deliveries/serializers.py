@@ -6,19 +6,19 @@ from rest_framework import serializers
 
 from chassis.http import fields
 from notification_ms import topology
-from notification_ms.deliveries import notices, selectors
+from notification_ms.deliveries import event_texts, notices, selectors
 from notification_ms.deliveries.models import Delivery
 
 QUEUES = [subscription.queue for subscription in topology.SUBSCRIPTIONS]
-EVENTS = sorted(notices.TEXTS)
-CHANGES = sorted({change for texts in notices.TEXTS.values() for change in texts.changes})
+EVENTS = sorted(event_texts.TEXTS)
+CHANGES = sorted({change for texts in event_texts.TEXTS.values() for change in texts.changes})
 
 
 class NotificationFilter(serializers.Serializer):
     """The filters of the list; each is exact."""
 
     user_id = serializers.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
-    event = serializers.ChoiceField(required=False, choices=[*EVENTS, notices.DIGEST])
+    event = serializers.ChoiceField(required=False, choices=[*EVENTS, event_texts.DIGEST])
     medium = serializers.ChoiceField(required=False, choices=topology.MEDIA)
     status = serializers.ChoiceField(required=False, choices=Delivery.Status.choices)
 
@@ -89,7 +89,7 @@ class PreferenceInput(serializers.Serializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         chosen = {"event": attrs["event"], "medium": attrs["medium"]}
-        if not attrs["enabled"] and not notices.may_be_switched_off(**chosen):
+        if not attrs["enabled"] and not event_texts.may_be_switched_off(**chosen):
             raise serializers.ValidationError({"enabled": ["This notice cannot be switched off."]})
         return attrs
 

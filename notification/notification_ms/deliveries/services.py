@@ -12,7 +12,7 @@ from django.utils import timezone
 from chassis.messaging.events import CloudEvent
 from chassis.operations import pruning, tracing
 from notification_ms import topology
-from notification_ms.deliveries import limits, notices
+from notification_ms.deliveries import event_texts, limits, notices
 from notification_ms.deliveries.failures import PermanentFailure, TransientFailure
 from notification_ms.deliveries.media import Medium
 from notification_ms.deliveries.models import Delivery, ErasedUser, Preference, Tally
@@ -162,7 +162,8 @@ def is_switched_off(notice: Notice, *, medium: Medium) -> bool:
     """True when the user has switched this notice off for this medium, and may do so."""
     chosen = {"event": notice.event.type, "medium": medium.name}
     return (
-        notices.may_be_switched_off(**chosen) and Preference.objects.filter(user_id=notice.user_id, **chosen).exists()
+        event_texts.may_be_switched_off(**chosen)
+        and Preference.objects.filter(user_id=notice.user_id, **chosen).exists()
     )
 
 

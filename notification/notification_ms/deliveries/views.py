@@ -13,7 +13,7 @@ from chassis.http.pagination import NewestFirst
 from chassis.messaging.events import InvalidEvent
 from chassis.security import permissions
 from chassis.security.principal import Principal
-from notification_ms.deliveries import dead_letters, examples, notices, selectors, serializers, services
+from notification_ms.deliveries import dead_letters, event_texts, examples, notices, selectors, serializers, services
 
 
 class NotificationNotFound(Problem):
@@ -148,7 +148,7 @@ class Preview(APIView):
         """See a notice as it would be sent, for admins."""
         given = serializers.PreviewQuery(data=request.query_params.dict())
         given.is_valid(raise_exception=True)
-        if event not in notices.TEXTS:
+        if event not in event_texts.TEXTS:
             raise NotificationNotFound("There is no notice for this kind of event.")
         try:
             notice = notices.example(event, **given.validated_data)

@@ -19,7 +19,6 @@ class Change(StrEnum):
     RECOVERY_CODES_RENEWED = "recovery_codes_renewed"
     SECOND_FACTORS_REMOVED = "second_factors_removed"
     SECOND_FACTOR_FAILURES = "second_factor_failures"
-    ADDRESS_PROVEN = "address_proven"
 
 
 def record(change: Change, *, contact: dict[str, Any], client: Client | None, at: datetime) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import pyotp
+import segno
 from django.conf import settings
 from django.db import transaction
 
@@ -24,10 +25,15 @@ CONFIRMATION_LIMIT = rate_limits.Limit(name="totp_confirmation", times=10, secon
 
 @dataclass(frozen=True, kw_only=True)
 class Enrolment:
-    """What an authenticator app needs: the secret in base32, and the same as an `otpauth:` URI for a QR code."""
+    """What an authenticator app needs: the secret in base32, and in an `otpauth:` URI, also as a QR code."""
 
     secret: str
     uri: str
+
+    @property
+    def qr_code(self) -> list[str]:
+        """The QR code (ISO/IEC 18004) of the URI, row by row without the quiet zone; 1 is dark."""
+        return ["".join(map(str, row)) for row in segno.make_qr(self.uri).matrix]
 
 
 def begin(*, user_id: int, at: datetime) -> Enrolment:

@@ -5,6 +5,7 @@ import binascii
 from typing import Any
 from urllib.parse import unquote_plus
 
+from django.db import InterfaceError, OperationalError
 from django.http import QueryDict
 from django.utils import timezone
 from rest_framework import exceptions
@@ -17,7 +18,7 @@ from auth_ms.provider.models import OAuthClient
 from auth_ms.provider.services import clients
 from auth_ms.view_helpers import OpenToAll
 from chassis.http.client_address import client_of
-from chassis.http.errors import ServiceUnavailable
+from chassis.http.errors import ServiceUnavailable, as_problem
 from chassis.security.rate_limits.services import TooManyRequests
 
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}  # RFC 6749, §5.1
@@ -67,6 +68,8 @@ def _as_oauth_error(error: Exception) -> OAuthError | None:
         return error
     if isinstance(error, exceptions.UnsupportedMediaType | exceptions.ParseError):
         return OAuthError("invalid_request", "The body must be a form (application/x-www-form-urlencoded).")
+    if isinstance(error, OperationalError | InterfaceError):
+        error = as_problem(error) or error  # which logs it
     if isinstance(error, TooManyRequests | ServiceUnavailable):
         description = error.detail or error.title
         return OAuthError("temporarily_unavailable", description, status=error.status, headers=error.headers)

@@ -14,6 +14,7 @@ from auth_ms.provider.services import access_tokens, authorization, grants, intr
 from auth_ms.provider.views.forms import NO_STORE, ForClients, authenticated, read
 from auth_ms.sessions.authentication import ACCESS_TOKEN
 from chassis.http.client_address import client_of
+from chassis.http.errors import CONTENT_TYPE
 from chassis.http.openapi import problems
 
 
@@ -24,8 +25,8 @@ def _errors(*statuses: int) -> dict[Any, Any]:
             description="An error of RFC 6749, §5.2.",
             examples=[examples.error(status)],
         )
-        for status in statuses
-    } | problems(413)
+        for status in (*statuses, 503)
+    } | {(413, CONTENT_TYPE): problems(413)[413, CONTENT_TYPE]}
 
 
 class Token(ForClients):

@@ -7,11 +7,6 @@ from chassis.http.errors import Problem
 from newservice_ms.items.models import Item
 
 
-class ItemNotFound(Problem):
-    status = 404
-    title = "Item not found"
-
-
 class NameTaken(Problem):
     status = 409
     title = "Name already in use"
@@ -22,8 +17,3 @@ def add_item(*, user_id: int, name: str) -> Item:
     """Store a new item of a user. Raises NameTaken."""
     with constraints.constraint("item_name_unique", NameTaken), transaction.atomic():
         return Item.objects.create(user_id=user_id, name=name)
-
-
-def remove_item(*, item: Item) -> None:
-    """Delete an item."""
-    item.delete()

@@ -2,7 +2,4 @@ from django.urls import path
 
 from newservice_ms.items import views
 
-urlpatterns = [
-    path("items", views.ItemCollection.as_view(), name="items"),
-    path("items/<int:item_id>", views.ItemDetail.as_view(), name="item"),
-]
+urlpatterns = [path("items", views.ItemCollection.as_view(), name="items")]

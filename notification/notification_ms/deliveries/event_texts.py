@@ -1,0 +1,103 @@
+"""The texts of each event: their template folder, required data, link, and which channels always get them."""
+
+from dataclasses import dataclass
+
+# Summarises all held-back deliveries; not a published event.
+DIGEST = "digest"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Texts:
+    """The texts of an event: their template folder, required data, and the page that they link to.
+
+    Media in `cannot_be_off` cannot be switched off: security notices, and what the user has requested.
+    `any_address` allows unverified addresses; such a text contains nothing that a user has typed.
+    """
+
+    folder: str
+    needs: tuple[str, ...] = ()
+    when: str | None = None  # the data member with the time of the event; the event's own time by default
+    secret: str | None = None  # a token or code, encrypted for this service
+    link_setting: str | None = None
+    cannot_be_off: frozenset[str] = frozenset({"email"})
+    any_address: bool = False
+    in_digest: bool = True  # counted in the digest when held back
+    is_farewell: bool = False  # sent to a deleted user: the recipient is not stored
+    changes: frozenset[str] = frozenset()  # values of `data.change`, each with its own text
+    told_by: tuple[tuple[str, str], ...] = ()  # changes that another event notifies of
+
+
+TEXTS = {
+    "user_login_event": Texts(folder="login", needs=("user_agent",), when="logged_in_at", link_setting="SESSION_URL"),
+    "new_user_event": Texts(folder="new_user", cannot_be_off=frozenset()),
+    "password_reset_requested_event": Texts(
+        folder="password_reset",
+        needs=("expires_at",),
+        secret="token",  # noqa: S106  # nosec B106 - the name of a member
+        link_setting="PASSWORD_RESET_URL",
+        any_address=True,
+    ),
+    "password_changed_event": Texts(folder="password_changed", needs=("user_agent",), when="changed_at"),
+    "email_verification_requested_event": Texts(
+        folder="email_verification",
+        needs=("expires_at",),
+        secret="token",  # noqa: S106  # nosec B106
+        link_setting="EMAIL_VERIFICATION_URL",
+        any_address=True,
+        in_digest=False,
+    ),
+    "email_change_requested_event": Texts(
+        folder="email_change",
+        needs=("expires_at", "new_email"),
+        secret="token",  # noqa: S106  # nosec B106
+        link_setting="EMAIL_CHANGE_UNDO_URL",
+    ),
+    "account_changed_event": Texts(
+        folder="account_changed",
+        when="changed_at",
+        changes=frozenset(
+            {
+                "email_change_requested",
+                "email_change_cancelled",
+                "email_changed",
+                "email_change_undone",
+                "email_verified",
+                "phone_changed",
+                "phone_verified",
+                "rights_changed",
+                "activated",
+                "deactivated",
+            }
+        ),
+        told_by=(("email_change_requested", "email_change_requested_event"),),
+    ),
+    "sign_in_changed_event": Texts(
+        folder="sign_in_changed",
+        when="changed_at",
+        changes=frozenset(
+            {
+                "totp_enabled",
+                "totp_disabled",
+                "passkey_added",
+                "passkey_removed",
+                "recovery_codes_renewed",
+                "second_factors_removed",
+                "second_factor_failures",
+            }
+        ),
+    ),
+    "sign_up_repeated_event": Texts(folder="sign_up_repeated", any_address=True),
+    "phone_verification_requested_event": Texts(
+        folder="phone_verification",
+        needs=("phone", "expires_at"),
+        secret="code",  # noqa: S106  # nosec B106
+        cannot_be_off=frozenset({"sms"}),
+        in_digest=False,
+    ),
+    "user_deleted_event": Texts(folder="user_deleted", when="deleted_at", is_farewell=True),
+}
+
+
+def may_be_switched_off(*, event: str, medium: str) -> bool:
+    """False for important notices: one medium of each cannot be switched off."""
+    return medium not in TEXTS[event].cannot_be_off
