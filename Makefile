@@ -6,7 +6,7 @@ revision = REVISION=$$(git rev-parse HEAD) SOURCE=$$(git remote get-url origin 2
 canary-% blue-green-%: S ?= users-ms
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up down clean status logs demo admin manage images push backup restore deploy test compose-test cluster-test chaos brokers load bench experiments fuzz lint format generate requirements breached-passwords dashboards audit sbom soak states dev seed shell cover docs-test docs new-service \
+.PHONY: help venv up down clean status logs demo admin manage images push backup restore deploy test test-more compose-test cluster-test chaos brokers load bench experiments fuzz lint format generate requirements breached-passwords dashboards audit sbom soak states dev seed shell cover mutants docs-test docs new-service \
 	minikube cluster-secrets kubernetes-lint canary-start canary-status canary-promote canary-abort \
 	blue-green-start blue-green-status blue-green-promote blue-green-finish blue-green-abort
 
@@ -79,7 +79,7 @@ generate: venv ## regenerate OpenAPI, configuration and other generated document
 	@$(tools) generate
 
 requirements: venv ## lock the newest versions that requirements/*.in allow
-	@cd requirements && for name in users auth notification dev bench loadtest experiments kubernetes docs; do \
+	@cd requirements && for name in users auth notification dev bench loadtest experiments kubernetes docs mutation; do \
 		../.venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 $$name.in -o $$name.txt || exit 1; \
 	done
 
@@ -95,11 +95,18 @@ breached-passwords: venv ## regenerate the filter of common breached passwords (
 	@PYTHONPATH=users .venv/bin/python -m tools.breached_passwords
 
 ##@ Test
-test: venv ##! run all tests on a separate stack (S=users: only that service; ARGS="-k login" for pytest)
+test: venv ##! run the main tests in minutes, on a separate stack (S=users: only that service; ARGS="-k login" for pytest)
 	@$(tools) test $(if $(S),--service=$(S)) -- $(ARGS)
+
+test-more: venv ## run all other tests: console, TLS, outages, observability, documents, fuzzing, faults (ARGS="-k tls")
+	@$(tools) test-more -- $(ARGS)
 
 cover: venv ## measure line and branch coverage of chassis and services by their own tests
 	@$(tools) cover -- $(ARGS)
+
+mutants: venv ## change domain code in a copy and show which changes its tests miss (T="lockout relay"; all by default)
+	@$(PYTHON) tools/environments.py mutation
+	@$(tools) mutants $(T)
 
 docs-test: venv ## run the commands in README.md and the guides and compare the output (D=README.md: one document)
 	@$(tools) docs-test $(D)

@@ -1,1 +1,1 @@
-"""The whole stack as local processes, for a machine without a Docker engine; and the tests, which run on it."""
+"""Runs the whole stack as local processes, for machines without a Docker engine and for the tests."""

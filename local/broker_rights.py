@@ -1,7 +1,7 @@
-"""What RabbitMQ loads when it starts: exchanges, a user for each process, and what each of them may do.
+"""The definitions that RabbitMQ loads at startup: exchanges, and a user with permissions for each process.
 
-`broker/rights.json` is made from the services' topologies by `make generate` and belongs to a version. The passwords
-belong to an installation: `users()` makes the other file, with their hashes.
+`make generate` creates `broker/rights.json` from the services' topologies; it belongs to a version. The passwords
+belong to an installation: `users()` returns the other file, with their hashes.
 https://www.rabbitmq.com/docs/definitions, https://www.rabbitmq.com/docs/access-control
 """
 
@@ -19,9 +19,9 @@ from local.service_catalog import RELAYS, SERVICES
 
 FILE = ROOT / "broker" / "rights.json"
 ADMINISTRATOR = "administrator"  # for operators and tests; no service has its password
-OBSERVER = "queue-lengths"  # asks how long queues are, which needs no right: for autoscaling
+OBSERVER = "queue-lengths"  # reads queue lengths for autoscaling, which needs no permission
 DAY_MILLISECONDS = 24 * 3600 * 1000
-# What every message holds is personal data, and is gone within a day.
+# Messages contain personal data; dead letters expire after one day.
 POLICIES = [
     {
         "vhost": "/",
@@ -34,23 +34,23 @@ POLICIES = [
 
 
 def names() -> list[str]:
-    """The users, each called like its process."""
+    """The broker's users; each has the name of its process."""
     return [permission["user"] for permission in json.loads(FILE.read_text())["permissions"]]
 
 
 def secret_name(user: str) -> str:
-    """What the password of a user is called among the secrets: USERS_OUTBOX_RELAY_BROKER_PASSWORD."""
+    """The name of a user's password among the secrets, such as USERS_OUTBOX_RELAY_BROKER_PASSWORD."""
     return f"{user.replace('-', '_').upper()}_BROKER_PASSWORD"
 
 
 def url(user: str, secrets: Mapping[str, str], address: str) -> str:
-    """How `user` connects to the broker at `address`."""
+    """The URL with which `user` connects to the broker at `address`."""
     return f"amqp://{user}:{secrets[secret_name(user)]}@{address}/%2F"
 
 
 def users(secrets: Mapping[str, str]) -> str:
-    """The file with the users. The passwords are long and random, so that their hashes may be read by whoever can."""
-    made = [
+    """The users' definitions as JSON. The passwords are long and random, so their hashes need no protection."""
+    definitions = [
         {
             "name": name,
             "password_hash": _hash(secrets[secret_name(name)]),
@@ -59,28 +59,28 @@ def users(secrets: Mapping[str, str]) -> str:
         }
         for name in names()
     ]
-    return json.dumps({"vhosts": [{"name": "/"}], "users": made}, indent=2) + "\n"
+    return json.dumps({"vhosts": [{"name": "/"}], "users": definitions}, indent=2) + "\n"
 
 
 def _hash(password: str) -> str:
-    """https://www.rabbitmq.com/docs/passwords, with a salt that is always the same for a password, as is the file."""
+    """https://www.rabbitmq.com/docs/passwords, with a salt derived from the password: the file is reproducible."""
     salt = hashlib.sha256(f"salt of {password}".encode()).digest()[:4]
     return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
 
 
 def urls(secrets: Mapping[str, str], address: str) -> dict[str, str]:
-    """For tests: BROKER_URL as the administrator, and one for each user, such as USERS_OUTBOX_RELAY_BROKER_URL."""
+    """URLs for tests: BROKER_URL as the administrator, and one per user, such as USERS_OUTBOX_RELAY_BROKER_URL."""
     every = {f"{user.replace('-', '_').upper()}_BROKER_URL": url(user, secrets, address) for user in names()}
     return every | {"BROKER_URL": url(ADMINISTRATOR, secrets, address)}
 
 
 def apply(management: str, secrets: Mapping[str, str], *, rights: str) -> list[str]:
-    """Gives users and `rights` to a broker that runs, through its management API; it loads them itself when it starts.
+    """Applies users and `rights` to a running broker through its management API; at startup it loads them itself.
 
-    Removes users that no process has any more, which loading never does, and returns their names. A broker that does
-    not answer, or does not know the administrator yet, is left alone.
+    Deletes users that no process uses any more, which loading definitions never does, and returns their names. Does
+    nothing when the broker does not answer or does not know the administrator yet.
     """
-    import requests  # what only describes a cluster has none
+    import requests  # not installed where manifests are only checked
 
     with requests.Session() as session:
         session.auth = (ADMINISTRATOR, secrets[secret_name(ADMINISTRATOR)])
@@ -101,8 +101,8 @@ def apply(management: str, secrets: Mapping[str, str], *, rights: str) -> list[s
 
 
 def generate() -> str:
-    """The text of `broker/rights.json`, from the topologies."""
-    from chassis.messaging import broker  # what only describes a cluster has no Celery
+    """The content of `broker/rights.json`, from the topologies."""
+    from chassis.messaging import broker  # Celery is not installed where manifests are only checked
 
     relays: dict[str, set[str]] = {broker.relay_of(service): set() for service in RELAYS}
     events: set[str] = set()
@@ -135,10 +135,10 @@ def generate() -> str:
 
 
 def _of_worker(worker: str, queues: list[str], events: Collection[str]) -> dict[str, str]:
-    """It declares its queues, the dead letters and where retries wait, binds, consumes, and publishes retries.
+    """A worker declares its queues, dead-letter queues and retry queues, binds, consumes, and publishes retries.
 
-    To declare a queue with a dead-letter exchange takes the right to write to that, here to the default exchange
-    (amq.default), which leads to any queue: consumers look at who has published what they are given.
+    Declaring a queue with a dead-letter exchange requires permission to write to that exchange, here the default
+    exchange (amq.default), which routes to any queue. Consumers therefore check who published a message.
     """
     waiting = f"retry.{worker}.*s"
     return _rights(
@@ -156,13 +156,13 @@ def _rights(
 
 
 def _any(names: Collection[str]) -> str:
-    """The pattern of exactly these names, in which a * is a number; of none, when there are none."""
+    """A pattern that matches exactly these names, in which * is a number; without names it matches nothing."""
     alternatives = "|".join(sorted(name.replace(".", "[.]").replace("*", "[0-9]+") for name in names))
     return f"^({alternatives})$" if alternatives else "^$"
 
 
 def _topology(service: str) -> ModuleType | None:
-    """The service's topology.py; None where it consumes nothing."""
+    """The service's topology.py; None when it consumes nothing."""
     file = ROOT / service / f"{service}_ms" / "topology.py"
     if not file.exists():
         return None

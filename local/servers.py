@@ -1,4 +1,4 @@
-"""The private PostgreSQL clusters and RabbitMQ node of a stack of local processes, before and while they run."""
+"""Creates and configures the private PostgreSQL clusters and the RabbitMQ node of a stack of local processes."""
 
 import os
 import shutil
@@ -15,15 +15,15 @@ from local import broker_rights, packages, programs
 from local.layout import Layout
 from local.paths import ROOT
 
-MAKES_DATABASES = {"test", "bench"}  # folders of stacks whose owners of databases make more of them
+CREATING_DATABASES = {"test", "bench"}  # folders of stacks whose database owners may create databases
 
 
 def initialise_database(layout: Layout, service: str, *, say: Callable[[str], None]) -> None:
-    """Makes a PostgreSQL cluster for a service where there is none. Exits when that fails."""
+    """Creates a service's PostgreSQL cluster if it does not exist. Exits when that fails."""
     data = layout.directory / f"{service}-db"
     if (data / "PG_VERSION").exists():
         return
-    say(f"{service}-db: making a private PostgreSQL cluster")
+    say(f"{service}-db: creating a private PostgreSQL cluster")
     shutil.rmtree(data, ignore_errors=True)
     data.mkdir(mode=0o700)
     if os.geteuid() == 0:
@@ -39,16 +39,16 @@ def initialise_database(layout: Layout, service: str, *, say: Callable[[str], No
         done = subprocess.run(command, capture_output=True, text=True, cwd="/")
     if done.returncode:
         shutil.rmtree(data, ignore_errors=True)
-        sys.exit(f"{done.stdout}{done.stderr}\n{service}-db could not be made.")
+        sys.exit(f"{done.stdout}{done.stderr}\n{service}-db could not be created.")
 
 
 def configure_broker(layout: Layout) -> None:
-    """Writes what the RabbitMQ node reads when it starts."""
+    """Writes the configuration that the RabbitMQ node reads at startup."""
     home, numbers = layout.directory / "rabbitmq", layout.ports
     definitions = home / "definitions"
     definitions.mkdir(mode=0o700, exist_ok=True)
     (definitions / "10-users.json").write_text(broker_rights.users(layout.secrets))
-    (definitions / "20-rights.json").write_text(broker_rights.generate())  # a queue that is new already, too
+    (definitions / "20-rights.json").write_text(broker_rights.generate())  # includes queues of uncommitted code
     lines = [
         f"listeners.tcp.local = 127.0.0.1:{numbers['RABBITMQ_PORT']}",
         "management.tcp.ip = 127.0.0.1",
@@ -66,11 +66,11 @@ def configure_broker(layout: Layout) -> None:
 
 
 def ensure_role(layout: Layout, service: str) -> None:
-    """The owner of the service's database, who makes the role of its processes; in a test stack also databases."""
+    """Creates the database and its owner, which creates the processes' role; in a test stack also databases."""
     connection = connect_as_superuser(layout, layout.ports[f"{service.upper()}_DB_PORT"])
     connection.autocommit = True
     role = sql.Identifier(service)
-    rights = sql.SQL("CREATEROLE CREATEDB" if layout.directory.name in MAKES_DATABASES else "CREATEROLE NOCREATEDB")
+    rights = sql.SQL("CREATEROLE CREATEDB" if layout.directory.name in CREATING_DATABASES else "CREATEROLE NOCREATEDB")
     password = sql.Literal(layout.secrets[f"{service.upper()}_DB_PASSWORD"])
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [service])
@@ -84,7 +84,7 @@ def ensure_role(layout: Layout, service: str) -> None:
 
 
 def connect_as_superuser(layout: Layout, port: int | None) -> Any:
-    """To the cluster that listens on `port`. Raises OperationalError."""
+    """Connects to the cluster that listens on `port`. Raises OperationalError."""
     password = layout.secrets["POSTGRES_SUPERUSER_PASSWORD"]
     address = {"host": "127.0.0.1", "port": port, "connect_timeout": 2}
     return psycopg2.connect(user="postgres", dbname="postgres", password=password, **address)

@@ -1,4 +1,4 @@
-"""Starting and stopping the stack."""
+"""Starts and stops the stack of local processes."""
 
 import hashlib
 import os
@@ -19,17 +19,17 @@ _started = time.monotonic()
 
 
 def say(text: str) -> None:
-    """One line of progress, with the seconds since the command began."""
+    """Prints one line of progress, with the seconds since the command began."""
     print(f"  {time.monotonic() - _started:5.1f} s  {text}", flush=True)
 
 
 def secrets_file(directory: Path) -> Path:
-    """Compose and the main stack share one file; another stack keeps its own."""
+    """The file with the stack's secrets. Compose and the main stack share one file; any other stack has its own."""
     return ROOT / ".env" if directory == ROOT / ".local" else directory / ".env"
 
 
 def existing(directory: Path) -> Layout | None:
-    """The stack in `directory`, when it was started before and not forgotten since."""
+    """The stack in `directory`; None when it was never started or has been deleted."""
     remembered = ports.remembered(directory)
     if remembered is None or not secrets_file(directory).exists():
         return None
@@ -37,13 +37,13 @@ def existing(directory: Path) -> Layout | None:
 
 
 def running(directory: Path) -> Layout | None:
-    """The stack in `directory`, when it runs."""
+    """The stack in `directory`; None when it is not running."""
     layout = existing(directory)
     return layout if layout is not None and Supervisor(layout).runs() else None
 
 
 def up(directory: Path, *, free_ports: bool = False, variables: dict[str, str] | None = None) -> Layout:
-    """Starts what does not run yet and returns when all of it answers. When that fails, nothing is left running."""
+    """Starts all stopped programs and returns when everything answers. If that fails, stops everything again."""
     packages.ensure()
     directory.mkdir(parents=True, exist_ok=True)
     layout = existing(directory)
@@ -52,25 +52,25 @@ def up(directory: Path, *, free_ports: bool = False, variables: dict[str, str] |
         if _is_current(layout):
             _start_all(layout)
             return layout
-        say("the code or the configuration has changed: stopping what runs")
+        say("the code or the configuration has changed: stopping the old processes")
         Supervisor(layout).shut_down()
     end_leftovers(directory)
     chosen = ports.free() if free_ports else ports.wanted(layout.ports if layout else ports.DEFAULTS)
-    ports.refuse_taken(chosen)
+    ports.reject_taken(chosen)
     layout = Layout(directory, chosen, secret_values.ensure(secrets_file(directory)), variables or {})
     try:
         _prepare(layout, SERVICES)
         Supervisor(layout).launch(_configuration(layout))
         _start_all(layout)
     except BaseException:
-        print("Stopping what was started ...", flush=True)
+        print("Stopping the started processes ...", flush=True)
         down(directory)
         raise
     return layout
 
 
 def up_servers(directory: Path, service: str, *, names: Collection[str], variables: dict[str, str]) -> Layout:
-    """Starts a new stack of those servers alone, on free ports, for the tests of one service."""
+    """Starts a new stack with only these servers, on free ports, for the tests of one service."""
     packages.ensure()
     layout = Layout(directory, ports.free(), secret_values.ensure(secrets_file(directory)), variables)
     try:
@@ -86,7 +86,7 @@ def up_servers(directory: Path, service: str, *, names: Collection[str], variabl
 
 
 def down(directory: Path) -> bool:
-    """Stops everything and keeps the data. Returns whether anything ran."""
+    """Stops everything and keeps the data. Returns whether anything was running."""
     layout = running(directory)
     if layout is not None:
         Supervisor(layout).shut_down()
@@ -94,7 +94,7 @@ def down(directory: Path) -> bool:
 
 
 def clean(directory: Path, *, keep: Collection[str] = ()) -> None:
-    """Stops everything and forgets the data and the secrets; the entries `keep` of the folder stay."""
+    """Stops everything and deletes the data and the secrets, except for the entries `keep` of the folder."""
     down(directory)
     secrets_file(directory).unlink(missing_ok=True)
     for entry in directory.iterdir() if directory.exists() else []:
@@ -103,20 +103,20 @@ def clean(directory: Path, *, keep: Collection[str] = ()) -> None:
 
 
 def start(layout: Layout, program_name: str) -> None:
-    """Starts one program, and returns when it answers."""
+    """Starts one program and returns when it answers."""
     program = _program(layout, program_name)
     Supervisor(layout).start(program_name)
     readiness.wait(layout, program)
 
 
 def stop(layout: Layout, program_name: str) -> None:
-    """Stops one program, and returns when it has ended."""
+    """Stops one program and returns when it has ended."""
     _program(layout, program_name)
     Supervisor(layout).stop(program_name)
 
 
 def stop_applications(layout: Layout) -> None:
-    """Stops what uses the databases; the gateway goes on, and says that nothing answers."""
+    """Stops all users of the databases; the gateway keeps running and answers 503."""
     supervisor = Supervisor(layout)
     for program in programs.applications(layout):
         if program.name != "gateway":
@@ -126,12 +126,12 @@ def stop_applications(layout: Layout) -> None:
 def _program(layout: Layout, name: str) -> Program:
     every = {program.name: program for program in every_program(layout)}
     if name not in every:
-        sys.exit(f"There is no program {name!r}; there are: {', '.join(every)}")
+        sys.exit(f"Unknown program {name!r}. Choose one of: {', '.join(every)}")
     return every[name]
 
 
 def every_program(layout: Layout) -> list[Program]:
-    """In the order of their start."""
+    """All programs, in the order in which they start."""
     return [*programs.infrastructure(layout), *programs.applications(layout)]
 
 
@@ -165,12 +165,12 @@ def _start_all(layout: Layout) -> None:
     running = {process["name"] for process in supervisor.processes() if process["statename"] == "RUNNING"}
     infrastructure, applications = programs.infrastructure(layout), programs.applications(layout)
     if running >= {program.name for program in [*infrastructure, *applications]}:
-        say("everything runs already")
+        say("everything is running already")
         return
     _start_servers(layout, infrastructure)
     management, rights = layout.url("RABBITMQ_MANAGEMENT_PORT"), broker_rights.generate()
     for user in broker_rights.apply(management, layout.secrets, rights=rights):
-        say(f"rabbitmq: removed the user {user}, which no process has any more")
+        say(f"rabbitmq: removed the user {user}, which no process uses any more")
     for service in SERVICES:
         servers.ensure_role(layout, service)
         migrate(layout, service)
@@ -183,7 +183,7 @@ def _start_all(layout: Layout) -> None:
 
 
 def _start_servers(layout: Layout, chosen: list[Program]) -> None:
-    """Starts servers, and returns when all of them answer."""
+    """Starts servers and returns when all of them answer."""
     for program in chosen:
         Supervisor(layout).start(program.name)
         if program.name == "epmd":
@@ -196,14 +196,14 @@ def _start_servers(layout: Layout, chosen: list[Program]) -> None:
 def manage(
     layout: Layout, service: str, *arguments: str, variables: dict[str, str] | None = None, **options: object
 ) -> subprocess.CompletedProcess[str]:
-    """Runs `manage.py` of a service with the stack's variables, and more."""
+    """Runs `manage.py` of a service with the stack's environment variables and additional `variables`."""
     environment = os.environ | programs.service_environment(layout, service) | (variables or {})
     command = [sys.executable, "manage.py", *arguments]
     return subprocess.run(command, cwd=ROOT / service, env=environment, text=True, **options)  # type: ignore[call-overload, no-any-return]
 
 
 def migrate(layout: Layout, service: str) -> None:
-    """Brings the tables of a service up to date, as their owner. Raises RuntimeError."""
+    """Migrates a service's database as its owner. Raises RuntimeError."""
     owner = {"DATABASE_OWNER_URL": layout.database_owner_url(service)}
     done = manage(layout, service, "prepare_database", variables=owner, capture_output=True)
     if done.returncode:

@@ -1,11 +1,11 @@
-"""The process manager: supervisord (http://supervisord.org) on a configuration of our own, spoken to by XML-RPC."""
+"""The process manager: supervisord (http://supervisord.org), configured here and controlled over XML-RPC."""
 
 import os
 import signal
 import subprocess
 import sys
 import time
-import xmlrpc.client  # nosec B411 - it speaks with our own supervisord
+import xmlrpc.client  # nosec B411 - it connects only to our own supervisord
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ _CONNECTION_ERRORS = (OSError, xmlrpc.client.ProtocolError)
 
 
 def configuration(layout: Layout, programs: list[Program], revision: str) -> str:
-    """The text of supervisord.conf; `revision` stands for the code, so that new code is a new configuration."""
+    """The content of supervisord.conf; `revision` identifies the code, so that changed code changes the content."""
     directory = _escaped(str(layout.directory))
     sections = [
         f"; code {revision}",
@@ -81,14 +81,14 @@ class Supervisor:
         return self.layout.directory / "supervisord.conf"
 
     def runs(self) -> bool:
-        """True when it answers."""
+        """True when supervisord answers."""
         try:
             return bool(self._remote.supervisor.getState()["statename"] == "RUNNING")
         except _CONNECTION_ERRORS:
             return False
 
     def launch(self, text: str) -> None:
-        """Starts supervisord in the background on the configuration `text`; no program runs yet."""
+        """Starts supervisord in the background with the configuration `text`, without starting programs."""
         file = self.configuration_file
         file.unlink(missing_ok=True)
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600), "w") as output:
@@ -105,11 +105,11 @@ class Supervisor:
             time.sleep(0.1)
 
     def processes(self) -> list[dict[str, Any]]:
-        """What supervisord knows of each program: name, statename, pid, start (Unix time), spawnerr."""
+        """The state of each program: name, statename, pid, start (Unix time), spawnerr."""
         return list(self._remote.supervisor.getAllProcessInfo())
 
     def start(self, name: str) -> None:
-        """Starts a program; one that runs already is left alone."""
+        """Starts a program; does nothing when it is running."""
         try:
             self._remote.supervisor.startProcess(name, False)
         except xmlrpc.client.Fault as fault:
@@ -125,7 +125,7 @@ class Supervisor:
                 raise
 
     def shut_down(self) -> None:
-        """Stops every program, the last started first, and supervisord itself."""
+        """Stops every program, in reverse order of their start, and supervisord itself."""
         try:
             pid = self._remote.supervisor.getPID()
             self._remote.supervisor.shutdown()
@@ -137,10 +137,10 @@ class Supervisor:
 
 
 def end_leftovers(directory: Path) -> list[int]:
-    """Ends what is left of a stack whose supervisord has died, and returns the process ids.
+    """Ends the remaining processes of a stack whose supervisord has died, and returns their ids.
 
-    A process belongs to the stack in `directory` when the marker in its environment says so; PostgreSQL overwrites its
-    environment, so its server is known by the pid file in its data folder.
+    A marker in a process's environment shows that it belongs to the stack in `directory`. PostgreSQL overwrites its
+    environment; its server is identified by the pid file in its data folder.
     """
     found = _marked(directory) | _database_servers(directory)
     for kind, patience in ((signal.SIGTERM, 20.0), (signal.SIGKILL, 5.0)):
@@ -160,7 +160,7 @@ def _marked(directory: Path) -> set[int]:
         try:
             if folder.name.isdecimal() and marker in (folder / "environ").read_bytes().split(b"\0"):
                 found.add(int(folder.name))
-        except OSError:  # it has ended meanwhile, or is somebody else's
+        except OSError:  # it has ended in the meantime, or belongs to another user
             continue
     return found
 
@@ -176,7 +176,7 @@ def _database_servers(directory: Path) -> set[int]:
 
 
 def descendants(pid: int) -> list[int]:
-    """All that a process has started, the youngest first."""
+    """The ids of all descendants of a process, the youngest first."""
     children: list[int] = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         with suppress(OSError):

@@ -1,1 +1,1 @@
-"""Black-box tests: the running stack, over HTTP, SMTP and AMQP. Nothing here imports a service."""
+"""Black-box tests of the running stack over HTTP, SMTP and AMQP. They import no service."""

@@ -1,9 +1,10 @@
-"""Fixtures of the black-box tests: the running stack, seen over HTTP, SMTP and AMQP."""
+"""Fixtures of the black-box tests."""
 
 import pytest
 
 pytest.register_assert_rewrite("evidence.harness", "evidence.chaos", "evidence.fuzz")
 
+from evidence.harness.last_answers import last_answers, pytest_runtest_makereport  # noqa: E402
 from evidence.harness.stack import admin, admins_email, stack, stopped  # noqa: E402 - after the line above
 
-__all__ = ["admin", "admins_email", "stack", "stopped"]
+__all__ = ["admin", "admins_email", "last_answers", "pytest_runtest_makereport", "stack", "stopped"]

@@ -1,10 +1,10 @@
-"""Random lives of accounts: an owner, an attacker and an admin do what they can, in any order, on the running stack.
+"""Stateful test of accounts: an owner, an attacker and an admin take random steps on the running stack.
 
-After every step: a right that was taken away cannot be used; only who has proven an address owns its account; nothing
-is sent to anyone but the owner. `make states TIME=10m SEED=7` runs it for longer.
+Invariants: a revoked right cannot be used; only the user who verified an address owns its account; emails go only to
+the owner. `make states TIME=10m SEED=7` runs it for longer.
 
-The owner is careful in one way: she verifies an address only for an account or a change that is hers. Whoever confirms
-a stranger's account with the own mailbox is not protected (docs/security.md).
+The owner is careful: she verifies an address only for her own account or change. A user who confirms a stranger's
+account with her own mailbox is not protected (docs/security.md).
 """
 
 import os
@@ -35,23 +35,23 @@ from evidence.harness.waiting import eventually
 SECONDS = float(os.environ.get("STATES_SECONDS", "0"))
 SEED = int(os.environ.get("SEED") or "21")
 SEQUENCES, STEPS = 5, 30  # in `make test`
-MAILS_AN_HOUR = 4  # below what users-ms and auth-ms allow for one address, so that no mail is awaited that is not sent
-FAILURES = 3  # of the five that lock an account at an address
+MAILS_AN_HOUR = 4  # below the limits of users-ms and auth-ms per address, so that every expected email is sent
+FAILURES = 3  # fewer than the five that lock an account at an address
 KINDS = {"verify": "/verify/", "reset": "/password/reset/", "undo": "/email/undo/"}
 WHO, WHICH = st.sampled_from(["owner", "attacker"]), st.integers(min_value=0, max_value=7)
-# An account that is off or gone ends most of what may follow, so that comes less often.
+# Deactivation and deletion are rarer, because few steps are possible after them.
 ADMINISTRATION = st.sampled_from(["promote", "demote"] * 3 + ["deactivate", "activate", "activate", "delete"])
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
 
 def new_password() -> str:
-    """One that no address here is like, which the policy would reject."""
+    """A password unlike every address here, as the policy requires."""
     return f"zzzzqqqq {secrets.randbelow(10**12):012d} vvvvwwww"
 
 
 @dataclass(eq=False)
 class Actor:
-    """Somebody with mailboxes, and with the passwords that they have set."""
+    """An actor with mailboxes and the passwords that they have set."""
 
     name: str
     mailboxes: list[str]
@@ -60,21 +60,21 @@ class Actor:
 
 @dataclass(eq=False)
 class Account:
-    """What is true of an account, by the rules of docs/security.md."""
+    """The expected state of an account, by the rules of docs/security.md."""
 
     id: int
     creator: str
     email: str
-    password: str | None  # None: only a reset by mail opens it
+    password: str | None  # None: usable only after a password reset by email
     pending: str = ""
     requested_by: str = ""
     is_verified: bool = False
     is_active: bool = True
     is_admin: bool = False
     is_deleted: bool = False
-    codes: list[str] = field(default_factory=list)  # recovery codes of its second factor, which `codes_of` knows
+    codes: list[str] = field(default_factory=list)  # recovery codes of its second factor, known to `codes_of`
     codes_of: str = ""
-    serial: int = 0  # counts the changes that end mailed tokens
+    serial: int = 0  # number of changes that revoke emailed tokens
 
     @property
     def is_open(self) -> bool:
@@ -92,7 +92,7 @@ class Session:
 
 @dataclass(eq=False)
 class Mailed:
-    """A token in a mailbox, and what it was for."""
+    """A token in a mailbox, and its purpose."""
 
     kind: str
     address: str
@@ -135,11 +135,11 @@ class Lives(RuleBasedStateMachine):
     def auth(self, method: str, path: str, body: Any = None, session: Session | None = None) -> requests.Response:
         headers = {"Authorization": f"Bearer {session.access}"} if session else {}
         url = f"{self.stack.auth}/auth-ms/auth/{path}"
-        return requests.request(method, url, json=body, headers=headers, timeout=20)
+        return requests.request(method, url, json=body, headers=headers, timeout=60)
 
     def users(self, method: str, account: Account, body: Any = None, *, headers: dict[str, str]) -> requests.Response:
         url = f"{self.stack.users}/users-ms/users/{account.id}"
-        return requests.request(method, url, json=body, headers=headers, timeout=20)
+        return requests.request(method, url, json=body, headers=headers, timeout=60)
 
     def of(self, session: Session) -> dict[str, str]:
         return {"Authorization": f"Bearer {session.access}"}
@@ -151,7 +151,7 @@ class Lives(RuleBasedStateMachine):
         return next(actor for actor in self.actors.values() if address in actor.mailboxes)
 
     def holder(self, address: str) -> Account | None:
-        """The account that has the address, or that may still have it back."""
+        """The account that has the address or can still restore it."""
         held = [each for each in self.accounts if each.email == address and not each.is_deleted]
         reserved = self.reserved.get(address)
         return held[0] if held else reserved if reserved and not reserved.is_deleted else None
@@ -161,13 +161,13 @@ class Lives(RuleBasedStateMachine):
         return [found for text in texts for found in re.findall(rf"{KINDS[kind]}([\w-]{{43}})", text)]
 
     def expect_mail(self, kind: str, address: str, account: Account, *, asked_by: str) -> None:
-        """Wait for a token that comes by mail, unless the limits of mails may have stopped it."""
+        """Wait for an emailed token, unless a rate limit may have suppressed it."""
         key = f"{kind} {address}"
         self.sent[key] = self.sent.get(key, 0) + 1
         if self.sent[key] > MAILS_AN_HOUR:
             return
         known = {each.token for each in self.mailed}
-        [token] = eventually(lambda: [each for each in self.tokens_in(address, kind) if each not in known], seconds=30)
+        [token] = eventually(lambda: [each for each in self.tokens_in(address, kind) if each not in known])
         self.mailed.append(Mailed(kind, address, account, token, account.serial, asked_by))
 
     def is_limited(self, kind: str, address: str) -> bool:
@@ -190,7 +190,7 @@ class Lives(RuleBasedStateMachine):
             account.serial += 1
 
     def is_replaced(self, mailed: Mailed) -> bool:
-        """True when a later mail has taken the place of this one."""
+        """True when a later email has replaced this one."""
         same = [each for each in self.mailed if (each.kind, each.account) == (mailed.kind, mailed.account)]
         return same[-1] is not mailed
 
@@ -203,7 +203,7 @@ class Lives(RuleBasedStateMachine):
     # -------------------------------------------------------------------------------------------- steps
     @rule(data=st.data())
     def step(self, data: st.DataObject) -> None:
-        """One thing that somebody does, of what can be done now; the more often, the more it may bring about."""
+        """Take one of the possible steps; steps with more consequences are more likely."""
         steps = [step for step, weight in self.possible() for _ in range(weight)]
         data.draw(st.sampled_from(steps))(data.draw)
 
@@ -232,12 +232,12 @@ class Lives(RuleBasedStateMachine):
 
     # -------------------------------------------------------------------------------- owner and attacker
     def sign_up(self, who: str, which: int) -> None:
-        """The attacker takes anybody's address, the owner one of hers."""
+        """The attacker signs up with any address, the owner with one of hers."""
         actor = self.actors[who]
         address = self.pick(actor.mailboxes if who == "owner" else self.addresses(), which)
         password = new_password()
         body = {"name": "Ada", "surname": "Doe", "email": address, "password": password}
-        answer = requests.post(f"{self.stack.users}/users-ms/users", json=body, timeout=20)
+        answer = requests.post(f"{self.stack.users}/users-ms/users", json=body, timeout=60)
         if self.holder(address):
             assert answer.status_code == 409, answer.text
             return
@@ -249,7 +249,7 @@ class Lives(RuleBasedStateMachine):
         self.expect_mail("verify", address, account, asked_by=who)
 
     def log_in(self, who: str, which: int, password: int) -> None:
-        """With a password that the actor has set once, whether or not it is still the one."""
+        """Log in with a password that the actor has ever set, whether or not it is current."""
         actor, account = self.actors[who], self.pick(self.accounts, which)
         known = actor.passwords.get(account.id, [])
         if not known:
@@ -276,7 +276,7 @@ class Lives(RuleBasedStateMachine):
         self.sessions.append(Session(who, account, tokens["access_token"], tokens["refresh_token"]))
 
     def fail_to_log_in(self, account: Account, password: str) -> None:
-        """With a password that does not open the account; less often than what locks the owner out, too."""
+        """Log in with a wrong password, too rarely to lock the owner out."""
         if self.failures.setdefault(account.email, 0) < FAILURES:
             self.failures[account.email] += 1
             answer = self.stack.log_in(account.email, password)
@@ -312,7 +312,7 @@ class Lives(RuleBasedStateMachine):
         self.end_sessions(account, but=session)
 
     def forget_password(self, which: int) -> None:
-        """Anybody may ask, for any address; the mail goes to the address alone."""
+        """Any actor may request a reset of any address; the email goes only to that address."""
         account = self.pick(self.accounts, which)
         if self.is_limited("reset", account.email) or self.holder(account.email) is not account:
             return
@@ -321,7 +321,7 @@ class Lives(RuleBasedStateMachine):
             self.expect_mail("reset", account.email, account, asked_by="anybody")
 
     def reset_password(self, which: int) -> None:
-        """With any token that was ever mailed; its reader sets the password."""
+        """Reset a password with any token ever emailed; the mailbox's owner sets the password."""
         found = [each for each in self.mailed if each.kind == "reset"]
         if not found:
             return
@@ -343,7 +343,7 @@ class Lives(RuleBasedStateMachine):
         self.note_first_proof(account)
 
     def verify_address(self, which: int) -> None:
-        """With any token that was ever mailed, by a careful owner and by an attacker who is not."""
+        """Verify an address with any token ever emailed, as a careful owner or a careless attacker."""
         found = [each for each in self.mailed if each.kind == "verify"]
         mine = [each for each in found if self.owner_of(each.address).name in ("attacker", each.asked_by)]
         if not mine:
@@ -401,7 +401,7 @@ class Lives(RuleBasedStateMachine):
         mailed = self.pick(found, which)
         account = mailed.account
         answer = self.auth("POST", "email/change/undo", {"token": mailed.token})
-        if answer.status_code == 400:  # what it would undo is over: the address was changed back, or the token ended
+        if answer.status_code == 400:  # nothing to undo: the address was changed back, or the token was revoked
             assert mailed.address == account.email, (answer.text, mailed)
             return
         assert answer.ok, (answer.text, mailed)
@@ -410,7 +410,7 @@ class Lives(RuleBasedStateMachine):
         account.pending = ""
         account.serial += 1
         self.end_sessions(account)
-        if account.codes_of:  # a factor that came after the request is gone; which one that is, a login will say
+        if account.codes_of:  # factors added after the request are removed; a login shows which one is left
             account.codes, account.codes_of = self.codes_left(account)
         if account.email != mailed.address:
             self.reserved.pop(mailed.address, None)
@@ -421,7 +421,7 @@ class Lives(RuleBasedStateMachine):
     def codes_left(self, account: Account) -> tuple[list[str], str]:
         headers = self.admin_headers()
         url = f"{self.stack.auth}/auth-ms/auth/audit-log?user_id={account.id}&event=second_factors_removed"
-        removed = requests.get(url, headers=headers, timeout=20).json()["results"]
+        removed = requests.get(url, headers=headers, timeout=60).json()["results"]
         return ([], "") if removed else (account.codes, account.codes_of)
 
     def log_out(self, which: int, everywhere: bool) -> None:
@@ -473,37 +473,37 @@ class Lives(RuleBasedStateMachine):
 
     # --------------------------------------------------------------------------------------- invariants
     @invariant()
-    def whoever_lost_a_right_cannot_use_it(self) -> None:
+    def revoked_rights_cannot_be_used(self) -> None:
         for session in self.sessions[-5:]:
             is_alive = session.is_alive and session.account.is_open
             if is_alive:
                 self.check_alive(session)
             else:
-                eventually(lambda session=session: self.is_dead(session), seconds=10)
+                eventually(lambda session=session: self.is_dead(session))
                 self.done["dead session rejected"] += 1
 
     def check_alive(self, session: Session) -> None:
         answer = self.users("PATCH", session.account, {"is_admin": True, "surname": "Roe"}, headers=self.of(session))
         assert answer.status_code == 200, (answer.text, session)
         assert answer.json()["is_admin"] is session.account.is_admin, session
-        found = requests.get(f"{self.stack.users}/users-ms/users?limit=1", headers=self.of(session), timeout=20)
+        found = requests.get(f"{self.stack.users}/users-ms/users?limit=1", headers=self.of(session), timeout=60)
         if not session.account.is_admin:
             assert found.status_code == 403, session
 
     def is_dead(self, session: Session) -> bool:
         own = self.users("PATCH", session.account, {"surname": "Poe"}, headers=self.of(session)).status_code
-        listed = requests.get(f"{self.stack.users}/users-ms/users?limit=1", headers=self.of(session), timeout=20)
+        listed = requests.get(f"{self.stack.users}/users-ms/users?limit=1", headers=self.of(session), timeout=60)
         factors = self.auth("POST", "mfa/totp", session=session).status_code
         preferences = requests.put(
             f"{self.stack.notification}/notification-ms/preferences",
             json={"preferences": []},
             headers=self.of(session),
-            timeout=20,
+            timeout=60,
         ).status_code
         refreshed = self.auth("POST", "refresh", {"refresh_token": session.refresh}).status_code
         body = {"token": session.access}
         url = f"{self.stack.auth}/auth-ms/auth/introspect"
-        introspected = requests.post(url, json=body, headers=self.admin_headers(), timeout=20).json()
+        introspected = requests.post(url, json=body, headers=self.admin_headers(), timeout=60).json()
         return (
             own == 401
             and listed.status_code in (401, 403)
@@ -513,7 +513,7 @@ class Lives(RuleBasedStateMachine):
 
     @invariant()
     def only_who_proved_the_address_owns_the_account(self) -> None:
-        """A verified account answers to the passwords of whoever proved its address last, and to nobody else's."""
+        """A verified account accepts only the passwords of the user who verified its address last."""
         for account in self.accounts[-3:]:
             if not account.is_open or account.password is None:
                 continue
@@ -523,7 +523,7 @@ class Lives(RuleBasedStateMachine):
                     self.fail_to_log_in(account, typed)
 
     def teardown(self) -> None:
-        """Nothing was sent to anyone but the owner: no mail names an address of the other."""
+        """Emails went only to the owner: none contains an address of the other actor."""
         for name, actor in getattr(self, "actors", {}).items():
             other = "owner" if name == "attacker" else "attacker"
             for address in actor.mailboxes:
@@ -539,7 +539,7 @@ def lives(stack: Stack, admins_email: str) -> type[Lives]:
 
 
 def run(machine: type[Lives], *, examples: int, random_seed: int) -> None:
-    """One after the other; a failing sequence is printed as it was found, because shrinking it would take hours."""
+    """Runs sequences; prints a failing one unshrunk, because shrinking would take hours."""
     chosen = settings(
         max_examples=examples,
         stateful_step_count=STEPS,
@@ -561,4 +561,4 @@ def test_no_sequence_of_steps_gives_access_to_another_account(lives):
         rounds += 1
     print(f"\nseeds {SEED} to {SEED + rounds - 1}, up to {STEPS} steps a sequence:", dict(lives.done.most_common()))
     for what in ("login", "address verified", "password reset", "dead session rejected", "stale token rejected"):
-        assert lives.done[what], f"no sequence came to: {what}"
+        assert lives.done[what], f"no sequence reached: {what}"

@@ -1,4 +1,4 @@
-"""docs/asvs.md has every requirement of ASVS 5.0.0, levels 1 and 2, once, with a state and with what shows it."""
+"""docs/asvs.md lists every requirement of ASVS 5.0.0, levels 1 and 2, once, with a state and evidence."""
 
 import re
 from collections import Counter
@@ -6,7 +6,7 @@ from pathlib import Path
 
 PAGE = (Path(__file__).parents[1] / "docs" / "asvs.md").read_text()
 STATES = ("met", "partly", "not met", "not applicable")
-# The levels of the requirements of each section, in the order of the standard; those of level 3 come after them.
+# The levels of each section's requirements, in the order of the standard; level 3 requirements follow them.
 SECTIONS = {
     "1.1": "22",
     "1.2": "111112222",
@@ -101,13 +101,13 @@ def test_every_requirement_has_one_row_with_its_level():
     assert [(number, level) for number, level, *_ in rows()] == wanted
 
 
-def test_each_state_is_one_of_four_and_has_a_reason():
+def test_each_row_has_a_known_state_and_a_reason():
     wrong = [number for number, _, _, state, reason in rows() if state not in STATES or not reason.strip()]
 
     assert not wrong
 
 
-def test_the_sums_are_those_of_the_rows():
+def test_the_totals_match_the_rows():
     chapters = re.split(r"^## ", PAGE, flags=re.MULTILINE)[1:]
     counted = [Counter(match[4] for match in ROW.finditer(chapter)) for chapter in chapters]
     sums = [[count[state] for state in STATES] for count in [*counted, sum(counted, Counter())]]

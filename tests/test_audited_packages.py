@@ -1,4 +1,4 @@
-"""`make audit`: what an index like PyPI says of the locked packages, and what becomes of that."""
+"""`make audit`: finds known vulnerabilities of locked packages in an index like PyPI."""
 
 import json
 import threading
@@ -9,18 +9,18 @@ import pytest
 
 from tools.supply_chain import auditing
 
-WEAKNESS = {
+VULNERABILITY = {
     "id": "PYSEC-1",
     "aliases": ["CVE-1"],
     "fixed_in": ["9"],
-    "summary": "Lets everybody in.",
+    "summary": "Allows anonymous access.",
     "withdrawn": None,
 }
 
 
 @contextmanager
 def index(weak=(), *, has_versions=True, newest=None):
-    """An index, with `weak` packages; without documents of versions it knows of each project the version `newest`."""
+    """An index with `weak` packages. Without documents for versions, each project has only the version `newest`."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
@@ -29,7 +29,9 @@ def index(weak=(), *, has_versions=True, newest=None):
                 self.send_error(404)
                 return
             version = rest[0] if len(rest) == 2 else newest or dict(auditing.locked())[name]  # one of them
-            body = json.dumps({"info": {"version": version}, "vulnerabilities": [WEAKNESS] if name in weak else []})
+            body = json.dumps(
+                {"info": {"version": version}, "vulnerabilities": [VULNERABILITY] if name in weak else []}
+            )
             self.send_response(200)
             self.end_headers()
             self.wfile.write(body.encode())
@@ -46,7 +48,7 @@ def index(weak=(), *, has_versions=True, newest=None):
         server.server_close()
 
 
-def test_everything_that_is_installed_anywhere_is_looked_at():
+def test_every_locked_package_is_checked():
     assert {"django", "celery", "gunicorn", "pytest", "locust", "checkov", "mkdocs", "cyclonedx-bom"} <= names()
     folder = auditing.ROOT / "requirements"
     assert {file.stem for file in folder.glob("*.in")} - {file.stem for file in auditing.files()} == {"chassis"}
@@ -56,19 +58,19 @@ def names():
     return {name for name, _ in auditing.locked()}
 
 
-def test_what_is_accepted_is_still_installed_and_only_that_is_passed_over(capsys, monkeypatch):
+def test_accepted_vulnerabilities_are_of_locked_packages_and_only_they_are_ignored(capsys, monkeypatch):
     assert set(auditing.ACCEPTED) <= names()
     monkeypatch.setitem(auditing.ACCEPTED, "django", {"CVE-1": "for this test"})
 
     with index(["django", "celery"]) as url:
         assert auditing.run(index=url) == 1
 
-    said = capsys.readouterr().out
-    assert "1 of" in said and "  celery==" in said and "  django==" not in said
-    assert "Accepted of django: CVE-1 (for this test)" in said
+    output = capsys.readouterr().out
+    assert "1 of" in output and "  celery==" in output and "  django==" not in output
+    assert "Accepted for django: CVE-1 (for this test)" in output
 
 
-def test_a_weakness_says_whose_requirements_have_it(capsys):
+def test_a_vulnerability_names_its_requirements_file(capsys):
     with index(["locust"]) as url:
         assert auditing.run(index=url) == 1
 
@@ -76,30 +78,30 @@ def test_a_weakness_says_whose_requirements_have_it(capsys):
 
 
 @pytest.mark.parametrize("has_versions", [True, False])
-def test_a_known_weakness_fails_also_in_lint(capsys, has_versions):
+def test_a_known_vulnerability_fails_in_lint_too(capsys, has_versions):
     with index(["django"], has_versions=has_versions) as url:
         assert auditing.run(in_lint=True, index=url) == 1
 
-    said = capsys.readouterr().out
-    assert "1 of" in said and "PYSEC-1, CVE-1, mended in 9. Lets everybody in." in said
+    output = capsys.readouterr().out
+    assert "1 of" in output and "PYSEC-1, CVE-1, fixed in 9. Allows anonymous access." in output
 
 
-def test_without_one_all_is_well(capsys):
+def test_no_vulnerability_succeeds(capsys):
     with index() as url:
         assert auditing.run(index=url) == 0
 
-    assert f"0 of {len(auditing.locked())} have one" in capsys.readouterr().out
+    assert f"0 of {len(auditing.locked())} are affected" in capsys.readouterr().out
 
 
-def test_what_the_index_does_not_know_is_named(capsys):
+def test_packages_that_the_index_does_not_have_are_named(capsys):
     with index(["django"], has_versions=False, newest="0.0.1") as url:
         assert auditing.run(index=url) == 0
 
-    said = capsys.readouterr().out
-    assert "0 of 0 have one" in said and "says nothing: " in said and "django==" in said
+    output = capsys.readouterr().out
+    assert "0 of 0 are affected" in output and "does not have" in output and "django==" in output
 
 
-def test_without_an_index_lint_says_that_it_was_skipped(capsys):
+def test_lint_reports_a_skipped_check_without_an_index(capsys):
     with index() as url:
         pass
 

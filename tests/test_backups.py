@@ -1,4 +1,4 @@
-"""Which backups a stack takes back: those whose secrets it has."""
+"""A stack restores only backups that were made with its own secrets."""
 
 import io
 import json
@@ -13,12 +13,12 @@ OLD, NEW = "a" * 32, "b" * 32
 
 
 class Accepted(Exception):
-    """The backup fits; what follows needs a stack."""
+    """Raised when a backup is accepted; the next steps need a stack."""
 
 
 @pytest.fixture
 def restore(tmp_path):
-    """`restore(made_by=, by=)`: give a stack with the secrets `by` a backup of one with `made_by`."""
+    """`restore(made_by=, by=)` restores a backup made with the secrets `made_by` on a stack with the secrets `by`."""
 
     def stop():
         raise Accepted
@@ -45,18 +45,18 @@ def restore(tmp_path):
 @pytest.mark.parametrize(
     ("made_by", "by"), [(OLD, OLD), (OLD, f"{NEW},{OLD}"), (f"{NEW},{OLD}", f"{NEW}, {OLD}"), (NEW, f"{NEW},{OLD}")]
 )
-def test_a_stack_takes_the_backup_of_one_whose_secrets_it_has(restore, made_by, by):
+def test_a_backup_is_accepted_by_a_stack_with_its_secrets(restore, made_by, by):
     with pytest.raises(Accepted):
         restore(made_by=made_by, by=by)
 
 
 @pytest.mark.parametrize(("made_by", "by"), [(OLD, NEW), (f"{NEW},{OLD}", NEW)])
-def test_a_backup_that_could_not_be_read_is_refused_and_nothing_is_stopped(restore, made_by, by):
+def test_an_unreadable_backup_is_rejected_and_nothing_is_stopped(restore, made_by, by):
     with pytest.raises(SystemExit, match="SIGNING_KEY_ENCRYPTION_KEY"):
         restore(made_by=made_by, by=by)
 
 
-def test_a_backup_of_the_version_before_has_one_fingerprint(restore):
+def test_a_backup_from_the_previous_version_has_one_fingerprint(restore):
     with pytest.raises(Accepted):
         restore(about={"key": backups._fingerprints(_stack(OLD))[0]}, by=OLD)
 

@@ -1,14 +1,14 @@
-"""What the broker itself has to say about how it is used."""
+"""The broker's own warnings about its use."""
 
 import pytest
 
 
 @pytest.fixture
-def said(stack):
+def log(stack):
     return stack.log("rabbitmq")
 
 
-def test_nothing_that_is_used_is_deprecated(said):
-    """Transient queues that are not exclusive and a global prefetch count would be named here since RabbitMQ 3.13."""
-    assert "Starting broker" in said
-    assert [line for line in said.splitlines() if "deprecated" in line.lower()] == []
+def test_no_deprecated_broker_feature_is_used(log):
+    """RabbitMQ 3.13 and later list transient non-exclusive queues and a global prefetch count."""
+    assert "Starting broker" in log
+    assert [line for line in log.splitlines() if "deprecated" in line.lower()] == []

@@ -1,4 +1,4 @@
-"""The pages of the gateway, in a real browser: Debian's Chromium, driven by Playwright."""
+"""The gateway's pages in Debian's Chromium, driven by Playwright."""
 
 import json
 
@@ -40,7 +40,7 @@ def test_one_page_shows_each_service(stack, page, service):
 
 
 @pytest.mark.parametrize("service", ["users-ms", "auth-ms", "notification-ms"])
-def test_the_page_of_each_service_works_under_its_policy(stack, page, service):
+def test_each_services_docs_page_works_under_its_content_security_policy(stack, page, service):
     answer = page.goto(f"{stack.gateway}/{service}/docs")
 
     assert "script-src 'self';" in answer.headers["content-security-policy"]
@@ -48,16 +48,16 @@ def test_the_page_of_each_service_works_under_its_policy(stack, page, service):
     expect(page.locator(".opblock").first).to_be_visible()
 
 
-def test_a_script_that_came_into_the_page_of_a_service_does_not_run(stack, browser):
-    page = browser.new_page()  # on which something may be blocked
+def test_an_injected_script_does_not_run_on_a_docs_page(stack, browser):
+    page = browser.new_page()  # a page on which blocked scripts are no failure
     page.goto(f"{stack.gateway}/users-ms/docs")
-    put_in = "() => { const script = document.createElement('script'); script.textContent = 'window.ran = 1'; "
+    inject = "() => { const script = document.createElement('script'); script.textContent = 'window.ran = 1'; "
 
-    assert page.evaluate(put_in + "document.body.append(script); return window.ran ?? 'refused' }") == "refused"
+    assert page.evaluate(inject + "document.body.append(script); return window.ran ?? 'blocked' }") == "blocked"
     page.close()
 
 
-def test_the_console_leads_to_the_documentation(stack, page):
+def test_the_console_links_to_the_documentation(stack, page):
     page.goto(stack.gateway)
 
     page.get_by_role("link", name="The API").click()

@@ -1,4 +1,4 @@
-"""The account console at the gateway's `/`, used as people use it: in a real browser."""
+"""The account console at the gateway's `/`, used in a real browser."""
 
 import secrets
 
@@ -13,7 +13,7 @@ __all__ = ["browser", "page"]
 
 
 def test_sign_up_confirm_change_and_delete(stack, browser):
-    with page_of(browser, expected_statuses=(401,)) as page:  # of the session that ends with the proof of the address
+    with page_of(browser, expected_statuses=(401,)) as page:  # the verification of the address ends the session
         sign_up_confirm_change_and_delete(stack, page)
 
 
@@ -35,7 +35,7 @@ def sign_up_confirm_change_and_delete(stack, page):
     page.goto(stack.mailed_page(newest_mail(stack, email, "Confirm your email address")))
     page.get_by_role("button", name="Confirm").click()
     expect(page.get_by_text("Your address is confirmed.")).to_contain_text("please sign in again")
-    assert page.url.endswith("#/verify")  # the token is in no history
+    assert page.url.endswith("#/verify")  # the browser history has no token
     page.get_by_role("main").get_by_role("link", name="Sign in").click()
     page.get_by_label("Email").fill(email)
     page.get_by_label("Password").fill(PASSWORD)
@@ -54,20 +54,20 @@ def sign_up_confirm_change_and_delete(stack, page):
     assert stack.log_in(email).status_code == 401
 
 
-def test_a_change_made_elsewhere_meanwhile_is_not_overwritten(stack, browser):
+def test_a_concurrent_change_is_not_overwritten(stack, browser):
     user = stack.verified_user()
     with page_of(browser, expected_statuses=(412,)) as page:
         sign_in(page, stack, user["email"])
         heading(page, "Profile")
         token = stack.log_in(user["email"]).json()["access_token"]
         url = f"{stack.users}/users-ms/users/{user['id']}"
-        requests.patch(url, json={"surname": "Byron"}, headers={"Authorization": f"Bearer {token}"}, timeout=5)
+        requests.patch(url, json={"surname": "Byron"}, headers={"Authorization": f"Bearer {token}"}, timeout=60)
 
         page.get_by_label("Surname").fill("King")
         page.get_by_role("button", name="Save").click()
 
         expect(page.get_by_role("alert")).to_contain_text("changed elsewhere")
-        answer = requests.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=5)
+        answer = requests.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=60)
         assert answer.json()["surname"] == "Byron"
 
 
@@ -96,7 +96,7 @@ def test_the_keyboard_alone_signs_in(stack, browser):
         heading(page, "Sessions")
 
 
-def test_notifications_are_shown_and_chosen(stack, page):
+def test_notifications_are_listed_and_preferences_saved(stack, page):
     user = stack.verified_user(phone=a_phone())
     sign_in(page, stack, user["email"])
     heading(page, "Profile")
@@ -105,16 +105,16 @@ def test_notifications_are_shown_and_chosen(stack, page):
     expect(page.get_by_role("cell", name=user["email"]).first).to_be_visible()
 
     follow(page, "Preferences")
-    sign_ins = page.get_by_role("group", name="Sign-in")
+    sign_ins = page.get_by_role("group", name="Sign-in", exact=True)
     expect(sign_ins.get_by_label("Email")).to_be_disabled()
     sign_ins.get_by_label("Text message").uncheck()
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("status")).to_have_text("Your preferences are saved.")
     page.reload()
-    expect(page.get_by_role("group", name="Sign-in").get_by_label("Text message")).not_to_be_checked()
+    expect(page.get_by_role("group", name="Sign-in", exact=True).get_by_label("Text message")).not_to_be_checked()
 
 
-def test_the_language_is_the_browsers_until_another_is_chosen_and_that_is_remembered(stack, browser):
+def test_the_language_defaults_to_the_browsers_and_a_choice_is_remembered(stack, browser):
     with page_of(browser, locale="it-IT") as page:
         page.goto(stack.gateway)
         expect(page.get_by_role("heading", level=1, name="Accedi")).to_be_visible()

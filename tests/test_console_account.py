@@ -1,4 +1,4 @@
-"""What a user proves and takes back in the account console: addresses, a phone, its data."""
+"""Address changes, phone verification, data export and activity in the account console."""
 
 import json
 import secrets
@@ -19,10 +19,10 @@ def new_address():
 
 
 def ask_for(page, email):
-    """Asks for another address, on the profile's page."""
+    """Requests another address on the profile page."""
     page.get_by_label("Email").fill(email)
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("status")).to_contain_text("The new address counts once it is confirmed")
+    expect(page.get_by_role("status")).to_contain_text("The new address takes effect once it is confirmed")
 
 
 def test_a_new_address_is_shown_as_pending_until_it_is_confirmed(stack, page):
@@ -30,13 +30,13 @@ def test_a_new_address_is_shown_as_pending_until_it_is_confirmed(stack, page):
     sign_in(page, stack, user["email"])
     heading(page, "Profile")
     ask_for(page, new)
-    expect(page.get_by_text(f"Your new address {new} counts once you confirm it")).to_be_visible()
+    expect(page.get_by_text(f"Your new address {new} takes effect once you confirm it")).to_be_visible()
     expect(page.get_by_label("Email")).to_have_value(user["email"])
 
     page.goto(stack.mailed_page(newest_mail(stack, new, "Confirm your email address")))
     page.get_by_role("button", name="Confirm").click()
     expect(page.get_by_text("Your address is confirmed.")).to_be_visible()
-    page.get_by_role("link", name="To your profile").click()  # whoever changes the address stays signed in
+    page.get_by_role("link", name="To your profile").click()  # a change of address keeps the session
 
     heading(page, "Profile")
     expect(page.get_by_label("Email")).to_have_value(new)
@@ -48,15 +48,15 @@ def test_a_pending_address_is_cancelled(stack, page):
     heading(page, "Profile")
     ask_for(page, new)
 
-    page.get_by_role("button", name="Keep the present address").click()
+    page.get_by_role("button", name="Keep the current address").click()
 
-    expect(page.get_by_role("status")).to_have_text("Your address stays as it is.")
+    expect(page.get_by_role("status")).to_have_text("Your address is unchanged.")
     expect(page.get_by_text(new)).to_have_count(0)
     me = stack.call("GET", "/users-ms/users/me", token=stack.token_of(user["email"])).json()
     assert me["pending_email"] == ""
 
 
-def test_the_old_address_undoes_a_change(stack, browser):
+def test_the_old_address_can_undo_a_change(stack, browser):
     user, new = stack.verified_user(), new_address()
     stolen = stack.token_of(user["email"])
     stack.call("PATCH", f"/users-ms/users/{user['id']}", {"email": new}, token=stolen).raise_for_status()
@@ -64,10 +64,10 @@ def test_the_old_address_undoes_a_change(stack, browser):
     with page_of(browser, expected_statuses=(401,)) as page:
         page.goto(stack.mailed_page(newest_mail(stack, user["email"], "A change of your email address")))
         heading(page, "Keep your old address")
-        assert page.url.endswith("#/email/undo")  # the token is in no history
+        assert page.url.endswith("#/email/undo")  # the browser history has no token
         page.get_by_role("button", name="Undo the change").click()
 
-        expect(page.get_by_text("Your address is as it was")).to_be_visible()
+        expect(page.get_by_text("Your old address is restored")).to_be_visible()
     assert stack.call("GET", "/auth-ms/auth/sessions", token=stolen).status_code == 401
     eventually(lambda: stack.mails(user["email"], "Set a new password"))
 
@@ -88,7 +88,7 @@ def test_a_phone_is_confirmed_with_a_code(stack, page):
     expect(page.get_by_role("button", name="Send a code")).to_have_count(0)
 
 
-def test_before_the_address_is_confirmed_there_are_no_factors_and_the_page_says_why(stack, page):
+def test_second_factors_need_a_confirmed_address_and_the_page_says_so(stack, page):
     user = stack.sign_up()
     sign_in(page, stack, user["email"])
     heading(page, "Profile")
@@ -96,12 +96,12 @@ def test_before_the_address_is_confirmed_there_are_no_factors_and_the_page_says_
 
     expect(page.get_by_text("can be added once your email address is confirmed")).to_be_visible()
     expect(page.get_by_role("button", name="Set up")).to_have_count(0)
-    page.get_by_role("button", name="Send the mail again").click()
-    expect(page.get_by_role("status")).to_have_text("A mail is on its way.")
+    page.get_by_role("button", name="Send the email again").click()
+    expect(page.get_by_role("status")).to_have_text("An email is on its way.")
     eventually(lambda: len(stack.mails(user["email"], "Confirm your email address")) == 2)
 
 
-def test_ones_own_data_is_taken_along_as_a_file(stack, page):
+def test_a_user_downloads_its_own_data(stack, page):
     user = stack.verified_user()
     sign_in(page, stack, user["email"])
     heading(page, "Profile")
@@ -114,14 +114,14 @@ def test_ones_own_data_is_taken_along_as_a_file(stack, page):
     assert sorted(data) == ["auth", "notification", "users"]
 
 
-def test_what_happened_to_the_account_is_shown_to_its_user(stack, page, admin):
+def test_a_user_sees_its_accounts_security_events(stack, page, admin):
     user = stack.verified_user()
     stack.log_in(user["email"], "not the password")
     requests.patch(
         f"{stack.users}/users-ms/users/{user['id']}",
         json={"scopes": ["orders:read"]},
         headers={"Authorization": f"Bearer {admin['access_token']}"},
-        timeout=10,
+        timeout=60,
     ).raise_for_status()
     sign_in(page, stack, user["email"])
     heading(page, "Profile")

@@ -1,4 +1,4 @@
-"""What only admins see in the account console."""
+"""The admin pages of the account console."""
 
 import secrets
 
@@ -11,7 +11,7 @@ from evidence.harness.waiting import eventually
 __all__ = ["browser", "page"]
 
 
-def test_an_admin_finds_a_user_and_gives_it_rights(stack, page, admins_email):
+def test_an_admin_finds_a_user_and_grants_rights(stack, page, admins_email):
     surname = f"Zz{secrets.token_hex(6)}"
     for number in range(22):
         stack.sign_up(name=f"N{number}", surname=surname)
@@ -35,12 +35,12 @@ def test_an_admin_finds_a_user_and_gives_it_rights(stack, page, admins_email):
     expect(page.get_by_label("Scopes")).to_have_value("orders:read")
 
 
-def test_an_admin_sends_a_dead_letter_again_and_reads_the_audit_log(stack, page, admins_email):
+def test_an_admin_redelivers_a_dead_letter_and_reads_the_audit_log(stack, page, admins_email):
     with stack.mail_rejected(550):
         user = stack.sign_up()
         sign_in(page, stack, admins_email)
         heading(page, "Profile")
-        button = page.get_by_role("button", name=f"Send again: email_verification_email_notification, {user['id']}")
+        button = page.get_by_role("button", name=f"Redeliver: email_verification_email_notification, {user['id']}")
 
         def dead():
             follow(page, "Users")
@@ -50,18 +50,18 @@ def test_an_admin_sends_a_dead_letter_again_and_reads_the_audit_log(stack, page,
 
         eventually(dead)
     button.click()
-    expect(page.get_by_role("status")).to_have_text("Sent again: 1.")
+    expect(page.get_by_role("status")).to_have_text("Redelivered: 1.")
     newest_mail(stack, user["email"], "Confirm your email address")
 
     follow(page, "Audit log")
     expect(page.get_by_role("cell", name="Sign-in").first).to_be_visible()
     stack.log_in(user["email"], "not the password")
-    page.get_by_label("Number of the user").fill(str(user["id"]))
+    page.get_by_label("User ID").fill(str(user["id"]))
     page.get_by_label("Outcome").select_option("failure")
     page.get_by_role("button", name="Filter").click()
-    expect(page.get_by_role("row")).to_have_count(2)  # with the headings
+    expect(page.get_by_role("row")).to_have_count(2)  # including the header
     expect(page.get_by_role("cell", name="failure")).to_be_visible()
-    page.get_by_label("Event").select_option("Old token used again")
+    page.get_by_label("Event").select_option("Used refresh token reused")
     page.get_by_role("button", name="Filter").click()
     expect(page.get_by_text("Nothing here.")).to_be_visible()
 

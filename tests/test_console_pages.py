@@ -1,5 +1,5 @@
-"""Each page of the console in light and dark, on a desk and on a phone: nothing sticks out, all has its label and its
-contrast, by axe-core's rules and ours; and its files."""
+"""Every page of the console in light and dark, on desktop and phone: layout and accessibility, by axe-core's rules and
+our own; and the console's files."""
 
 import re
 from pathlib import Path
@@ -27,7 +27,7 @@ OPEN += [f"{page}/{'x' * 43}" for page in ("password/reset", "verify", "email/un
 OWN = ["profile", "security", "sessions", "activity", "notifications", "preferences"]
 OWN += ["users", "dead-letters", "audit-log"]
 AXE = Axe()
-# What axe-core does not look at: exactly one main heading, one name for each control, nothing wider than the window.
+# Rules beyond axe-core: exactly one main heading, a name for each control, nothing wider than the window.
 RULES = """() => {
   const wrong = [];
   const named = (element) => element.labels?.length || element.getAttribute("aria-label") || element.textContent.trim();
@@ -44,15 +44,15 @@ RULES = """() => {
   for (const box of document.querySelectorAll("dialog, .card")) {
     const edge = box.getBoundingClientRect().right;
     const out = [...box.querySelectorAll("*")].find((each) => each.getBoundingClientRect().right > edge);
-    if (out || box.scrollWidth > box.clientWidth) wrong.push(`sticks out: ${(out || box).outerHTML}`);
+    if (out || box.scrollWidth > box.clientWidth) wrong.push(`overflows: ${(out || box).outerHTML}`);
   }
   return wrong;
 }"""
 
 
 @pytest.fixture(scope="module")
-def person(stack, admins_email):
-    """An admin with a history: a mail that was refused, one that came, sessions, a second factor that is off."""
+def user_with_history(stack, admins_email):
+    """An admin with a history: a rejected and a delivered email, sessions, a disabled second factor."""
     with stack.mail_rejected(550):
         user = stack.sign_up(name="Grace", surname="Hopper")
         token = stack.log_in(admins_email).json()["access_token"]
@@ -60,7 +60,7 @@ def person(stack, admins_email):
         headers = {"Authorization": f"Bearer {token}"}
 
         def dead():
-            letters = requests.get(url, headers=headers, timeout=10).json()["results"]
+            letters = requests.get(url, headers=headers, timeout=60).json()["results"]
             return any(letter["user_id"] == user["id"] for letter in letters)
 
         eventually(dead)
@@ -68,20 +68,20 @@ def person(stack, admins_email):
 
 
 @pytest.fixture(scope="module")
-def careful(stack):
-    """The address of somebody with a second factor."""
+def user_with_factor(stack):
+    """The email address of a user with a second factor."""
     user = stack.verified_user()
     headers = {"Authorization": f"Bearer {stack.log_in(user['email']).json()['access_token']}"}
     url = f"{stack.auth}/auth-ms/auth/mfa/totp"
-    secret = requests.post(url, headers=headers, timeout=10).json()["secret"]
+    secret = requests.post(url, headers=headers, timeout=60).json()["secret"]
     body = {"code": pyotp.TOTP(secret).now()}
-    requests.post(f"{url}/confirm", json=body, headers=headers, timeout=10).raise_for_status()
+    requests.post(f"{url}/confirm", json=body, headers=headers, timeout=60).raise_for_status()
     return user["email"]
 
 
 def _show(page: Page, stack, path: str) -> None:
     url = f"{stack.gateway}/#/{path}"
-    if page.url != url:  # what is shown until then has a heading too
+    if page.url != url:  # the previous page has a heading too
         page.evaluate("document.querySelector('h1')?.setAttribute('data-left', '')")
         page.goto(url)
         expect(page.locator("h1[data-left]")).to_have_count(0)
@@ -97,7 +97,7 @@ def _check_and_keep(page: Page, stack, look: str, path: str) -> None:
     assert [(each["id"], each["nodes"][0]["html"], each["nodes"][0]["failureSummary"]) for each in violations] == [], (
         path
     )
-    keep(page, stack, f"console-{name}-{look}", full_page=path != "question")  # what is behind a question is dimmed
+    keep(page, stack, f"console-{name}-{look}", full_page=path != "question")  # the page behind a dialog is dimmed
 
 
 def _sign_in(page: Page, stack, email: str, password: str = PASSWORD) -> None:
@@ -108,23 +108,25 @@ def _sign_in(page: Page, stack, email: str, password: str = PASSWORD) -> None:
 
 
 @pytest.mark.parametrize("look", list(LOOKS))
-def test_every_page_is_in_order_in_every_look(stack, browser: Browser, person, careful, look):
+def test_every_page_is_accessible_in_every_theme_and_size(
+    stack, browser: Browser, user_with_history, user_with_factor, look
+):
     size = (360, 740) if "phone" in look else (1280, 800)
     with page_of(browser, size=size, expected_statuses=(401,), **LOOKS[look]) as page:
         for path in OPEN:
             _show(page, stack, path)
             _check_and_keep(page, stack, look, path)
-        _sign_in(page, stack, careful, "not the password")
+        _sign_in(page, stack, user_with_factor, "not the password")
         expect(page.get_by_role("alert")).to_be_visible()
-        _check_and_keep(page, stack, look, "refused")
-        _sign_in(page, stack, careful)
+        _check_and_keep(page, stack, look, "rejected")
+        _sign_in(page, stack, user_with_factor)
         expect(page.locator("#field-totp")).to_be_focused()
         page.locator("summary").click()
         _check_and_keep(page, stack, look, "second-step")
         _show(page, stack, "sign-up")
-        _sign_in(page, stack, person)
+        _sign_in(page, stack, user_with_history)
         expect(page.locator("header nav")).to_be_visible()
-        expect(page.locator("#status")).to_be_empty()  # it goes by itself, and hides nothing in the pictures
+        expect(page.locator("#status")).to_be_empty()  # the message disappears and hides nothing in the screenshots
         for path in OWN:
             _show(page, stack, path)
             _check_and_keep(page, stack, look, path)
@@ -142,7 +144,7 @@ def test_every_page_is_in_order_in_every_look(stack, browser: Browser, person, c
         _check_and_keep(page, stack, look, "second-factor")
 
 
-# The controls that can be used, in the order of the page; what has the focus, and whether that can be seen.
+# The enabled controls in document order; the focused element, and whether its focus is visible.
 CONTROLS = """() => [...document.querySelectorAll("a[href], button, input, select, summary")]
   .filter((each) => !each.disabled && each.checkVisibility()).map((each) => each.outerHTML)"""
 FOCUSED = """() => {
@@ -151,13 +153,13 @@ FOCUSED = """() => {
 }"""
 
 
-def test_the_keyboard_reaches_every_control_in_order_and_shows_where_it_is(stack, browser: Browser, person):
+def test_the_keyboard_reaches_every_control_in_order_with_a_visible_focus(stack, browser: Browser, user_with_history):
     with page_of(browser, size=(1280, 800)) as page:
         for path in (*OPEN, "", *OWN):
             if path:
                 _show(page, stack, path)
             else:
-                _sign_in(page, stack, person)
+                _sign_in(page, stack, user_with_history)
                 expect(page.locator("header nav")).to_be_visible()
                 continue
             page.evaluate(
@@ -172,9 +174,9 @@ def test_the_keyboard_reaches_every_control_in_order_and_shows_where_it_is(stack
             assert reached == controls, path
 
 
-def test_the_focus_comes_back_from_a_question_and_goes_to_what_was_turned_to(stack, browser: Browser, person):
+def test_focus_returns_after_a_dialog_and_moves_to_a_new_page(stack, browser: Browser, user_with_history):
     with page_of(browser) as page:
-        _sign_in(page, stack, person)
+        _sign_in(page, stack, user_with_history)
         expect(page.locator("header nav")).to_be_visible()
         delete = page.get_by_role("button", name="Delete account")
         delete.press("Enter")
@@ -198,7 +200,7 @@ def _texts(language: str) -> dict[str, str]:
     return dict(re.findall(r'^  "([^"]+)": "(.*)",$', own, re.MULTILINE))
 
 
-def test_both_languages_say_the_same_things():
+def test_both_languages_have_the_same_texts():
     english, italian = _texts("en"), _texts("it")
 
     assert list(english) == list(italian)
@@ -206,7 +208,7 @@ def test_both_languages_say_the_same_things():
         assert sorted(re.findall(r"\{\w+\}", text)) == sorted(re.findall(r"\{\w+\}", italian[key])), key
 
 
-def test_every_text_that_is_asked_for_is_there():
+def test_every_used_text_exists():
     modules = "".join(file.read_text() for file in CONSOLE.glob("*.js")) + (CONSOLE / "index.html").read_text()
     asked = set(re.findall(r'\bt\("([^"]+)"', modules)) | set(re.findall(r'data-text="([^"]+)"', modules))
 

@@ -1,4 +1,4 @@
-"""The role that a service's processes use can change no table, and cannot rewrite the audit log."""
+"""The database role of a service's processes can neither change tables nor rewrite the audit log."""
 
 import os
 
@@ -11,7 +11,7 @@ SERVICES = ["users", "auth", "notification"]
 
 @pytest.fixture
 def query():
-    """`query("auth", sql)` runs as the role of a service's processes, and changes nothing for good."""
+    """`query("auth", sql)` runs as the role of a service's processes, and is rolled back."""
     connections = []
 
     def run(service, statement):
@@ -28,7 +28,7 @@ def query():
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_the_role_has_no_rights_beyond_its_rows(query, service):
+def test_the_role_has_no_permissions_beyond_rows(query, service):
     [(role, *rights)] = query(
         service,
         "SELECT rolname, rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls"
@@ -54,7 +54,7 @@ def test_the_role_has_no_rights_beyond_its_rows(query, service):
         "CREATE DATABASE mine",
     ],
 )
-def test_the_role_changes_no_table(query, service, statement):
+def test_the_role_cannot_change_tables(query, service, statement):
     with pytest.raises((errors.InsufficientPrivilege, errors.ActiveSqlTransaction)):
         query(service, statement)
 
@@ -76,7 +76,7 @@ def test_the_audit_log_is_append_only(query, statement):
         query("auth", statement)
 
 
-def test_the_audit_log_is_written_and_read(stack, query):
+def test_the_role_can_write_and_read_the_audit_log(stack, query):
     user = stack.verified_user()
     stack.log_in(user["email"])
 

@@ -1,4 +1,4 @@
-"""What failed for good is shown with its reason, and is delivered once when it is sent again."""
+"""Dead letters are listed with their reasons, and delivered once when they are redelivered."""
 
 import pytest
 import requests
@@ -12,7 +12,7 @@ QUEUE = "login_email_notification"
 
 @pytest.fixture
 def relay(stack):
-    """A channel of the process whose events logins are."""
+    """A channel of auth-ms's relay, which publishes login events."""
     with Connection(stack.broker_url_of("auth-outbox-relay")) as connection:
         yield connection.channel()
 
@@ -24,19 +24,19 @@ def dead_letters(stack, admin):
     def call(method, path, **options):
         url = f"{stack.notification}/notification-ms/dead-letters{path}"
         return requests.request(
-            method, url, headers={"Authorization": f"Bearer {admin['access_token']}"}, timeout=10, **options
+            method, url, headers={"Authorization": f"Bearer {admin['access_token']}"}, timeout=60, **options
         )
 
     return call
 
 
 def find(dead_letters, event_id):
-    """The dead letter of that event in the queue for mails, or None."""
+    """The dead letter of that event in the email queue, or None."""
     results = dead_letters("GET", "", params={"queue": QUEUE, "limit": 200}).json()["results"]
     return next((letter for letter in results if letter["event_id"] == event_id), None)
 
 
-def test_an_event_that_is_not_valid_is_shown_with_the_reason_and_stays(relay, dead_letters):
+def test_an_invalid_event_is_listed_with_its_reason_and_stays(relay, dead_letters):
     event = a_login_event()
     del event["data"]["user_agent"]
     publish(relay, event)
@@ -49,7 +49,7 @@ def test_an_event_that_is_not_valid_is_shown_with_the_reason_and_stays(relay, de
     assert find(dead_letters, event["id"]) == letter
 
 
-def test_a_refused_mail_is_delivered_once_when_it_is_sent_again_after_the_repair(stack, relay, dead_letters):
+def test_a_rejected_email_is_delivered_once_when_redelivered_after_the_repair(stack, relay, dead_letters):
     event = a_login_event()
     with stack.mail_rejected(550):
         publish(relay, event)
@@ -67,7 +67,7 @@ def test_a_refused_mail_is_delivered_once_when_it_is_sent_again_after_the_repair
     assert len(stack.mails(event["data"]["email"])) == 1
 
 
-def test_other_dead_letters_stay_where_they_are(relay, dead_letters):
+def test_redelivery_leaves_other_dead_letters_in_place(relay, dead_letters):
     first, second = a_login_event(data={}), a_login_event(data={})
     publish(relay, first)
     publish(relay, second)
@@ -78,11 +78,11 @@ def test_other_dead_letters_stay_where_they_are(relay, dead_letters):
 
     assert sent.json() == {"redelivered": 1}
     assert find(dead_letters, second["id"])
-    eventually(lambda: find(dead_letters, first["id"]))  # it is no more valid than before
+    eventually(lambda: find(dead_letters, first["id"]))  # it is still invalid
 
 
-def test_a_forged_event_is_not_sent_again_in_the_name_of_who_sends_it_again(stack, dead_letters):
-    """Any worker may put anything into any queue, as for its retries; the consumer looks at who has published it."""
+def test_redelivery_does_not_legitimize_a_forged_event(stack, dead_letters):
+    """A worker may publish to any queue, which retries require; consumers check who published a message."""
     event = a_login_event()
     with Connection(stack.broker_url_of("notification-sms-worker")) as connection:
         publish(connection.channel(), event, exchange="", routing_key=QUEUE)
@@ -106,27 +106,27 @@ def test_a_forged_event_is_not_sent_again_in_the_name_of_who_sends_it_again(stac
         ({"queue": QUEUE, "ids": [7]}, "ids"),
     ],
 )
-def test_what_cannot_be_redelivered_is_named(dead_letters, body, field):
+def test_a_redelivery_that_is_not_possible_names_the_field(dead_letters, body, field):
     answer = dead_letters("POST", "/redeliver", json=body)
 
     assert answer.status_code == 400
     assert field in answer.json()["errors"]
 
 
-def test_dead_letters_are_for_admins_alone(stack):
+def test_only_admins_can_use_dead_letters(stack):
     user = stack.verified_user()
     token = stack.log_in(user["email"]).json()["access_token"]
     url = f"{stack.notification}/notification-ms/dead-letters"
 
-    assert requests.get(url, timeout=5).status_code == 401
-    assert requests.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=5).status_code == 403
+    assert requests.get(url, timeout=60).status_code == 401
+    assert requests.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=60).status_code == 403
     answer = requests.post(
-        f"{url}/redeliver", json={"queue": QUEUE}, headers={"Authorization": f"Bearer {token}"}, timeout=5
+        f"{url}/redeliver", json={"queue": QUEUE}, headers={"Authorization": f"Bearer {token}"}, timeout=60
     )
     assert answer.status_code == 403
 
 
-def test_without_a_broker_they_cannot_be_shown(dead_letters, stopped):
+def test_dead_letters_are_unavailable_without_a_broker(dead_letters, stopped):
     stopped("rabbitmq")
 
     answer = dead_letters("GET", "")

@@ -1,4 +1,4 @@
-"""The checks of the documents find what is wrong: these would pass nothing off as true."""
+"""The checks of documents find errors."""
 
 import re
 import subprocess
@@ -36,34 +36,34 @@ OTHER = [
 
 
 @pytest.mark.parametrize(("printed", "shown"), SAME)
-def test_an_output_of_the_same_shape(printed, shown):
+def test_output_that_matches(printed, shown):
     assert has_shape(printed, shown)
 
 
 @pytest.mark.parametrize(("printed", "shown"), OTHER)
-def test_an_output_of_another_shape(printed, shown):
+def test_output_that_does_not_match(printed, shown):
     assert not has_shape(printed, shown)
 
 
-def test_the_steps_of_a_document_are_its_commands_with_what_they_show(tmp_path):
+def test_the_steps_of_a_document_are_its_commands_with_their_output(tmp_path):
     file = tmp_path / "page.md"
     file.write_text(
-        "# Page\n\n```sh\nmake up\n```\n\nText.\n\n```\nTessera runs\n```\n\n"
+        "# Page\n\n```sh\nmake up\n```\n\nText.\n\n```\nTessera is running\n```\n\n"
         "<!-- not run: it takes long -->\n```sh\nmake test\n```\n\n```sh\nmake down\n```\n"
     )
 
     steps = steps_of(Document.read(file))
 
     assert [(step.block.text, step.shown) for step in steps] == [
-        ("make up\n", "Tessera runs\n"),
+        ("make up\n", "Tessera is running\n"),
         ("make down\n", None),
     ]
 
 
-def test_what_a_document_names_and_is_not_there_is_said(tree):
+def test_missing_links_commands_and_files_are_reported(tree):
     wrong = {
-        "[a](docs/none.md)": "docs/none.md leads nowhere",
-        "![a](docs/none.png)": "docs/none.png leads nowhere",
+        "[a](docs/none.md)": "docs/none.md: no such file",
+        "![a](docs/none.png)": "docs/none.png: no such file",
         "[a](docs/architecture.md#nothing)": "docs/architecture.md#nothing: no such heading",
         "`make nothing`": "make nothing: no such command",
         "```sh\nmake nothing-else\n```": "make nothing-else: no such command",
@@ -79,7 +79,7 @@ def test_what_a_document_names_and_is_not_there_is_said(tree):
     assert sorted(line.partition(": ")[2] for line in done.stderr.splitlines()) == sorted(wrong.values())
 
 
-# Other people's scripts rely on these (design of the project); `make help` shows newcomers about ten of all commands.
+# Scripts of users rely on these commands; `make help` shows newcomers about ten of all commands.
 CONTRACT = "up down clean test demo logs status admin lint bench experiments cluster-test help"
 
 

@@ -1,6 +1,6 @@
-"""Malformed messages of every kind, with good ones between them: all of the first to the dead letters, the others told.
+"""Malformed messages of every kind among valid ones: the malformed are dead-lettered, the valid ones are delivered.
 
-`make fuzz` sends 10,000 of them, `make test` some hundreds.
+`make fuzz` sends 10,000 of them, `make test` a few hundred.
 """
 
 import bz2
@@ -25,15 +25,15 @@ from local.supervisor import Supervisor
 
 NUMBER = int(os.environ.get("FUZZED_MESSAGES", "600"))
 SEED = generated_requests.seed()
-GOOD_EVERY = 10  # of so many, one is good
+GOOD_EVERY = 10  # one valid message in this many
 WORKERS = ["notification-email-worker", "notification-sms-worker", "auth-event-worker"]
-# Those whose messages end in a mail or text message; a deletion is believed of nobody who was never there.
-TOLD = [name for name in messages.QUEUES if name.endswith("notification") or name == "new_user_email_verification"]
-TOLD.remove("user_deleted_email_notification")
+# Queues whose messages cause an email or text message; deletions of unknown users are not confirmed.
+NOTIFYING = [name for name in messages.QUEUES if name.endswith("notification") or name == "new_user_email_verification"]
+NOTIFYING.remove("user_deleted_email_notification")
 
 
 def worker_of(queue):
-    """The worker that serves a queue. It takes messages of its own, as it does retries, so this is who publishes."""
+    """The worker that serves a queue, and publishes to it here, as it does for retries."""
     media = [f"notification-{medium}-worker" for medium in ("email", "sms") if f"_{medium}_notification" in queue]
     erasing = ["notification-email-worker"] if queue.endswith("_erasure") else []
     return [*media, *erasing, "auth-event-worker"][0]
@@ -41,7 +41,7 @@ def worker_of(queue):
 
 @pytest.fixture
 def publish(stack):
-    """`publish(message)`, confirmed, past the exchange to one queue."""
+    """`publish(message)` publishes directly to a queue, with confirmation."""
     options = {"confirm_publish": True}
     with contextlib.ExitStack() as connections:
         channels = {}
@@ -56,7 +56,7 @@ def channel(stack):
     with Connection(stack.broker_url) as connection:
         channel = connection.channel()
         for queue in messages.QUEUES:
-            channel.queue_purge(f"{queue}.dead")  # what other tests have left
+            channel.queue_purge(f"{queue}.dead")  # messages of other tests
         yield channel
         for queue in messages.QUEUES:
             channel.queue_purge(f"{queue}.dead")
@@ -75,20 +75,20 @@ def publish_as(channel, message):
 
 
 def everything():
-    """What is published, in its order, and of that what is to be told."""
+    """The messages in order of publication, and those that must be delivered."""
     chance = random.Random(SEED)
-    published, to_be_told = [], []
+    published, expected = [], []
     for position, bad in enumerate(messages.malformed(NUMBER, seed=SEED)):
         published.append(bad)
         if position % GOOD_EVERY == 0:
             make = messages.strange if position % (2 * GOOD_EVERY) else messages.good
-            to_be_told.append(make(TOLD[len(to_be_told) % len(TOLD)], chance))
-            published.append(to_be_told[-1])
-    return published, to_be_told
+            expected.append(make(NOTIFYING[len(expected) % len(NOTIFYING)], chance))
+            published.append(expected[-1])
+    return published, expected
 
 
 def processes(stack):
-    """The ids of the workers' processes and their children; None where they are not on this host."""
+    """The ids of the workers' processes and their children; None if they are not on this host."""
     layout = local_stack.running(Path(stack.directory))
     if layout is None:
         return None
@@ -102,9 +102,9 @@ def counts(channel, suffix):
     return {queue: channel.queue_declare(name, passive=True).message_count for queue, name in names.items()}
 
 
-def told(stack, recipients):
-    """Of these addresses, those that the mail server has mails for, and how many."""
-    answer = requests.get(f"{stack.mail}/api/v1/messages", {"limit": 100_000}, timeout=30).json()
+def emails_to(stack, recipients):
+    """The recipients among these for whom the mail server has emails, with the number of emails."""
+    answer = requests.get(f"{stack.mail}/api/v1/messages", {"limit": 100_000}, timeout=60).json()
     found = collections.Counter(to["Address"] for mail in answer["messages"] for to in mail["To"])
     return {address: found[address] for address in recipients if found[address]}
 
@@ -116,7 +116,7 @@ def recipient(message):
 
 
 def dead_letters(channel):
-    """How many of each kind, by queue; takes them."""
+    """Consumes the dead letters; returns the number of each kind by queue."""
     found = collections.Counter()
     for queue in messages.QUEUES:
         while letter := channel.basic_get(f"{queue}.dead", no_ack=True):
@@ -132,7 +132,7 @@ def report(published, found, missing):
         dead[kind] += number
     rows = [[kind, sent[kind], dead[kind], "-"] for kind in messages.KINDS]
     rows.append(["all malformed", sum(sent.values()) - sent["good"], sum(dead.values()) - dead["good"], "-"])
-    rows.append(["good ones between them", sent["good"], dead["good"], len(missing)])
+    rows.append(["valid ones among them", sent["good"], dead["good"], len(missing)])
     lines = table(["messages", "sent", "dead-lettered", "lost"], rows)
     print("\n".join(["", f"SEED={SEED}", *lines]))
     if file := os.environ.get("FUZZED_TABLE"):
@@ -142,8 +142,8 @@ def report(published, found, missing):
 def test_malformed_messages_stop_no_worker_and_lose_no_good_one(stack, channel, publish):
     before = processes(stack)
     logged = {worker: len(stack.log(worker)) for worker in WORKERS}
-    published, to_be_told = everything()
-    recipients = {recipient(message) for message in to_be_told}
+    published, expected = everything()
+    recipients = {recipient(message) for message in expected}
     expected = collections.Counter((each.queue, each.kind) for each in published if each.kind != "good")
     wanted = collections.Counter(queue for queue, _ in expected.elements())
 
@@ -155,13 +155,13 @@ def test_malformed_messages_stop_no_worker_and_lose_no_good_one(stack, channel, 
 
     try:
         eventually(settled, seconds=60 + NUMBER / 20)
-        eventually(lambda: len(told(stack, recipients)) == len(recipients))
+        eventually(lambda: len(emails_to(stack, recipients)) == len(recipients))
     finally:
         found = dead_letters(channel)
-        report(published, found, recipients - set(told(stack, recipients)))
+        report(published, found, recipients - set(emails_to(stack, recipients)))
     assert found == expected
-    assert set(told(stack, recipients).values()) == {1}
-    assert not told(stack, {f"injected@{messages.DOMAIN}"})
+    assert set(emails_to(stack, recipients).values()) == {1}
+    assert not emails_to(stack, {f"injected@{messages.DOMAIN}"})
     assert processes(stack) == before
     for worker in WORKERS:
         log = stack.log(worker)[logged[worker] :]
@@ -176,16 +176,16 @@ COMPRESSIONS = {"gzip": zlib.compress, "application/x-gzip": zlib.compress, "bzi
 
 
 def peaks(stack):
-    """By process of the workers, the most memory that it has ever held, in MiB."""
+    """The peak memory of each worker process, in MiB."""
     parents, children = processes(stack)
     ids = [*map(str, parents.values()), *" ".join(children).split()]
     found = {pid: re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text()) for pid in ids}
     return {pid: int(peak[1]) / 1024 for pid, peak in found.items()}
 
 
-def test_a_compressed_message_is_never_unpacked(stack, channel, publish):
+def test_a_compressed_message_is_never_decompressed(stack, channel, publish):
     if processes(stack) is None:
-        pytest.skip("the memory of workers is looked at on this host, and this stack's are elsewhere")
+        pytest.skip("the workers' memory can be measured only on this host")
     before = peaks(stack)
     queues = ("login_email_notification", "login_sms_notification", "user_deleted_session_revocation")
     chance = random.Random(SEED)

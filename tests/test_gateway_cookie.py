@@ -1,4 +1,4 @@
-"""Which services see the cookie of the refresh token: the one route that exchanges it. With a gateway of its own."""
+"""The gateway forwards the refresh token's cookie only to the route that exchanges it; tested with its own gateway."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ COOKIE = "__Host-refresh_token=secret"
 
 
 class Echo(BaseHTTPRequestHandler):
-    """Stands for every service: answers with the cookies it was sent."""
+    """Replaces every service: answers with the cookies that it received."""
 
     def do_GET(self):
         body = self.headers.get("Cookie", "").encode()
@@ -55,17 +55,17 @@ def gateway():
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     answers = requests.Session()
     answers.mount("http://", requests.adapters.HTTPAdapter(max_retries=requests.adapters.Retry(20, backoff_factor=0.1)))
-    answers.get(f"http://127.0.0.1:{port}/healthcheck", timeout=10)
+    answers.get(f"http://127.0.0.1:{port}/healthcheck", timeout=60)
     yield f"http://127.0.0.1:{port}"
     process.terminate()
-    process.wait(timeout=10)
+    process.wait(timeout=60)
     service.shutdown()
     service.server_close()
 
 
 @pytest.mark.parametrize("path", ["auth/refresh", "oauth/authorize", "oauth/interaction", "oauth/end-session"])
 def test_the_routes_that_use_cookies_get_them(gateway, path):
-    answer = requests.post(f"{gateway}/auth-ms/{path}", headers={"Cookie": COOKIE}, timeout=10)
+    answer = requests.post(f"{gateway}/auth-ms/{path}", headers={"Cookie": COOKIE}, timeout=60)
 
     assert answer.text == COOKIE
 
@@ -84,7 +84,7 @@ def test_the_routes_that_use_cookies_get_them(gateway, path):
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_no_other_route_sees_it(gateway, method, path):
-    answer = requests.request(method, f"{gateway}/{path}", headers={"Cookie": COOKIE}, timeout=10)
+def test_no_other_route_receives_the_cookie(gateway, method, path):
+    answer = requests.request(method, f"{gateway}/{path}", headers={"Cookie": COOKIE}, timeout=60)
 
     assert (answer.status_code, answer.text) == (200, "")

@@ -1,4 +1,4 @@
-"""A whole account's life, driven by clients that openapi-python-client generates from what the services publish."""
+"""The life of an account, with clients that openapi-python-client generates from the published OpenAPI documents."""
 
 import importlib
 import secrets
@@ -23,7 +23,7 @@ class Generated:
         self.package, self.url = package, url
 
     def call(self, tag, operation, *arguments, token=None, **options):
-        """The answer of one operation, parsed as the document says."""
+        """The answer of one operation, parsed by the generated client."""
         module = importlib.import_module(f"{self.package}.api.{tag}.{operation}")
         clients = importlib.import_module(f"{self.package}.client")
         if token is None:
@@ -41,13 +41,13 @@ class Generated:
 
 @pytest.fixture(scope="module")
 def clients(stack, tmp_path_factory):
-    """The three clients, generated anew from the running services."""
+    """The three clients, generated from the running services."""
     folder = tmp_path_factory.mktemp("generated")
     sys.path.insert(0, str(folder))
     found = {}
     for name, url in (("users", stack.users), ("auth", stack.auth), ("notification", stack.notification)):
         document = folder / f"{name}.json"
-        document.write_bytes(requests.get(f"{url}/{name}-ms/openapi.json", timeout=10).content)
+        document.write_bytes(requests.get(f"{url}/{name}-ms/openapi.json", timeout=60).content)
         configuration = folder / "configuration.yaml"
         configuration.write_text("post_hooks: []\n")
         package = f"tessera_{name}_client"
@@ -60,8 +60,8 @@ def clients(stack, tmp_path_factory):
     sys.path.remove(str(folder))
 
 
-class Person:
-    """Somebody new, who does everything with the generated clients; each method is a chapter of the account's life."""
+class NewUser:
+    """A new user of the generated clients; each method is a step in the account's life."""
 
     def __init__(self, stack, clients):
         self.stack = stack
@@ -82,8 +82,8 @@ class Person:
         created = self.users.call("users", "create_user", body=body, idempotency_key=key)
         repeated = self.users.call("users", "create_user", body=body, idempotency_key=key)
         assert (created.status_code, repeated.parsed.id) == (201, created.parsed.id)
-        refused = self.users.call("users", "create_user", body=body)
-        assert (refused.status_code, refused.parsed.title) == (409, "Email already in use")
+        rejected = self.users.call("users", "create_user", body=body)
+        assert (rejected.status_code, rejected.parsed.title) == (409, "Email already in use")
         self.id = created.parsed.id
 
     def verifies_the_address(self):
@@ -107,7 +107,7 @@ class Person:
         [session] = self.auth.call("sessions", "list_sessions", token=token).parsed.results
         assert session.current is True
 
-    def turns_a_second_factor_on_uses_it_and_turns_it_off(self):
+    def enables_uses_and_disables_a_second_factor(self):
         token = self.log_in().access_token
         secret = self.auth.call("second_factor", "begin_totp", token=token).parsed.secret
         code = self.auth.model("CodeInputRequest", code=pyotp.TOTP(secret).now())
@@ -119,7 +119,7 @@ class Person:
         token = self.auth.call("sign_in", "complete_login", body=factor).parsed.access_token
         assert self.auth.call("second_factor", "disable_totp", token=token).status_code == 204
 
-    def changes_the_password_and_resets_it_by_mail(self):
+    def changes_the_password_and_resets_it_by_email(self):
         token = self.log_in().access_token
         change = self.auth.model("PasswordChangeInputRequest", current_password=PASSWORD, new_password=NEW)
         assert self.auth.call("account", "change_password", token=token, body=change).status_code == 204
@@ -130,10 +130,10 @@ class Person:
         assert self.auth.call("account", "reset_password", body=reset).status_code == 204
         assert self.auth.call("sessions", "list_sessions", token=token).status_code == 401
 
-    def reads_everything_that_was_told(self):
+    def reads_all_notifications(self):
         token = self.log_in().access_token
 
-        def told():
+        def notified():
             rows = self.notification.call("notifications", "list_notifications", token=token).parsed.results
             return {row.event for row in rows}
 
@@ -146,7 +146,7 @@ class Person:
             "password_changed_event",
             "password_reset_requested_event",
         }
-        eventually(lambda: told() == everything)
+        eventually(lambda: notified() == everything)
 
     def deletes_the_account(self):
         token = self.log_in().access_token
@@ -155,18 +155,18 @@ class Person:
 
 
 def test_a_whole_account_life(stack, clients):
-    person = Person(stack, clients)
-    person.signs_up_twice_with_one_key_and_has_one_account()
-    person.verifies_the_address()
-    person.changes_the_profile_under_its_version()
-    person.refreshes_the_tokens_of_the_one_session()
-    person.turns_a_second_factor_on_uses_it_and_turns_it_off()
-    person.changes_the_password_and_resets_it_by_mail()
-    person.reads_everything_that_was_told()
-    person.deletes_the_account()
+    user = NewUser(stack, clients)
+    user.signs_up_twice_with_one_key_and_has_one_account()
+    user.verifies_the_address()
+    user.changes_the_profile_under_its_version()
+    user.refreshes_the_tokens_of_the_one_session()
+    user.enables_uses_and_disables_a_second_factor()
+    user.changes_the_password_and_resets_it_by_email()
+    user.reads_all_notifications()
+    user.deletes_the_account()
 
 
 def test_the_committed_documents_are_what_the_services_publish(stack):
     for name, url in (("users", stack.users), ("auth", stack.auth), ("notification", stack.notification)):
         committed = Path(__file__).parents[1] / "docs" / "openapi" / f"{name}-ms.yaml"
-        assert requests.get(f"{url}/{name}-ms/openapi.yaml", timeout=10).text == committed.read_text()
+        assert requests.get(f"{url}/{name}-ms/openapi.yaml", timeout=60).text == committed.read_text()

@@ -1,4 +1,4 @@
-"""What callers write stays text in filters (taken from the OpenAPI documents), headers, logs and mails."""
+"""Callers' input stays text in filters (taken from the OpenAPI documents), headers, logs and emails."""
 
 import http.client
 import json
@@ -13,13 +13,13 @@ from evidence.harness.waiting import eventually
 
 SERVICES = ["users", "auth", "notification"]
 PAYLOADS = [
-    "'", '"', "' OR '1'='1", "' OR 1=1--", "1 OR 1=1", "1; SELECT pg_sleep(5)--",
+    "'", '"', "' OR '1'='1", "' OR 1=1--", "1 OR 1=1", "1; SELECT pg_sleep(60)--",
     "' UNION SELECT NULL--", "%", "_%", "\\",
-    "'||pg_sleep(5)||'", "$$", "%27", "\x00", "\r\nX-Injected: 1", "{{7*7}}", "{% debug %}", "${7*7}", "#{7*7}", "%s%n",
-    "{0.__class__}", "../../etc/passwd", "__class__", "id__gt", "9" * 400, "-1", "1e999", "NaN", "null", "true", "[]",
-    "\u202e", "\ud7ff", "🎉" * 50, "x" * 4000, "<script>alert(1)</script>", "*)(uid=*))(|(uid=*", "sleep(5)",
+    "'||pg_sleep(60)||'", "$$", "%27", "\x00", "\r\nX-Injected: 1", "{{7*7}}", "{% debug %}", "${7*7}", "#{7*7}",
+    "%s%n", "{0.__class__}", "../../etc/passwd", "__class__", "id__gt", "9" * 400, "-1", "1e999", "NaN", "null", "true",
+    "[]", "\u202e", "\ud7ff", "🎉" * 50, "x" * 4000, "<script>alert(1)</script>", "*)(uid=*))(|(uid=*", "sleep(60)",
 ]  # fmt: skip
-# What PostgreSQL, its driver or Python would say.
+# Words of errors of PostgreSQL, its driver and Python.
 OF_THE_INSIDE = re.compile(
     r"\b(SELECT|INSERT|UPDATE|DELETE|WHERE|UNION|ERROR|DETAIL|HINT|SQLSTATE|LINE \d)\b|psycopg|Traceback|syntax error"
     r"|invalid input|relation \"|pg_|django|accounts_user|sign_in_|deliveries_|/site-packages/"
@@ -32,15 +32,20 @@ def filters(stack):
     """Every query parameter of every operation that reads: (service, path, parameter)."""
     found = []
     for service in SERVICES:
-        document = requests.get(f"{getattr(stack, service)}/{service}-ms/internal/openapi.json", timeout=20).json()
+        document = requests.get(f"{getattr(stack, service)}/{service}-ms/internal/openapi.json", timeout=60).json()
         for path, methods in document["paths"].items():
             for parameter in methods.get("get", {}).get("parameters", []):
                 found += [(service, path, parameter["name"])] if parameter["in"] == "query" else []
     return found
 
 
+@pytest.fixture(scope="module")
+def user(stack):
+    return stack.verified_user()
+
+
 def without(payload, body):
-    """What an answer says of its own: a refused value and the links to other pages have the payload again."""
+    """The answer without the payload, which errors and links to other pages repeat."""
     safe = payload.encode(errors="replace").decode()
     in_json = (json.dumps(payload)[1:-1], json.dumps(payload, ensure_ascii=False)[1:-1])
     for written in (*in_json, quote_plus(safe), quote(safe)):
@@ -54,48 +59,44 @@ def test_the_filters_are_found(filters):
 
 
 @pytest.mark.parametrize("payload", PAYLOADS, ids=lambda payload: ascii(payload)[:24])
-def test_no_filter_discloses_more_or_fails(stack, filters, admin, payload):
-    """An admin may see all, so what matches shows whether the filter was taken as text; a person sees its own alone."""
-    user = stack.verified_user()
+def test_no_filter_discloses_rows_or_fails(stack, filters, admin, user, payload):
+    """An admin may read all rows, so any match shows that the payload was not taken as text."""
     own = {"Authorization": f"Bearer {stack.log_in(user['email']).json()['access_token']}"}
     everything = {"Authorization": f"Bearer {admin['access_token']}"}
     for service, path, name in filters:
         path = path.format(event="new_user_event")
         for headers in (own, everything):
-            answer = requests.get(
-                getattr(stack, service) + path, params={name: payload}, headers=headers, timeout=(10, 20)
-            )
+            answer = requests.get(getattr(stack, service) + path, params={name: payload}, headers=headers, timeout=60)
             assert answer.status_code in (200, 400, 401, 403, 404), (path, name, answer.status_code)
             assert "X-Injected" not in answer.headers
-            assert answer.elapsed.total_seconds() < 5, (path, name)
             assert not OF_THE_INSIDE.search(without(payload, answer.text)), (path, name, answer.text)
             if answer.status_code == 200 and headers is own and path == "/notification-ms/notifications":
                 assert {each["user_id"] for each in answer.json()["results"]} <= {user["id"]}
             if answer.status_code == 200 and path == "/users-ms/users" and name in ("email", "name", "surname"):
-                assert answer.json()["results"] == [], (name, payload)  # nobody is called so
+                assert answer.json()["results"] == [], (name, payload)  # no user has this name
 
 
-def test_a_wildcard_of_sql_is_a_letter_in_a_search(stack, admin):
+def test_sql_wildcards_are_literal_in_a_search(stack, admin):
     stack.sign_up()
     for wildcard in ("%", "_", "%a%", "\\"):
         answer = requests.get(
             f"{stack.users}/users-ms/users",
             params={"search": wildcard},
             headers={"Authorization": f"Bearer {admin['access_token']}"},
-            timeout=10,
+            timeout=60,
         )
         assert answer.json()["results"] == [], wildcard
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_name_is_text_in_mails(stack, name):
+def test_a_name_is_plain_text_in_emails(stack, name):
     user = stack.verified_user(name=name)
     stack.log_in(user["email"]).raise_for_status()
 
     mail = eventually(lambda: stack.mails(user["email"], "New sign-in"))[0]
-    shown = requests.get(f"{stack.mail}/api/v1/message/{mail['ID']}", timeout=10).json()
+    shown = requests.get(f"{stack.mail}/api/v1/message/{mail['ID']}", timeout=60).json()
 
-    assert name in shown["Text"].replace("[.]", ".")  # so that no dot makes a link
+    assert name in shown["Text"].replace("[.]", ".")  # emails break dots, so that no name becomes a link
     assert "49" not in shown["Subject"] + shown["Text"].replace(user["email"], "")
     assert "<script" not in shown["HTML"] and "<b>" not in shown["HTML"]
 
@@ -105,8 +106,8 @@ HEADERS = ["X-Request-ID", "traceparent", "User-Agent", "X-Forwarded-For", "Forw
 
 
 def raw(url, path, headers):
-    """Headers as they are, in the bytes of Latin-1; http.client would refuse line breaks, and so does every server."""
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+    """Sends headers unchanged, encoded in Latin-1; http.client would reject line breaks."""
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
     connection.putrequest("GET", path, skip_host="Host" in headers)
     for name, value in headers.items():
         connection._buffer.append(f"{name}: {value}".encode("latin-1"))
@@ -120,7 +121,7 @@ def raw(url, path, headers):
 @pytest.mark.parametrize("ending", ["\r\n", "\n", "\r", "\x0b", "\x0c", "\x85", "\x1b[2J", "\0"], ids=ascii)
 @pytest.mark.parametrize("header", HEADERS)
 @pytest.mark.parametrize("where", ["users", "gateway"])
-def test_no_header_begins_a_line_of_a_log_or_a_header_of_an_answer(stack, where, header, ending):
+def test_no_header_injects_a_log_line_or_a_response_header(stack, where, header, ending):
     marker = secrets.token_hex(8)
     try:
         answer, _ = raw(
@@ -129,7 +130,7 @@ def test_no_header_begins_a_line_of_a_log_or_a_header_of_an_answer(stack, where,
             {header: f"12345678{ending}Set-Cookie: {marker}=1{ending}{FORGED}"},
         )
     except http.client.HTTPException:
-        return  # the server has hung up
+        return  # the server has closed the connection
     assert answer.status in (400, 404), answer.status
     assert "Set-Cookie" not in answer.headers
     assert re.fullmatch(r"[A-Za-z0-9._-]{8,64}", answer.headers.get("X-Request-ID", "none-of-a-bad-one"))
@@ -138,7 +139,7 @@ def test_no_header_begins_a_line_of_a_log_or_a_header_of_an_answer(stack, where,
 @pytest.mark.parametrize(
     "path", ["/users-ms/%0d%0a", "/users-ms/%0a", "/users-ms/%1b[31m", "/users-ms/%e2%80%a8", "/users-ms/%00"]
 )
-def test_no_path_begins_a_line_of_a_log(stack, path):
+def test_no_path_injects_a_log_line(stack, path):
     marker = secrets.token_hex(8)
 
     answer, body = raw(stack.users, f"{path}{FORGED.replace(' ', '%20')}{marker}", {})
@@ -150,7 +151,7 @@ def test_no_path_begins_a_line_of_a_log(stack, path):
 
 
 def test_no_line_of_a_log_is_forged(stack):
-    """After all of the above."""
+    """Checks the logs after all tests above."""
     for program in ("users-ms", "gateway"):
         lines = stack.log(program).splitlines()
         assert not [line for line in lines if line.lstrip("\x1b[2J").startswith(FORGED)]

@@ -1,4 +1,4 @@
-"""The commands of the local stack: a stack beside the others, below a folder that only root may enter."""
+"""The commands of local processes, for an additional stack below a folder that only root may enter."""
 
 import json
 import os
@@ -25,7 +25,7 @@ def directory(tmp_path):
 
 
 def local(directory, *command, check=True, env=None):
-    """Runs `python -m tools`; with `check`, what it printed is shown when it fails."""
+    """Runs `python -m tools`; with `check`, a failure shows the output."""
     done = subprocess.run(
         [sys.executable, "-m", "tools", "--directory", str(directory), *command],
         cwd=ROOT,
@@ -43,7 +43,7 @@ def test_a_second_stack_starts_keeps_its_data_and_leaves_nothing_behind(director
     status = local(directory, "status")
     assert "users-ms" in status.stdout
 
-    assert "everything runs already" in local(directory, "up").stdout
+    assert "everything is running already" in local(directory, "up").stdout
 
     supervisord = int((directory / "run" / "supervisord.pid").read_text())
     os.kill(supervisord, signal.SIGKILL)
@@ -57,18 +57,18 @@ def test_a_second_stack_starts_keeps_its_data_and_leaves_nothing_behind(director
     assert list(directory.iterdir()) == []
 
 
-def test_a_backup_brings_the_accounts_back_into_an_empty_stack(directory):
+def test_a_backup_restores_the_accounts_into_an_empty_local_stack(directory):
     def port(name):
         return json.loads((directory / "ports.json").read_text())[name]
 
     def log_in():
         url = f"http://127.0.0.1:{port('AUTH_PORT')}/auth-ms/auth/login"
-        return requests.post(url, json={"username": ada["email"], "password": ada["password"]}, timeout=10).status_code
+        return requests.post(url, json={"username": ada["email"], "password": ada["password"]}, timeout=60).status_code
 
     ada = {"name": "Ada", "surname": "Lovelace", "email": "ada@example.org", "password": PASSWORD}
     local(directory, "up", "--free-ports")
     users = f"http://127.0.0.1:{port('USERS_PORT')}/users-ms/users"
-    assert requests.post(users, json=ada, timeout=10).status_code == 201
+    assert requests.post(users, json=ada, timeout=60).status_code == 201
     local(directory, "backup")
     [file] = directory.with_name(f"{directory.name}-backups").glob("*.tar")
     secrets = (directory / ".env").read_text()
@@ -97,7 +97,7 @@ def test_an_interrupted_start_leaves_nothing_behind(directory):
     assert processes_of(directory) == []
 
 
-def test_a_taken_port_is_named_before_anything_starts(directory):
+def test_a_port_in_use_is_named_before_anything_starts(directory):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -111,7 +111,7 @@ def test_a_taken_port_is_named_before_anything_starts(directory):
     assert processes_of(directory) == []
 
 
-def test_a_stack_that_does_not_run_says_how_to_start_it(directory):
+def test_a_stopped_stack_says_how_to_start_it(directory):
     done = local(directory, "status", check=False)
 
     assert done.returncode != 0

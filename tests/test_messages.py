@@ -1,4 +1,4 @@
-"""The queues of the notification workers, as the broker sees them."""
+"""The queues of the notification workers, tested at the broker."""
 
 import json
 import uuid
@@ -18,7 +18,7 @@ def channel(stack):
 
 @pytest.fixture
 def relay(stack):
-    """A channel of the process whose events logins are; consumers refuse those of any other."""
+    """A channel of auth-ms's relay; consumers reject login events of any other process."""
     with Connection(stack.broker_url_of("auth-outbox-relay")) as connection:
         yield connection.channel()
 
@@ -43,7 +43,7 @@ def test_a_redelivered_event_is_notified_once(stack, relay):
     assert len(stack.mails(event["data"]["email"])) == 1
 
 
-def test_a_message_of_a_newer_producer_is_understood(stack, relay):
+def test_a_message_from_a_newer_producer_is_accepted(stack, relay):
     event = a_login_event(a_new_member=True, dataschema="https://example.org/schema")
     event["data"]["a_new_field"] = 1
 
@@ -89,10 +89,10 @@ def test_an_unknown_task_is_dead_lettered(channel, relay):
     eventually(lambda: dead(channel, "login_email_notification", marker))
 
 
-def test_a_failing_medium_does_not_repeat_the_other(stack, channel, relay):
+def test_a_failing_channel_does_not_repeat_the_other(stack, channel, relay):
     """The retry of a text message goes to its own queue, never back through the exchange."""
     event = a_login_event()
-    event["data"]["phone"] = "nobody@"  # Apprise refuses what this makes of the URL, again and again
+    event["data"]["phone"] = "nobody@"  # makes a URL that Apprise always rejects
     publish(relay, event)
     eventually(lambda: stack.mails(event["data"]["email"]))
 

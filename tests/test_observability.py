@@ -1,4 +1,4 @@
-"""Alerts and dashboards, which are files: each alert fires when it has to, and each query finds what it asks for."""
+"""Alerts and dashboards: each alert fires under its condition, and each query finds its series."""
 
 import contextlib
 import json
@@ -18,7 +18,7 @@ from local.paths import ROOT
 from local.service_catalog import SERVICES
 
 promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason=WHY)
-SERIES = re.compile(r"\b([a-z]+_[a-z_]+|up)(\{[^}]*\})?(?![\w(])")  # a metric, and what is asked of its labels
+SERIES = re.compile(r"\b([a-z]+_[a-z_]+|up)(\{[^}]*\})?(?![\w(])")  # a metric and its label matchers
 
 
 def run(*command: str) -> None:
@@ -27,7 +27,7 @@ def run(*command: str) -> None:
 
 
 @promtool
-def test_each_alert_fires_when_it_has_to_and_only_then():
+def test_each_alert_fires_only_under_its_condition():
     run("promtool", "check", "rules", "rules.yml")
     run("promtool", "check", "config", "--syntax-only", "prometheus.yml")
     run("promtool", "test", "rules", "rules_test.yml")
@@ -37,7 +37,7 @@ def alerts() -> list[str]:
     return re.findall(r"- alert: (\w+)", (FOLDER / "rules.yml").read_text())
 
 
-def test_each_alert_is_tested_and_has_a_chapter_that_says_what_to_do():
+def test_each_alert_has_a_test_and_a_runbook():
     tests, manual = (FOLDER / "rules_test.yml").read_text(), (ROOT / "docs" / "operations.md").read_text()
 
     assert len(alerts()) > 10
@@ -48,7 +48,7 @@ def test_each_alert_is_tested_and_has_a_chapter_that_says_what_to_do():
 
 
 def panels() -> list[tuple[str, str]]:
-    """The title and query of each panel, with a range such as Grafana chooses."""
+    """The title and query of each panel, with a range like Grafana's."""
     return [
         (f"{file.stem}: {panel['title']}", target["expr"].replace("$__rate_interval", "1m"))
         for file in sorted((FOLDER / "dashboards").glob("*.json"))
@@ -58,8 +58,10 @@ def panels() -> list[tuple[str, str]]:
 
 
 def series_of_rules() -> set[str]:
-    """What the alerts look at, such as `deliveries_total{outcome="retried"}`. A matcher that finds what is wrong by a
-    pattern, such as `status=~"5.."`, asks for any value of its label."""
+    """The series in the alerts, such as `deliveries_total{outcome="retried"}`.
+
+    A regular expression for failures, such as `status=~"5.."`, is replaced by any value of its label.
+    """
     rules = re.findall(r"expr: >-\n +(.+)", (FOLDER / "rules.yml").read_text())
     assert len(rules) == len(alerts())
     found = {name + matchers for rule in rules for name, matchers in SERIES.findall(re.sub(r"by \([^)]*\)", "", rule))}
@@ -68,7 +70,7 @@ def series_of_rules() -> set[str]:
 
 @pytest.fixture(scope="module")
 def prometheus(stack, tmp_path_factory):
-    """Prometheus on this stack, with its rules: `prometheus(query)` is what it answers."""
+    """Prometheus with this stack's rules and targets: `prometheus(query)` returns the result."""
     if not installed():
         pytest.skip(WHY)
     listed = Path(stack.directory) / "ports.json"
@@ -84,8 +86,8 @@ def is_number(series: dict) -> bool:
     return series["value"][1] != "NaN"
 
 
-def test_every_panel_and_every_alert_finds_what_it_asks_for(stack, prometheus):
-    """Under a little of everything: what goes well, what is refused, what has to be repeated."""
+def test_every_panel_and_alert_finds_its_series(stack, prometheus):
+    """After successful, rejected and retried requests and events."""
     assert len(panels()) > 30 and len(series_of_rules()) > 15
     old = stack.log_in(stack.sign_up()["email"]).json()["refresh_token"]
     with stack.mail_rejected(451):
@@ -96,17 +98,17 @@ def test_every_panel_and_every_alert_finds_what_it_asks_for(stack, prometheus):
         user = stack.verified_user(phone=a_phone())
         stack.log_in(user["email"])
         stack.log_in(user["email"], "not the password")
-        # A used token that comes again after ten seconds counts as stolen.
-        requests.post(f"{stack.auth}/auth-ms/auth/refresh", json={"refresh_token": old}, timeout=10)
+        # A used refresh token that is reused after ten seconds counts as stolen.
+        requests.post(f"{stack.auth}/auth-ms/auth/refresh", json={"refresh_token": old}, timeout=60)
         empty = [title for title, query in panels() if not any(map(is_number, prometheus(query)))]
         return empty + [series for series in series_of_rules() if not prometheus(series)]
 
     with contextlib.suppress(AssertionError):
-        eventually(lambda: not missing(), seconds=40)
+        eventually(lambda: not missing())
     assert missing() == []
 
 
-def test_nothing_is_alarming_here(prometheus):
+def test_no_alert_fires_on_a_healthy_stack(prometheus):
     eventually(lambda: len(prometheus("up")) == 13)
 
     assert prometheus("up == 0") == []

@@ -1,4 +1,4 @@
-"""Hashes by argon2id beside those by bcrypt, on real services: both sign in, and the kind that is left goes."""
+"""argon2id and bcrypt hashes side by side on running services: both sign in and are rehashed as configured."""
 
 import os
 import secrets
@@ -16,7 +16,7 @@ def stored_hash(email):
         return cursor.fetchone()[0]
 
 
-def test_an_account_of_argon2id_signs_in_and_gets_the_hash_that_the_setting_asks_for(stack):
+def test_an_argon2id_account_signs_in_and_is_rehashed_with_the_configured_algorithm(stack):
     account = {"name": "Ada", "surname": "Lovelace", "email": f"ada.{secrets.token_hex(8)}@example.org"}
     with another_users_ms(stack.directory, PASSWORD_HASHER="argon2id") as (users, _):  # pragma: allowlist secret
         answer = requests.post(f"{users}/users-ms/users", json=account | {"password": PASSWORD}, timeout=60)

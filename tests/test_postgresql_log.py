@@ -1,4 +1,4 @@
-"""What PostgreSQL writes when a statement fails: that it failed, and neither the statement nor its values."""
+"""PostgreSQL logs that a statement failed, but neither the statement nor its values."""
 
 import os
 import uuid
@@ -23,7 +23,7 @@ VERBOSE = ["SET log_min_error_statement = error", "SET log_error_verbosity = def
 
 
 def violate(connection, statement):
-    """Has a constraint violated by an INSERT that holds a marker as the address and as the password's hash."""
+    """Violates a constraint with an INSERT whose address and password hash are markers."""
     marker = uuid.uuid4().hex
     with connection.cursor() as cursor, pytest.raises(errors.NotNullViolation):
         cursor.execute(statement, [f"{marker}@example.org", f"$2b$12${marker}"])
@@ -51,7 +51,7 @@ def test_a_violated_constraint_is_logged_without_address_and_hash(stack):
     assert marker not in stack.log("users-db")
 
 
-def test_without_these_settings_they_would_be_there(stack):
+def test_default_settings_would_log_the_values(stack):
     layout = layout_of(stack.directory)
     url = f"host=127.0.0.1 port={layout.ports['USERS_DB_PORT']} dbname=users user=postgres"
     password = layout.secrets["POSTGRES_SUPERUSER_PASSWORD"]
@@ -67,7 +67,7 @@ def test_without_these_settings_they_would_be_there(stack):
     assert f"$2b$12${marker}" in stack.log("users-db")
 
 
-def test_a_refused_sign_up_leaves_no_trace_of_the_address(stack):
+def test_a_rejected_sign_up_leaves_no_address_in_the_log(stack):
     user = stack.sign_up()
     with pytest.raises(AssertionError):
         stack.sign_up(email=user["email"])

@@ -1,4 +1,4 @@
-"""What goes into images, and what is said of it: SBOMs, attestations, and everything pinned by what it is."""
+"""The supply chain of images: SBOMs, attestations, and pinned dependencies."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from tools.supply_chain import auditing, sboms
 
 @pytest.fixture(scope="module")
 def documents(tmp_path_factory):
-    """By service, the SBOM of its image."""
+    """The SBOM of each service's image."""
     paths = sboms.write(version="1.2.3", folder=tmp_path_factory.mktemp("sbom"))
     return dict(zip(SERVICES, [json.loads(path.read_text()) for path in paths], strict=True))
 
@@ -37,7 +37,7 @@ def test_the_sbom_of_a_service_names_every_package_with_its_hashes(documents, se
     assert (document["bomFormat"], document["specVersion"]) == ("CycloneDX", "1.6")
 
 
-def test_the_same_requirements_make_the_same_sbom(documents, tmp_path):
+def test_an_sbom_is_reproducible(documents, tmp_path):
     again = sboms.write(version="1.2.3", folder=tmp_path)
 
     assert [json.loads(path.read_text()) for path in again] == list(documents.values())
@@ -46,14 +46,14 @@ def test_the_same_requirements_make_the_same_sbom(documents, tmp_path):
 def test_images_are_pushed_with_sbom_and_provenance():
     command = ["make", "--dry-run", "push", "REGISTRY=registry.example.org/tessera", "VERSION=1.2.3"]
 
-    said = subprocess.run(command, cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE).stdout
+    output = subprocess.run(command, cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE).stdout
 
-    assert "--provenance=mode=max" in said
-    assert "--sbom=true" in said
-    assert "--metadata-file=sbom/images.json" in said
+    assert "--provenance=mode=max" in output
+    assert "--sbom=true" in output
+    assert "--metadata-file=sbom/images.json" in output
 
 
-def test_the_release_attests_what_it_has_pushed():
+def test_a_release_attests_the_pushed_images():
     job = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())["jobs"]["images"]
 
     attested = [step["with"] for step in job["steps"] if "attest-build-provenance" in step.get("uses", "")]
@@ -62,13 +62,13 @@ def test_the_release_attests_what_it_has_pushed():
     assert job["permissions"] == {"contents": "read", "id-token": "write", "attestations": "write"}
 
 
-def test_every_action_is_pinned_by_its_commit():
+def test_every_action_is_pinned_to_a_commit():
     for path in (ROOT / ".github" / "workflows").glob("*.yml"):
         used = re.findall(r"uses: (\S+)", path.read_text())
         assert used and all(re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", each) for each in used)
 
 
-def test_renovate_pins_images_by_their_digest():
+def test_renovate_pins_images_to_digests():
     assert "docker:pinDigests" in json.loads((ROOT / "renovate.json").read_text())["extends"]
 
 

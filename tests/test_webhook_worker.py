@@ -1,4 +1,4 @@
-"""A third medium beside mails and text messages: the same program, with its own queues, that posts events."""
+"""A third channel beside emails and text messages: a worker with its own queues that posts events to a webhook."""
 
 import base64
 import hashlib
@@ -18,7 +18,7 @@ KEY = b"thirty-two bytes that are random"
 
 @pytest.fixture
 def backend():
-    """A team's own service: its address, and what was posted to it."""
+    """A server for webhooks: its address, and the received requests."""
     received = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -45,7 +45,7 @@ def webhook_worker(stack, backend):
         stack.directory, [{"NOTIFICATION_MEDIUM": "webhook", "WEBHOOK_URL": url, "WEBHOOK_SECRET": secret}]
     ) as [log]:
         yield log
-    with Connection(stack.broker_url) as connection:  # or they would fill, with nobody to empty them
+    with Connection(stack.broker_url) as connection:  # without a worker, the queues would fill
         channel = connection.channel()
         for event in ("login", "new_user", "password_changed"):
             for suffix in ("", ".dead"):

@@ -1,1 +1,1 @@
-"""What works on the repository and on deployments: `python -m tools COMMAND`, which the Makefile calls."""
+"""Tools for the repository and for deployments: `python -m tools COMMAND`, called by the Makefile."""

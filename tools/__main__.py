@@ -1,4 +1,4 @@
-"""`python -m tools COMMAND`: what the Makefile calls, which also explains each command (`make help ALL=1`)."""
+"""`python -m tools COMMAND`, called by the Makefile, which describes each command (`make help ALL=1`)."""
 
 from pathlib import Path
 
@@ -11,21 +11,21 @@ COMMON = (
         "--directory",
         type=lambda text: Path(text).resolve(),
         default=ROOT / ".local",
-        help="where the stack keeps its files (.local)",
+        help="the folder for the stack's files (default: .local)",
     ),
-    argument("--cluster", action="store_true", help="the stack on the current Kubernetes cluster"),
+    argument("--cluster", action="store_true", help="use the stack on the current Kubernetes cluster"),
 )
 PYTEST = argument("pytest", nargs="*", help="arguments for pytest, after --")
 SERVICE = argument("service", choices=SERVICES)
 
 
 def on_stack(name: str, *arguments: Argument) -> Command:
-    """A command for the running stack, whichever kind it is."""
+    """A command for the running stack: local processes, Compose or a cluster."""
     return Command(f"tools.stack_commands:{name}", arguments, common=True)
 
 
 def release(way: str, *steps: str) -> Command:
-    """A command that brings a new version to the cluster step by step."""
+    """A command for one step of a release on the cluster."""
     arguments = (
         argument("step", choices=steps),
         argument("service", choices=list(SERVICES.values())),
@@ -57,9 +57,11 @@ COMMANDS = {
     "dev": on_stack("dev"),
     "test": Command(
         "tools.testing.runner:test",
-        (argument("--service", choices=["chassis", *SERVICES], help="only its own"), PYTEST),
+        (argument("--service", choices=["chassis", *SERVICES], help="run only its own tests"), PYTEST),
     ),
+    "test-more": Command("tools.testing.runner:test_more", (PYTEST,)),
     "cover": Command("tools.testing.coverage:run", (PYTEST,)),
+    "mutants": Command("tools.testing.mutation:run", (argument("targets", nargs="*"),)),
     "compose-test": Command("tools.testing.compose_tests:run", (PYTEST,)),
     "cluster-test": Command("tools.testing.cluster_tests:run", (PYTEST,)),
     "brokers": Command("tools.testing.brokers:run", (PYTEST,)),
@@ -69,7 +71,7 @@ COMMANDS = {
     "version": Command("tools.documents.generated:change_version", (argument("version"),)),
     "audit": Command(
         "tools.supply_chain.auditing:run",
-        (argument("--lint", dest="in_lint", action="store_true", help="succeed when the index does not answer"),),
+        (argument("--lint", dest="in_lint", action="store_true", help="succeed if the package index does not answer"),),
     ),
     "sbom": Command("tools.supply_chain.sboms:write_all", (argument("--version", required=True),)),
     "new-service": Command(

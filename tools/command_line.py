@@ -1,4 +1,4 @@
-"""Runs commands from a table, as `python -m tools` and `python -m evidence` do; imports what one needs when it runs."""
+"""Runs commands from a table, for `python -m tools` and `python -m evidence`; imports a command's module on demand."""
 
 import argparse
 import importlib
@@ -9,30 +9,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-HELP = "What each command does: make help ALL=1"
+HELP = "For a description of each command: make help ALL=1"
 
 
 @dataclass(frozen=True)
 class Argument:
-    """An argument of a command, with the options that argparse has for it."""
+    """An argument of a command, with its options for argparse."""
 
     name: str
     options: dict[str, Any]
 
 
 def argument(name: str, **options: Any) -> Argument:
-    """An argument, written as for argparse."""
+    """An argument with the name and options that `add_argument` takes."""
     return Argument(name, options)
 
 
 @dataclass(frozen=True)
 class Command:
-    """A function, as `module:name`, that takes the arguments by their names and returns the exit status, None for 0."""
+    """A function, as `module:name`, that takes the arguments as keywords and returns the exit status (None is 0)."""
 
     function: str
     arguments: tuple[Argument, ...] = ()
-    common: bool = False  # takes the arguments that stand before the command, too
-    values: dict[str, Any] = field(default_factory=dict)  # more to pass
+    common: bool = False  # also takes the arguments before the command's name
+    values: dict[str, Any] = field(default_factory=dict)  # additional keyword arguments
 
     def run(self, given: Mapping[str, Any]) -> int | None:
         """Imports the function and calls it."""

@@ -1,4 +1,4 @@
-"""A tour of the running stack, through the gateway: sign up, verify the address, log in, read the mails."""
+"""A tour of the running stack through the gateway: sign up, verify the address, log in, read the emails."""
 
 import json
 import re
@@ -13,7 +13,7 @@ MAIL_SECONDS = 30
 
 
 def run(addresses: dict[str, str]) -> None:
-    """Makes the tour and prints every request; exits with a sentence when a step fails."""
+    """Runs the tour and prints every request; exits with a message when a step fails."""
     gateway, mail = addresses["GATEWAY_URL"], addresses["MAIL_URL"]
     email = f"ada.{secrets.token_hex(4)}@example.org"
     password = secrets.token_urlsafe(12)
@@ -28,11 +28,11 @@ def _tour(gateway: str, mail: str, email: str, password: str) -> None:
     ada = {"name": "Ada", "surname": "Lovelace", "email": email, "password": password, "time_zone": "Europe/Rome"}
     _call("POST", f"{gateway}/users-ms/users", 201, body=ada)
 
-    print("\n2. The mail that arrived: before the address is verified there is no other")
+    print("\n2. Read the verification email: an unverified address receives no other")
     text = _show_mail(mail, email, "Confirm your email address")
-    token = re.search(r"[/ ]([\w-]{43})\s", text)  # at the end of the link, which leads to the console
+    token = re.search(r"[/ ]([\w-]{43})\s", text)  # at the end of the link to the console
     if token is None:
-        sys.exit("There is no token in it. See: make logs")
+        sys.exit("The email contains no token. See: make logs")
     _call("POST", f"{gateway}/auth-ms/auth/email/verify", 200, body={"token": token[1]})
 
     print("\n3. Log in with a wrong password, then with the right one")
@@ -40,16 +40,16 @@ def _tour(gateway: str, mail: str, email: str, password: str) -> None:
     _call("POST", login, 401, body={"username": email, "password": "not the password"})
     tokens = _call("POST", login, 200, body={"username": email, "password": password})
 
-    print("\n4. Read the own profile with the access token; without it, nobody may")
+    print("\n4. Read the user's own profile with the access token; without it, the request is rejected")
     profile = f"{gateway}/users-ms/users/me"
     _call("GET", profile, 200, token=tokens["access_token"])
     _call("GET", profile, 401)
 
-    print("\n5. The mails about that")
+    print("\n5. Read the emails about these events")
     for subject in ("Your email address is confirmed", "New sign-in to your account"):
         _show_mail(mail, email, subject)
 
-    print("\n6. Renew the tokens, look at the sessions, sign out; the renewed token opens nothing any more")
+    print("\n6. Refresh the tokens, list the sessions, log out; the tokens are no longer valid")
     auth = f"{gateway}/auth-ms/auth"
     tokens = _call("POST", f"{auth}/refresh", 200, body={"refresh_token": tokens["refresh_token"]})
     _call("GET", f"{auth}/sessions", 200, token=tokens["access_token"])
@@ -59,8 +59,8 @@ def _tour(gateway: str, mail: str, email: str, password: str) -> None:
     _call("POST", f"{auth}/refresh", 401, body={"refresh_token": tokens["refresh_token"]})
 
     print(
-        f"\nDone: an account, a session from login to logout, and three mails, through three services and a broker."
-        f"\nNext: all routes are described at {gateway}/docs and the mail is shown at {mail}; stop with make down"
+        f"\nDone: an account, a session from login to logout, and three emails, through three services and a broker."
+        f"\nNext: read about all routes at {gateway}/docs and the emails at {mail}; stop with make down"
     )
 
 
@@ -72,12 +72,12 @@ def _call(method: str, url: str, expected: int, *, body: Any = None, token: str 
     for line in json.dumps(_shortened(value), indent=2, ensure_ascii=False).splitlines() if value else []:
         print(f"      {line}")
     if answer.status_code != expected:
-        sys.exit(f"This should have been answered with {expected}. What happened is in: make logs")
+        sys.exit(f"Expected the status {expected}. For the cause, see: make logs")
     return value
 
 
 def _shortened(value: Any) -> Any:
-    """The same with tokens cut, because a terminal is no place for them."""
+    """The value with its tokens truncated, which should not appear on a terminal."""
     if isinstance(value, dict):
         return {
             name: f"{member[:16]}..." if name.endswith("_token") else _shortened(member)
@@ -87,12 +87,12 @@ def _shortened(value: Any) -> Any:
 
 
 def _show_mail(mail: str, email: str, subject: str) -> str:
-    """Prints the mail when it has come, and returns its text."""
+    """Waits for the email, prints it, and returns its text."""
     deadline = time.monotonic() + MAIL_SECONDS
     query = f'to:"{email}" subject:"{subject}"'
     while not (found := requests.get(f"{mail}/api/v1/search", {"query": query}, timeout=5).json()["messages"]):
         if time.monotonic() > deadline:
-            sys.exit(f"No mail {subject!r} for {email} after {MAIL_SECONDS} s. See: make logs, make status")
+            sys.exit(f"No email {subject!r} for {email} after {MAIL_SECONDS} s. See: make logs, make status")
         time.sleep(0.1)
     message = requests.get(f"{mail}/api/v1/message/{found[0]['ID']}", timeout=5).json()
     print(f"   From: {message['From']['Address']}   To: {message['To'][0]['Address']}   Subject: {message['Subject']}")

@@ -1,4 +1,4 @@
-"""`make dev`: the stack of local processes in the foreground; whose code changes is started anew."""
+"""`make dev`: runs local processes in the foreground and restarts those whose code changes."""
 
 import contextlib
 import signal
@@ -17,12 +17,12 @@ from local.supervisor import Supervisor
 from tools.deployment.local_processes import LocalProcesses
 from tools.seeds import seeding
 
-PATIENCE_SECONDS = 15.0
+READY_SECONDS = 15.0
 _FOLDERS = ["chassis", "gateway", *SERVICES]
 
 
 def run(directory: Path) -> None:
-    """Starts everything, with the people of `make seed`, and shows the logs until Ctrl-C; then stops everything."""
+    """Starts everything with the users of `make seed` and prints the logs until Ctrl-C; then stops everything."""
     layout = stack.up(directory)
     reader = None
     try:
@@ -31,7 +31,7 @@ def run(directory: Path) -> None:
         else:
             print(f"\nSign in as {seeding.ADMIN}, an admin; the password is {seeding.PASSWORD_NAME} in .env")
         ports.print_addresses(layout.ports)
-        print("\nThese are the logs. Change the code: its processes start anew. Ctrl-C stops everything.\n", flush=True)
+        print("\nThe logs follow. Changed code restarts its processes. Ctrl-C stops everything.\n", flush=True)
         reader = log_lines.follow([_log(layout, program) for program in stack.every_program(layout)], lines=0)
         threading.Thread(target=log_lines.print_until_it_ends, args=[reader], daemon=True).start()
         folders = [ROOT / folder for folder in _FOLDERS]
@@ -49,7 +49,7 @@ def run(directory: Path) -> None:
 
 
 class _Code(watchfiles.DefaultFilter):
-    """What a running process has read; not tests, and not the console's files, which are read for each request."""
+    """Files that running processes have loaded: not tests, and not the console, whose files are read per request."""
 
     ignore_dirs = (*watchfiles.DefaultFilter.ignore_dirs, "tests", "console", "docs")
 
@@ -63,33 +63,36 @@ def _log(layout: Layout, program: Program) -> Path:
 
 
 def apply(layout: Layout, changed: set[Path]) -> None:
-    """Starts anew what uses the changed files, and migrates before when a migration is among them."""
-    touched = touched_programs(layout, changed)
-    if not touched:
+    """Restarts the programs that use the changed files, after new migrations if there are any."""
+    affected = affected_programs(layout, changed)
+    if not affected:
         return
     started = time.monotonic()
-    print(f"\n{', '.join(sorted(map(str, changed))[:3])} changed: {', '.join(p.name for p in touched)}", flush=True)
-    _stop(layout, touched)
+    print(
+        f"\n{', '.join(sorted(map(str, changed))[:3])} changed: restarting {', '.join(p.name for p in affected)}",
+        flush=True,
+    )
+    _stop(layout, affected)
     for service in SERVICES:
         if any("migrations" in path.parts and path.parts[0] in (service, "chassis") for path in changed):
             _migrate(layout, service)
-    for program in touched:
+    for program in affected:
         if program.heartbeat:
             program.heartbeat.unlink(missing_ok=True)
         Supervisor(layout).start(program.name)
-    silent = _silent(layout, touched)
+    unready = _wait(layout, affected)
     seconds = time.monotonic() - started
-    print(f"{', '.join(silent)} does not answer: see above\n" if silent else f"all answer after {seconds:.1f} s\n")
+    print(f"not ready: {', '.join(unready)}; see the logs above\n" if unready else f"ready after {seconds:.1f} s\n")
 
 
 def _stop(layout: Layout, chosen: list[Program]) -> None:
-    """All at once, because each finishes what it holds."""
+    """Stops programs concurrently, because each finishes its current work first."""
     with ThreadPoolExecutor(len(chosen)) as pool:
         list(pool.map(lambda program: Supervisor(layout).stop(program.name), chosen))
 
 
-def touched_programs(layout: Layout, changed: set[Path]) -> list[Program]:
-    """The programs that use one of the changed files, given from the root of the tree."""
+def affected_programs(layout: Layout, changed: set[Path]) -> list[Program]:
+    """The programs that use one of the changed files, whose paths are relative to the repository."""
     folders = {path.parts[0] for path in changed}
     applications = programs.applications(layout)
     gateway = [each for each in applications if each.name == "gateway"] if "gateway" in folders else []
@@ -104,10 +107,10 @@ def _migrate(layout: Layout, service: str) -> None:
         print(error, flush=True)
 
 
-def _silent(layout: Layout, touched: list[Program]) -> list[str]:
-    """The names of those that do not answer in time."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    waiting = list(touched)
+def _wait(layout: Layout, affected: list[Program]) -> list[str]:
+    """Waits for the programs, and returns the names of those that are not ready in time."""
+    deadline = time.monotonic() + READY_SECONDS
+    waiting = list(affected)
     while waiting and time.monotonic() < deadline:
         waiting = [program for program in waiting if not readiness.answers(layout, program)]
         time.sleep(0.1)

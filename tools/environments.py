@@ -1,5 +1,7 @@
-"""Makes `.venv` with all that requirements/dev.txt locks, or another such environment. Standard library only: it runs
-before anything is there."""
+"""Creates `.venv` from requirements/dev.txt, or another virtual environment.
+
+Uses only the standard library, because it runs before anything is installed.
+"""
 
 import hashlib
 import os
@@ -10,19 +12,20 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-# Environments by the name of their requirements. What checks kustomize/ has so many packages that it stays apart; so do
-# Locust, which patches Python's sockets, and the plots.
+# Environments by the name of their requirements. The checks of kustomize/ have their own because of their many
+# packages, Locust because it patches Python's sockets, and the plots because few need them.
 ENVIRONMENTS = {
     "dev": ROOT / ".venv",
     "kubernetes": ROOT / ".venv-kubernetes",
     "experiments": ROOT / ".venv-experiments",
     "docs": ROOT / ".venv-docs",
+    "mutation": ROOT / ".venv-mutation",
     "bench": ROOT / ".venv-bench",
 }
 
 
 def main() -> None:
-    """Creates or renews the environment of each name given, `dev` when none is."""
+    """Creates or updates the environments named in the arguments, by default `dev`."""
     if not (3, 11) <= sys.version_info[:2] <= (3, 13):
         sys.exit(f"Tessera needs Python 3.11, 3.12 or 3.13; this is {sys.version.split()[0]}. Set PYTHON=python3.12.")
     for name in sys.argv[1:] or ["dev"]:
@@ -30,11 +33,11 @@ def main() -> None:
 
 
 def make(environment: Path, requirements: Path) -> None:
-    """Creates or renews an environment when its requirements or the Python have changed since the last time."""
+    """Creates an environment again if its requirements or the Python version have changed."""
     stamp = environment / "stamp"
     wanted = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()
     if environment.is_symlink() or (stamp.exists() and stamp.read_text() == wanted):
-        return  # a copy of the tree (tools/testing/tree_copy.py) uses the environment of this one as it is
+        return  # a copy of the tree (tools/testing/tree_copy.py) links to this tree's environment
     print(f"Installing the Python packages into {environment.name} (seconds to a minute) ...", flush=True)
     venv.create(environment, with_pip=True, clear=True)
     python = str(environment / "bin" / "python")
@@ -49,12 +52,12 @@ def make(environment: Path, requirements: Path) -> None:
         "--requirement",
     ]
     if not _install_with_uv(environment, requirements, pip) and _run([*pip, str(requirements)]):
-        sys.exit("The Python packages could not be installed; what pip said stands above. Try the same command again.")
+        sys.exit("The Python packages could not be installed; see pip's output above. Repeat the command to try again.")
     stamp.write_text(wanted)
 
 
 def _install_with_uv(environment: Path, requirements: Path, pip: list[str]) -> bool:
-    """True when uv could: it takes a tenth of pip's time. pip is there for machines whose mirror only pip knows."""
+    """True if uv succeeded. It takes a tenth of pip's time; pip is for machines whose mirror only pip knows."""
     locked = (ROOT / "requirements" / "dev.txt").read_text()
     found = re.search(r"^uv==.*?(?=^\S)", locked, re.MULTILINE | re.DOTALL)
     if found is None:
@@ -73,4 +76,4 @@ if __name__ == "__main__":
     try:
         main()
     except KeyboardInterrupt:
-        sys.exit("Interrupted: the environment is not complete; the next `make` command makes it anew.")
+        sys.exit("Interrupted: the environment is incomplete; the next `make` command creates it again.")

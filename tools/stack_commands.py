@@ -1,4 +1,4 @@
-"""The commands for a stack that runs, or is to run: as local processes, in Compose, or on the current cluster."""
+"""Commands for the stack as local processes, in Compose, or on the current cluster."""
 
 import os
 import sys
@@ -12,11 +12,11 @@ from tools.deployment.compose import Project
 from tools.deployment.local_processes import LocalProcesses
 from tools.testing import runner
 
-NOT_RUNNING = "No stack is running here. Start it with: make up"
+NOT_RUNNING = "No stack is running. Start it with: make up"
 
 
 def running(directory: Path, *, cluster: bool = False) -> LocalProcesses | Project | Cluster:
-    """The stack that runs. Exits when there is none."""
+    """The running stack. Exits when none is running."""
     return Cluster() if cluster else _running_here(directory)
 
 
@@ -31,7 +31,7 @@ def _running_here(directory: Path) -> LocalProcesses | Project:
 
 
 def up(*, directory: Path, free_ports: bool, **_: Any) -> None:
-    """Starts everything, in Compose where a Docker engine answers."""
+    """Starts everything, in Compose if a Docker engine answers."""
     if compose.is_chosen():
         Project(directory).up()
         return
@@ -49,7 +49,7 @@ def down(*, directory: Path, **_: Any) -> None:
 
 
 def clean(*, directory: Path, **_: Any) -> None:
-    """Stops everything and deletes data and secrets; stacks of tests, which may be running, stay."""
+    """Stops everything and deletes data and secrets; keeps the stacks of tests, which may be running."""
     Project(directory).clean()
     stack.clean(directory, keep=runner.FOLDERS)
     print("Stopped; data and secrets are deleted. Start again: make up")
@@ -61,7 +61,7 @@ def status(*, directory: Path, cluster: bool) -> None:
 
 
 def logs(*, directory: Path, cluster: bool, program: str | None, follow: bool) -> None:
-    """Shows logs; those of local processes also after the stack has stopped."""
+    """Prints logs; for local processes, also after the stack has stopped."""
     layout = None if cluster or Project(directory).runs() else stack.existing(directory)
     shown = LocalProcesses(layout) if layout else running(directory, cluster=cluster)
     shown.logs(program, follow=follow)
@@ -83,7 +83,7 @@ def manage(*, directory: Path, cluster: bool, service: str, arguments: list[str]
 
 
 def admin(*, directory: Path, cluster: bool, email: str, promote: bool) -> int:
-    """Creates an admin, or makes an existing user one."""
+    """Creates an admin, or promotes an existing user."""
     options = ["--promote"] if promote else []
     return running(directory, cluster=cluster).manage("users", "create_admin", f"--email={email}", *options)
 
@@ -92,11 +92,11 @@ def backup(*, directory: Path, cluster: bool) -> None:
     """Writes a backup."""
     _reject_cluster(cluster)
     file = backups.backup(_running_here(directory))
-    print(f"Written: {os.path.relpath(file)}. Keep it and .env, in two places. Restore: make restore FILE={file.name}")
+    print(f"Written: {os.path.relpath(file)}. Store it and .env in two places. Restore: make restore FILE={file.name}")
 
 
 def restore(*, directory: Path, cluster: bool, file: Path) -> None:
-    """Replaces all data, after a question where there is a terminal."""
+    """Replaces all data, after confirmation on a terminal."""
     _reject_cluster(cluster)
     file = file if file.exists() else backups.folder(directory) / file
     if sys.stdin.isatty() and input(f"This replaces all data with that of {file}. Type yes: ") != "yes":
@@ -107,7 +107,7 @@ def restore(*, directory: Path, cluster: bool, file: Path) -> None:
 
 def _reject_cluster(cluster: bool) -> None:
     if cluster:
-        sys.exit("On a cluster, the database operator or the provider makes the backups; see docs/kubernetes.md.")
+        sys.exit("On a cluster, the database operator or the provider creates backups; see docs/kubernetes.md.")
 
 
 def deploy(*, directory: Path, cluster: bool) -> None:
@@ -121,7 +121,7 @@ def deploy(*, directory: Path, cluster: bool) -> None:
 
 def demo(*, directory: Path, cluster: bool) -> None:
     """Runs the tour."""
-    from tools import demo  # it imports requests, which takes longer than most commands
+    from tools import demo  # imports requests, which is slow
 
     demo.run(running(directory, cluster=cluster).addresses())
 
@@ -131,7 +131,7 @@ def seed(*, directory: Path, cluster: bool) -> None:
     from tools.seeds import seeding
 
     if cluster:
-        sys.exit("Example users are for local processes and Compose; nothing was added to the cluster.")
+        sys.exit("make seed works only with local processes and Compose; nothing was added to the cluster.")
     seeding.run(_running_here(directory))
 
 

@@ -6,10 +6,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "auth_ms.settings")
 
 from django.conf import settings
 
-from auth_ms import needs, topology
+from auth_ms import startup_checks, topology
 from chassis.messaging import broker, celery_app
 
-needs.check()
+startup_checks.check()
 application = celery_app.consumer_application(
     "auth_ms",
     broker_url=broker.url_of_this_process(),

@@ -120,7 +120,7 @@ WEBAUTHN_ORIGINS = [
     ).split(",")
 ]
 QUEUE_TYPE = environment.choice(
-    "QUEUE_TYPE", "quorum where the broker has three nodes", choices=["classic", "quorum"], default="classic"
+    "QUEUE_TYPE", "quorum for a broker with three nodes", choices=["classic", "quorum"], default="classic"
 )
 
 OPENAPI_LINKS = {

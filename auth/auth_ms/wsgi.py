@@ -4,10 +4,10 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
-from auth_ms import needs
+from auth_ms import startup_checks
 from chassis.operations import metrics
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "auth_ms.settings")
-needs.check()
+startup_checks.check()
 metrics.reset()
 application = get_wsgi_application()

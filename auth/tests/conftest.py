@@ -12,11 +12,18 @@ import pytest
 from django.test import Client
 
 from auth.tests.builders import SEALING_PUBLIC_KEY, bearer, credentials, login, password_hash
+from auth_ms import users_client
 from chassis.http import email_addresses
 from chassis.testing.contract import events_follow_the_contract
+from chassis.testing.last_answers import last_answers, pytest_runtest_makereport
 from chassis.testing.static_files import find_static_files_on_request
 
-__all__ = ["events_follow_the_contract", "find_static_files_on_request"]
+__all__ = [
+    "events_follow_the_contract",
+    "find_static_files_on_request",
+    "last_answers",
+    "pytest_runtest_makereport",
+]
 
 
 class _Server(ThreadingHTTPServer):
@@ -81,9 +88,9 @@ def same(one: str, other: str) -> bool:
 
 
 class UsersService:
-    """The internal routes of users-ms that auth-ms calls, on a port of their own."""
+    """The internal routes of users-ms that auth-ms calls; `settings` are those of the test."""
 
-    def __init__(self) -> None:
+    def __init__(self, server: _Server, settings: Any) -> None:
         self.users: dict[str, dict[str, Any]] = {}
         self.delay_seconds = 0.0
         self.status = 200
@@ -93,10 +100,8 @@ class UsersService:
         self.calls: list[str] = []
         self.missing: set[str] = set()  # routes that an older users-ms does not have
         self.given: list[dict[str, Any]] = []  # the bodies of requests that change a user
-        self.server = _Server(("127.0.0.1", 0), _Handler)
-        self.server.service = self
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, args=[0.01], daemon=True).start()
+        self.server, self.settings = server, settings
+        server.service, settings.USERS_URL = self, f"http://127.0.0.1:{server.server_port}"
 
     def add(self, **changes: Any) -> dict[str, Any]:
         """Add a user with Ada's data unless changed."""
@@ -155,9 +160,8 @@ class UsersService:
         return 204, None
 
     def close(self) -> None:
-        """Refuse connections to the address."""
-        self.server.shutdown()
-        self.server.server_close()
+        """Move users-ms to a port that refuses connections."""
+        self.settings.USERS_URL = "http://127.0.0.1:1"
 
 
 @pytest.fixture(autouse=True)
@@ -177,12 +181,24 @@ def later(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float]]:
     return events
 
 
+@pytest.fixture(scope="session")
+def users_server() -> Iterator[_Server]:
+    """The port of the fake users-ms; each test puts a UsersService behind it."""
+    with _Server(("127.0.0.1", 0), _Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
 @pytest.fixture
-def users_service(settings: Any) -> Iterator[UsersService]:
-    service = UsersService()
-    settings.USERS_URL = service.url
-    yield service
-    service.close()
+def users_service(users_server: _Server, settings: Any, monkeypatch: pytest.MonkeyPatch) -> UsersService:
+    """users-ms with no users yet, and a client of it that no earlier test has used.
+
+    The client waits for as long as a busy machine may need; the tests of the time limit restore it.
+    """
+    monkeypatch.setattr("chassis.http.service_client.READ_SECONDS", 60.0)
+    users_client._users.cache_clear()
+    return UsersService(users_server, settings)
 
 
 @pytest.fixture

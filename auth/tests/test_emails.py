@@ -107,10 +107,10 @@ def test_a_change_is_verified_at_the_new_address_and_the_old_one_is_notified(ada
     event = change_address(ada)
     tasks.apply_account_change(event=event)  # the event may arrive twice
 
-    [asked], [told] = recorded(VERIFICATION), recorded(REQUESTED)
+    [asked], [sent] = recorded(VERIFICATION), recorded(REQUESTED)
     assert (asked["email"], asked["email_verified"], asked["phone"]) == ("ada@example.net", False, "")
-    assert (told["email"], told["email_verified"], told["new_email"]) == ("ada@example.org", True, "a***@example.net")
-    assert (told["address"], told["user_agent"]) == ("192.0.2.7", "Firefox")
+    assert (sent["email"], sent["email_verified"], sent["new_email"]) == ("ada@example.org", True, "a***@example.net")
+    assert (sent["address"], sent["user_agent"]) == ("192.0.2.7", "Firefox")
     life = OneTimeToken.objects.get(purpose="email_change_undo").expires_at - timezone.now()
     assert timedelta(hours=71) < life <= timedelta(hours=72)
 

@@ -10,5 +10,5 @@ CONTRACTS = {  # the name of a migration that removes something: why no running 
 
 
 @pytest.mark.django_db
-def test_older_code_reads_and_writes_todays_tables():
+def test_older_code_reads_and_writes_the_current_tables():
     assert problems_of_older_code("sign_in", contracts=CONTRACTS) == []

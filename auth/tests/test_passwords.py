@@ -1,6 +1,5 @@
 """Password hashes: both kinds, long passwords, outdated costs, and the time that a failure takes."""
 
-import statistics
 import time
 
 import pytest
@@ -80,10 +79,10 @@ def test_the_login_works_when_the_hash_cannot_be_renewed(client, ada, settings, 
     assert client.post("/auth-ms/auth/login", **login()).status_code == 200
 
 
-def seconds_of_a_rejection(client, **changes):
-    started = time.perf_counter()
+def cpu_seconds_of_a_rejection(client, **changes):
+    started = time.thread_time()
     assert client.post("/auth-ms/auth/login", **login(**changes)).status_code == 401
-    return time.perf_counter() - started
+    return time.thread_time() - started
 
 
 @pytest.mark.parametrize(
@@ -99,16 +98,19 @@ def seconds_of_a_rejection(client, **changes):
 )
 @pytest.mark.parametrize("chosen", ["bcrypt_sha256", "argon2"])
 def test_a_wrong_password_and_an_unknown_email_are_rejected_in_the_same_time(client, ada, settings, chosen, stored):
-    """Compares medians of alternating runs; without the padding work they would differ by half."""
+    """Compares the least CPU time of alternating requests, which other processes do not change.
+
+    Without the padding work the two would differ by half.
+    """
     settings.PASSWORD_HASHER, settings.BCRYPT_COST = chosen, 9
     settings.ARGON2_MEMORY_KIB, settings.ARGON2_PASSES = 16384, 2
     settings.LOGIN_FAILURES_OF_AN_ACCOUNT = settings.LOGIN_FAILURES_OF_AN_ADDRESS = 1000
     ada["password_hash"] = stored
-    seconds_of_a_rejection(client, username="nobody@example.org")  # creates the dummy hash
+    cpu_seconds_of_a_rejection(client, username="nobody@example.org")  # creates the dummy hash
 
     wrong, unknown = [], []
-    for number in range(25):
-        wrong.append(seconds_of_a_rejection(client, password="not the password"))
-        unknown.append(seconds_of_a_rejection(client, username=f"nobody{number}@example.org"))
+    for number in range(6):
+        wrong.append(cpu_seconds_of_a_rejection(client, password="not the password"))
+        unknown.append(cpu_seconds_of_a_rejection(client, username=f"nobody{number}@example.org"))
 
-    assert 0.75 < statistics.median(wrong) / statistics.median(unknown) < 1.33
+    assert 0.75 < min(wrong) / min(unknown) < 1.33

@@ -35,7 +35,7 @@ class AuthStandIn(BaseHTTPRequestHandler):
 def auth():
     server = ThreadingHTTPServer(("127.0.0.1", 0), AuthStandIn)
     server.seen, server.answers = [], {}
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
     with override_settings(AUTH_URL=f"http://127.0.0.1:{server.server_port}"):
         yield server
     server.shutdown()

@@ -39,9 +39,9 @@ def first_bytes_sent(certificate, url_host="127.0.0.1"):
         url = f"amqps://one:x@{url_host}:{listener.getsockname()[1]}/%2F"
         try:
             with pytest.raises(Exception) as caught:  # at the latest when the server hangs up
-                Connection(url, connect_timeout=5, ssl=broker.tls(url)).transport.establish_connection()
+                Connection(url, connect_timeout=60, ssl=broker.tls(url)).transport.establish_connection()
         finally:
-            thread.join(timeout=10)
+            thread.join(timeout=120)
     reasons = (caught.value, caught.value.__cause__, caught.value.__context__)  # kombu wraps what it raises
     for reason in reasons:
         if isinstance(reason, ssl.SSLCertVerificationError):

@@ -32,7 +32,7 @@ def server():
         yield port
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=120)
 
 
 def is_listening(port):
@@ -53,7 +53,7 @@ def head(method, *headers):
 def answers(port, *requests):
     """Status and body of the responses to requests sent one after the other on one connection."""
     found = []
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=120) as connection:
         for request in requests:
             connection.sendall(request)
             answer = HTTPResponse(connection)
@@ -101,7 +101,7 @@ def test_an_empty_chunked_body_is_an_empty_body(server):
 
 @pytest.mark.parametrize("broken", [b"zz\r\n{}\r\n0\r\n\r\n", b"2\r\n{}XX0\r\n\r\n", b"-1\r\n\r\n"])
 def test_malformed_chunks_are_rejected_and_the_connection_is_closed(server, broken):
-    with socket.create_connection(("127.0.0.1", server), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", server), timeout=120) as connection:
         connection.sendall(head("PATCH", CHUNKED) + broken)
         said = b"".join(iter(lambda: connection.recv(65536), b""))
 
@@ -110,7 +110,7 @@ def test_malformed_chunks_are_rejected_and_the_connection_is_closed(server, brok
 
 
 def test_an_incomplete_body_changes_nothing(server):
-    with socket.create_connection(("127.0.0.1", server), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", server), timeout=120) as connection:
         connection.sendall(head("PATCH", CHUNKED) + b"14\r\n{")
         connection.shutdown(socket.SHUT_WR)
         said = b"".join(iter(lambda: connection.recv(65536), b""))

@@ -1,22 +1,33 @@
 """Slow calls open the circuit; fast failures do not."""
 
-import time
-
 import pytest
 
 from chassis.http.circuit_breaker import CircuitBreaker, CircuitOpen
 
-SLOW = 0.05
+SLOW = 1.0
+
+
+class Clock:
+    """A monotonic clock that stands still unless it is moved."""
+
+    seconds = 0.0
+
+    def monotonic(self):
+        return self.seconds
+
+
+CLOCK = Clock()
 
 
 @pytest.fixture
-def breaker():
-    return CircuitBreaker("a dependency", slow_calls=3, slow_seconds=SLOW, open_seconds=0.2)
+def breaker(monkeypatch):
+    monkeypatch.setattr("chassis.http.circuit_breaker.time", CLOCK)
+    return CircuitBreaker("a dependency", slow_calls=3, slow_seconds=SLOW, open_seconds=2.0)
 
 
 def call(breaker, *, seconds=0.0, error=None):
     with breaker.call():
-        time.sleep(seconds)
+        CLOCK.seconds += seconds
         if error:
             raise error
 
@@ -28,7 +39,7 @@ def test_consecutive_slow_calls_open_the_circuit_for_a_stated_time(breaker):
     with pytest.raises(CircuitOpen) as caught:
         call(breaker)
 
-    assert 0 < caught.value.seconds <= 0.2
+    assert 0 < caught.value.seconds <= 2
 
 
 def test_a_fast_call_between_slow_ones_keeps_the_circuit_closed(breaker):
@@ -56,7 +67,7 @@ def test_slow_failures_open_the_circuit(breaker):
 def test_one_fast_trial_call_closes_the_circuit(breaker):
     for _ in range(3):
         call(breaker, seconds=SLOW)
-    time.sleep(0.21)
+    CLOCK.seconds += 2.1
 
     with breaker.call(), pytest.raises(CircuitOpen):
         call(breaker)  # during the trial
@@ -67,7 +78,7 @@ def test_one_fast_trial_call_closes_the_circuit(breaker):
 def test_a_slow_trial_call_keeps_the_circuit_open(breaker):
     for _ in range(3):
         call(breaker, seconds=SLOW)
-    time.sleep(0.21)
+    CLOCK.seconds += 2.1
 
     call(breaker, seconds=SLOW)
 

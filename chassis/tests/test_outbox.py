@@ -223,7 +223,7 @@ def test_a_running_relay_is_woken_by_the_commit(event_class, queue, tmp_path, se
     finally:
         running.stop()
         record(event_class())  # wakes it, so that it notices the stop
-        thread.join(timeout=20)
+        thread.join(timeout=120)
 
     assert first is not None
     assert second is not None

@@ -36,7 +36,7 @@ def an_event():
     return {"id": str(events.uuid7()), "type": "test_event", "source": "/tests", "number": 1}
 
 
-def next_message(queue, seconds=15):
+def next_message(queue, seconds=120):
     """The next message. Raises AssertionError when none arrives."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -167,7 +167,7 @@ def publisher():
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
     yield server, Handler
     Handler.goes_on.set()
     server.shutdown()

@@ -152,7 +152,7 @@ class Chaos:
             yield [pool.submit(self._log_in, number) for number in range(count)]
 
     def _log_in(self, number: int) -> int:
-        return timed("login", lambda: self.stack.log_in(self.users[number % len(self.users)])).status
+        return timed("login", lambda: self.stack.log_in_once(self.users[number % len(self.users)])).status
 
     def mails_of(self, events: list[dict[str, Any]]) -> list[int]:
         """How many mails of each of these events were received."""

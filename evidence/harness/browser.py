@@ -19,7 +19,8 @@ QUIET = [
     "--disable-sync",
     "--no-first-run",
 ]
-expect.set_options(timeout=15_000)
+PATIENCE_MILLISECONDS = 120_000  # for a machine that is busy with other things
+expect.set_options(timeout=PATIENCE_MILLISECONDS)
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,7 @@ def page_of(
     Chromium logs an error for each answer of 400 or above, unless its status is one of `expected_statuses`.
     """
     context = browser.new_context(viewport={"width": size[0], "height": size[1]}, **options)
+    context.set_default_timeout(PATIENCE_MILLISECONDS)
     page = context.new_page()
     failures: list[str] = []
     expected = [f"status of {status}" for status in expected_statuses]

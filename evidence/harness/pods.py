@@ -95,7 +95,7 @@ def under_load(stack: Stack, account: dict[str, Any]) -> Callable[[], Any]:
         login = {"username": account["email"], "password": PASSWORD}
         with requests.Session() as kept_alive:
             calls = {
-                "log in at auth-ms": lambda: stack.log_in(account["email"]),
+                "log in at auth-ms": lambda: stack.log_in_once(account["email"]),
                 "probe users-ms": lambda: requests.get(f"{stack.users}/users-ms/healthcheck", timeout=10),
                 "log in": lambda: requests.post(f"{stack.gateway}/auth-ms/auth/login", json=login, timeout=10),
                 "keep alive": lambda: kept_alive.get(f"{stack.gateway}/users-ms/healthcheck", timeout=10),

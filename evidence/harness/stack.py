@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -82,6 +83,9 @@ class Stack:
 
     def log(self, program: str) -> str:
         """The log of a program since the stack was started."""
+        file = Path(self.directory) / "logs" / f"{program}.log"  # of local processes
+        if file.exists():
+            return file.read_text(errors="replace")
         return self.command("logs", "--no-follow", program, stdout=subprocess.PIPE).stdout
 
     def command(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
@@ -90,7 +94,7 @@ class Stack:
 
     def sign_up(self, **changes: Any) -> dict[str, Any]:
         """A new user, with an email that no other test uses."""
-        answer = requests.post(f"{self.users}/users-ms/users", json=a_user(**changes), timeout=10)
+        answer = requests.post(f"{self.users}/users-ms/users", json=a_user(**changes), timeout=60)
         assert answer.status_code == 201, answer.text
         return dict(answer.json())
 
@@ -129,6 +133,17 @@ class Stack:
         self.command("manage", "users", "create_admin", f"--email={email}", *options, env=variables)
 
     def log_in(self, email: str, password: str = PASSWORD) -> requests.Response:
+        """The answer to a login; one of 503, as a busy machine may give, changed nothing and is repeated."""
+        answer: list[requests.Response] = []
+
+        def is_decided() -> bool:
+            answer[:] = [self.log_in_once(email, password)]
+            return answer[0].status_code != 503
+
+        eventually(is_decided)
+        return answer[0]
+
+    def log_in_once(self, email: str, password: str = PASSWORD) -> requests.Response:
         """The answer to a login."""
         return self.call("POST", "/auth-ms/auth/login", {"username": email, "password": password})
 
@@ -145,12 +160,12 @@ class Stack:
         service = path.split("/")[1].removesuffix("-ms")
         bearer = {"Authorization": f"Bearer {token}"} if token else {}
         url = getattr(self, service) + path
-        return requests.request(method, url, json=body, headers=bearer | (headers or {}), timeout=10)
+        return requests.request(method, url, json=body, headers=bearer | (headers or {}), timeout=60)
 
     def mails(self, to: str, subject: str = "") -> list[dict[str, Any]]:
         """The mails that the SMTP side has received for an address."""
         query = f'to:"{to}"' + (f' subject:"{subject}"' if subject else "")
-        answer = requests.get(f"{self.mail}/api/v1/search", {"query": query}, timeout=5)
+        answer = requests.get(f"{self.mail}/api/v1/search", {"query": query}, timeout=60)
         return list(answer.json()["messages"])
 
     def notified(self, event: str, *, token: str) -> int:
@@ -163,15 +178,15 @@ class Stack:
     def mail_rejected(self, code: int) -> Iterator[None]:
         """Until the block ends, the mail server rejects every recipient with `code`."""
         url = f"{self.mail}/api/v1/chaos"
-        requests.put(url, json={"Recipient": {"ErrorCode": code, "Probability": 100}}, timeout=5).raise_for_status()
+        requests.put(url, json={"Recipient": {"ErrorCode": code, "Probability": 100}}, timeout=60).raise_for_status()
         try:
             yield
         finally:
-            requests.put(url, json={}, timeout=5).raise_for_status()
+            requests.put(url, json={}, timeout=60).raise_for_status()
 
     def mail_text(self, mail: dict[str, Any]) -> str:
         """The plain text of a mail."""
-        return str(requests.get(f"{self.mail}/api/v1/message/{mail['ID']}", timeout=5).json()["Text"])
+        return str(requests.get(f"{self.mail}/api/v1/message/{mail['ID']}", timeout=60).json()["Text"])
 
     def mailed_token(self, mail: dict[str, Any]) -> str:
         """The token in a mail: at the end of its link, or alone where no page is configured."""

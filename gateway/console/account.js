@@ -1,4 +1,4 @@
-// One's own profile and sessions.
+// The user's own profile and sessions.
 import * as api from "./api.js";
 import { action, announce, badge, card, confirm, field, form, h, time } from "./dom.js";
 import { list } from "./paging.js";
@@ -6,7 +6,7 @@ import { named, t } from "./texts.js";
 
 const LANGUAGES = [["en", "English"], ["it", "Italiano"]];
 
-/** The fields that a user may change of itself. */
+/** The fields that users may change themselves. */
 export function profileFields(user) {
   return [
     field("name", t("field.name"), { value: user.name, autocomplete: "given-name", required: true }),
@@ -28,7 +28,7 @@ export function suggestions() {
   ];
 }
 
-/** Of `values`, what differs from `user`; an unchanged email asks for no new sign-in. */
+/** The changed `values` of `user`; an unchanged email requires no recent sign-in. */
 export function differences(user, values) {
   return Object.fromEntries(Object.entries(values).filter(([name, value]) => value !== user[name]));
 }
@@ -46,7 +46,7 @@ export async function profile({ go, changed, ended }) {
       [version, known] = [answer.tag, answer.value];
       changed(answer.value);
       announce(t(answer.value.pending_email && body.email ? "profile.pending.sent" : "profile.saved"));
-      if ("email" in body || "phone" in body) go("/profile"); // what is to be confirmed is said above
+      if ("email" in body || "phone" in body) go("/profile"); // shows what must be confirmed
     },
   });
   const remove = action(t("profile.delete"), async () => {
@@ -65,7 +65,7 @@ export async function profile({ go, changed, ended }) {
   ];
 }
 
-/** Says that the address is not confirmed, with a button that sends the mail again. */
+/** States that the address is unconfirmed, with a button that sends the email again. */
 export function unverified(text = t("profile.unverified")) {
   const send = action(t("profile.unverified.send"), async () => {
     await api.call("POST", "/auth-ms/auth/email/verification");
@@ -75,7 +75,7 @@ export function unverified(text = t("profile.unverified")) {
     h("p", {}, text), h("div", { class: "actions" }, send));
 }
 
-/** A change of the address that waits for its confirmation. */
+/** A pending change of the address. */
 function pending(user, again) {
   const cancel = action(t("profile.pending.cancel"), async () => {
     await api.call("PATCH", `/users-ms/users/${user.id}`, { body: { email: user.email } });
@@ -108,7 +108,7 @@ function unverifiedPhone(user, again) {
   return place;
 }
 
-/** All data that the services have of the user, as one file. */
+/** All data that the services store about the user, as one file. */
 async function download() {
   const paths = {
     users: "/users-ms/users/me/export", auth: "/auth-ms/auth/export", notification: "/notification-ms/export",
@@ -124,7 +124,7 @@ async function download() {
   announce(t("export.done"));
 }
 
-/** What happened to the own account, as its audit log has it. */
+/** The user's events in the audit log. */
 export function activity({ me }) {
   const columns = [
     { label: t("audit.at"), cell: (row) => time(row.at) },
@@ -179,7 +179,7 @@ function device(row, wanted) {
     h("br"), h("span", { class: "quiet" }, methods));
 }
 
-/** `Firefox, Linux` of a user agent, or the beginning of one that is not known. */
+/** Browser and system of a user agent, such as `Firefox, Linux`; the beginning of an unknown one. */
 function deviceName(agent) {
   const find = (pairs) => pairs.find(([pattern]) => pattern.test(agent))?.[1];
   const browser = find([

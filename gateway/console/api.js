@@ -1,5 +1,5 @@
-// Calls of the services. The access token lives in this module alone; the refresh token in a cookie no script can read.
-const SIGNED_IN = "tessera.signed-in"; // a hint that there is such a cookie, so that nobody else is asked in vain
+// Calls to the services. Only this module has the access token; the refresh token is in a cookie hidden from scripts.
+const SIGNED_IN = "tessera.signed-in"; // a hint that the cookie exists, which avoids useless requests
 const MARGIN_SECONDS = 20;
 const COOKIE = { "Token-Delivery": "cookie" };
 
@@ -7,7 +7,7 @@ let accessToken = null;
 let goodUntil = 0;
 let refreshing = null;
 
-/** An error as the services describe it (RFC 9457); status 0 when nothing answered. */
+/** A problem document of a service (RFC 9457); status 0 when there was no answer. */
 export class Problem extends Error {
   constructor(status, body = {}, retryAfter = null) {
     super(body.detail || body.title || String(status));
@@ -52,7 +52,7 @@ function forget() {
   localStorage.removeItem(SIGNED_IN);
 }
 
-/** One refresh for all that wait for it. */
+/** One refresh shared by all concurrent callers. */
 function refresh({ quietly = false } = {}) {
   refreshing ??= send("POST", "/auth-ms/auth/refresh", { headers: COOKIE })
     .then(({ value }) => keep(value))
@@ -69,7 +69,7 @@ function refresh({ quietly = false } = {}) {
   return refreshing;
 }
 
-/** A call of somebody who is signed in; `{value, tag}` is the body and its ETag. Throws Problem. */
+/** An authenticated call; `{value, tag}` is the body and its ETag. Throws Problem. */
 export async function call(method, path, { body, headers = {} } = {}) {
   if (!accessToken || Date.now() > goodUntil) await refresh();
   const sendIt = () => send(method, path, { body, headers: { ...headers, Authorization: `Bearer ${accessToken}` } });
@@ -77,17 +77,17 @@ export async function call(method, path, { body, headers = {} } = {}) {
     return await sendIt();
   } catch (problem) {
     if (problem.status !== 401) throw problem;
-    await refresh(); // a key that was dropped, or a session that has ended: the refresh knows
+    await refresh(); // a removed key or an ended session: the refresh will show which
     return sendIt();
   }
 }
 
-/** A call that needs no token. Throws Problem. */
+/** An unauthenticated call. Throws Problem. */
 export async function callOpenly(method, path, body, headers = {}) {
   return (await send(method, path, { body, headers })).value;
 }
 
-/** Tries to go on with the session of this browser; true when there is one. `renewed` asks for a new token. */
+/** Resumes this browser's session; true when there is one. `renewed` requests a new token. */
 export async function resume({ renewed = false } = {}) {
   if (accessToken && !renewed) return true;
   if (!localStorage.getItem(SIGNED_IN)) return false;
@@ -100,7 +100,7 @@ export async function resume({ renewed = false } = {}) {
   }
 }
 
-/** The answer to a step of signing in: null when it is done, else what is needed besides. Throws Problem. */
+/** The answer to a sign-in step: null when complete, otherwise the required next step. Throws Problem. */
 export async function signIn(step, body) {
   const answer = await callOpenly("POST", `/auth-ms/auth/${step}`, body, COOKIE);
   if (answer.mfa_required) return answer;
@@ -114,10 +114,10 @@ export async function signOut({ all = false } = {}) {
   forget();
 }
 
-/** After the account or its sessions are gone. */
+/** Called after the account was deleted or its sessions have ended. */
 export { forget };
 
-// Signed out in another tab: this one is, too.
+// A sign-out in another tab signs out this one too.
 window.addEventListener("storage", (event) => {
   if (event.key === SIGNED_IN && event.newValue === null && accessToken) {
     accessToken = null;

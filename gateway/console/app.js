@@ -1,4 +1,4 @@
-// The console: which page the address names, the navigation, and where the focus goes.
+// The console: routing, navigation and focus.
 import * as api from "./api.js";
 import * as account from "./account.js";
 import * as admin from "./admin.js";
@@ -8,7 +8,7 @@ import * as notices from "./notices.js";
 import * as security from "./security.js";
 import { choose, language, t } from "./texts.js";
 
-// path, title, page, and for whom: anybody, somebody signed in, an admin
+// path, title, page and access: everyone, signed-in users, admins
 const ROUTES = [
   [/^\/sign-in$/, "signIn.title", entry.signIn, "anybody"],
   [/^\/sign-up$/, "signUp.title", entry.signUp, "anybody"],
@@ -33,7 +33,7 @@ const ADMIN = ["users", "dead-letters", "audit-log"];
 const main = document.getElementById("main");
 let me = null;
 let returnTo = "/profile";
-let left = "/profile"; // the page of one's own that was shown last
+let left = "/profile"; // the last page that needs a session
 let turn = 0;
 
 function path() {
@@ -45,7 +45,7 @@ function go(target) {
   else location.hash = target;
 }
 
-/** Who is signed in, as users-ms knows it; null when nobody is. */
+/** The signed-in user from users-ms; null without a session. */
 async function whoAmI() {
   if (!(await api.resume())) return null;
   me ??= (await api.call("GET", "/users-ms/users/me")).value;
@@ -53,7 +53,7 @@ async function whoAmI() {
 }
 
 async function show() {
-  const mine = ++turn; // the page that was asked for last wins
+  const mine = ++turn; // the last requested page wins
   const asked = path();
   const route = ROUTES.find(([pattern]) => pattern.test(asked));
   try {
@@ -87,7 +87,7 @@ function draw(title, content, narrow) {
   window.scrollTo(0, 0);
 }
 
-/** Called when somebody has signed in. */
+/** Called after a sign-in. */
 async function signedIn() {
   me = null;
   const target = returnTo;
@@ -96,20 +96,20 @@ async function signedIn() {
   go(target);
 }
 
-/** Called when the session is over, and the page says so itself. */
+/** Called when the session has ended and the page itself says so. */
 function signedOut() {
   api.forget();
   me = null;
   navigation();
 }
 
-/** Called when the profile was changed here. */
+/** Called after a change of the profile on this page. */
 function changed(value) {
   if (me && value.id === me.id) me = value;
   navigation();
 }
 
-/** Called when the session is over because the user wanted it so. */
+/** Called after the user has signed out. */
 function ended(message) {
   me = null;
   announce(message);

@@ -1,8 +1,8 @@
-// Building pages: elements, forms with their errors, tables, messages. Nothing here ever parses HTML.
+// Builds pages from elements, forms with errors, tables and messages, and never parses HTML.
 import { Problem } from "./api.js";
 import { moment, said, t } from "./texts.js";
 
-/** An element. `on…` attributes are listeners; `null` and `false` are left out. */
+/** An element. `on…` attributes are listeners; `null` and `false` are omitted. */
 export function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -28,7 +28,7 @@ export function card(heading, ...children) {
 
 let clearing;
 
-/** Says something in the live region, which screen readers read out and which stays a few seconds. */
+/** Shows a message in the live region, which screen readers announce, for a few seconds. */
 export function announce(text) {
   const region = document.getElementById("status");
   clearTimeout(clearing);
@@ -39,7 +39,7 @@ export function announce(text) {
   });
 }
 
-/** The message of an error, for a person. */
+/** The user-facing message of an error. */
 export function explain(problem) {
   if (!(problem instanceof Problem)) throw problem; // a defect of this page
   if (problem.status === 0) return t("error.network");
@@ -50,7 +50,7 @@ export function explain(problem) {
   return said(problem.message);
 }
 
-/** A message above what it is about; read out at once. */
+/** A message above its subject, announced at once by screen readers. */
 export function failure(problem) {
   const reference = problem.requestId && h("p", { class: "quiet" }, t("error.reference", { id: problem.requestId }));
   const again = problem.needsNewSignIn && h("p", {}, h("a", { href: "#/sign-in-again" }, t("signIn.again")));
@@ -80,14 +80,14 @@ export function field(name, label, { id = `field-${name}`, hint, value = "", typ
   return { name, node, input, show, read: () => (checkbox ? input.checked : input.value) };
 }
 
-/** Whether a button works; `working` begins or ends it. One that were disabled meanwhile would lose the focus. */
+/** Marks a button as busy or not. A disabled button would lose the focus. */
 function busy(button, working) {
   if (working === true) button.setAttribute("aria-disabled", "true");
   if (working === false) button.removeAttribute("aria-disabled");
   return button.hasAttribute("aria-disabled");
 }
 
-/** A list to choose one of `options`, pairs of value and text, with its label; a field of a form. */
+/** A labelled select of `options`, pairs of value and text; a form field. */
 export function choice(name, label, options) {
   const id = `field-${name}`;
   const input = h("select", { id, name }, options.map(([value, text]) => h("option", { value }, text)));
@@ -95,7 +95,7 @@ export function choice(name, label, options) {
   return { name, node, input, show: () => {}, read: () => input.value };
 }
 
-/** A form of `fields`; `submit(values)` may throw a Problem, whose errors are shown at their fields. */
+/** A form of `fields`; `submit(values)` may throw a Problem, whose errors appear at their fields. */
 export function form(fields, { button, submit, kind = "", more = [] }) {
   const place = h("div", {});
   const send = h("button", { class: kind }, button);
@@ -136,7 +136,7 @@ function showProblem(problem, fields, place) {
   place.replaceChildren(message);
 }
 
-/** A table. A column is `{label, cell(row), kind}`; `kind` action has a name for screen readers only. */
+/** A table. A column is `{label, cell(row), kind}`; the label of `kind` action is for screen readers only. */
 export function table(caption, columns, rows) {
   if (!rows.length) return h("p", { class: "quiet" }, t("table.empty"));
   const headings = columns.map(({ label }) => h("th", { scope: "col", role: "columnheader" }, label));
@@ -149,7 +149,7 @@ export function table(caption, columns, rows) {
     h("tbody", { role: "rowgroup" }, lines));
 }
 
-/** A button that runs `act` once at a time and shows above itself what went wrong. */
+/** A button that runs `act` once at a time and shows errors above itself. */
 export function action(label, act, { kind = "plain", name = label } = {}) {
   const button = h("button", { type: "button", class: kind, "aria-label": name === label ? null : name, onclick }, label);
   async function onclick() {

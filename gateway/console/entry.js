@@ -1,4 +1,4 @@
-// The ways in: signing up and in, and what the links in mails lead to.
+// Sign-up, sign-in, and the pages that links in emails open.
 import * as api from "./api.js";
 import { announce, card, field, form, h } from "./dom.js";
 import { getPasskey, passkeysWork } from "./passkeys.js";
@@ -85,9 +85,9 @@ export function signUp({ signedIn }) {
     submit: async (values) => {
       const body = { ...values, locale: language, time_zone: zone };
       if (JSON.stringify(body) !== sent) [sent, key] = [JSON.stringify(body), randomKey()];
-      // The same body again, after an answer that was lost, opens no second account.
+      // Repeating the same body after a lost answer creates no second account.
       const user = await api.callOpenly("POST", "/users-ms/users", body, { "Idempotency-Key": key });
-      if (!user.id) { // this installation does not say whether the address has an account
+      if (!user.id) { // this installation conceals whether the address has an account
         place.replaceChildren(h("p", { role: "status" }, t("signUp.mailed")));
         return;
       }
@@ -117,7 +117,7 @@ export function forgot() {
   return [place, h("p", {}, h("a", { href: "#/sign-in" }, t("signUp.toSignIn")))];
 }
 
-/** The token of a mailed link leaves the address bar and the history at once. */
+/** Removes the token of an emailed link from the address bar and the history at once. */
 function hideToken(page) {
   history.replaceState(null, "", `#${page}`);
 }
@@ -141,10 +141,10 @@ export function reset({ go }, token) {
 export function verify({ me, changed, signedOut }, token) {
   hideToken("/verify");
   const place = card(null, h("p", {}, t("verify.explained")), form([], {
-    button: t("verify.button"), // a click, because mail servers open links to look at them
+    button: t("verify.button"), // a click, because mail servers open links to scan them
     submit: async () => {
       const answer = await api.callOpenly("POST", "/auth-ms/auth/email/verify", { token });
-      const signedIn = me && (await api.resume({ renewed: true })); // the first proof of an address ends all sessions
+      const signedIn = me && (await api.resume({ renewed: true })); // the first verification of an address ends all sessions
       if (signedIn) changed((await api.call("GET", "/users-ms/users/me")).value);
       else if (me) signedOut();
       const over = answer?.first_proof || (me && !signedIn);
@@ -157,7 +157,7 @@ export function verify({ me, changed, signedOut }, token) {
   return [place];
 }
 
-/** From the mail to the old address: the change of it was not wanted. */
+/** Opened from the email to the old address: undoes the change. */
 export function undo({ signedOut }, token) {
   hideToken("/email/undo");
   const place = card(null, h("p", {}, t("undo.explained")), form([], {

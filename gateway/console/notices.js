@@ -1,4 +1,4 @@
-// What a user was told, and what it wants to be told.
+// The user's notifications and preferences.
 import { call } from "./api.js";
 import { announce, badge, card, field, form, h, time } from "./dom.js";
 import { list } from "./paging.js";
@@ -14,7 +14,7 @@ export function notifications({ me }) {
     { label: t("notifications.status"), cell: (row) => badge(named("status", row.status), KINDS[row.status] || "") },
     { label: t("notifications.when"), cell: (row) => time(row.sent_at || row.created_at) },
   ];
-  const path = `/notification-ms/notifications?limit=20&user_id=${me.id}`; // an admin would see everybody's
+  const path = `/notification-ms/notifications?limit=20&user_id=${me.id}`; // otherwise an admin would see those of all users
   return [card(null, list(path, t("notifications.caption"), columns).node)];
 }
 

@@ -1,9 +1,9 @@
-// A list that the services give in pages: a table with buttons to the next and the one before.
+// A paginated list: a table with buttons for the next and the previous page.
 import { call } from "./api.js";
 import { failure, h, table } from "./dom.js";
 import { t } from "./texts.js";
 
-/** The pages of `path`; `columns` as of `table`. `reload()` of the result reads the page that is shown again. */
+/** The pages of `path`; `columns` as for `table`. `reload()` of the result reloads the current page. */
 export function list(path, caption, columns) {
   const place = h("div", { "aria-busy": "true" }, h("p", { class: "quiet" }, t("table.loading")));
   let shown = path;
@@ -18,7 +18,7 @@ export function list(path, caption, columns) {
       const several = value.next || value.previous;
       place.replaceChildren(table(caption, columns, value.results), ...(several ? [buttons] : []));
       if (moved) {
-        place.firstElementChild.tabIndex = -1; // the button that was pressed is gone
+        place.firstElementChild.tabIndex = -1; // the pressed button no longer exists
         place.firstElementChild.focus();
       }
     } catch (problem) {

@@ -1,15 +1,15 @@
-// Passkeys (WebAuthn) where the browser has them and the page is at a name that may use them.
+// Passkeys (WebAuthn), if the browser and the page's host name support them.
 export function passkeysWork() {
   return Boolean(window.PublicKeyCredential?.parseRequestOptionsFromJSON) && location.hostname !== "127.0.0.1";
 }
 
-/** What the authenticator signs, as JSON; null when the person gives up. */
+/** The authenticator's signature as JSON; null when the user cancels. */
 export function getPasskey(options) {
   const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(options);
   return asked(navigator.credentials.get({ publicKey }));
 }
 
-/** A new passkey, as JSON; null when the person gives up. */
+/** A new passkey as JSON; null when the user cancels. */
 export function makePasskey(options) {
   const publicKey = PublicKeyCredential.parseCreationOptionsFromJSON(options);
   return asked(navigator.credentials.create({ publicKey }));

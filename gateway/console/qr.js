@@ -1,7 +1,7 @@
 const SVG = "http://www.w3.org/2000/svg";
 const QUIET = 4; // modules around the code that stay light
 
-/** A picture of a QR code, given row by row (1 is dark), with its description for who does not see it. */
+/** An image of a QR code, given row by row (1 is dark), with its text alternative. */
 export function drawing(rows, description) {
   const size = rows.length + 2 * QUIET;
   const picture = document.createElementNS(SVG, "svg");

@@ -1,4 +1,4 @@
-// How one signs in: password, one-time passwords, recovery codes, passkeys.
+// Sign-in methods: password, one-time passwords, recovery codes, passkeys.
 import { unverified } from "./account.js";
 import { call } from "./api.js";
 import { action, announce, badge, card, confirm, field, form, h, time } from "./dom.js";
@@ -8,7 +8,7 @@ import { drawing } from "./qr.js";
 import { t } from "./texts.js";
 
 export async function page({ go, changed }) {
-  const { value: user } = await call("GET", "/users-ms/users/me"); // the address may be confirmed elsewhere meanwhile
+  const { value: user } = await call("GET", "/users-ms/users/me"); // the address may have been confirmed elsewhere
   const { value: factors } = await call("GET", "/auth-ms/auth/mfa");
   const again = () => go("/security");
   changed(user);
@@ -83,7 +83,7 @@ async function enrol(place) {
   code.input.focus();
 }
 
-/** Recovery codes, which are shown this once. */
+/** Recovery codes, which are shown only once. */
 function codes(list) {
   if (!list.length) return [h("p", {}, t("totp.enabled"))];
   return [

@@ -1,4 +1,4 @@
-// The language of the page: chosen and remembered, else the browser's.
+// The language of the page: the remembered choice, otherwise the browser's.
 import { texts as en } from "./en.js";
 import { serverTexts, texts as it } from "./it.js";
 
@@ -17,24 +17,24 @@ export function choose(wanted) {
   localStorage.setItem(LANGUAGE, wanted);
 }
 
-/** The text of `key`, with `{name}` replaced by what `values` has. */
+/** The text of `key`, with `{name}` replaced from `values`. */
 export function t(key, values = {}) {
   const text = LANGUAGES[language][key] ?? key;
   return text.replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
 }
 
-/** The text of something the services name, such as `event.user_login_event`; an unknown one is shown as it is. */
+/** The text for a name from the services, such as `event.user_login_event`; an unknown name is returned unchanged. */
 export function named(kind, name) {
   return LANGUAGES[language][`${kind}.${name}`] ?? name;
 }
 
-/** The texts of everything of a kind: pairs of name and text. */
+/** All texts of a kind: pairs of name and text. */
 export function namesOf(kind) {
   const texts = Object.entries(LANGUAGES[language]).filter(([key]) => key.startsWith(`${kind}.`));
   return texts.map(([key, text]) => [key.slice(kind.length + 1), text]);
 }
 
-/** What a service says is wrong: translated where that is known, else in English as it came. */
+/** A service's error message, translated if it is known, otherwise the original English. */
 export function said(message) {
   return (language === "it" && serverTexts[message]) || message;
 }

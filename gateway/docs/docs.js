@@ -1,4 +1,4 @@
-// One Swagger UI for the three services; the list at the top right chooses between them.
+// One Swagger UI for the three services; the list at the top right selects one.
 SwaggerUIBundle({
   dom_id: "#swagger-ui",
   urls: ["users-ms", "auth-ms", "notification-ms"].map((name) => ({ name, url: `/${name}/openapi.json` })),

@@ -19,7 +19,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(kubernetes, "SECRETS", tmp_path / "secrets")
     # A real key pair needs the chassis' packages, which this environment does not have.
     monkeypatch.setattr(
-        secret_values, "sealing_keys", lambda: {"SEALING_PRIVATE_KEY": "private", "SEALING_PUBLIC_KEY": "public"}
+        secret_values, "encryption_keys", lambda: {"SEALING_PRIVATE_KEY": "private", "SEALING_PUBLIC_KEY": "public"}
     )
     in_cluster(monkeypatch, {})
     return tmp_path / "secrets"

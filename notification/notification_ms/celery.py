@@ -10,13 +10,13 @@ from celery import signals
 from django.conf import settings
 
 from chassis.messaging import broker, celery_app
-from notification_ms import needs, topology
+from notification_ms import startup_checks, topology
 from notification_ms.deliveries import media
 from notification_ms.settings import environment
 
 medium = environment.choice("NOTIFICATION_MEDIUM", "the medium this worker serves", choices=topology.MEDIA)
 
-needs.check(medium)
+startup_checks.check(medium)
 
 application = celery_app.consumer_application(
     "notification_ms",

@@ -17,7 +17,7 @@ EMAIL_TIMEOUT = environment.integer(
     "EMAIL_TIMEOUT", "seconds to wait for the mail server", default=10, minimum=1, maximum=60
 )
 DEFAULT_FROM_EMAIL = environment.text(
-    "EMAIL_FROM", "who the mail comes from", default="Tessera <no-reply@tessera.example>"
+    "EMAIL_FROM", "the sender of emails", default="Tessera <no-reply@tessera.example>"
 )
 SMS_URL = environment.text(
     "SMS_URL",
@@ -40,25 +40,25 @@ EMAIL_CHANGE_UNDO_URL = environment.text(
 )
 SEALING_PRIVATE_KEY = environment.text(
     "SEALING_PRIVATE_KEY",
-    "opens what auth-ms has sealed by SEALING_PUBLIC_KEY, tokens and codes; for the workers of mail and text messages",
+    "decrypts the tokens and codes that auth-ms encrypts with SEALING_PUBLIC_KEY; for the email and SMS workers",
     default="",
 )
 USERS_URL = environment.text(
     "USERS_URL",
-    "users-ms, such as http://users-ms:4000, asked before a user is erased; for the worker of mail",
+    "users-ms, such as http://users-ms:4000, which confirms a deletion before a user is erased; for the email worker",
     default="",
 )
 NOTICES_OF_A_KIND = environment.integer(
     "NOTICES_OF_A_KIND",
-    "how many notices of one kind one recipient gets in NOTICE_WINDOW_SECONDS; the others are counted in one digest",
+    "notifications of one kind per recipient in NOTICE_WINDOW_SECONDS; further ones are counted in one digest",
     default=5,
     minimum=1,
 )
 NOTICE_WINDOW_SECONDS = environment.integer(
-    "NOTICE_WINDOW_SECONDS", "the time in which they count, and after which the digest comes", default=3600, minimum=2
+    "NOTICE_WINDOW_SECONDS", "the window of NOTICES_OF_A_KIND, after which a digest is sent", default=3600, minimum=2
 )
 WEBHOOK_URL = environment.text(
-    "WEBHOOK_URL", "where events are posted to, for the medium webhook: https://backend.example/hooks", default=""
+    "WEBHOOK_URL", "where the webhook worker posts events: https://backend.example/hooks", default=""
 )
 WEBHOOK_SECRET = environment.text(
     "WEBHOOK_SECRET", "the key that signs webhooks: whsec_ and 24 to 64 random bytes in base64", default=""
@@ -75,14 +75,12 @@ NOTIFICATION_RETENTION_DAYS = environment.integer(
 COLLECTORS = ["notification_ms.deliveries.metrics.DeliveryCollector"]
 PRUNERS = ["notification_ms.deliveries.services.prune"]
 QUEUE_TYPE = environment.choice(
-    "QUEUE_TYPE", "quorum where the broker has three nodes", choices=["classic", "quorum"], default="classic"
+    "QUEUE_TYPE", "quorum for a broker with three nodes", choices=["classic", "quorum"], default="classic"
 )
 DELIVERY_ATTEMPTS = environment.integer(
-    "DELIVERY_ATTEMPTS", "how often a delivery is tried before it is given to the dead letters", default=12, minimum=1
+    "DELIVERY_ATTEMPTS", "attempts before a delivery is dead-lettered", default=12, minimum=1
 )
-SEND_DELAY_SECONDS = environment.number(
-    "SEND_DELAY_SECONDS", "makes every sending slower, for experiments", default=0.0
-)
+SEND_DELAY_SECONDS = environment.number("SEND_DELAY_SECONDS", "delays every delivery, for experiments", default=0.0)
 
 # Apprise logs telephone numbers and provider URLs with tokens in its warnings.
 LOGGING["loggers"]["apprise"] = {"level": "CRITICAL"}  # noqa: F821 - one of the shared settings

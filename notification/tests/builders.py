@@ -1,4 +1,4 @@
-"""Valid defaults; a test says only what matters to it."""
+"""Valid defaults; a test states only what matters to it."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -9,7 +9,7 @@ from chassis.security import encryption
 from notification_ms.deliveries import event_texts
 from notification_ms.deliveries.models import Delivery
 
-MAILED_TOKENS = {  # and the page that takes each
+MAILED_TOKENS = {  # with the setting of each token's page
     "password_reset_requested_event": "PASSWORD_RESET_URL",
     "email_verification_requested_event": "EMAIL_VERIFICATION_URL",
     "email_change_requested_event": "EMAIL_CHANGE_UNDO_URL",
@@ -42,7 +42,7 @@ def new_user_event(**changes: Any) -> CloudEvent:
 
 
 def account_event(event_type: str, **changes: Any) -> CloudEvent:
-    """An event about Ada's account with all that any text needs; `changes` replace members of its data."""
+    """An event about Ada's account with the data for every text; `changes` replace members of its data."""
     data = {
         "user_id": 7,
         "name": "Ada",
@@ -50,8 +50,8 @@ def account_event(event_type: str, **changes: Any) -> CloudEvent:
         "phone": "",
         "locale": "en",
         "time_zone": "Europe/Rome",
-        "sealed_token": sealed("a-token/with+signs", event_type),
-        "sealed_code": sealed("908172", event_type),
+        "sealed_token": encrypted("a-token/with+signs", event_type),
+        "sealed_code": encrypted("908172", event_type),
         "expires_at": "2999-01-31T12:00:00+00:00",
         "changed_at": "2026-01-31T12:00:00+00:00",
         "deleted_at": "2026-01-31T12:00:00+00:00",
@@ -63,8 +63,8 @@ def account_event(event_type: str, **changes: Any) -> CloudEvent:
     return _event(event_type, data)
 
 
-def sealed(secret: str, event_type: str) -> str:
-    """A secret as auth-ms puts it into an event."""
+def encrypted(secret: str, event_type: str) -> str:
+    """A secret as auth-ms encrypts it for an event."""
     return encryption.encrypt_with_public_key(secret, public_key=PUBLIC_KEY, info=event_type)
 
 
@@ -80,7 +80,7 @@ def _event(event_type: str, data: dict[str, Any]) -> CloudEvent:
 
 
 def a_delivery(**changes: Any) -> Delivery:
-    """A mail that was sent."""
+    """A sent email."""
     fields = {
         "event_id": events.uuid7(),
         "event": "user_login_event",

@@ -1,4 +1,4 @@
-"""Fixtures of notification-ms's tests: callers, and a mail server."""
+"""Fixtures of notification-ms's tests, with a mail server."""
 
 import logging
 import socket
@@ -11,17 +11,26 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from chassis.testing.callers import auth_service, caller, signing_keys
+from chassis.testing.last_answers import last_answers, pytest_runtest_makereport
 from chassis.testing.static_files import find_static_files_on_request
 from notification.tests.builders import PRIVATE_KEY
 
-__all__ = ["auth_service", "caller", "find_static_files_on_request", "mail_server", "signing_keys"]
+__all__ = [
+    "auth_service",
+    "caller",
+    "find_static_files_on_request",
+    "last_answers",
+    "mail_server",
+    "pytest_runtest_makereport",
+    "signing_keys",
+]
 
 
-logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd tells of every connection
+logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd logs every connection
 
 
 class MailServer:
-    """An SMTP server of the tests' own, which answers each mail with the next of `replies`, then with 250."""
+    """An SMTP server that answers each mail with the next of `replies`, then with 250."""
 
     def __init__(self) -> None:
         self.replies: list[str] = []
@@ -38,7 +47,7 @@ class MailServer:
         return responses
 
     def stop(self) -> None:
-        """From now on, connections are refused; a second call does nothing."""
+        """Refuses connections from now on; a second call has no effect."""
         if self.controller.server is not None:
             self.controller.stop()
 
@@ -61,14 +70,16 @@ def _free_port() -> int:
 
 @pytest.fixture(autouse=True)
 def key_of_this_service(settings: Any) -> None:
-    """Opens what the builders have sealed."""
+    """The private key for secrets that the builders encrypt."""
     settings.SEALING_PRIVATE_KEY = PRIVATE_KEY
 
 
 @pytest.fixture
 def mail_server(settings: Any) -> Iterator[MailServer]:
     server = MailServer()
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"  # pytest-django would keep mail in memory
+    settings.EMAIL_BACKEND = (
+        "django.core.mail.backends.smtp.EmailBackend"  # instead of pytest-django's backend in memory
+    )
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
     yield server
     server.stop()

@@ -1,4 +1,4 @@
-"""What tests of something that happens while a mail is being sent have in common."""
+"""Helpers for tests of events that happen while a mail is being sent."""
 
 import threading
 
@@ -8,7 +8,7 @@ from notification_ms.deliveries.media import Email
 
 
 class SlowMail(Email):
-    """Says when a mail is on its way, and sends it when it is told to."""
+    """Signals when a mail is about to be sent, and waits for permission to send it."""
 
     def __init__(self):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Every operation of notification-ms, by five kinds of callers: who is admitted, and who is not."""
+"""Authorization of every operation of notification-ms for five kinds of callers."""
 
 import pytest
 from django.test import Client

@@ -1,10 +1,10 @@
-"""The workers take every event as docs/asyncapi.yaml describes it, with what a newer producer may add."""
+"""The workers accept every event of docs/asyncapi.yaml, including additional members of newer producers."""
 
 import pytest
 
 from chassis.messaging.events import CloudEvent
 from chassis.testing import contract
-from notification.tests.builders import sealed
+from notification.tests.builders import encrypted
 from notification_ms import topology
 from notification_ms.deliveries import event_texts, services
 from notification_ms.deliveries.media import Email, TextMessage
@@ -14,10 +14,10 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize("name", sorted(event_texts.TEXTS))
-def test_every_described_event_becomes_a_message(mail_server, settings, name):
+def test_every_documented_event_becomes_a_message(mail_server, settings, name):
     event = contract.examples()[name]
     contract.check(event)
-    secrets = {f"sealed_{secret}": sealed("opaque", name) for secret in ("token", "code")}
+    secrets = {f"sealed_{secret}": encrypted("opaque", name) for secret in ("token", "code")}
     data = {member: secrets.get(member, value) for member, value in event["data"].items()} | {"email_verified": True}
     medium = (
         Email() if name in {each.event_type for each in topology.NOTICES if each.medium == "email"} else TextMessage()
@@ -34,13 +34,13 @@ def test_every_described_event_becomes_a_message(mail_server, settings, name):
     assert mail_server.mails[0]["To"].startswith("ada@example.org" if medium.name == "email" else "sms+39")
 
 
-def test_the_described_changes_are_those_that_have_words():
+def test_every_documented_change_has_a_text():
     for name, texts in event_texts.TEXTS.items():
         data = contract.DOCUMENT["components"]["schemas"][name]["allOf"][1]["properties"]["data"]["properties"]
         assert texts.changes == frozenset(data.get("change", {}).get("enum", []))
 
 
-def test_the_erasure_takes_the_described_event(settings):
+def test_the_erasure_accepts_the_documented_event(settings):
     event = CloudEvent.parse(contract.examples()["user_deleted_event"], expected_type="user_deleted_event")
 
     services.erase_user(user_id=event.data["user_id"], at=event.time)
@@ -48,7 +48,7 @@ def test_the_erasure_takes_the_described_event(settings):
     assert ErasedUser.objects.get().user_id == 1
 
 
-def test_every_queue_is_described_and_every_described_queue_is_there():
+def test_queues_and_their_documentation_match():
     described = {queue for queues in contract.receivers().values() for queue in queues}
     mine = {subscription.queue for subscription in topology.SUBSCRIPTIONS}
     of_auth_ms = {

@@ -1,4 +1,4 @@
-"""Notices over a real SMTP connection: sent once, tried again, given up."""
+"""Delivery over a real SMTP connection: sent once, retried, abandoned."""
 
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +20,7 @@ from notification_ms.deliveries.models import Delivery
 pytestmark = pytest.mark.django_db
 
 
-def test_an_event_that_comes_twice_is_sent_once(mail_server):
+def test_a_redelivered_event_is_sent_once(mail_server):
     event = login_event()
 
     services.notify(event=event, medium=Email())
@@ -31,7 +31,7 @@ def test_an_event_that_comes_twice_is_sent_once(mail_server):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_event_that_comes_again_while_it_is_being_sent_waits_and_is_not_sent_again(mail_server):
+def test_an_event_redelivered_while_it_is_being_sent_waits_and_is_not_sent_again(mail_server):
     event, slow = login_event(), SlowMail()
 
     def notify(medium):
@@ -53,7 +53,7 @@ def test_an_event_that_comes_again_while_it_is_being_sent_waits_and_is_not_sent_
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_database_that_is_restarted_while_a_mail_is_sent_does_not_have_it_sent_again(mail_server):
+def test_a_database_restart_while_an_email_is_sent_does_not_repeat_the_email(mail_server):
     class MailDuringRestart(Email):
         def send(self, *arguments, **options):
             super().send(*arguments, **options)
@@ -67,7 +67,7 @@ def test_a_database_that_is_restarted_while_a_mail_is_sent_does_not_have_it_sent
 
 
 def end_connection(pid):
-    """As a restart of PostgreSQL does."""
+    """Ends a session, as a restart of PostgreSQL does."""
     with psycopg2.connect(**connection.get_connection_params()) as other, other.cursor() as cursor:
         cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
 
@@ -84,7 +84,7 @@ def test_every_attempt_has_the_same_message_id(mail_server):
 
 
 @pytest.mark.parametrize("reply", ["451 try later", "421 closing", "452 full"])
-def test_an_answer_4yz_is_transient(mail_server, reply):
+def test_a_4yz_reply_is_transient(mail_server, reply):
     mail_server.replies = [reply]
     event = login_event()
 
@@ -96,7 +96,7 @@ def test_an_answer_4yz_is_transient(mail_server, reply):
     assert services.notify(event=event, medium=Email()).status == "sent"
 
 
-def test_an_answer_5yz_is_permanent_and_its_reason_is_kept(mail_server):
+def test_a_5yz_reply_is_permanent_and_its_reason_is_stored(mail_server):
     mail_server.replies = ["550 no such mailbox"]
 
     with pytest.raises(PermanentFailure):
@@ -109,7 +109,7 @@ def test_an_answer_5yz_is_permanent_and_its_reason_is_kept(mail_server):
 
 @pytest.mark.parametrize("email", ["ada@example.org\r\nBcc: eve@a.example", "ada@example.org, eve@a.example", "ada"])
 def test_an_invalid_address_fails_permanently_and_is_not_disclosed(mail_server, email):
-    mail_server.replies = ["501 bad address"]  # where Django lets it pass
+    mail_server.replies = ["501 bad address"]  # for addresses that Django accepts
 
     with pytest.raises(PermanentFailure) as caught:
         services.notify(event=login_event(email=email), medium=Email())
@@ -119,14 +119,14 @@ def test_an_invalid_address_fails_permanently_and_is_not_disclosed(mail_server, 
     assert not mail_server.mails
 
 
-def test_a_mail_server_that_is_away_is_transient(mail_server):
+def test_an_unreachable_mail_server_is_a_transient_failure(mail_server):
     mail_server.stop()
 
     with pytest.raises(TransientFailure):
         services.notify(event=login_event(), medium=Email())
 
 
-def test_the_last_attempt_gives_up(mail_server, settings):
+def test_a_delivery_is_abandoned_after_the_last_attempt(mail_server, settings):
     settings.DELIVERY_ATTEMPTS = 2
     mail_server.replies = ["451 try later"] * 2
     event = login_event()
@@ -139,13 +139,13 @@ def test_the_last_attempt_gives_up(mail_server, settings):
     assert Delivery.objects.get().status == "failed"
 
 
-def test_a_user_without_a_telephone_is_skipped_and_that_is_recorded():
+def test_a_user_without_a_phone_is_recorded_as_skipped():
     delivery = services.notify(event=login_event(phone=""), medium=TextMessage())
 
     assert (delivery.status, delivery.attempts) == ("skipped", 0)
 
 
-def test_a_text_message_goes_out_through_apprise(mail_server, settings):
+def test_a_text_message_is_sent_through_apprise(mail_server, settings):
     settings.SMS_URL = (
         f"mailto://127.0.0.1:{mail_server.port}/?from=sms@tessera.example&to=sms{{phone}}@tessera.example&mode=insecure"
     )
@@ -159,13 +159,13 @@ def test_a_text_message_goes_out_through_apprise(mail_server, settings):
 
 
 @pytest.mark.parametrize("attempts", [1, 5, 12, 1000])
-def test_the_backoff_doubles_up_to_a_bound(attempts):
+def test_the_backoff_doubles_up_to_a_maximum(attempts):
     longest = min(300, 2**attempts)
 
     assert longest / 2 <= services.backoff_seconds(attempts=attempts) <= longest
 
 
-def test_mails_share_a_connection_and_a_broken_one_is_replaced(mail_server):
+def test_emails_share_a_connection_and_a_broken_one_is_replaced(mail_server):
     medium = Email()
 
     for _ in range(3):
@@ -179,7 +179,7 @@ def test_mails_share_a_connection_and_a_broken_one_is_replaced(mail_server):
     assert len(mail_server.mails) == 4
 
 
-def test_a_refused_mail_does_not_spoil_the_connection_for_the_next(mail_server):
+def test_the_connection_is_usable_after_a_rejected_email(mail_server):
     medium = Email()
     mail_server.replies = ["550 no such mailbox"]
     with pytest.raises(PermanentFailure):
@@ -191,7 +191,7 @@ def test_a_refused_mail_does_not_spoil_the_connection_for_the_next(mail_server):
 def test_a_message_that_always_kills_its_worker_is_dead_lettered(mail_server, settings):
     settings.DELIVERY_ATTEMPTS = 3
     event = login_event()
-    a_delivery(event_id=event.id, status="pending", attempts=3, sent_at=None)  # three workers have died of it
+    a_delivery(event_id=event.id, status="pending", attempts=3, sent_at=None)  # it has killed three workers
 
     with pytest.raises(PermanentFailure, match="given up after 3 attempts"):
         services.notify(event=event, medium=Email())
@@ -200,7 +200,7 @@ def test_a_message_that_always_kills_its_worker_is_dead_lettered(mail_server, se
     assert mail_server.mails == []
 
 
-def test_a_delivery_that_another_worker_finished_meanwhile_is_not_made_again(mail_server, monkeypatch):
+def test_a_delivery_completed_by_another_worker_is_not_repeated(mail_server, monkeypatch):
     begin = Delivery.begin
 
     def begin_while_another_finishes(**facts):

@@ -1,4 +1,4 @@
-"""What is not kept: tokens, deleted users, old deliveries."""
+"""Data that is not kept: tokens, deleted users, old deliveries."""
 
 import itertools
 import json
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize("event_type", MAILED_TOKENS)
-def test_a_token_that_has_expired_is_not_mailed(mail_server, event_type):
+def test_an_expired_token_is_not_mailed(mail_server, event_type):
     delivery = services.notify(event=account_event(event_type, expires_at="2026-01-01T00:00:00Z"), medium=Email())
 
     assert (delivery.status, delivery.last_error) == ("skipped", "expired")
@@ -64,7 +64,7 @@ def test_events_in_any_order_are_notified_once_until_the_user_is_deleted(mail_se
     assert set(Delivery.objects.values_list("recipient", flat=True)) == {""}
 
 
-def test_what_is_known_of_a_deleted_user_is_erased(mail_server):
+def test_data_of_a_deleted_user_is_erased(mail_server):
     services.notify(event=login_event(), medium=Email())
     other = services.notify(event=login_event(user_id=8, email="grace@example.org"), medium=Email())
 
@@ -77,8 +77,8 @@ def test_what_is_known_of_a_deleted_user_is_erased(mail_server):
     assert other.recipient == "grace@example.org"
 
 
-def test_an_event_after_the_deletion_notifies_nobody(mail_server):
-    """The order of events is not promised."""
+def test_an_event_after_the_deletion_is_not_notified(mail_server):
+    """The order of events is not guaranteed."""
     services.erase_user(user_id=7, at=timezone.now())
 
     delivery = services.notify(event=login_event(), medium=Email())
@@ -87,7 +87,7 @@ def test_an_event_after_the_deletion_notifies_nobody(mail_server):
     assert mail_server.mails == []
 
 
-def test_old_deliveries_are_forgotten(settings):
+def test_old_deliveries_are_deleted(settings):
     settings.NOTIFICATION_RETENTION_DAYS = 30
     old, fresh = a_delivery(), a_delivery()
     Delivery.objects.filter(id=old.id).update(created_at=timezone.now() - timedelta(days=31))
@@ -98,7 +98,7 @@ def test_old_deliveries_are_forgotten(settings):
 
 
 class UsersService:
-    """users-ms, asked whether a user is really gone; a real HTTP server."""
+    """A fake users-ms that confirms or denies deletions; a real HTTP server."""
 
     def __init__(self):
         self.deleted, self.status, self.asked = set(), 200, []
@@ -135,7 +135,7 @@ def users_service(settings):
 
 @pytest.fixture
 def worker(monkeypatch):
-    """Runs the task of the mail worker as it would for a message from `queue`; `retried` is what it sends to wait."""
+    """Runs the email worker's task for a message from `queue`; `retried` are the events that it retries later."""
     application = Celery("test", set_as_current=False)
     application.conf.notification_medium = "email"
     monkeypatch.setattr(tasks, "current_app", application)
@@ -185,7 +185,7 @@ def test_a_forged_deletion_erases_nothing_and_is_dead_lettered_without_personal_
 
 
 @pytest.mark.parametrize("status", [404, 500, 503, None])
-def test_while_users_ms_cannot_say_so_the_erasure_waits(worker, users_service, status):
+def test_an_erasure_waits_until_users_ms_answers(worker, users_service, status):
     a_delivery()
     users_service.status = status or 200
     if status is None:
@@ -202,8 +202,8 @@ def test_while_users_ms_cannot_say_so_the_erasure_waits(worker, users_service, s
 
 
 @pytest.mark.parametrize("first", [ERASURE, FAREWELL])
-def test_a_deleted_user_is_notified_once_more_and_the_address_is_not_stored(worker, users_service, mail_server, first):
-    """In whatever order the two queues are served."""
+def test_a_deleted_user_gets_a_last_email_and_its_address_is_not_stored(worker, users_service, mail_server, first):
+    """In any order of the two queues."""
     users_service.deleted = {7}
     event = account_event("user_deleted_event")
 
@@ -214,13 +214,13 @@ def test_a_deleted_user_is_notified_once_more_and_the_address_is_not_stored(work
     [mail] = mail_server.mails
     assert (mail["To"], mail["Subject"]) == ("ada@example.org", "Your account was deleted")
     assert "192.0.2.7" in mail.get_body(("plain",)).get_content()
-    told = Delivery.objects.get()
-    assert (told.status, told.recipient, told.last_error) == ("sent", "", "")
+    delivery = Delivery.objects.get()
+    assert (delivery.status, delivery.recipient, delivery.last_error) == ("sent", "", "")
     assert "ada@" not in repr(list(Delivery.objects.values())).lower()
-    assert not Tally.objects.exists()  # it would keep the address that the erasure has just removed
+    assert not Tally.objects.exists()  # it would store the erased address again
 
 
-def test_a_farewell_that_has_to_wait_waits_in_its_own_queue(worker, users_service, mail_server):
+def test_the_last_email_is_retried_through_its_own_queue(worker, users_service, mail_server):
     mail_server.replies = ["451 try ada@example.org later"]
     event = account_event("user_deleted_event")
 
@@ -233,7 +233,7 @@ def test_a_farewell_that_has_to_wait_waits_in_its_own_queue(worker, users_servic
     assert len(mail_server.mails) == 1
 
 
-def test_a_delivery_that_began_while_its_user_was_being_erased_is_blanked_within_the_hour(mail_server):
+def test_a_delivery_concurrent_with_an_erasure_is_blanked_within_an_hour(mail_server):
     services.erase_user(user_id=7, at=timezone.now())
     late, other = a_delivery(), a_delivery(user_id=8)
 
@@ -244,12 +244,12 @@ def test_a_delivery_that_began_while_its_user_was_being_erased_is_blanked_within
     assert (late.recipient, other.recipient) == ("", "ada@example.org")
 
 
-def test_the_deletion_of_an_older_users_ms_says_goodbye_to_nobody(worker, mail_server):
+def test_a_deletion_event_without_contact_data_sends_no_email(worker, mail_server):
     event = account_event("user_deleted_event")
     event.data.clear()
     event.data.update(user_id=7, deleted_at="2026-01-31T12:00:00+00:00")
 
     worker(event, queue=FAREWELL)
 
-    told = Delivery.objects.get()
-    assert (told.status, told.last_error) == ("skipped", "the user cannot be reached by email")
+    delivery = Delivery.objects.get()
+    assert (delivery.status, delivery.last_error) == ("skipped", "the user cannot be reached by email")

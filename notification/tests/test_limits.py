@@ -1,4 +1,4 @@
-"""How much one recipient is told at most, and the digest of the rest, over a real SMTP connection."""
+"""Rate limits of notifications by recipient, and the digest of the rest, over a real SMTP connection."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -31,7 +31,7 @@ def notify(number, make=login_event, **facts):
     return [services.notify(event=make(**facts), medium=Email()) for _ in range(number)]
 
 
-def test_fifteen_logins_are_five_mails_and_one_digest_with_the_number(mail_server):
+def test_fifteen_logins_send_five_emails_and_one_digest_with_the_number(mail_server):
     deliveries = notify(15)
 
     assert [each.status for each in deliveries] == ["sent"] * 5 + ["skipped"] * 10
@@ -47,14 +47,14 @@ def test_fifteen_logins_are_five_mails_and_one_digest_with_the_number(mail_serve
     digest = mail_server.mails[-1]
     assert len(mail_server.mails) == 6
     assert digest["To"] == "ada@example.org"
-    assert digest["Subject"] == "More happened at your account"
+    assert digest["Subject"] == "More activity on your account"
     for kind in ("plain", "html"):
         assert "10 x New sign-in to your account" in digest.get_body((kind,)).get_content()
-    told = Delivery.objects.get(event="digest")
-    assert (told.status, told.recipient, told.user_id) == ("sent", "ada@example.org", 7)
+    report = Delivery.objects.get(event="digest")
+    assert (report.status, report.recipient, report.user_id) == ("sent", "ada@example.org", 7)
 
 
-def test_the_digest_is_written_in_the_users_language_and_time(mail_server):
+def test_a_digest_is_in_the_users_language_and_time_zone(mail_server):
     notify(6, locale="it")
 
     digests.send_due(medium=Email(), at=later(hours=1))
@@ -64,7 +64,7 @@ def test_the_digest_is_written_in_the_users_language_and_time(mail_server):
     assert "Europe/Rome" in text
 
 
-def test_one_digest_covers_all_kinds_of_notices(mail_server):
+def test_one_digest_covers_all_kinds_of_notifications(mail_server):
     notify(7)
     notify(8, lambda: account_event("sign_in_changed_event", change="passkey_added"))
     before = len(mail_server.mails)
@@ -77,8 +77,8 @@ def test_one_digest_covers_all_kinds_of_notices(mail_server):
     assert "3 x A passkey was added" in text
 
 
-def test_many_changes_of_one_kind_hide_none_of_another(mail_server):
-    """Else whoever has a stolen session would make noise first, and then take what matters."""
+def test_many_changes_of_one_kind_do_not_suppress_another_kind(mail_server):
+    """Otherwise an attacker with a stolen session could hide a change behind many others."""
     notify(9, lambda: account_event("account_changed_event", change="phone_changed"))
 
     [delivery] = notify(1, lambda: account_event("account_changed_event", change="email_changed"))
@@ -86,7 +86,7 @@ def test_many_changes_of_one_kind_hide_none_of_another(mail_server):
     assert delivery.status == "sent"
 
 
-def test_an_address_is_counted_in_whatever_account_and_spelling_it_stands(mail_server):
+def test_the_limit_counts_an_address_across_accounts_and_spellings(mail_server):
     for user_id in range(1, 13):
         event = account_event(
             "email_verification_requested_event",
@@ -98,18 +98,18 @@ def test_an_address_is_counted_in_whatever_account_and_spelling_it_stands(mail_s
 
     assert len(mail_server.mails) == 5
     reasons = set(Delivery.objects.filter(status="skipped").values_list("last_error", flat=True))
-    assert reasons == {"more than 5 in 3600 seconds; not told later either"}
+    assert reasons == {"more than 5 in 3600 seconds; not reported in a digest"}
     digests.send_due(medium=Email(), at=later(hours=2))
-    assert len(mail_server.mails) == 5  # a stranger gets no digest
+    assert len(mail_server.mails) == 5  # an unverified address gets no digest
 
 
-def test_others_are_not_held_back(mail_server):
+def test_other_recipients_are_not_limited(mail_server):
     notify(9)
 
     assert notify(1, user_id=8, email="grace@example.org")[0].status == "sent"
 
 
-def test_when_the_time_is_over_notices_are_sent_again_and_the_digest_still_comes(mail_server):
+def test_after_the_window_notifications_are_sent_again_and_the_digest_follows(mail_server):
     notify(6)
     Tally.objects.update(began_at=later(hours=-2), held_back_from=later(hours=-2))
 
@@ -119,7 +119,7 @@ def test_when_the_time_is_over_notices_are_sent_again_and_the_digest_still_comes
     assert "2 x New sign-in" in mail_server.mails[-1].get_body(("plain",)).get_content()
 
 
-def test_another_attempt_does_not_count(mail_server):
+def test_a_retry_does_not_count(mail_server):
     mail_server.replies = ["451 try later"]
     event = login_event()
     with pytest.raises(TransientFailure):
@@ -130,7 +130,7 @@ def test_another_attempt_does_not_count(mail_server):
     assert [each.status for each in notify(5)] == ["sent"] * 4 + ["skipped"]
 
 
-def test_what_is_held_back_stays_so_when_its_event_comes_again(mail_server):
+def test_a_redelivered_event_stays_held_back(mail_server):
     notify(5)
     event = login_event()
 
@@ -138,7 +138,7 @@ def test_what_is_held_back_stays_so_when_its_event_comes_again(mail_server):
     assert Tally.objects.get().held_back == 1
 
 
-def test_what_the_user_has_switched_off_does_not_count(mail_server):
+def test_a_disabled_notification_does_not_count(mail_server):
     services.set_preferences(user_id=7, switched_off=[("user_login_event", "sms")])
 
     services.notify(event=login_event(), medium=TextMessage())
@@ -159,7 +159,7 @@ def test_a_backend_receives_every_event():
     assert {each.status for each in deliveries} == {"sent"}
 
 
-def test_text_messages_are_limited_and_have_a_digest_of_their_own(mail_server, settings):
+def test_text_messages_are_limited_and_have_their_own_digest(mail_server, settings):
     settings.SMS_URL = (
         f"mailto://127.0.0.1:{mail_server.port}/?from=sms@tessera.example&to=sms{{phone}}@tessera.example&mode=insecure"
     )
@@ -172,7 +172,7 @@ def test_text_messages_are_limited_and_have_a_digest_of_their_own(mail_server, s
     assert "3 more messages about your account" in mail_server.mails[-1].get_content()
 
 
-def test_no_digest_of_codes(mail_server, settings):
+def test_codes_have_no_digest(mail_server, settings):
     settings.SMS_URL = (
         f"mailto://127.0.0.1:{mail_server.port}/?from=sms@tessera.example&to=sms{{phone}}@tessera.example&mode=insecure"
     )
@@ -187,7 +187,7 @@ def test_no_digest_of_codes(mail_server, settings):
 
 
 @pytest.mark.parametrize(("is_verified", "digests_sent"), [(False, 0), (True, 1)])
-def test_only_who_has_shown_to_be_the_user_gets_a_digest(mail_server, is_verified, digests_sent):
+def test_only_verified_recipients_get_a_digest(mail_server, is_verified, digests_sent):
     notify(8, lambda: account_event("password_reset_requested_event", email_verified=is_verified))
 
     digests.send_due(medium=Email(), at=later(hours=1))
@@ -195,7 +195,7 @@ def test_only_who_has_shown_to_be_the_user_gets_a_digest(mail_server, is_verifie
     assert len(mail_server.mails) == 5 + digests_sent
 
 
-def test_a_digest_that_cannot_be_sent_is_tried_again_later_and_in_the_end_recorded(mail_server, settings):
+def test_a_failed_digest_is_retried_and_finally_recorded(mail_server, settings):
     settings.DELIVERY_ATTEMPTS = 3
     notify(6)
     before = len(mail_server.mails)
@@ -208,8 +208,8 @@ def test_a_digest_that_cannot_be_sent_is_tried_again_later_and_in_the_end_record
 
     assert attempts == [1, 1, 2, 2, 3, 3]  # five minutes more after each
     assert len(mail_server.mails) == before + 1
-    told = Delivery.objects.get(event="digest")
-    assert (told.status, told.attempts) == ("sent", 3)
+    report = Delivery.objects.get(event="digest")
+    assert (report.status, report.attempts) == ("sent", 3)
     assert Tally.objects.get().held_back == 0
 
 
@@ -224,7 +224,7 @@ def test_a_rejected_digest_is_abandoned(mail_server):
     assert Tally.objects.get().held_back_from is None
 
 
-def test_a_deleted_user_gets_no_digest_and_leaves_no_count(mail_server):
+def test_a_deleted_user_gets_no_digest_and_its_counts_are_deleted(mail_server):
     notify(6)
     before = len(mail_server.mails)
 
@@ -235,7 +235,7 @@ def test_a_deleted_user_gets_no_digest_and_leaves_no_count(mail_server):
     assert not Tally.objects.exists()
 
 
-def test_counts_are_pruned_when_their_window_has_ended_and_was_reported(mail_server):
+def test_counts_are_pruned_after_their_window_was_reported(mail_server):
     notify(6)
     notify(1, user_id=8, email="grace@example.org")
 
@@ -248,7 +248,7 @@ def test_counts_are_pruned_when_their_window_has_ended_and_was_reported(mail_ser
 
 
 @pytest.mark.django_db(transaction=True)
-def test_notices_at_the_same_time_are_counted_one_by_one(mail_server):
+def test_concurrent_notifications_are_counted_one_by_one(mail_server):
     def send(_):
         try:
             return services.notify(event=login_event(), medium=Email()).status
@@ -280,8 +280,8 @@ def test_two_workers_send_one_digest(mail_server):
     assert len(mail_server.mails) == before + 1
 
 
-def alone(use_case):
-    """Runs in a thread, with a connection of its own."""
+def in_thread(use_case):
+    """Wraps a use case to run in a thread with its own database connection."""
 
     def run():
         try:
@@ -293,14 +293,14 @@ def alone(use_case):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_notices_held_back_while_a_digest_is_sent_are_in_the_next(mail_server):
+def test_notifications_held_back_while_a_digest_is_sent_are_in_the_next(mail_server):
     notify(6)
     slow = SlowMail()
 
     with ThreadPoolExecutor(2) as workers:
-        sending = workers.submit(alone(lambda: digests.send_due(medium=slow, at=later(hours=1))))
+        sending = workers.submit(in_thread(lambda: digests.send_due(medium=slow, at=later(hours=1))))
         assert slow.is_sending.wait(10)
-        held_back = workers.submit(alone(lambda: notify(1)))
+        held_back = workers.submit(in_thread(lambda: notify(1)))
         eventually(lambda: held_back.done() or is_waiting_for_a_lock())
         slow.may_send.set()
         sending.result(10)
@@ -316,7 +316,7 @@ def test_a_worker_does_not_wait_for_the_digests_of_another(mail_server):
     slow = SlowMail()
 
     with ThreadPoolExecutor(1) as workers:
-        sending = workers.submit(alone(lambda: digests.send_due(medium=slow, at=later(hours=1))))
+        sending = workers.submit(in_thread(lambda: digests.send_due(medium=slow, at=later(hours=1))))
         assert slow.is_sending.wait(10)
         with connection.cursor() as cursor:
             cursor.execute("SET statement_timeout TO '2s'")

@@ -39,7 +39,7 @@ def test_an_admin_sees_all_and_filters(caller):
     assert found(event="new_user_event", user_id=7) == []
 
 
-def test_an_admin_of_yesterday_sees_its_own_alone(caller, auth_service):
+def test_a_former_admin_sees_only_its_own_notifications(caller, auth_service):
     mine, _ = a_delivery(user_id=1), a_delivery(user_id=8)
     auth_service.scopes = {1: []}
 
@@ -47,7 +47,7 @@ def test_an_admin_of_yesterday_sees_its_own_alone(caller, auth_service):
     assert caller(user_id=1, admin=True).get("/notification-ms/previews/user_login_event").status_code == 403
 
 
-def test_what_admins_see_waits_for_auth_ms_and_ones_own_does_not(caller, auth_service):
+def test_only_admin_reads_depend_on_auth_ms(caller, auth_service):
     a_delivery(user_id=7)
     auth_service.away = True
 
@@ -55,7 +55,7 @@ def test_what_admins_see_waits_for_auth_ms_and_ones_own_does_not(caller, auth_se
     assert len(ids(caller(user_id=7).get("/notification-ms/notifications"))) == 1
 
 
-def test_the_filter_for_a_user_does_not_open_what_is_somebody_elses(caller):
+def test_the_user_filter_does_not_disclose_other_users_notifications(caller):
     a_delivery(user_id=8)
 
     assert ids(caller(user_id=7).get("/notification-ms/notifications", {"user_id": 8})) == []
@@ -70,7 +70,7 @@ def test_one_notification_is_read_by_its_owner_and_admins_only(caller):
     assert caller(user_id=8).get(path).status_code == 404
 
 
-def test_without_a_token_nothing_is_seen(client):
+def test_without_a_token_nothing_is_listed(client):
     assert client.get("/notification-ms/notifications").status_code == 401
 
 
@@ -78,22 +78,22 @@ def test_without_a_token_nothing_is_seen(client):
     ("parameter", "value"),
     [("user_id", "x"), ("user_id", "9223372036854775808"), ("medium", "pigeon"), ("status", "x"), ("event", "x")],
 )
-def test_a_filter_that_is_not_valid_is_named(caller, parameter, value):
+def test_an_invalid_filter_is_named(caller, parameter, value):
     answer = caller(user_id=7).get("/notification-ms/notifications", {parameter: value})
 
     assert answer.status_code == 400
     assert list(answer.json()["errors"]) == [parameter]
 
 
-def test_pages_lead_from_new_to_old_and_back(caller):
+def test_pages_lead_from_newest_to_oldest_and_back(caller):
     deliveries = [a_delivery() for _ in range(5)]
     newest_first = [delivery.id for delivery in reversed(deliveries)]
-    person = caller(user_id=7)
+    ada = caller(user_id=7)
 
-    first = person.get("/notification-ms/notifications", {"limit": 2})
-    second = person.get(first.json()["next"])
-    third = person.get(second.json()["next"])
-    back = person.get(second.json()["previous"])
+    first = ada.get("/notification-ms/notifications", {"limit": 2})
+    second = ada.get(first.json()["next"])
+    third = ada.get(second.json()["next"])
+    back = ada.get(second.json()["previous"])
 
     assert [ids(page) for page in (first, second, third, back)] == [
         newest_first[:2],
@@ -105,7 +105,7 @@ def test_pages_lead_from_new_to_old_and_back(caller):
 
 @pytest.mark.parametrize("event", sorted(TEXTS))
 @pytest.mark.parametrize(("locale", "language"), [("en", 'lang="en"'), ("it", 'lang="it"')])
-def test_an_admin_sees_every_notice_before_it_is_sent(caller, event, locale, language):
+def test_an_admin_previews_every_notification(caller, event, locale, language):
     answer = caller(user_id=1, admin=True).get(f"/notification-ms/previews/{event}", {"locale": locale})
 
     assert answer.status_code == 200
@@ -117,20 +117,20 @@ def test_an_admin_sees_every_notice_before_it_is_sent(caller, event, locale, lan
 
 @pytest.mark.parametrize(("event", "change"), CHANGES)
 @pytest.mark.parametrize("locale", ["en", "it"])
-def test_an_admin_sees_the_notice_of_every_change(caller, event, change, locale):
+def test_an_admin_previews_the_notification_of_every_change(caller, event, change, locale):
     path, query = f"/notification-ms/previews/{event}", {"locale": locale, "change": change}
 
     texts = caller(user_id=1, admin=True).get(path, query).json()
 
     assert texts["subject"] not in ("Your account was changed", "Il tuo account è stato cambiato") or (
-        change == "email_change_requested"  # which another event tells
+        change == "email_change_requested"  # another event notifies of it
     )
     assert "Ada" in texts["text"]
     assert "203.0.113.7" in texts["text"]
     assert "Firefox" in texts["html"]
 
 
-def test_previews_are_for_admins_and_for_what_there_is(caller):
+def test_previews_are_only_for_admins_and_known_events(caller):
     path = "/notification-ms/previews/user_login_event"
 
     assert caller(user_id=7).get(path).status_code == 403
@@ -140,7 +140,7 @@ def test_previews_are_for_admins_and_for_what_there_is(caller):
     assert admin.get("/notification-ms/previews/account_changed_event", {"change": "passkey_added"}).status_code == 404
 
 
-def test_metrics_count_deliveries_by_medium_and_status(client):
+def test_metrics_count_deliveries_by_channel_and_status(client):
     a_delivery()
     a_delivery(status="failed", sent_at=None)
     a_delivery()
@@ -151,7 +151,7 @@ def test_metrics_count_deliveries_by_medium_and_status(client):
     assert 'deliveries_last_hour{medium="email",status="failed"} 1.0' in text
 
 
-def test_a_user_exports_all_that_is_kept_of_it_and_nothing_of_others(caller):
+def test_a_user_exports_all_its_data_and_no_others(caller):
     mine = [a_delivery(user_id=7), a_delivery(user_id=7, medium="sms", recipient="+390612345678")]
     a_delivery(user_id=8)
 

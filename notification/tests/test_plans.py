@@ -1,4 +1,4 @@
-"""Every filter of the list goes by an index, whatever of it there is much or little of."""
+"""Every filter of the list uses an index, however common the value is."""
 
 import pytest
 from django.db import connection
@@ -31,7 +31,7 @@ CHOSEN = [
 
 @pytest.fixture(scope="module")
 def many(django_db_setup, django_db_blocker):
-    """50,000 deliveries, which leave with the tests of this file."""
+    """50,000 deliveries, deleted after the tests of this file."""
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute(FILL)
         cursor.execute("ANALYZE deliveries_delivery")
@@ -40,17 +40,17 @@ def many(django_db_setup, django_db_blocker):
         cursor.execute("ANALYZE deliveries_delivery")
 
 
-def caller_is(person: str) -> Principal:
-    scopes = frozenset({ADMIN_SCOPE} if person == "admin" else set())
+def principal_of(kind: str) -> Principal:
+    scopes = frozenset({ADMIN_SCOPE} if kind == "admin" else set())
     return Principal(subject="7", user_id=7, session_id=1, scopes=scopes, authenticated_at=0)
 
 
-@pytest.mark.parametrize("person", ["admin", "user"])
+@pytest.mark.parametrize("kind", ["admin", "user"])
 @pytest.mark.parametrize("chosen", CHOSEN, ids=str)
-def test_no_filter_reads_the_whole_table(many, chosen, person):
-    plan = notifications_for(caller_is(person), **chosen).order_by("-id")[:51].explain()
+def test_no_filter_reads_the_whole_table(many, chosen, kind):
+    plan = notifications_for(principal_of(kind), **chosen).order_by("-id")[:51].explain()
 
     assert "Seq Scan" not in plan, plan
     rare = chosen.get("status") in ("failed", "pending", "skipped") or chosen.get("medium") == "webhook"
-    if rare and person == "admin" and len(chosen) == 1:  # what is rare is not looked for among all
+    if rare and kind == "admin" and len(chosen) == 1:  # rare rows are not searched among all rows
         assert "pkey" not in plan, plan

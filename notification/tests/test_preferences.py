@@ -1,4 +1,4 @@
-"""What a user wants to be told, and over which media."""
+"""The notifications that a user wants, by event and channel."""
 
 import pytest
 
@@ -20,7 +20,7 @@ def enabled(answer):
     return {(each["event"], each["medium"]): each["enabled"] for each in answer.json()["preferences"]}
 
 
-def test_everything_is_wanted_at_first(caller):
+def test_all_notifications_are_enabled_by_default(caller):
     answer = caller(user_id=7).get(PATH)
 
     assert answer.status_code == 200
@@ -29,7 +29,7 @@ def test_everything_is_wanted_at_first(caller):
     assert not any(medium == "webhook" for _, medium in enabled(answer))
 
 
-def test_a_notice_that_is_switched_off_is_not_sent_and_the_others_are(caller, mail_server):
+def test_only_a_disabled_notification_is_not_sent(caller, mail_server):
     assert put(caller(user_id=7), ("new_user_event", "email", False)).status_code == 200
 
     skipped = services.notify(event=new_user_event(), medium=Email())
@@ -40,17 +40,17 @@ def test_a_notice_that_is_switched_off_is_not_sent_and_the_others_are(caller, ma
     assert (sent.status, others.status) == ("sent", "sent")
 
 
-def test_a_medium_is_switched_off_for_an_event(caller):
+def test_a_channel_can_be_disabled_for_an_event(caller):
     put(caller(user_id=7), ("user_login_event", "sms", False))
 
     assert services.notify(event=login_event(), medium=TextMessage()).status == "skipped"
 
 
-def test_what_is_left_out_is_enabled_again(caller):
-    person = caller(user_id=7)
-    put(person, ("new_user_event", "email", False))
+def test_omitted_preferences_are_enabled_again(caller):
+    ada = caller(user_id=7)
+    put(ada, ("new_user_event", "email", False))
 
-    answer = put(person, ("user_login_event", "sms", False))
+    answer = put(ada, ("user_login_event", "sms", False))
 
     assert enabled(answer)["new_user_event", "email"] is True
     assert enabled(answer)["user_login_event", "sms"] is False
@@ -70,7 +70,7 @@ def test_what_is_left_out_is_enabled_again(caller):
         "user_deleted_event",
     ],
 )
-def test_a_mail_that_matters_cannot_be_switched_off(caller, event):
+def test_a_security_email_cannot_be_disabled(caller, event):
     answer = put(caller(user_id=7), (event, "email", False))
 
     assert answer.status_code == 400
@@ -78,11 +78,11 @@ def test_a_mail_that_matters_cannot_be_switched_off(caller, event):
     assert not Preference.objects.exists()
 
 
-def test_the_code_that_confirms_a_telephone_cannot_be_switched_off(caller):
+def test_verification_codes_cannot_be_disabled(caller):
     assert put(caller(user_id=7), ("phone_verification_requested_event", "sms", False)).status_code == 400
 
 
-def test_an_ended_session_sets_nothing(caller, auth_service):
+def test_an_ended_session_cannot_set_preferences(caller, auth_service):
     auth_service.ended = {1}
 
     assert put(caller(user_id=7), ("new_user_event", "email", False)).status_code == 401
@@ -102,19 +102,19 @@ def test_an_ended_session_sets_nothing(caller, auth_service):
         {"preferences": [{"event": "new_user_event", "medium": "email"}]},
     ],
 )
-def test_what_is_no_preference_is_refused(caller, body):
+def test_an_invalid_preference_is_rejected(caller, body):
     answer = caller(user_id=7).put(PATH, body, content_type="application/json")
 
     assert answer.status_code == 400
     assert not Preference.objects.exists()
 
 
-def test_without_a_token_there_are_none(client):
+def test_preferences_require_a_token(client):
     assert client.get(PATH).status_code == 401
     assert put(client, ("new_user_event", "email", False)).status_code == 401
 
 
-def test_an_erased_user_leaves_none(caller):
+def test_erasing_a_user_deletes_its_preferences(caller):
     from django.utils import timezone
 
     put(caller(user_id=7), ("new_user_event", "email", False))

@@ -1,4 +1,4 @@
-"""What this service forgets."""
+"""What this service deletes regularly."""
 
 import pytest
 
@@ -6,5 +6,5 @@ from chassis.testing.pruning import unbounded_deletes
 
 
 @pytest.mark.django_db
-def test_nothing_is_forgotten_in_one_statement_without_bound():
+def test_no_pruning_statement_is_unbounded():
     assert unbounded_deletes() == []

@@ -1,4 +1,4 @@
-"""What a worker cannot do without is named when it starts, and not found out at the first event."""
+"""A missing setting of a worker is named at startup."""
 
 import base64
 import os
@@ -26,14 +26,14 @@ def start(medium, **variables):
 
 
 @pytest.mark.parametrize("medium", ["email", "sms", "webhook"])
-def test_a_worker_starts_with_what_it_needs(medium):
+def test_a_worker_starts_with_its_settings(medium):
     started = start(medium)
 
     assert (started.returncode, started.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("medium", ["sms", "webhook"])
-def test_a_worker_starts_without_what_it_does_not_need(medium):
+def test_a_worker_starts_without_settings_of_other_workers(medium):
     others = {"sms": ["USERS_URL", "WEBHOOK_SECRET"], "webhook": ["USERS_URL", "SEALING_PRIVATE_KEY"]}[medium]
 
     assert start(medium, **dict.fromkeys(others, "")).returncode == 0
@@ -54,7 +54,7 @@ def test_a_worker_starts_without_what_it_does_not_need(medium):
         ("webhook", "WEBHOOK_URL", "backend.example", "WEBHOOK_URL must be a URL"),
     ],
 )
-def test_a_worker_does_not_start_without_and_names_the_variable(medium, name, value, reason):
+def test_a_worker_with_a_missing_setting_names_it_and_does_not_start(medium, name, value, reason):
     started = start(medium, **{name: value})
 
     assert started.returncode == 1

@@ -1,4 +1,4 @@
-"""What mails say, to whom and in which language, over a real SMTP connection."""
+"""Texts, recipients and languages of emails, over a real SMTP connection."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from notification_ms.deliveries.models import Delivery
 pytestmark = pytest.mark.django_db
 
 
-def test_the_email_about_a_login_has_time_place_and_device(mail_server):
+def test_a_login_email_has_time_address_and_device(mail_server):
     delivery = services.notify(event=login_event(), medium=Email())
 
     [mail] = mail_server.mails
@@ -31,14 +31,14 @@ def test_the_email_about_a_login_has_time_place_and_device(mail_server):
     assert delivery.sent_at is not None
 
 
-def test_the_mail_is_written_in_the_users_language(mail_server):
+def test_an_email_is_in_the_users_language(mail_server):
     services.notify(event=login_event(locale="it-IT"), medium=Email())
     services.notify(event=new_user_event(locale="de"), medium=Email())
 
     assert [mail["Subject"] for mail in mail_server.mails] == ["Nuovo accesso al tuo account", "Welcome"]
 
 
-def test_what_a_user_writes_cannot_become_markup_or_a_header(mail_server):
+def test_user_input_cannot_become_markup_or_a_header(mail_server):
     services.notify(event=new_user_event(name="<script>x</script>"), medium=Email())
     services.notify(event=login_event(user_agent="<img src=x>"), medium=Email())
 
@@ -57,7 +57,7 @@ def test_what_a_user_writes_cannot_become_markup_or_a_header(mail_server):
         CloudEvent(**(vars(login_event()) | {"type": "unheard_of_event"})),
     ],
 )
-def test_an_event_without_what_its_text_needs_is_invalid(event):
+def test_an_event_without_data_for_its_text_is_invalid(event):
     with pytest.raises(InvalidEvent):
         services.notify(event=event, medium=Email())
 
@@ -65,7 +65,7 @@ def test_an_event_without_what_its_text_needs_is_invalid(event):
 
 
 @pytest.mark.parametrize("time_zone", ["Mars/Olympus", "../etc/passwd", "", None])
-def test_an_unknown_time_zone_is_no_reason_not_to_tell(mail_server, time_zone):
+def test_an_unknown_time_zone_does_not_prevent_a_notification(mail_server, time_zone):
     services.notify(event=login_event(time_zone=time_zone), medium=Email())
 
     assert "2026-01-31 12:00 UTC" in mail_server.mails[0].get_body(("plain",)).get_content()
@@ -73,7 +73,7 @@ def test_an_unknown_time_zone_is_no_reason_not_to_tell(mail_server, time_zone):
 
 @pytest.mark.parametrize("event_type", MAILED_TOKENS)
 @pytest.mark.parametrize("locale", ["en", "it"])
-def test_a_token_is_mailed_as_it_is_when_there_is_no_page_for_it(mail_server, event_type, locale, settings):
+def test_a_token_is_mailed_without_a_link_when_no_page_is_configured(mail_server, event_type, locale, settings):
     setattr(settings, MAILED_TOKENS[event_type], "")
     services.notify(event=account_event(event_type, locale=locale), medium=Email())
 
@@ -86,7 +86,7 @@ def test_a_token_is_mailed_as_it_is_when_there_is_no_page_for_it(mail_server, ev
 
 
 @pytest.mark.parametrize(("event_type", "setting"), MAILED_TOKENS.items())
-def test_a_token_is_mailed_as_a_link_to_the_page_for_it(mail_server, settings, event_type, setting):
+def test_a_token_is_mailed_as_a_link_to_its_page(mail_server, settings, event_type, setting):
     setattr(settings, setting, "https://app.example/page?token={token}&x=1")
 
     services.notify(event=account_event(event_type), medium=Email())
@@ -96,7 +96,7 @@ def test_a_token_is_mailed_as_a_link_to_the_page_for_it(mail_server, settings, e
     assert "https://app.example/page?token=a-token%2Fwith%2Bsigns&amp;x=1" in mail.get_body(("html",)).get_content()
 
 
-def test_the_notice_of_a_changed_password_has_time_place_and_device(mail_server):
+def test_a_password_change_email_has_time_address_and_device(mail_server):
     services.notify(event=account_event("password_changed_event", locale="it"), medium=Email())
 
     [mail] = mail_server.mails
@@ -108,7 +108,7 @@ def test_the_notice_of_a_changed_password_has_time_place_and_device(mail_server)
 
 
 @pytest.mark.parametrize("locale", ["en", "it"])
-def test_a_login_mail_leads_to_ending_that_session(mail_server, settings, locale):
+def test_a_login_email_links_to_ending_its_session(mail_server, settings, locale):
     settings.SESSION_URL = "https://app.example/sessions/{session_id}/end"
 
     services.notify(event=login_event(locale=locale, session_id=4711), medium=Email())
@@ -121,8 +121,8 @@ def test_a_login_mail_leads_to_ending_that_session(mail_server, settings, locale
 LURE = "Your parcel waits: https://evil.example/pay www.evil.example +39 06 1234 5678"
 
 
-def said(mail):
-    """All that a mail says: its subject and both bodies."""
+def texts_of(mail):
+    """The subject and both bodies of an email."""
     return [mail["Subject"], *(mail.get_body((kind,)).get_content() for kind in ("plain", "html"))]
 
 
@@ -145,7 +145,7 @@ def looks_like_a_link(text):
     ids=lambda event: event.data.get("change", event.type),
 )
 @pytest.mark.parametrize("locale", ["en", "it"])
-def test_what_strangers_write_is_no_link_and_never_in_a_subject(mail_server, settings, event, locale):
+def test_user_input_becomes_no_link_and_appears_in_no_subject(mail_server, settings, event, locale):
     for setting in (*MAILED_TOKENS.values(), "SESSION_URL"):
         setattr(settings, setting, "")
     event.data["locale"] = locale
@@ -153,7 +153,7 @@ def test_what_strangers_write_is_no_link_and_never_in_a_subject(mail_server, set
 
     assert services.notify(event=event, medium=Email()).status == "sent"
 
-    subject, *bodies = said(mail_server.mails[0])
+    subject, *bodies = texts_of(mail_server.mails[0])
     assert "parcel" not in subject
     assert not any(looks_like_a_link(body) for body in bodies)
     if "email_change" not in event.type:
@@ -164,12 +164,12 @@ def test_what_strangers_write_is_no_link_and_never_in_a_subject(mail_server, set
     "event_type", ["email_verification_requested_event", "password_reset_requested_event", "sign_up_repeated_event"]
 )
 @pytest.mark.parametrize("locale", ["en", "it"])
-def test_a_mail_to_an_address_that_nobody_has_verified_has_no_words_of_anybodys(mail_server, event_type, locale):
+def test_an_email_to_an_unverified_address_contains_no_user_input(mail_server, event_type, locale):
     event = account_event(event_type, name="Parcelwaits", user_agent="Payhere", email_verified=False, locale=locale)
 
     assert services.notify(event=event, medium=Email()).status == "sent"
 
-    for text in said(mail_server.mails[0]):
+    for text in texts_of(mail_server.mails[0]):
         assert "Parcelwaits" not in text
         assert "Payhere" not in text
 
@@ -194,16 +194,16 @@ def test_an_unverified_address_is_not_notified(mail_server, event):
     assert mail_server.mails == []
 
 
-def test_no_text_message_goes_to_users_without_a_verified_address():
+def test_users_without_a_verified_address_get_no_text_message():
     assert services.notify(event=login_event(email_verified=False), medium=TextMessage()).status == "skipped"
 
 
 @pytest.mark.parametrize(("event_type", "change"), [pair for pair in CHANGES if pair[1] != "email_change_requested"])
-def test_every_change_is_notified_with_time_place_device_and_advice(mail_server, event_type, change):
+def test_every_change_is_notified_with_time_address_device_and_advice(mail_server, event_type, change):
     services.notify(event=account_event(event_type, change=change), medium=Email())
 
     [mail] = mail_server.mails
-    for text in said(mail)[1:]:
+    for text in texts_of(mail)[1:]:
         assert "2026-01-31 13:00 Europe/Rome" in text
         assert "192.0.2.7" in text
         assert "Firefox" in text
@@ -211,37 +211,37 @@ def test_every_change_is_notified_with_time_place_device_and_advice(mail_server,
         assert "\n\n\n" not in text.replace("\r", "")
 
 
-def test_a_change_that_an_admin_made_says_so_and_not_where_the_admin_was(mail_server):
+def test_an_email_about_an_admins_change_does_not_disclose_the_admins_address(mail_server):
     services.notify(
         event=account_event("account_changed_event", change="rights_changed", actor_id=2, is_admin=True), medium=Email()
     )
 
-    for text in said(mail_server.mails[0])[1:]:
+    for text in texts_of(mail_server.mails[0])[1:]:
         assert "an administrator" in text
         assert "192.0.2.7" not in text
         assert "contact us" in text
 
 
-def test_a_requested_change_of_address_is_notified_by_the_email_that_undoes_it(mail_server):
+def test_a_requested_change_of_address_is_notified_by_the_undo_email_only(mail_server):
     delivery = services.notify(
         event=account_event("account_changed_event", change="email_change_requested"), medium=Email()
     )
 
-    assert (delivery.status, delivery.last_error) == ("skipped", "told by email_change_requested_event")
+    assert (delivery.status, delivery.last_error) == ("skipped", "notified by email_change_requested_event")
     assert mail_server.mails == []
 
 
-def test_both_addresses_are_notified_of_a_change_and_the_old_one_sees_the_new_one_masked(mail_server):
+def test_both_addresses_are_notified_of_a_change_with_the_new_one_masked_for_the_old(mail_server):
     facts = {"change": "email_changed", "old_email": "ada@example.org", "new_email": "grace@example.net"}
     services.notify(event=account_event("account_changed_event", **facts), medium=Email())
     services.notify(event=account_event("account_changed_event", email="grace@example.net", **facts), medium=Email())
 
     old, new = mail_server.mails
     assert (old["To"], new["To"]) == ("ada@example.org", "grace@example.net")
-    assert "g***[@]example[.]net" in said(old)[1]
-    assert "72 hours" in said(old)[1]
-    assert "grace" not in said(old)[1]
-    assert "Sign in with it" in said(new)[1]
+    assert "g***[@]example[.]net" in texts_of(old)[1]
+    assert "72 hours" in texts_of(old)[1]
+    assert "grace" not in texts_of(old)[1]
+    assert "Sign in with it" in texts_of(new)[1]
 
 
 @pytest.mark.parametrize("first_proof", [True, False])
@@ -254,12 +254,12 @@ def test_both_addresses_are_notified_of_a_change_and_the_old_one_sees_the_new_on
     ],
     ids=lambda event: event.data.get("change", event.type),
 )
-def test_the_first_proof_of_an_address_says_what_it_has_ended(mail_server, event, first_proof):
+def test_the_email_about_a_first_verification_lists_what_was_revoked(mail_server, event, first_proof):
     event.data["first_proof"] = first_proof
 
     services.notify(event=event, medium=Email())
 
-    assert ("sessions were ended, and passkeys" in said(mail_server.mails[0])[1]) is first_proof
+    assert ("sessions were ended, and passkeys" in texts_of(mail_server.mails[0])[1]) is first_proof
 
 
 @pytest.mark.parametrize("change", ["unheard_of", ""])
@@ -268,7 +268,7 @@ def test_a_change_without_a_text_is_invalid(change):
         services.notify(event=account_event("sign_in_changed_event", change=change), medium=Email())
 
 
-def test_the_code_goes_to_the_telephone_that_it_confirms(mail_server, settings):
+def test_a_code_is_sent_to_the_phone_that_it_confirms(mail_server, settings):
     settings.SMS_URL = (
         f"mailto://127.0.0.1:{mail_server.port}/?from=sms@tessera.example&to=sms{{phone}}@tessera.example&mode=insecure"
     )
@@ -283,27 +283,27 @@ def test_the_code_goes_to_the_telephone_that_it_confirms(mail_server, settings):
     assert "908172" not in repr(list(Delivery.objects.values()))
 
 
-def test_a_token_in_the_clear_of_an_older_auth_ms_is_mailed_too(mail_server):
+def test_an_unencrypted_token_from_an_older_auth_ms_is_mailed_too(mail_server):
     event = account_event("password_reset_requested_event", sealed_token=None, token="of-the-version-before")
 
     services.notify(event=event, medium=Email())
 
-    assert "of-the-version-before" in said(mail_server.mails[0])[1]
+    assert "of-the-version-before" in texts_of(mail_server.mails[0])[1]
 
 
 @pytest.mark.parametrize(
     "sealed_token",
     [
-        builders.sealed("of-another-event", "email_verification_requested_event"),
+        builders.encrypted("of-another-event", "email_verification_requested_event"),
         encryption.encrypt_with_public_key(
             "x", public_key=encryption.generate_key_pair()[1], info="password_reset_requested_event"
         ),
-        "no-sealed-text",
+        "not-encrypted",
         "",
     ],
-    ids=["of another event", "to another key", "no sealed text", "empty"],
+    ids=["of another event", "to another key", "not encrypted", "empty"],
 )
-def test_what_is_not_sealed_for_this_is_not_sent_and_the_reason_names_the_variable(mail_server, sealed_token):
+def test_a_secret_that_cannot_be_decrypted_is_not_sent_and_the_reason_names_the_variable(mail_server, sealed_token):
     event = account_event("password_reset_requested_event", sealed_token=sealed_token)
 
     with pytest.raises(PermanentFailure, match="SEALING_PRIVATE_KEY"):
@@ -330,7 +330,7 @@ def test_text_is_defanged_and_stays_readable(text, shown):
     assert display_text.defanged(text) == shown
 
 
-def test_a_subject_has_no_place_for_anybodys_words():
+def test_subjects_contain_no_user_input():
     subjects = sorted((Path(notices.__file__).parent / "templates").glob("*/*/subject.txt"))
 
     assert len(subjects) > 20

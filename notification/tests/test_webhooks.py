@@ -55,7 +55,7 @@ def receiver(settings):
     receiver.close()
 
 
-def test_the_event_is_posted_as_it_is_and_the_signature_holds(receiver):
+def test_the_event_is_posted_unchanged_with_a_valid_signature(receiver):
     event = login_event()
 
     delivery = services.notify(event=event, medium=Webhook())
@@ -69,7 +69,7 @@ def test_the_event_is_posted_as_it_is_and_the_signature_holds(receiver):
     assert abs(int(headers["webhook-timestamp"]) - time.time()) < 60
 
 
-def test_every_attempt_has_the_same_id_so_that_the_receiver_can_drop_a_repeat(receiver):
+def test_every_attempt_has_the_same_id_for_deduplication(receiver):
     receiver.statuses = [500]
     event = login_event()
 
@@ -82,7 +82,7 @@ def test_every_attempt_has_the_same_id_so_that_the_receiver_can_drop_a_repeat(re
 
 
 @pytest.mark.parametrize("status", [302, 400, 404, 429, 500, 503])
-def test_what_is_not_accepted_is_tried_again(receiver, status):
+def test_a_rejected_webhook_is_retried(receiver, status):
     receiver.statuses = [status]
 
     with pytest.raises(TransientFailure, match=str(status)):
@@ -98,7 +98,7 @@ def test_a_receiver_that_answers_410_is_not_retried(receiver):
         services.notify(event=login_event(), medium=Webhook())
 
 
-def test_a_receiver_that_is_away_is_transient(receiver):
+def test_an_unreachable_receiver_is_a_transient_failure(receiver):
     receiver.close()
 
     with pytest.raises(TransientFailure):

@@ -1,1 +1,1 @@
-"""Attacks on accounts, addresses, notices, privacy, and the broker."""
+"""Attacks on accounts, addresses, notifications, privacy and the broker."""

@@ -1,4 +1,4 @@
-"""Nobody is bombed with notices, or misled by them; and of nothing that matters is there no notice.
+"""Notifications cannot be used for flooding or phishing, and every security-relevant change is notified.
 
 Issue 21, lines 7 and 9.
 """
@@ -15,12 +15,12 @@ from evidence.harness.workers import workers
 
 EVIL = "Your parcel waits: https://evil.example/pay"
 LOGINS = 15
-MOST_MAILS = 5  # of one kind, to one recipient, in an hour
+MOST_MAILS = 5  # of one kind per recipient and hour
 
 
 @pytest.fixture
 def audit(stack, admin):
-    """`audit(user_id=7)` is what the audit log says, newest first."""
+    """`audit(user_id=7)` returns the audit log, newest first."""
 
     def rows(**filters):
         query = "&".join(f"{name}={value}" for name, value in filters.items())
@@ -31,13 +31,13 @@ def audit(stack, admin):
 
 
 def all_settled(stack):
-    """Returns when the workers have told of all that was before."""
+    """Waits until the workers have delivered all earlier events."""
     later = stack.verified_user()
     stack.log_in(later["email"])
     eventually(lambda: stack.mails(later["email"], "New sign-in"))
 
 
-def test_a_stranger_whose_address_was_used_gets_one_mail_and_no_text_message(stack):
+def test_the_owner_of_an_abused_address_gets_one_email_and_no_text_message(stack):
     stranger = stack.sign_up(phone=a_phone())
     eventually(lambda: stack.mails(stranger["email"]))
 
@@ -51,14 +51,14 @@ def test_a_stranger_whose_address_was_used_gets_one_mail_and_no_text_message(sta
 
 @pytest.fixture
 def with_limits(stack, stopped):
-    """Mails are sent by a worker that has the limits of an installation, but for an hour that is over soon."""
+    """Replaces the email worker by one with default limits and a shorter hour."""
     stopped("notification-email-worker")
     limits = {"NOTICES_OF_A_KIND": str(MOST_MAILS), "NOTICE_WINDOW_SECONDS": "20"}
     with workers(stack.directory, [{"NOTIFICATION_MEDIUM": "email"} | limits]):
         yield
 
 
-def test_many_logins_send_few_emails_and_a_digest_covers_the_rest(stack, with_limits):
+def test_many_logins_send_few_emails_and_one_digest(stack, with_limits):
     user = stack.verified_user()
     token = stack.token_of(user["email"])
 
@@ -67,11 +67,11 @@ def test_many_logins_send_few_emails_and_a_digest_covers_the_rest(stack, with_li
     eventually(lambda: stack.notified("user_login_event", token=token) == LOGINS)
 
     assert len(stack.mails(user["email"], "New sign-in")) == MOST_MAILS
-    [digest] = eventually(lambda: stack.mails(user["email"], "More happened"))
+    [digest] = eventually(lambda: stack.mails(user["email"], "More activity"))
     assert str(LOGINS - MOST_MAILS) in stack.mail_text(digest)
 
 
-def test_a_phone_that_nobody_has_proven_gets_a_code_and_nothing_else(stack):
+def test_an_unverified_phone_receives_only_a_code(stack):
     user = stack.verified_user()
     token, phone = stack.token_of(user["email"]), a_phone()
     stack.call("PATCH", f"/users-ms/users/{user['id']}", {"phone": phone}, token=token).raise_for_status()
@@ -105,7 +105,7 @@ def test_codes_for_a_phone_are_few_and_cannot_be_guessed(stack):
     assert stack.call("GET", "/users-ms/users/me", token=token).json()["phone_verified"] is False
 
 
-def test_an_unverified_user_gets_no_code_to_send_to_the_phone_of_another(stack):
+def test_an_unverified_user_cannot_send_codes_to_another_phone(stack):
     user = stack.sign_up(phone=a_phone())
 
     answer = stack.call("POST", "/auth-ms/auth/phone/verification", token=stack.token_of(user["email"]))
@@ -114,7 +114,7 @@ def test_an_unverified_user_gets_no_code_to_send_to_the_phone_of_another(stack):
     assert answer.json()["title"] == "Email not verified"
 
 
-def test_the_text_of_an_attacker_is_in_no_mail_to_a_stranger(stack):
+def test_an_email_to_a_stranger_contains_no_attacker_text(stack):
     stranger = stack.sign_up(name=EVIL, surname="evil.example/pay")
     stack.call("POST", "/auth-ms/auth/password/forgot", {"email": stranger["email"]})
     eventually(lambda: len(stack.mails(stranger["email"])) >= 2)
@@ -124,7 +124,7 @@ def test_the_text_of_an_attacker_is_in_no_mail_to_a_stranger(stack):
         assert "evil" not in stack.mail_text(mail)
 
 
-def test_a_name_is_in_no_subject_and_is_no_link(stack):
+def test_a_name_appears_in_no_subject_and_becomes_no_link(stack):
     user = stack.verified_user(name=EVIL)
     headers = {"User-Agent": "https://evil.example/agent evil.example"}
     body = {"username": user["email"], "password": PASSWORD}
@@ -142,18 +142,18 @@ def subjects(stack, email):
     return [mail["Subject"] for mail in stack.mails(email)]
 
 
-def told(stack, email, before):
-    """Waits until there is a mail that was not there before; its subject and text."""
+def next_email(stack, email, before):
+    """Waits for a new email; returns its subject and text."""
     mails = eventually(lambda: len(found := stack.mails(email)) > before and found)
     return f"{mails[0]['Subject']}\n{stack.mail_text(mails[0])}"
 
 
 def changes_of(audit, user, actor=None):
-    """The events that the audit log has of a user, by actor."""
+    """A user's events in the audit log, by actor."""
     return {row["event"] for row in audit(user_id=user["id"]) if row["actor_id"] == actor}
 
 
-def test_every_change_of_a_way_to_sign_in_is_notified_and_audited(stack, audit):
+def test_every_change_of_sign_in_methods_is_notified_and_audited(stack, audit):
     user, new = stack.verified_user(), an_address("new")
     token = stack.token_of(user["email"])
     eventually(lambda: stack.mails(user["email"], "New sign-in"))
@@ -162,15 +162,15 @@ def test_every_change_of_a_way_to_sign_in_is_notified_and_audited(stack, audit):
     secret = stack.call("POST", "/auth-ms/auth/mfa/totp", token=token).json()["secret"]
     body = {"code": pyotp.TOTP(secret).now()}
     stack.call("POST", "/auth-ms/auth/mfa/totp/confirm", body, token=token).raise_for_status()
-    told(stack, user["email"], before)
+    next_email(stack, user["email"], before)
     before = len(stack.mails(user["email"]))
     stack.call("DELETE", "/auth-ms/auth/mfa/totp", token=token).raise_for_status()
-    told(stack, user["email"], before)
+    next_email(stack, user["email"], before)
     stack.call("PATCH", f"/users-ms/users/{user['id']}", {"email": new}, token=token).raise_for_status()
     undo_token(stack, user["email"])
     before = len(stack.mails(user["email"]))
     stack.verify(new)
-    told(stack, user["email"], before)  # the old address learns of the change itself, too
+    next_email(stack, user["email"], before)  # the old address is notified of the change, too
     body = {"current_password": "not the password", "new_password": "a longer staple of horses"}
     assert stack.call("POST", "/auth-ms/auth/password/change", body, token=stack.token_of(new)).status_code == 400
 
@@ -188,16 +188,16 @@ def test_every_change_of_a_way_to_sign_in_is_notified_and_audited(stack, audit):
     eventually(complete)
 
 
-def test_what_an_admin_changes_is_notified_and_audited_with_the_actor(stack, admin, audit):
+def test_an_admins_change_is_notified_and_audited_with_the_actor(stack, admin, audit):
     user = stack.verified_user()
     acting = stack.call("GET", "/users-ms/users/me", token=admin["access_token"]).json()["id"]
     path = f"/users-ms/users/{user['id']}"
-    eventually(lambda: len(stack.mails(user["email"])) >= 2)  # its confirmation, and the welcome
+    eventually(lambda: len(stack.mails(user["email"])) >= 2)  # the verification and the welcome
 
     for change in ({"is_admin": True}, {"is_admin": False}, {"is_active": False}, {"is_active": True}):
         before = len(stack.mails(user["email"]))
         stack.call("PATCH", path, change, token=admin["access_token"]).raise_for_status()
-        told(stack, user["email"], before)
+        next_email(stack, user["email"], before)
 
     wanted = {"rights_changed", "deactivated", "activated"}
     eventually(lambda: wanted <= changes_of(audit, user, actor=acting))
@@ -217,11 +217,11 @@ def test_a_deletion_is_notified_and_audited_with_its_actor(stack, admin, audit, 
         lambda: next((s for s in subjects(stack, user["email"])[: -before or None] if "deleted" in s), "")
     )
     [row] = eventually(lambda: audit(user_id=user["id"], event="user_deleted"))
-    assert row["actor_id"] == (acting if by == "an admin" else None)  # none is the user itself
+    assert row["actor_id"] == (acting if by == "an admin" else None)  # None means the user itself
     assert row["address"] == stack.client_address
 
 
-def test_ones_own_security_events_are_shown_and_nobody_elses(stack):
+def test_users_see_only_their_own_security_events(stack):
     user, other = stack.verified_user(), stack.verified_user()
     stack.log_in(user["email"], "not the password")
     token = stack.token_of(user["email"])
@@ -250,4 +250,4 @@ def test_failures_of_a_second_factor_are_notified(stack):
             body = {"mfa_token": pending["mfa_token"], "method": "totp", "code": code}
             tries += stack.call("POST", "/auth-ms/auth/login/mfa", body).status_code in (401, 429)
 
-    told(stack, user["email"], before)
+    next_email(stack, user["email"], before)

@@ -1,6 +1,6 @@
-"""A right that was taken away is without effect everywhere within a second; so is a token of a session that has ended.
+"""Revoked rights and tokens of ended sessions lose their effect in all services within a second.
 
-Issue 21, lines 1, 2 and 4: what an attacker did, and what has to come of it.
+Issue 21, lines 1, 2 and 4.
 """
 
 import secrets
@@ -17,7 +17,7 @@ NEW = "a longer staple of horses"
 
 @pytest.fixture
 def boss(stack, admin):
-    """`boss("PATCH", "/users-ms/users/7", {...})` calls as an admin who stays one."""
+    """`boss("PATCH", "/users-ms/users/7", {...})` calls as an admin who keeps the role."""
 
     def call(method, path, body=None):
         return stack.call(method, path, body, token=admin["access_token"])
@@ -27,7 +27,7 @@ def boss(stack, admin):
 
 @pytest.fixture
 def dismissible(stack):
-    """Another admin: its account, and a token that says so."""
+    """Another admin: the account and its token."""
     email = f"dismissible.{secrets.token_hex(8)}@example.org"
     stack.make_admin(email)
     token = stack.token_of(email)
@@ -51,7 +51,7 @@ def profile(user):
     return {name: user[name] for name in ("name", "surname", "email")}
 
 
-def test_an_admin_who_is_switched_off_changes_nobody_and_does_not_switch_itself_on(stack, boss, dismissible):
+def test_a_deactivated_admin_cannot_change_users_or_reactivate_itself(stack, boss, dismissible):
     victim = stack.verified_user()
     path = f"/users-ms/users/{dismissible['id']}"
     assert boss("PATCH", path, {"is_active": False}).status_code == 200
@@ -66,7 +66,7 @@ def test_an_admin_who_is_switched_off_changes_nobody_and_does_not_switch_itself_
     assert boss("GET", f"/users-ms/users/{victim['id']}").json()["email"] == victim["email"]
 
 
-def test_a_deleted_admin_lists_nobody_and_makes_no_admin(stack, boss, dismissible):
+def test_a_deleted_admin_cannot_list_users_or_create_admins(stack, boss, dismissible):
     helper = stack.verified_user()
     assert boss("DELETE", f"/users-ms/users/{dismissible['id']}").status_code == 204
 
@@ -77,7 +77,7 @@ def test_a_deleted_admin_lists_nobody_and_makes_no_admin(stack, boss, dismissibl
     assert boss("GET", f"/users-ms/users/{helper['id']}").json()["is_admin"] is False
 
 
-def test_the_token_of_a_user_who_is_switched_off_is_not_active(stack, boss):
+def test_the_token_of_a_deactivated_user_is_inactive(stack, boss):
     user = stack.verified_user()
     token = stack.token_of(user["email"])
     assert boss("POST", "/auth-ms/auth/introspect", {"token": token}).json()["active"] is True
@@ -90,7 +90,7 @@ ENDS = ["logout", "logout-all", "session ended by an admin", "password change", 
 
 
 def end(stack, boss, how, user, token):
-    """Ends what a token is good for, in one of the ways that there are."""
+    """Revokes a token in the given way."""
     path = f"/users-ms/users/{user['id']}"
     if how in ("logout", "logout-all"):
         answer = stack.call("POST", f"/auth-ms/auth/{how}", token=token)
@@ -129,7 +129,7 @@ def test_a_token_cannot_write_after_its_session_has_ended(stack, boss, how):
 
 
 @pytest.mark.parametrize("how", ["logout-all", "reset", "demotion", "deactivation", "deletion"])
-def test_a_token_of_an_admin_reads_nothing_of_others_once_that_has_ended(stack, boss, dismissible, how):
+def test_a_former_admins_token_cannot_read_other_users(stack, boss, dismissible, how):
     token, other = dismissible["token"], stack.verified_user()
     reads = [
         "/users-ms/users",
@@ -146,18 +146,20 @@ def test_a_token_of_an_admin_reads_nothing_of_others_once_that_has_ended(stack, 
         end(stack, boss, how, dismissible, token)
 
     for path in reads:
-        if how == "demotion" and path.startswith("/notification-ms/notifications"):  # its own are still its own
+        if how == "demotion" and path.startswith(
+            "/notification-ms/notifications"
+        ):  # a former admin may still read its own
             assert stack.call("GET", path, token=token).json()["results"] == []
         else:
             assert is_over(lambda path=path: stack.call("GET", path, token=token), statuses=(401, 403, 404))
     assert is_over(lambda: stack.call("POST", "/auth-ms/auth/introspect", {"token": token}, token=token))
 
 
-def test_without_auth_ms_nothing_is_written_and_ones_own_is_read(stack, stopped):
+def test_without_auth_ms_users_can_read_their_own_data_and_write_nothing(stack, stopped):
     user = stack.verified_user()
     token = stack.token_of(user["email"])
     path = f"/users-ms/users/{user['id']}"
-    assert stack.call("GET", path, token=token).status_code == 200  # the keys are known from then on
+    assert stack.call("GET", path, token=token).status_code == 200  # from now on the keys are cached
     stopped("auth-ms")
 
     written = stack.call("PATCH", path, {"surname": "Byron"}, token=token)
@@ -168,7 +170,7 @@ def test_without_auth_ms_nothing_is_written_and_ones_own_is_read(stack, stopped)
     assert read.json()["surname"] == "Lovelace"
 
 
-def test_without_users_ms_an_admin_reads_nothing_of_others_and_everybody_can_sign_out(stack, stopped, admins_email):
+def test_without_users_ms_admins_cannot_read_other_users_and_users_can_sign_out(stack, stopped, admins_email):
     token, own = stack.token_of(admins_email), stack.token_of(stack.verified_user()["email"])
     assert stack.call("GET", "/notification-ms/dead-letters", token=token).status_code == 200
     stopped("users-ms")
@@ -185,8 +187,8 @@ def test_without_users_ms_an_admin_reads_nothing_of_others_and_everybody_can_sig
     assert [answer.status_code for answer in answers] == [503, 503, 503, 503, 200, 204]
 
 
-def refused(stack, email, *options):
-    """True when create_admin ends with an error."""
+def fails(stack, email, *options):
+    """True when create_admin fails."""
     try:
         stack.make_admin(email, *options, password=NEW)
     except subprocess.CalledProcessError:
@@ -194,20 +196,20 @@ def refused(stack, email, *options):
     return False
 
 
-def test_a_stranger_who_signed_up_with_the_address_of_an_admin_to_be_is_not_promoted(stack, boss):
+def test_an_unverified_account_with_a_future_admins_address_is_not_promoted(stack, boss):
     squatter = stack.sign_up()
 
-    assert refused(stack, squatter["email"])
-    assert refused(stack, squatter["email"], "--promote")  # the address is not verified
+    assert fails(stack, squatter["email"])
+    assert fails(stack, squatter["email"], "--promote")  # the address is not verified
 
     assert boss("GET", f"/users-ms/users/{squatter['id']}").json()["is_admin"] is False
     assert stack.log_in(squatter["email"], NEW).status_code == 401
 
 
-def test_who_is_promoted_has_the_operators_password_and_no_older_session(stack, boss):
+def test_promotion_sets_the_operators_password_and_ends_older_sessions(stack, boss):
     user = stack.verified_user()
     token = stack.token_of(user["email"])
-    assert refused(stack, user["email"])
+    assert fails(stack, user["email"])
 
     stack.make_admin(user["email"], "--promote", password=NEW)
 

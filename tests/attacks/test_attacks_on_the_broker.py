@@ -1,4 +1,4 @@
-"""With the secret of one process nothing is done at the broker that this process does not do. Issue 21, line 10."""
+"""With the broker credentials of one process, an attacker can do only what that process does. Issue 21, line 10."""
 
 import secrets
 import uuid
@@ -27,8 +27,8 @@ READERS |= {"phone_verification_sms_notification": "notification-sms-worker"}
 WRITERS = {"password_reset_requested_event": "auth-outbox-relay", "user_deleted_event": "users-outbox-relay"}
 
 
-def refused(stack, user, attempt):
-    """True when the broker refuses what `attempt(channel)` does as that user."""
+def is_rejected(stack, user, attempt):
+    """True when the broker rejects `attempt(channel)` of that user."""
     with Connection(stack.broker_url_of(user), transport_options={"confirm_publish": True}) as connection:
         try:
             attempt(connection.channel())
@@ -38,7 +38,7 @@ def refused(stack, user, attempt):
 
 
 @pytest.mark.parametrize("user", USERS)
-def test_no_process_reads_tokens_but_the_one_that_mails_them(stack, user):
+def test_only_the_email_worker_can_read_tokens(stack, user):
     own = f"stolen.{secrets.token_hex(4)}"
 
     def tap(channel):
@@ -47,15 +47,15 @@ def test_no_process_reads_tokens_but_the_one_that_mails_them(stack, user):
 
     for queue, reader in READERS.items():
         if user != reader:
-            assert refused(stack, user, lambda channel, queue=queue: channel.basic_get(queue))
-    assert refused(stack, user, tap)
+            assert is_rejected(stack, user, lambda channel, queue=queue: channel.basic_get(queue))
+    assert is_rejected(stack, user, tap)
 
 
 @pytest.mark.parametrize("user", USERS)
-def test_no_process_publishes_to_an_exchange_but_the_relay_whose_it_is(stack, user):
+def test_only_an_events_own_relay_can_publish_it(stack, user):
     for exchange, relay in WRITERS.items():
         if user != relay:
-            assert refused(
+            assert is_rejected(
                 stack,
                 user,
                 lambda channel, exchange=exchange: channel.basic_publish_confirm(
@@ -64,9 +64,9 @@ def test_no_process_publishes_to_an_exchange_but_the_relay_whose_it_is(stack, us
             )
 
 
-def test_tokens_and_codes_are_sealed_on_their_way(stack):
+def test_tokens_and_codes_are_encrypted_in_transit(stack):
     user = stack.verified_user()
-    with Connection(stack.broker_url) as connection:  # as the administrator, who sees everything
+    with Connection(stack.broker_url) as connection:  # as the administrator, who may read every queue
         channel = connection.channel()
         tap = channel.queue_declare(exclusive=True).queue
         channel.queue_bind(tap, exchange="password_reset_requested_event")
@@ -81,7 +81,7 @@ def test_tokens_and_codes_are_sealed_on_their_way(stack):
 
 
 def forged_deletion(user):
-    """What users-ms would publish, were that user deleted."""
+    """The event that users-ms would publish for a deletion of that user."""
     moment = datetime.now(UTC).isoformat()
     contact = {name: user[name] for name in ("name", "email", "locale", "time_zone")}
     facts = {"user_id": user["id"], "email_verified": True, "phone": "", "deleted_at": moment}
@@ -96,7 +96,7 @@ def forged_deletion(user):
     }
 
 
-def test_a_forged_deletion_erases_nothing_of_a_user_who_is_there(stack):
+def test_a_forged_deletion_does_not_erase_an_existing_user(stack):
     user = stack.verified_user()
     token = stack.token_of(user["email"])
     secret = stack.call("POST", "/auth-ms/auth/mfa/totp", token=token).json()["secret"]

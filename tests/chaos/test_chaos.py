@@ -1,4 +1,4 @@
-"""Whatever is killed, every accepted login is notified once. Run by `make chaos`."""
+"""Every accepted login is notified once while processes are killed. Run by `make chaos`."""
 
 import re
 import time

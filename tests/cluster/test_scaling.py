@@ -25,12 +25,14 @@ def replicas():
 
 def say(text, began):
     desired, current, used = replicas()
-    print(f"    {time.monotonic() - began:5.0f} s  {text}: wanted {desired}, there {current}, CPU {used} % of requests")
+    print(
+        f"    {time.monotonic() - began:5.0f} s  {text}: desired {desired}, current {current}, CPU {used} % of requests"
+    )
 
 
 @pytest.fixture
 def calm():
-    """Wait until the autoscaler is at the fewest pods after other tests."""
+    """Wait until the autoscaler has scaled down after other tests."""
     eventually(lambda: replicas()[:2] == (FEWEST, FEWEST), seconds=SCALE_DOWN_SECONDS)
 
 

@@ -24,7 +24,7 @@ def test_no_request_fails_while_every_process_is_replaced(stack, containers):
     before = {service: set(containers.of(service)) for service in ("users-ms", "auth-ms", "notification-ms")}
 
     calls = {
-        "log in": lambda: stack.log_in(user["email"]),
+        "log in": lambda: stack.log_in_once(user["email"]),
         "probe": lambda: requests.get(f"{stack.gateway}/users-ms/healthcheck", timeout=10),
         "document": lambda: requests.get(f"{stack.gateway}/notification-ms/openapi.json", timeout=10),
     }

@@ -1,4 +1,4 @@
-"""Profiles that start on demand: load test, Prometheus and exporters, Grafana."""
+"""Optional profiles: load test, Prometheus and exporters, Grafana."""
 
 import subprocess
 

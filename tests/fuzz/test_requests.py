@@ -1,6 +1,6 @@
-"""Requests that schemathesis generates from the OpenAPI documents, the same each time; `make fuzz` sends many more.
+"""Reproducible requests that schemathesis generates from the OpenAPI documents; `make fuzz` sends many more.
 
-They change passwords of any user and delete users, so no other test may follow on the same stack.
+They change passwords and delete users, so no other test may follow on the same stack.
 """
 
 import json
@@ -34,7 +34,7 @@ PATHS = {"/good": 200, "/broken": 500, "/undocumented": 418, "/other": 200}
 
 
 class Documented(BaseHTTPRequestHandler):
-    """Documents 200 with a number for every path, and answers so on the first only."""
+    """Documents 200 with a number for every path, but only the first path answers so."""
 
     def do_GET(self):
         path = self.path.partition("?")[0]

@@ -1,8 +1,8 @@
-"""`make backup` and `make restore`: the three databases of the running stack, in one file.
+"""`make backup` and `make restore`: the three databases of the running stack in one file.
 
-Each database is consistent in itself (https://www.postgresql.org/docs/current/app-pgdump.html); the three are taken one
-after the other. The secrets are not in the file: what auth-ms has encrypted is readable only with the
-SIGNING_KEY_ENCRYPTION_KEY of the stack that was backed up, so that .env has to be kept as well, in another place.
+Each dump is consistent in itself (https://www.postgresql.org/docs/current/app-pgdump.html); the databases are dumped
+one after another. The file contains no secrets: data that auth-ms has encrypted is readable only with the
+SIGNING_KEY_ENCRYPTION_KEY of the original stack, so keep its .env too, in another place.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ EMPTY_SCHEMA = "DROP SCHEMA public CASCADE; CREATE SCHEMA public AUTHORIZATION p
 
 
 def folder(directory: Path) -> Path:
-    """Where the backups of the stack in `directory` are; `make clean` forgets the data and not its backups."""
+    """The folder with the backups of the stack in `directory`, which `make clean` does not delete."""
     return ROOT / "backups" if directory == ROOT / ".local" else directory.with_name(f"{directory.name}-backups")
 
 
@@ -50,7 +50,7 @@ def backup(stack: LocalProcesses | Project) -> Path:
                 with tempfile.TemporaryFile(dir=kept) as dump:
                     _run(stack, service, ["pg_dump", "--format=custom"], output=dump)
                     entry = tarfile.TarInfo(f"{service}.dump")
-                    entry.size = dump.seek(0, os.SEEK_END)  # pg_dump has gone back to write its table of contents
+                    entry.size = dump.seek(0, os.SEEK_END)  # pg_dump seeks back to write its table of contents
                     dump.seek(0)
                     archive.addfile(entry, dump)
         unfinished.rename(file)
@@ -60,7 +60,7 @@ def backup(stack: LocalProcesses | Project) -> Path:
 
 
 def restore(stack: LocalProcesses | Project, file: Path) -> None:
-    """Replaces all data with what is in `file`, and starts everything again. Exits when the file does not fit."""
+    """Replaces all data with the backup in `file` and starts everything. Exits when the backup cannot be used."""
     kept = folder(stack.directory)
     kept.mkdir(mode=0o700, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=kept) as unpacked:
@@ -70,16 +70,16 @@ def restore(stack: LocalProcesses | Project, file: Path) -> None:
                     archive.extract(name, unpacked, filter="data")
             about = json.loads((Path(unpacked) / ABOUT).read_text())
         except (OSError, KeyError, ValueError, tarfile.TarError) as error:
-            sys.exit(f"{file} is no backup of Tessera: {error}")
+            sys.exit(f"{file} is not a backup of Tessera: {error}")
         _replace(stack, Path(unpacked), about=about, file=file)
 
 
 def _replace(stack: LocalProcesses | Project, unpacked: Path, *, about: dict[str, Any], file: Path) -> None:
-    needed = about["keys"] if "keys" in about else [about["key"]]  # of a backup that an older version has made
+    needed = about["keys"] if "keys" in about else [about["key"]]  # in backups from older versions
     if not set(needed) <= set(_fingerprints(stack)):
         sys.exit(
-            f"{file} was made by a stack with another SIGNING_KEY_ENCRYPTION_KEY. Put that one into .env behind the"
-            " present one, with a comma between, make up, and restore again. Then make manage S=auth C=reseal."
+            f"{file} comes from a stack with another SIGNING_KEY_ENCRYPTION_KEY. In .env, append that key to the"
+            " current one after a comma; run make up, the restore, and then make manage S=auth C=reseal."
         )
     print(f"Replacing all data with that of {about['created_at']}", flush=True)
     stack.stop_services()
@@ -93,7 +93,7 @@ def _replace(stack: LocalProcesses | Project, unpacked: Path, *, about: dict[str
 
 
 def _fingerprints(stack: LocalProcesses | Project) -> list[str]:
-    """One for each secret, of which there are two while one replaces the other."""
+    """A fingerprint of each secret; there are two while a secret is being rotated."""
     each = (secret.strip() for secret in stack.secrets["SIGNING_KEY_ENCRYPTION_KEY"].split(","))
     return [hashlib.sha256(b"tessera backup " + secret.encode()).hexdigest()[:16] for secret in each]
 
@@ -113,5 +113,5 @@ def _run(
     )
     if done.returncode:
         sys.exit(
-            f"{done.stderr.decode(errors='replace')[-2000:]}\n{service}-db: that failed; what came before it was done."
+            f"{done.stderr.decode(errors='replace')[-2000:]}\n{service}-db failed; earlier databases are complete."
         )

@@ -1,4 +1,4 @@
-"""The stack on the current Kubernetes cluster, with the commands that local processes and Compose have too."""
+"""The stack on the current Kubernetes cluster, with the same commands as local processes and Compose."""
 
 import json
 import os
@@ -11,18 +11,18 @@ from tools.deployment import kubernetes
 from tools.deployment.kubernetes import kubectl
 
 STOP_SECONDS = 180
-REPLICAS = "tessera/replicas"  # an annotation: how many there were before they were stopped
-PAUSED = "rabbitmq.com/pauseReconciliation"  # or the operator would start a stopped broker again
+REPLICAS = "tessera/replicas"  # annotation: the number of replicas before the program was stopped
+PAUSED = "rabbitmq.com/pauseReconciliation"  # otherwise the operator restarts a stopped broker
 DATABASE_PORTS = {"users": 30540, "auth": 30541, "notification": 30542}
 
 
 class Cluster:
-    """What `make minikube` has started. A program is called as in Compose: users-ms, users-db, rabbitmq."""
+    """The stack of `make minikube`. Programs have the same names as in Compose: users-ms, users-db, rabbitmq."""
 
     directory = ROOT / ".local" / "cluster-test"
 
     def stop(self, program: str) -> None:
-        """Takes all pods of a program away, and returns when they have ended."""
+        """Scales a program to zero pods and returns when they have ended."""
         name, replicas = self._workload(program), self._replicas(program)
         if program == "rabbitmq":
             kubectl("label", "rabbitmqcluster", "rabbitmq", f"{PAUSED}=true", "--overwrite")
@@ -32,7 +32,7 @@ class Cluster:
         kubectl("wait", "pods", *wait)
 
     def start(self, program: str) -> None:
-        """Brings the pods of a program back, and returns when they are ready."""
+        """Restores the pods of a stopped program and returns when they are ready."""
         name = self._workload(program)
         found = json.loads(kubectl("get", name, "--output=json").stdout)
         kubectl("scale", name, f"--replicas={found['metadata']['annotations'][REPLICAS]}")
@@ -41,31 +41,31 @@ class Cluster:
             kubectl("label", "rabbitmqcluster", "rabbitmq", f"{PAUSED}-")
 
     def manage(self, service: str, *arguments: str) -> int:
-        """Runs a command of a service's manage.py in one of its web pods; it reads an admin's password from a pipe."""
+        """Runs a command of a service's manage.py in one of its web pods; passes an admin's password through a pipe."""
         pod, password = [f"deployment/{service}-ms-deployment", "--container=app"], os.environ.get("ADMIN_PASSWORD")
         given = ["env", "ADMIN_PASSWORD_FILE=/dev/stdin"] if password else []
         command = ["exec", *(["--stdin"] if password else []), *pod, "--", *given, "python", "manage.py"]
         return kubectl(*command, *arguments, check=False, capture_output=False, input=password).returncode
 
     def status(self) -> None:
-        """Prints kubectl's table of the pods."""
+        """Prints kubectl's table of pods."""
         kubectl("get", "pods", capture_output=False)
 
     def logs(self, program: str | None, *, follow: bool) -> None:
-        """Shows the logs of a program's pods; when they are followed, their end, until Ctrl-C."""
+        """Prints the logs of a program's pods; with `follow`, their last lines and new ones until Ctrl-C."""
         if program is None:
-            sys.exit("Say of which program, such as users-ms.")
+            sys.exit("Name a program, such as users-ms.")
         how = ["--follow", "--tail=20"] if follow else ["--tail=-1"]
         kubectl("logs", f"--selector={self._selector(program)}", "--all-containers", *how, capture_output=False)
 
     def addresses(self) -> dict[str, str]:
-        """Where the demo and the tests find everything."""
+        """The URLs for the demo and the tests."""
         host = kubernetes.node_host()
         ports = {"USERS": 30400, "AUTH": 30401, "NOTIFICATION": 30402, "GATEWAY": 30480, "MAIL": 30825}
         return {f"{name}_URL": f"http://{host}:{port}" for name, port in ports.items()}
 
     def database_urls(self) -> dict[str, str]:
-        """As the roles that the services' processes use, through the ports of the node."""
+        """The URLs for the roles that the services' processes use, through node ports."""
         urls = {}
         for service, port in DATABASE_PORTS.items():
             url = secret_values.read(kubernetes.SECRETS / f"{service}-ms.env")["DATABASE_URL"]
@@ -74,7 +74,7 @@ class Cluster:
         return urls
 
     def broker_urls(self, port: int) -> dict[str, str]:
-        """The broker as each of its users, through a port of the node."""
+        """The broker's URL for each of its users, through a node port."""
         inside = secret_values.read(kubernetes.SECRETS / "broker.env")
         passwords = {
             broker_rights.secret_name(user): urlsplit(inside[user]).password or "" for user in broker_rights.names()

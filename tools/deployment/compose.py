@@ -1,4 +1,4 @@
-"""The same commands where a Docker engine answers: thin calls of `docker compose`."""
+"""The same commands for a Docker engine: thin wrappers of `docker compose`."""
 
 import os
 import subprocess
@@ -14,25 +14,25 @@ from local.service_catalog import SERVICES
 
 WEB = [f"{service}-ms" for service in SERVICES]
 INFRASTRUCTURE = {"rabbitmq", "mail-catcher", "gateway"}
-GATEWAY_REFRESH_SECONDS = 2.0  # it asks for the addresses of a service every second
-# They go to the mail catcher, so that trying them needs no account with a provider.
+GATEWAY_REFRESH_SECONDS = 2.0  # it resolves the addresses of a service every second
+# Text messages go to the mail catcher, so no account with a provider is needed.
 CAUGHT_TEXT_MESSAGES = (
     "mailto://mail-catcher:1025/?mode=insecure&from=sms@tessera.example&to=sms{phone}@tessera.example"
 )
 
 
 def is_chosen() -> bool:
-    """True when UP=compose, or UP is not set and an engine with Compose v2 answers. Exits for another UP."""
+    """True if UP=compose, or UP is not set and an engine with Compose v2 answers. Exits for an invalid UP."""
     way = os.environ.get("UP", "")
     if way not in ("", "compose", "local"):
         sys.exit(f"UP must be compose or local; it is {way!r}.")
     if way == "compose" and not engine_answers():
-        sys.exit("UP=compose needs a Docker engine with Compose v2; none answers. Without one: make up UP=local")
+        sys.exit("UP=compose needs a Docker engine with Compose v2, and none answers. Without one: make up UP=local")
     return way == "compose" or (way == "" and engine_answers())
 
 
 def engine_answers() -> bool:
-    """True when there is a Docker engine with Compose v2."""
+    """True when a Docker engine with Compose v2 answers."""
     try:
         return all(
             subprocess.run(["docker", *command], capture_output=True, timeout=10).returncode == 0
@@ -44,9 +44,10 @@ def engine_answers() -> bool:
 
 @dataclass(frozen=True)
 class Project:
-    """A stack of containers, with its secrets and settings in the `.env` of a folder of its own.
+    """A stack of containers, with its secrets and settings in the `.env` of its own folder.
 
-    The main one is that of `docker compose` typed by hand: its folder is .local, its `.env` the one that Compose reads.
+    The main stack is the one that `docker compose` without options uses: its folder is .local, and its `.env` is in the
+    root of the repository.
     """
 
     directory: Path
@@ -58,7 +59,7 @@ class Project:
 
     @property
     def environment(self) -> Path:
-        """Its secrets and settings, one `NAME=value` a line."""
+        """The file with its secrets and settings, one `NAME=value` per line."""
         return ROOT / ".env" if self.is_main else self.directory / ".env"
 
     @property
@@ -68,15 +69,15 @@ class Project:
 
     @property
     def _has_data(self) -> Path:
-        return self.directory / "compose"  # there from the first start until the volumes are removed
+        return self.directory / "compose"  # exists from the first start until the volumes are removed
 
     @property
     def name(self) -> str:
-        """What its containers, networks and volumes begin with."""
+        """The prefix of its containers, networks and volumes."""
         return "tessera" if self.is_main else f"tessera-{self.directory.name}"
 
     def command(self, *arguments: str) -> list[str]:
-        """A call of `docker compose` for this stack, to be run in the project's root."""
+        """A `docker compose` command for this stack, to be run in the root of the repository."""
         own = [] if self.is_main else ["--project-name", self.name, "--env-file", str(self.environment)]
         return ["docker", "compose", *own, *arguments]
 
@@ -87,11 +88,13 @@ class Project:
     def _checked(self, *arguments: str, **options: Any) -> None:
         done = self.run(*arguments, **options)
         if done.returncode:
-            sys.exit(f"{done.stderr or ''}\nThis failed: docker compose {' '.join(arguments)}")
+            sys.exit(f"{done.stderr or ''}\nCommand failed: docker compose {' '.join(arguments)}")
 
     def _write_secrets(self) -> None:
-        """Writes each secret of compose.yaml to a file of its own, from .env. The folder is closed to all but its
-        owner; the files are not, because they are mounted into containers whose users have other numbers."""
+        """Writes each secret of compose.yaml from .env to its own file.
+
+        Only the owner can enter the folder. The files are readable by all, because containers run as other user ids.
+        """
         values = secret_values.ensure(self.environment)
         folder = self.directory / "secrets"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -117,7 +120,7 @@ class Project:
                 f"{service}_database_url": f"postgres://{service}_service:{process}@{service}-db:5432/{service}",
             }
         for file in folder.iterdir():
-            if file.name not in contents:  # of an older version
+            if file.name not in contents:  # from an older version
                 file.unlink()
         for name, content in contents.items():
             (folder / name).write_text(content)
@@ -134,22 +137,22 @@ class Project:
         print("Starting Tessera with Docker Compose", flush=True)
         self._apply_broker_rights()
         if self.run("up", "--detach", "--build", "--wait").returncode:
-            sys.exit("Compose did not bring everything up; what it said stands above. More: docker compose logs")
+            sys.exit("Compose could not start everything; see its output above, and: docker compose logs")
         self._apply_broker_rights()
         ports.print_addresses(self._ports())
 
     def _apply_broker_rights(self) -> None:
-        """Gives the broker, when it runs, the users and rights of this version, and removes users that no process has.
+        """Applies this version's users and permissions to a running broker, and removes users that no process uses.
 
-        It loads them itself when it starts, and a container that a change does not concern is not started again.
+        The broker loads them only at startup, and Compose does not restart a container whose definition is unchanged.
         """
         secrets = secret_values.read(self.environment)
         management = f"http://127.0.0.1:{self._ports()['RABBITMQ_MANAGEMENT_PORT']}"
         for user in broker_rights.apply(management, secrets, rights=broker_rights.FILE.read_text()):
-            print(f"rabbitmq: removed the user {user}, which no process has any more", flush=True)
+            print(f"rabbitmq: removed the user {user}, which no process uses any more", flush=True)
 
     def _ports(self) -> dict[str, int]:
-        """Compose reads the same variables, from the environment and from .env."""
+        """The published ports: Compose reads the same variables from the environment and from .env."""
         moved = {name: value for name, value in secret_values.read(self.environment).items() if name in ports.DEFAULTS}
         return ports.wanted(ports.DEFAULTS | {name: int(value) for name, value in moved.items()})
 
@@ -160,7 +163,7 @@ class Project:
         return bool(self.run("ps", "--quiet", capture_output=True).stdout.strip())
 
     def down(self, *, volumes: bool = False) -> bool:
-        """Removes the containers, and the data when `volumes`. Returns whether anything ran."""
+        """Removes the containers, and with `volumes` the data. Returns whether anything was running."""
         if not self.environment.exists() or not engine_answers():
             return False
         ran = self.runs()
@@ -169,42 +172,42 @@ class Project:
         return ran
 
     def clean(self) -> None:
-        """Removes the containers and their data. Exits when there is data that it cannot reach."""
+        """Removes the containers and their data. Exits when data exists but no Docker engine answers."""
         if self._has_data.exists() and not engine_answers():
-            sys.exit("Compose has data in the Docker engine's volumes; start the engine, then: make clean")
+            sys.exit("There is data in the Docker engine's volumes; start the engine, then run: make clean")
         self.down(volumes=True)
 
     def start(self, service: str) -> None:
-        """Starts the containers of one service again, and returns when they are healthy."""
+        """Starts the stopped containers of one service and returns when they are healthy."""
         self._checked("start", service)
         self._checked("up", "--detach", "--wait", "--no-recreate", "--no-deps", *self._scaled([service]), service)
 
     def stop(self, service: str) -> None:
-        """Stops the containers of one service, and returns when they have ended."""
+        """Stops the containers of one service and returns when they have ended."""
         self._checked("stop", service)
 
     def stop_services(self) -> None:
-        """Stops what uses the databases; the gateway goes on, and says that nothing answers."""
+        """Stops all users of the databases; the gateway keeps running and answers 503."""
         self._checked("stop", *self._services())
 
     def start_services(self) -> None:
-        """Migrates, and starts what was stopped, as many of each as before."""
+        """Migrates, and starts the stopped services with as many containers as before."""
         services = self._services()
         self._migrate()
         self._checked("start", *services)
         self._checked("up", "--detach", "--wait", "--no-recreate", "--no-deps", *self._scaled(services), *services)
 
     def deploy(self) -> None:
-        """Replaces every process by one of the images as they are now, the old beside the new while that starts.
+        """Builds the images and replaces every service's containers; old web containers stop after new ones start.
 
-        A migration has to leave what the old version needs. Databases, broker and gateway stay as they are.
+        Migrations must be compatible with the old version. Databases, broker and gateway are not replaced.
         """
         self._checked("build")
         self._migrate()
         self._apply_broker_rights()
         for service in WEB:
             old = self.containers(service)
-            print(f"{service}: {len(old)} more of the new version", flush=True)
+            print(f"{service}: starting {len(old)} of the new version", flush=True)
             scale = f"--scale={service}={2 * len(old)}"
             self._checked("up", "--detach", "--wait", "--no-recreate", "--no-deps", scale, service)
             time.sleep(GATEWAY_REFRESH_SECONDS)
@@ -212,11 +215,11 @@ class Project:
             _docker("stop", "--time", "30", *old)
             _docker("rm", *old)
         others = [service for service in self._services() if service not in WEB]
-        print(f"{', '.join(others)}: their messages wait meanwhile", flush=True)
+        print(f"{', '.join(others)}: replacing; messages wait in their queues", flush=True)
         self._checked("up", "--detach", "--wait", "--no-deps", "--force-recreate", *self._scaled(others), *others)
 
     def _services(self) -> list[str]:
-        """The services of Tessera that have containers, without what they stand on."""
+        """Tessera's services that have containers, without databases, migrations and infrastructure."""
         every = self.run("ps", "--all", "--services", capture_output=True).stdout.split()
         return [name for name in every if not name.endswith(("-db", "-migrate")) and name not in INFRASTRUCTURE]
 
@@ -224,7 +227,7 @@ class Project:
         return [f"--scale={service}={len(self.containers(service))}" for service in services]
 
     def containers(self, service: str) -> list[str]:
-        """The ids of the containers of a service, also of those that do not run."""
+        """The ids of all containers of a service, including stopped ones."""
         return self.run("ps", "--quiet", "--all", service, capture_output=True).stdout.split()
 
     def _migrate(self) -> None:
@@ -232,11 +235,11 @@ class Project:
             self._checked("run", "--rm", "--no-deps", "--quiet-pull", f"{service}-migrate", capture_output=True)
 
     def status(self) -> None:
-        """Compose's own table."""
+        """Prints Compose's table of containers."""
         self.run("ps", "--all", "--format", "table {{.Service}}\t{{.Status}}\t{{.Ports}}")
 
     def logs(self, service: str | None, *, follow: bool) -> None:
-        """Shows the logs; when they are followed, their end, until Ctrl-C."""
+        """Prints the logs; with `follow`, the last lines and new ones until Ctrl-C."""
         how = ["--follow", "--tail", "20"] if follow else ["--no-log-prefix"]
         self.run("logs", *how, *([service] if service else []))
 
@@ -253,7 +256,7 @@ class Project:
         return self.command("exec", "--no-TTY", f"{service}-db", *client), dict(os.environ)
 
     def addresses(self) -> dict[str, str]:
-        """Where the demo and the tests find what listens on the host."""
+        """The URLs on this host for the demo and the tests."""
         numbers = self._ports()
         names = [*(service.upper() for service in SERVICES), "GATEWAY", "MAIL"]
         urls = {f"{name}_URL": f"http://127.0.0.1:{numbers[f'{name}_PORT']}" for name in names}

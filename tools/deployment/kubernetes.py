@@ -1,4 +1,4 @@
-"""`make minikube` and the like: thin calls of kubectl on the current context."""
+"""`make minikube` and related commands: thin wrappers of kubectl on the current context."""
 
 import base64
 import json
@@ -22,15 +22,15 @@ NAMESPACE = "tessera"
 OVERLAY = ROOT / "kustomize" / "overlays" / "minikube"
 SECRETS = OVERLAY / "secrets"
 OPERATOR = "https://github.com/rabbitmq/cluster-operator/releases/download/v2.16.0/cluster-operator.yml"
-# On a cluster with another name nothing is done before its name is said.
+# A cluster whose context has another name must be confirmed in an environment variable.
 OWN_CONTEXTS = ["minikube", "kind-*", "k3d-*", "docker-desktop", "rancher-desktop", "orbstack", "colima*"]
 START_SECONDS = 600
 POLL_SECONDS = 3
 BROKER = "rabbitmq.tessera.svc:5672"  # also for KEDA, in its own namespace
 BROKER_USERS = "users.json"
 CAUGHT_MAIL = "mail-catcher-cluster-ip-service:1025"
-# What was made with a value of the first start and cannot be read with another.
-FIXED = ["POSTGRES_PASSWORD", "SIGNING_KEY_ENCRYPTION_KEY"]
+# Secrets that cannot change after the first start, because existing data depends on them.
+IMMUTABLE = ["POSTGRES_PASSWORD", "SIGNING_KEY_ENCRYPTION_KEY"]
 GATEWAY_NODE_PORT = 30480
 ADDRESSES = [
     ("gateway (all public routes)", GATEWAY_NODE_PORT, ""),
@@ -38,17 +38,17 @@ ADDRESSES = [
     ("users-ms", 30400, "/users-ms/docs"),
     ("auth-ms", 30401, "/auth-ms/docs"),
     ("notification-ms", 30402, "/notification-ms/docs"),
-    ("mail that was sent", 30825, "/api/v1/messages"),
+    ("sent emails", 30825, "/api/v1/messages"),
 ]
 
 
 def kubectl(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Runs kubectl in Tessera's namespace. Exits with what it says when it fails, unless check=False."""
+    """Runs kubectl in Tessera's namespace. Exits with its error message when it fails, unless check=False."""
     options = {"text": True, "check": True, "capture_output": True} | options
     check = options.pop("check")
     done = subprocess.run(["kubectl", "--namespace", NAMESPACE, *arguments], **options)
     if check and done.returncode:
-        sys.exit(f"{done.stderr or ''}This failed: kubectl {' '.join(arguments)}")
+        sys.exit(f"{done.stderr or ''}Command failed: kubectl {' '.join(arguments)}")
     return done
 
 
@@ -59,17 +59,20 @@ def objects(kind: str, *arguments: str) -> list[dict[str, Any]]:
 
 
 def check_context(variable: str = "CLUSTER_CONTEXTS") -> str:
-    """The name of the current context. Exits without kubectl, without a cluster that answers, and on one that is
-    named neither like a cluster of one's own nor in the environment variable."""
+    """The name of the current context.
+
+    Exits when kubectl is missing, when no cluster answers, and when the context is neither named like a local cluster
+    nor listed in the environment variable.
+    """
     if not shutil.which("kubectl"):
-        sys.exit("kubectl is not on PATH: https://kubernetes.io/docs/tasks/tools/ tells how to install it.")
+        sys.exit("kubectl is not on PATH. To install it, see https://kubernetes.io/docs/tasks/tools/")
     context = subprocess.run(["kubectl", "config", "current-context"], capture_output=True, text=True).stdout.strip()
     if not context:
         sys.exit("kubectl has no current context. Start a cluster, for example: minikube start")
     allowed = [*OWN_CONTEXTS, *os.environ.get(variable, "").split(",")]
     if not any(fnmatch(context, pattern) for pattern in allowed):
         sys.exit(
-            f"The current context is {context}, which is not named like a cluster of your own. If you mean it: "
+            f"The current context is {context}, which does not look like a local cluster. To use it anyway, set "
             f"{variable}={context}"
         )
     done = kubectl("version", "--request-timeout=10s", check=False)
@@ -80,26 +83,26 @@ def check_context(variable: str = "CLUSTER_CONTEXTS") -> str:
 
 
 def decoded(value: str) -> str:
-    """A value of a Secret."""
+    """The plain text of a value in a Secret."""
     return base64.b64decode(value).decode()
 
 
 def make_secrets() -> None:
-    """Writes the env files of the minikube overlay; what a file or the cluster holds already is kept.
+    """Writes the env files of the minikube overlay; keeps existing values of files and cluster.
 
-    Exits when the two hold different values of what is fixed since the first start.
+    Exits when file and cluster have different values of an immutable secret.
     """
     SECRETS.mkdir(mode=0o700, exist_ok=True)
     in_cluster = _secrets_in_cluster()
     for name, wanted in _new_secrets().items():
         file, there = SECRETS / f"{name}.env", in_cluster.get(f"{name}-secrets", {})
         kept = secret_values.read(file)
-        for key in FIXED:
+        for key in IMMUTABLE:
             if key in kept and kept[key] != there.get(key, kept[key]):
                 sys.exit(
-                    f"The cluster runs with another {key} than {file.relative_to(ROOT)} holds. To go on with the "
-                    "cluster's data, remove that file and try again: the cluster's values are then written to it. "
-                    f"To forget the data: kubectl delete namespace {NAMESPACE}"
+                    f"The cluster has another {key} than {file.relative_to(ROOT)}. To keep the cluster's data, remove "
+                    "that file and try again: it is then written with the cluster's values. "
+                    f"To delete the data: kubectl delete namespace {NAMESPACE}"
                 )
         secret_values.add(file, {key: value for key, value in (wanted | there).items() if key not in kept})
     _write_broker_users(SECRETS / "broker.env")
@@ -107,7 +110,7 @@ def make_secrets() -> None:
 
 
 def _write_broker_users(file: Path) -> None:
-    """What the broker loads: the users of the URLs in `file`, with hashes of their passwords."""
+    """Adds the definitions that the broker loads: the users in the URLs of `file`, with password hashes."""
     urls = secret_values.read(file)
     passwords = {broker_rights.secret_name(user): urlsplit(urls[user]).password or "" for user in broker_rights.names()}
     secret_values.replace(file, BROKER_USERS, json.dumps(json.loads(broker_rights.users(passwords))))
@@ -128,7 +131,7 @@ def _new_secrets() -> dict[str, dict[str, str]]:
         }
     passwords = {broker_rights.secret_name(user): secret_values.random_value() for user in broker_rights.names()}
     new["broker"] = {user: broker_rights.url(user, passwords, BROKER) for user in broker_rights.names()}
-    new["sealing"] = secret_values.sealing_keys()
+    new["sealing"] = secret_values.encryption_keys()
     new["auth-ms"]["SIGNING_KEY_ENCRYPTION_KEY"] = secret_values.random_value()
     new["notification-ms"]["EMAIL_URL"] = f"smtp://{CAUGHT_MAIL}"
     new["notification-ms"]["SMS_URL"] = (
@@ -138,7 +141,7 @@ def _new_secrets() -> dict[str, dict[str, str]]:
 
 
 def _secrets_in_cluster() -> dict[str, dict[str, str]]:
-    """By their names without the hash, the newest of each; none when no cluster answers."""
+    """The newest Secret of each name, without the hash suffix; empty when no cluster answers."""
     if not shutil.which("kubectl"):
         return {}
     done = kubectl("get", "secrets", "--output=json", "--request-timeout=5s", check=False)
@@ -153,23 +156,23 @@ def _secrets_in_cluster() -> dict[str, dict[str, str]]:
 
 
 def start() -> None:
-    """Brings everything up on the current cluster and returns when all of it is ready."""
+    """Starts everything on the current cluster and returns when all of it is ready."""
     check_context()
     make_secrets()
     ensure_operator()
     apply(OVERLAY)
     host = node_host()
-    print("\nTessera runs:")
+    print("\nTessera is running:")
     for name, port, path in ADDRESSES:
         print(f"  {name:30}http://{host}:{port}{path}")
     print(
         "\nNext: kubectl --namespace tessera get pods,hpa; make canary-start VERSION=...; "
-        "to end it and forget its data: kubectl delete namespace tessera"
+        "to stop it and delete its data: kubectl delete namespace tessera"
     )
 
 
 def apply(overlay: Path) -> None:
-    """Applies an overlay, and returns when all of it is ready."""
+    """Applies an overlay and returns when all of it is ready."""
     print(f"Applying {overlay.relative_to(ROOT)}", flush=True)
     kubectl("apply", "--kustomize", str(overlay))
     wait_until_ready()
@@ -177,40 +180,39 @@ def apply(overlay: Path) -> None:
 
 
 def _remove_other_broker_users() -> None:
-    """Such as the one that RabbitMQ's operator made for all processes of an older version."""
+    """Removes unknown users, such as the one that all processes of an older version shared."""
     control = ["exec", "rabbitmq-server-0", "--container=rabbitmq", "--", "rabbitmqctl", "--quiet"]
     found = json.loads(kubectl(*control, "list_users", "--formatter=json").stdout)
     for user in (each["user"] for each in found if each["user"] not in broker_rights.names()):
         kubectl(*control, "delete_user", user)
-        print(f"rabbitmq: removed the user {user}, which no process has any more", flush=True)
+        print(f"rabbitmq: removed the user {user}, which no process uses any more", flush=True)
 
 
 def ensure_operator() -> None:
+    """Makes sure that RabbitMQ's cluster operator is installed, after confirmation. Exits when it is not."""
     if kubectl("get", "crd", "rabbitmqclusters.rabbitmq.com", check=False).returncode == 0:
         return
     command = ["kubectl", "apply", "--filename", OPERATOR]
-    print(
-        f"RabbitMQ's cluster operator is not there. It is installed, for the whole cluster, by:\n  {' '.join(command)}"
-    )
-    if not sys.stdin.isatty() or input("Run that now? Type yes: ") != "yes":
-        sys.exit("Run it, and then the same command again.")
+    print(f"RabbitMQ's cluster operator is missing. To install it for the whole cluster:\n  {' '.join(command)}")
+    if not sys.stdin.isatty() or input("Run this now? Type yes: ") != "yes":
+        sys.exit("Run it, then repeat this command.")
     subprocess.run(command, check=True)
     wait = ["rollout", "status", "deployment/rabbitmq-cluster-operator", "--namespace=rabbitmq-system"]
     subprocess.run(["kubectl", *wait, "--timeout=300s"], check=True)
 
 
 def wait_until_ready() -> None:
-    """Returns when RabbitMQ and every Deployment are as they should be; prints what it waits for. Exits when late."""
+    """Returns when RabbitMQ and every Deployment are rolled out; prints what is missing. Exits after START_SECONDS."""
     deadline = time.monotonic() + START_SECONDS
-    said = None
+    printed = None
     while waiting := _not_ready():
         if time.monotonic() > deadline:
             sys.exit(
-                f"Not ready after {START_SECONDS} s:\n{_troubles()}\nMore: kubectl --namespace {NAMESPACE} get pods"
+                f"Not ready after {START_SECONDS} s:\n{_problems()}\nSee: kubectl --namespace {NAMESPACE} get pods"
             )
-        if waiting != said:
+        if waiting != printed:
             print(f"  waiting for {', '.join(waiting)}", flush=True)
-            said = waiting
+            printed = waiting
         time.sleep(POLL_SECONDS)
 
 
@@ -223,7 +225,7 @@ def _not_ready() -> list[str]:
         if not current or conditions.get("AllReplicasReady") != "True":
             names.add(broker["metadata"]["name"])
     for nodes in objects("statefulsets", "--selector=app.kubernetes.io/component=rabbitmq"):
-        if not _is_rolled_out(nodes):  # the old node goes on being ready until it is restarted
+        if not _is_rolled_out(nodes):  # the old node stays ready until it is restarted
             names.add(nodes["metadata"]["name"].removesuffix("-server"))
     for deployment in objects("deployments"):
         if not _is_rolled_out(deployment):
@@ -238,8 +240,8 @@ def _is_rolled_out(workload: dict[str, Any]) -> bool:
     return current and all(count == wanted for count in counts)
 
 
-def _troubles() -> str:
-    """What the containers that do not run say, such as that an image is not there."""
+def _problems() -> str:
+    """Why containers do not run, such as a missing image."""
     lines = []
     for pod in objects("pods"):
         status = pod["status"]
@@ -254,12 +256,12 @@ def _troubles() -> str:
         ]
     if any("ImagePull" in line for line in lines):
         image = f"tessera/users-ms:{version.current()}"
-        lines.append(f"  Images that this machine has alone: make images; minikube image load {image}")
+        lines.append(f"  For images that exist only here: make images; minikube image load {image}")
     return "\n".join(lines)
 
 
 def node_host() -> str:
-    """Where node ports answer: this machine, or else the node."""
+    """The address at which node ports answer: this machine, or the node."""
     with socket.socket() as probe:
         probe.settimeout(1)
         if probe.connect_ex(("127.0.0.1", GATEWAY_NODE_PORT)) == 0:

@@ -1,4 +1,4 @@
-"""The stack of local processes, with the commands that Compose and a cluster have too."""
+"""The stack of local processes, with the same commands as Compose and a cluster."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ from local.supervisor import Supervisor
 
 
 class LocalProcesses:
-    """What `make up` has started where there is no Docker engine."""
+    """The stack that `make up` starts without a Docker engine."""
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
@@ -21,7 +21,7 @@ class LocalProcesses:
         self.secrets = layout.secrets
 
     def status(self) -> None:
-        """Prints a table of the programs. Exits when one of them does not run."""
+        """Prints a table of the programs. Exits when one of them is not running."""
         processes = Supervisor(self.layout).processes()
         ports = {program.name: program.port for program in stack.every_program(self.layout)}
         print(f"{'program':28}{'state':10}{'pid':>8}{'port':>8}{'uptime':>12}")
@@ -33,7 +33,7 @@ class LocalProcesses:
             sys.exit("Not every program is running; see: make logs")
 
     def logs(self, program: str | None, *, follow: bool) -> None:
-        """Shows the logs; when they are followed, their end, until Ctrl-C."""
+        """Prints the logs; with `follow`, the last lines and new ones until Ctrl-C."""
         files = sorted((self.directory / "logs").glob(f"{program or '*'}.log"))
         if not files:
             sys.exit(f"There is no log of {program}." if program else "There are no logs.")
@@ -51,11 +51,11 @@ class LocalProcesses:
         stack.stop(self.layout, program)
 
     def stop_services(self) -> None:
-        """Stops what uses the databases."""
+        """Stops all users of the databases."""
         stack.stop_applications(self.layout)
 
     def start_services(self) -> None:
-        """Migrates data of an older version and starts what was stopped."""
+        """Migrates data of an older version and starts the stopped services."""
         stack.up(self.directory, variables=self.layout.variables)
 
     def manage(self, service: str, *arguments: str, quiet: bool = False) -> int:
@@ -63,7 +63,7 @@ class LocalProcesses:
         return stack.manage(self.layout, service, *arguments, capture_output=quiet).returncode
 
     def addresses(self) -> dict[str, str]:
-        """Where the demo and the tests find what listens on this machine."""
+        """The URLs on this machine for the demo and the tests."""
         names = [*(service.upper() for service in SERVICES), "GATEWAY", "MAIL"]
         return {f"{name}_URL": self.layout.url(f"{name}_PORT") for name in names}
 

@@ -1,4 +1,4 @@
-"""A new version beside the one that runs: as a canary, which takes a share of the requests, or as blue-green."""
+"""Releases a new version beside the running one: as a canary, with a share of the requests, or as blue-green."""
 
 import json
 import os
@@ -14,35 +14,35 @@ from tools.deployment.kubernetes import kubectl
 WEIGHT = 20
 TRACKS = {"canary": "canary", "blue-green": "green"}
 OVERLAY = ROOT / "kustomize" / "overlays" / os.environ.get("OVERLAY", "minikube")
-ROUTE = "tessera"  # the HTTPRoute of the component gateway-api: where it is, a canary has a weight
+ROUTE = "tessera"  # the HTTPRoute of the component gateway-api; if it exists, canaries have a weight
 WEIGHTED = "users-ms"  # the service that the component canary-weights is for
 ROLLOUT_SECONDS = 300
-ENDPOINT_SECONDS = 12  # until every DNS answer and every node knows that a Service has other pods
+ENDPOINT_SECONDS = 12  # until DNS caches and all nodes have a Service's new pods
 
 
 def release(*, way: str, step: str, service: str, version: str | None, weight: int) -> None:
-    """What `make canary-start` and the like do, after a look at the current context."""
+    """Checks the current context, then runs a command such as `make canary-start`."""
     kubernetes.check_context()
     run(way, step, service, version=version, weight=weight)
 
 
 def run(way: str, step: str, service: str, *, version: str | None, weight: int) -> None:
-    """Does one step of one way for one web service, such as users-ms."""
+    """Runs one step of a release of one web service, such as users-ms."""
     stable = _deployment(f"{service}-deployment")
     if stable is None:
-        sys.exit("Tessera does not run on this cluster. Start it with: make minikube")
+        sys.exit("Tessera is not running on this cluster. Start it with: make minikube")
     other = _deployment(f"{service}-{TRACKS[way]}-deployment")
     if step == "start":
         if not version:
-            sys.exit(f"Say which version: make {way}-start VERSION=0.2.0")
+            sys.exit(f"Name the version: make {way}-start VERSION=0.2.0")
         if not 1 <= weight <= 90:
-            sys.exit("WEIGHT is the percentage of the requests that the new version gets, from 1 to 90.")
+            sys.exit("WEIGHT is the new version's percentage of the requests, from 1 to 90.")
         if way == "blue-green" and other is not None:
-            sys.exit("Green runs already. First: make blue-green-finish or blue-green-abort")
+            sys.exit("Green is running already. First run: make blue-green-finish or make blue-green-abort")
         _start(way, service, version, weight, stable)
         return
     if other is None and step != "abort":
-        sys.exit(f"No {way} of {service} runs. Start one: make {way}-start VERSION=0.2.0")
+        sys.exit(f"No {way} release of {service} is running. Start one: make {way}-start VERSION=0.2.0")
     steps = {
         ("canary", "promote"): _promote_canary,
         ("canary", "abort"): _abort_canary,
@@ -63,17 +63,17 @@ def _deployment(name: str) -> dict[str, Any] | None:
 def _start(way: str, service: str, version: str, weight: int, stable: dict[str, Any]) -> None:
     weighted = way == "canary" and _has_route()
     if weighted and service != WEIGHTED:
-        sys.exit(f"Only {WEIGHTED} has a canary by weight; see kustomize/components/canary-weights/README.md.")
+        sys.exit(f"Only {WEIGHTED} supports a canary by weight; see kustomize/components/canary-weights/README.md.")
     running, name = stable["spec"]["replicas"], f"{service}-{TRACKS[way]}"
     count = running if way == "blue-green" else max(1, round(running * weight / (100 - weight)))
     if way == "blue-green" or weighted:
-        _send_requests(service, to="stable")  # before the new pods are there, or they would get some
+        _send_requests(service, to="stable")  # before the new pods start, so that they get no requests
     folder = _write_kustomization(service, name, "canary-weights" if weighted else f"{way}/{service}", version, count)
     kubectl("apply", "--kustomize", str(folder), "--selector", f"tessera/track={TRACKS[way]}")
-    print(f"{name}: {count} of version {version} beside {running} of the version that runs", flush=True)
+    print(f"{name}: {count} pods of version {version} beside {running} of the running version", flush=True)
     if not _rolled_out(f"{name}-deployment") or (weighted and not _rolled_out("gateway-canary-deployment")):
         print(_pods(service))
-        sys.exit(f"The new version does not become ready; it gets no requests. Take it away: make {way}-abort")
+        sys.exit(f"The new version is not ready and gets no requests. Remove it: make {way}-abort")
     if weighted:
         _weigh(weight)
     if way == "canary":
@@ -81,13 +81,13 @@ def _start(way: str, service: str, version: str, weight: int, stable: dict[str, 
         print(f"It gets about {share:.0f} % of the requests. Next: make canary-status, canary-promote or canary-abort")
     else:
         print(
-            f"It gets no requests yet. Look at it: kubectl --namespace tessera port-forward "
+            f"It gets no requests yet. Test it: kubectl --namespace tessera port-forward "
             f"service/{name}-cluster-ip-service 4000\nNext: make blue-green-promote or blue-green-abort"
         )
 
 
 def _write_kustomization(service: str, name: str, component: str, version: str, count: int) -> Path:
-    """The overlay with the component, from which only the new track is applied."""
+    """Writes the overlay with the component; only its new track is applied."""
     repository = _image(f"{service}-deployment").rpartition(":")[0]
     caddy, _, caddy_version = _image("gateway-deployment").rpartition(":")
     folder = ROOT / ".local" / "kubernetes" / name
@@ -112,7 +112,7 @@ def _has_route() -> bool:
 
 
 def _weigh(weight: int) -> None:
-    """Divides the requests between the two gateways; without a weight, the route leads to the first alone."""
+    """Splits the requests between the two gateways; weight 0 sends all to the stable one."""
     backends = [{"name": "gateway-cluster-ip-service", "port": 8080, "weight": 100 - weight}]
     if weight:
         backends.append({"name": "gateway-canary-cluster-ip-service", "port": 8080, "weight": weight})
@@ -144,7 +144,7 @@ def _pods(service: str) -> str:
 
 
 def _answers(service: str, track: str) -> str:
-    """How many requests the pods of a track have answered in the last minute, by their logs."""
+    """The number of requests in the last minute from the logs of a track's pods."""
     selector = f"app.kubernetes.io/name={service},tessera/track={track}"
     logs = kubectl("logs", "--selector", selector, "--container=app", "--since=1m", "--tail=-1", check=False).stdout
     answered = failed = 0
@@ -158,12 +158,12 @@ def _answers(service: str, track: str) -> str:
 def _promote_canary(service: str) -> None:
     _take_over(service, image=_image(f"{service}-canary-deployment"))
     _remove_canary(service)
-    print("The canary is gone; all pods have its version.")
+    print("The canary is removed; all pods run its version.")
 
 
 def _abort_canary(service: str) -> None:
     _remove_canary(service)
-    print("The canary is gone; its pods finish what they hold.")
+    print("The canary is removed; its pods finish their requests.")
 
 
 def _remove_canary(service: str) -> None:
@@ -179,20 +179,20 @@ def _remove_canary(service: str) -> None:
 
 def _promote_green(service: str) -> None:
     _send_requests(service, to="green")
-    print("All requests go to green. Next: make blue-green-finish, or back at once: make blue-green-abort")
+    print("All requests go to green. Next: make blue-green-finish, or to roll back: make blue-green-abort")
 
 
 def _finish_green(service: str) -> None:
     if _live_track(service) != "green":
-        sys.exit("Green gets no requests. First: make blue-green-promote")
+        sys.exit("Green gets no requests. First run: make blue-green-promote")
     _take_over(service, image=_image(f"{service}-green-deployment"))  # while green serves
     _remove_green(service)
-    print("The stable pods have green's version and all requests; green is gone.")
+    print("The stable pods run green's version and get all requests; green is removed.")
 
 
 def _abort_green(service: str) -> None:
     _remove_green(service)
-    print("All requests go to the stable pods; green is gone.")
+    print("All requests go to the stable pods; green is removed.")
 
 
 def _remove_green(service: str) -> None:
@@ -212,12 +212,12 @@ def _wait_for_no_pods(service: str, track: str) -> None:
 def _image(deployment: str) -> str:
     found = _deployment(deployment)
     if found is None:
-        sys.exit(f"{deployment} is not there.")
+        sys.exit(f"{deployment} does not exist.")
     return str(found["spec"]["template"]["spec"]["containers"][0]["image"])
 
 
 def _take_over(service: str, *, image: str) -> None:
-    """Rolls the stable pods, and then the service's relays and workers, to `image`."""
+    """Rolls out `image` to the stable pods, then to the service's relays and workers."""
     name = service.removesuffix("-ms")
     parts = f"tessera/service={name},app.kubernetes.io/component in (web, relay, worker)"
     own = f"{parts},tessera/track notin (canary, green)"
@@ -226,10 +226,10 @@ def _take_over(service: str, *, image: str) -> None:
         kubectl("set", "image", f"deployment/{deployment}", f"app={image}", f"database={image}")
         if not _rolled_out(deployment):
             undo = f"kubectl --namespace {kubernetes.NAMESPACE} rollout undo deployment/{deployment}"
-            sys.exit(f"{deployment} does not become ready with {image}; back: {undo}")
+            sys.exit(f"{deployment} is not ready with {image}; to roll back: {undo}")
     tag = image.rpartition(":")[2]
     file = f"kustomize/overlays/{OVERLAY.name}/kustomization.yaml"
-    print(f"To keep it at the next `make minikube`: newTag: {tag} in {file}")
+    print(f"To keep this version at the next `make minikube`, set newTag: {tag} in {file}")
 
 
 def _live_track(service: str) -> str:
@@ -238,7 +238,7 @@ def _live_track(service: str) -> str:
 
 
 def _send_requests(service: str, *, to: str | None) -> None:
-    """All Services of a web service choose pods of one track, or of all."""
+    """Makes all Services of a web service select the pods of one track; None selects all."""
     for found in kubernetes.objects("services", "--selector", _web_services(service)):
         track = "null" if to is None else f'"{to}"'
         patch = f'{{"spec": {{"selector": {{"tessera/track": {track}}}}}}}'

@@ -1,1 +1,1 @@
-"""Documents: generated, checked, executed, and published as a site."""
+"""Generates, checks and executes documents, and publishes them as a site."""

@@ -1,4 +1,4 @@
-"""The Markdown of this project: what it holds, and whether what it names is there (`make lint`)."""
+"""Parses the project's Markdown and checks that links, commands and files in it exist (`make lint`)."""
 
 import fnmatch
 import re
@@ -19,13 +19,13 @@ PATTERNS = ("*.md", "docs/**/*.md", "kustomize/**/*.md")
 _COMMENT = re.compile(r"<!--\s*(.*?)\s*-->", re.DOTALL)
 _MAKE = re.compile(r"\bmake ([a-z][a-z-]*[a-z*])")
 _FILE_NAME = re.compile(r"[\w*-][\w.*-]*\.(py|yaml|yml|toml|json|js|html|css|conf|hcl|in|sh|md|png)")
-# Documents that a running service gives, and files that are made; none lies in the tree.
+# Documents served by a running service, and generated files; none is in the repository.
 _NOT_FILES = {"openapi.json", "openapi.yaml", "users-ms.yaml"}
 
 
 @dataclass
 class Block:
-    """A fenced block: its language, its text, and the comment that stands before it."""
+    """A fenced block: its language, its text, and the comment before it."""
 
     language: str
     text: str
@@ -35,7 +35,7 @@ class Block:
 
 @dataclass
 class Document:
-    """A Markdown file: what stands in it, each with its line."""
+    """A Markdown file: its anchors, links, code spans and blocks, with line numbers."""
 
     path: Path
     anchors: set[str] = field(default_factory=set)
@@ -74,7 +74,7 @@ class Document:
 
 
 def _slug(heading: str) -> str:
-    """What GitHub, and the site, call a heading."""
+    """The anchor that GitHub and the site give a heading."""
     text = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading)
     return re.sub(r"[^\w\- ]", "", text.lower()).strip().replace(" ", "-")
 
@@ -90,7 +90,7 @@ def _order(path: Path) -> tuple[bool, str]:
 
 
 def check() -> None:
-    """Exits with a line for each link, anchor, command of make or file that a document names and that is not there."""
+    """Exits with a line for each link, anchor, make command or file in a document that does not exist."""
     documents = every_document()
     known = {document.path: document.anchors for document in documents}
     wrong = [
@@ -100,7 +100,7 @@ def check() -> None:
     ]
     if wrong:
         sys.exit("\n".join(wrong))
-    print(f"{len(documents)} documents: every link, make command and file that they name is there")
+    print(f"{len(documents)} documents: all links, make commands and files exist")
 
 
 def _links(document: Document, known: dict[Path, set[str]]) -> Iterator[tuple[int, str]]:
@@ -110,7 +110,7 @@ def _links(document: Document, known: dict[Path, set[str]]) -> Iterator[tuple[in
         name, _, anchor = target.partition("#")
         path = (document.path.parent / name).resolve() if name else document.path
         if not path.exists():
-            yield line, f"{target} leads nowhere"
+            yield line, f"{target}: no such file"
         elif anchor and anchor not in known.get(path, {anchor}):
             yield line, f"{target}: no such heading"
 
@@ -133,8 +133,8 @@ def make_commands() -> frozenset[str]:
 def _files(document: Document) -> Iterator[tuple[int, str]]:
     for line, text in document.codes:
         name = re.sub(r"<[^>]*>|\{[^}]*\}", "*", text).rstrip("/")
-        looks_like_one = name.partition("/")[0] in _top_level() or _FILE_NAME.fullmatch(name.rpartition("/")[2])
-        if not re.fullmatch(r"[\w.*-]+(/[\w.*-]+)*", name) or not looks_like_one or name in _NOT_FILES:
+        is_candidate = name.partition("/")[0] in _top_level() or _FILE_NAME.fullmatch(name.rpartition("/")[2])
+        if not re.fullmatch(r"[\w.*-]+(/[\w.*-]+)*", name) or not is_candidate or name in _NOT_FILES:
             continue
         if name.startswith((".", "*")) or _is_ignored(name) or (document.path.parent / name).exists():
             continue
@@ -144,7 +144,7 @@ def _files(document: Document) -> Iterator[tuple[int, str]]:
 
 @cache
 def _paths() -> frozenset[str]:
-    """Every file and folder that git knows or would add."""
+    """Every file and folder that git tracks or would add."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     files = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
     return frozenset(files) | {str(folder) for file in files for folder in Path(file).parents}
@@ -156,6 +156,6 @@ def _top_level() -> frozenset[str]:
 
 
 def _is_ignored(name: str) -> bool:
-    """True for what is made and not kept, such as `backups/`."""
+    """True for files that git ignores, such as `backups/`."""
     done = subprocess.run(["git", "check-ignore", name, f"{name}/any"], cwd=ROOT, capture_output=True)
     return done.returncode == 0

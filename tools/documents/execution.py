@@ -1,9 +1,9 @@
-"""`make docs-test`: types what README.md and the guides say, in a copy of the tree, and compares what comes out.
+"""`make docs-test`: runs the commands in README.md and the guides in a copy of the tree, and compares their output.
 
-Blocks of `sh` run in the order of a document, in one shell; a block of `diff` is applied to the copy. A block without
-a language, or of `json`, is what the commands above it print: ids, times, tokens and numbers (but no status and no 0)
-are wildcards in it, and `...` is anything, as a line any lines. A comment before a block changes that:
-`<!-- not run: why -->`, or `<!-- asked again until it is so -->` for what happens a moment later.
+The `sh` blocks of a document run in order in one shell; a `diff` block is applied to the copy. A block without a
+language, or of `json`, is the expected output of the commands above it: ids, times, tokens and numbers (except statuses
+and 0) are wildcards, `...` matches any text, and a line `...` any lines. A comment before a block changes this:
+`<!-- not run: why -->`, or `<!-- asked again until it is so -->` to repeat commands until the output matches.
 """
 
 import json
@@ -30,14 +30,14 @@ _WILDCARDS = (
     (r"\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)", "TIME"),
     (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22,27}\b|\b(?=[a-f]*\d)[0-9a-f]{8,}\b", "ID"),
     (r"\b(?=[\w-]*\d)(?=[\w-]*[A-Z])[\w-]{16,}(\.\.\.)?(\.[\w-]{16,}){0,2}", "TOKEN"),
-    (r"(?<!-> )(?<![\w.,])(?!0(?![\d.,]))(?!\d{3}$)\d+([.,]\d+)*", "N"),  # but for a status, and for none at all
+    (r"(?<!-> )(?<![\w.,])(?!0(?![\d.,]))(?!\d{3}$)\d+([.,]\d+)*", "N"),  # except a status, and 0
     (r"\s+", " "),
 )
 
 
 @dataclass
 class Step:
-    """Something that a document tells the reader to do, and what it shows of the outcome."""
+    """A block that the reader is told to run, and its expected output."""
 
     block: Block
     shown: str | None = None
@@ -57,7 +57,7 @@ def steps_of(document: Document) -> list[Step]:
 
 
 def run(*, documents: list[str]) -> int:
-    """Executes all documents, or those named, and returns the exit status; prints `N passed, N failed` last."""
+    """Executes the named documents, by default all, and returns the exit status; prints `N passed, N failed` last."""
     directory = ROOT / ".local" / "docs-test"
     passed = failed = 0
     with runner.alone(directory), _copy(directory / "tree") as (tree, numbers):
@@ -81,29 +81,29 @@ def run(*, documents: list[str]) -> int:
 
 @contextmanager
 def _copy(tree: Path) -> Iterator[tuple[Path, dict[str, int]]]:
-    """What git knows or would add, in a repository of its own, with its stack on free ports; gone afterwards."""
-    _forget(tree)
+    """A temporary copy of the tree as a new repository, with free ports for its stack."""
+    _remove(tree)
     tree_copy.copy_tree(tree)
     try:
         yield tree, ports.free()
     finally:
-        _forget(tree)
+        _remove(tree)
 
 
 def _clean(tree: Path) -> None:
-    """Each document begins with nothing running and no data."""
+    """Stops everything and deletes the data, so that each document starts without either."""
     command = ["make", "--silent", "--no-print-directory", "clean"]
     subprocess.run(command, cwd=tree, env=os.environ | {"UP": "local"}, capture_output=True)
 
 
-def _forget(tree: Path) -> None:
+def _remove(tree: Path) -> None:
     if (tree / "Makefile").exists():
         _clean(tree)
     shutil.rmtree(tree, ignore_errors=True)
 
 
 class Shell:
-    """One bash in the copy, with the stack of local processes on ports of its own."""
+    """A bash in the copy, whose stack of local processes uses free ports."""
 
     def __init__(self, tree: Path, numbers: dict[str, int]) -> None:
         self.tree = tree
@@ -131,7 +131,7 @@ class Shell:
         self._bash.wait()
 
     def run(self, commands: str) -> tuple[bool, str]:
-        """Whether every command ended with 0, and what they printed. Raises TimeoutError."""
+        """Returns whether every command exited with 0, and the output. Raises TimeoutError."""
         self._script.write_text(self._with_ports(commands, self._moved))
         ending = "set -E; failed=0; trap 'failed=1' ERR"
         sent = f"{ending}; . {self._script} </dev/null >{self._output} 2>&1; trap - ERR; echo $failed"
@@ -151,7 +151,7 @@ class Shell:
 
 
 def _try(step: Step, shell: Shell) -> str | None:
-    """What is wrong with a step, if anything is."""
+    """Runs a step; returns the problem, or None on success."""
     started = time.monotonic()
     for line in step.block.text.rstrip().splitlines() if step.block.language == "sh" else ["(a change of the code)"]:
         print(f"  $ {line}", flush=True)
@@ -172,14 +172,14 @@ def _outcome(step: Step, shell: Shell) -> str | None:
         return f"cannot be applied: {done.stderr}" if done.returncode else None
     good, printed = shell.run(step.block.text)
     if not good:
-        return f"a command failed; all that was printed:\n{printed}"
+        return f"a command failed; the output was:\n{printed}"
     if step.shown is not None and not has_shape(printed, step.shown):
-        return f"this was printed:\n{printed}\nwhich has not the shape of:\n{step.shown}"
+        return f"the output was:\n{printed}\nwhich does not match:\n{step.shown}"
     return None
 
 
 def has_shape(printed: str, shown: str) -> bool:
-    """True when both have the same lines but for wildcards."""
+    """True when both have the same lines, apart from wildcards."""
     lines = [_shape(line) for line in _plain(printed).strip().splitlines()]
     wanted = [line if line == "..." else _shape(line) for line in shown.strip().splitlines()]
     return _match(lines, wanted)
@@ -200,12 +200,12 @@ def _is_like(line: Any, wanted: Any) -> bool:
 
 
 def _plain(text: str) -> str:
-    """Without the colours of a terminal."""
+    """The text without terminal colours."""
     return re.sub(r"\x1b\[[\d;]*m", "", text)
 
 
 def _shape(line: str) -> Any:
-    """A line with wildcards; of a line of JSON, its value with wildcards, so that blanks do not matter."""
+    """A line with wildcards; for a line of JSON, its value with wildcards, so that whitespace does not matter."""
     try:
         value = json.loads(line)
     except ValueError:

@@ -1,5 +1,5 @@
-"""What is made from something else: OpenAPI documents, docs/configuration.md, the list of decisions, the alerts of
-Kubernetes, the rights of the broker's users, and copies of the version."""
+"""Generates files: OpenAPI documents, docs/configuration.md, the list of decisions, the alerts for Kubernetes, the
+permissions of the broker's users, and copies of the version."""
 
 import json
 import re
@@ -14,13 +14,13 @@ from local.layout import Layout
 from local.paths import ROOT
 from local.ports import DEFAULTS
 from local.programs import notification_worker, service_environment
-from local.secret_values import NAMES, sealing_keys
+from local.secret_values import NAMES, encryption_keys
 from local.service_catalog import SERVICES
 from tools import version as versions
 
-PLACEHOLDER = "only-for-generating-documents-from-the-code-and-for-checks"  # where a secret belongs
+PLACEHOLDER = "only-for-generating-documents-from-the-code-and-for-checks"  # instead of a secret
 
-# Prints what a service reads from its environment, as JSON.
+# Prints the environment variables that a service reads, as JSON.
 _LIST_VARIABLES = """
 import json, sys
 from chassis.operations import gunicorn, metrics, tracing
@@ -39,7 +39,7 @@ print(json.dumps([
 
 
 def run(*, check: bool) -> None:
-    """Writes the documents, or with `check` exits when one of them is not what the code says."""
+    """Writes the documents; with `check`, exits when one of them is out of date."""
     documents = {f"docs/openapi/{prefix}.yaml": _openapi(service) for service, prefix in SERVICES.items()}
     documents["docs/configuration.md"] = _configuration()
     documents["kustomize/components/monitoring/prometheus-rule.yaml"] = _prometheus_rule()
@@ -58,11 +58,11 @@ def run(*, check: bool) -> None:
             path.write_text(text)
             print(f"wrote {name}")
     if stale:
-        sys.exit(f"Not what the code says any more: {', '.join(stale)}. Write them anew: make generate")
+        sys.exit(f"Out of date: {', '.join(stale)}. To update them: make generate")
 
 
 def change_version(*, version: str) -> None:
-    """Writes another version to VERSION and wherever it stands. Raises RuntimeError when it is not a version."""
+    """Writes a new version to VERSION and its copies. Raises RuntimeError when it is not a version."""
     if not re.fullmatch(r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?", version):
         raise RuntimeError(f"A version is three numbers, such as 0.2.0 or 0.2.0-rc.1; got {version!r}.")
     versions.FILE.write_text(f"{version}\n")
@@ -90,8 +90,8 @@ def _configuration() -> str:
         [
             "# Configuration",
             "",
-            "Every environment variable that the services read; made from the code by `make generate`. A service",
-            "does not start without a required one, and says which is missing. `NAME_FILE` may name a file that holds",
+            "Every environment variable that the services read, generated from the code by `make generate`. A service",
+            "does not start without a required one and names the missing one. `NAME_FILE` may name a file with",
             "the value of `NAME`.",
             "",
             "| variable | read by | kind | default | meaning |",
@@ -110,8 +110,8 @@ def _decisions() -> str:
         rows.append(f"| {path.name[:4]}-{path.name[4:6]}-{path.name[6:8]} | [{title}]({path.name}) |\n")
     return f"""# Decisions
 
-Choices that may surprise, each with its context, options, outcome and consequences. A new one is a file
-`<yyyymmdd>-<title>.md` here; `make generate` lists it below. One that no longer holds says which replaced it.
+Surprising choices, each with its context, options, outcome and consequences. A new decision is a file
+`<yyyymmdd>-<title>.md` in this folder; `make generate` adds it to this list. A superseded decision names its successor.
 
 | | |
 |---|---|
@@ -119,9 +119,9 @@ Choices that may surprise, each with its context, options, outcome and consequen
 
 
 def _prometheus_rule() -> str:
-    """The alerts as Prometheus' operator takes them."""
+    """The alerts as a PrometheusRule for the Prometheus operator."""
     groups = (ROOT / "observability" / "rules.yml").read_text().partition("groups:\n")[2]
-    return f"""# Made from observability/rules.yml by `make generate`.
+    return f"""# Generated from observability/rules.yml by `make generate`.
 apiVersion: monitoring.coreos.com/v1
 kind: PrometheusRule
 metadata:
@@ -132,10 +132,10 @@ spec:
 
 
 def _python(service: str, *arguments: str) -> str:
-    """What a Python with the service's variables prints; no database or other server is needed."""
-    layout = Layout(ROOT, DEFAULTS, dict.fromkeys(NAMES, PLACEHOLDER) | sealing_keys())
+    """The output of Python with the service's environment variables; needs no database or other server."""
+    layout = Layout(ROOT, DEFAULTS, dict.fromkeys(NAMES, PLACEHOLDER) | encryption_keys())
     variables = service_environment(layout, service) | {"SERVICE": SERVICES[service]}
-    if service == "notification":  # whose worker of mail reads more than the others
+    if service == "notification":  # its email worker reads the most variables
         variables |= notification_worker(layout, "email", {}).environment
     done = subprocess.run(
         [sys.executable, *arguments],
@@ -145,5 +145,5 @@ def _python(service: str, *arguments: str) -> str:
         text=True,
     )
     if done.returncode:
-        sys.exit(f"{done.stdout}{done.stderr}\nThis failed for {service}-ms: {' '.join(arguments[:2])}")
+        sys.exit(f"{done.stdout}{done.stderr}\nCommand failed for {service}-ms: {' '.join(arguments[:2])}")
     return done.stdout

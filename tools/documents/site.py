@@ -1,4 +1,4 @@
-"""`make docs`: the documentation as a site, by MkDocs. As its hook, this brings what lies outside docs/ onto it."""
+"""`make docs`: builds the documentation with MkDocs. Its hooks add the documents outside docs/ to the site."""
 
 import base64
 import hashlib
@@ -15,15 +15,15 @@ from mkdocs.structure.files import File
 
 from local.paths import ROOT
 
-# What draws the diagrams, from npm: MkDocs Material would have each reader's browser fetch it from elsewhere.
+# Mermaid draws the diagrams. The site includes it; MkDocs Material would load it from a CDN in each reader's browser.
 MERMAID = "11.17.2"
-INTEGRITY = (  # of the package in the registry
+INTEGRITY = (  # the registry's hash of the package
     # pragma: allowlist nextline secret
     "sha512-V6K3C8EBdEsPFZXSKMJe6ppQOENxuHARr9GvHX4hh47lAbhMRD9qf4oEK7LoaRQxULMa80/qt5gHO73aCleBBg=="
 )
 SCRIPT = ROOT / ".local" / "site" / f"mermaid-{MERMAID}.min.js"
 _LINK = re.compile(r"(?<=\]\()([^)#\s:]+)(?=(#[^)\s]*)?\))")
-# Where things from the root of the tree are on the site.
+# Files in the root of the repository, and their paths on the site.
 _MOVED = {
     "README.md": "index.md",
     "CONTRIBUTING.md": "contributing.md",
@@ -33,10 +33,10 @@ _MOVED = {
 
 
 def main() -> None:
-    """Builds site/. Exits with what is wrong, a link that leads nowhere among it."""
+    """Builds site/. Exits with MkDocs' status; warnings, such as broken links, are errors."""
     if not SCRIPT.exists():
         _fetch_mermaid()
-    os.environ["NO_MKDOCS_2_WARNING"] = "1"  # it would speak of the successor at each build; see requirements/docs.in
+    os.environ["NO_MKDOCS_2_WARNING"] = "1"  # no advertisement at each build; see requirements/docs.in
     sys.exit(
         subprocess.run([sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--clean"], cwd=ROOT).returncode
     )
@@ -44,21 +44,21 @@ def main() -> None:
 
 def _fetch_mermaid() -> None:
     if not shutil.which("npm"):
-        sys.exit("make docs needs npm once, for Mermaid, which draws the diagrams. Debian's package is npm.")
+        sys.exit("make docs needs npm once to download Mermaid, which draws the diagrams. Debian's package is npm.")
     with tempfile.TemporaryDirectory() as folder:
         command = ["npm", "pack", "--silent", f"mermaid@{MERMAID}", f"--pack-destination={folder}"]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         [package] = Path(folder).glob("*.tgz")
         found = "sha512-" + base64.b64encode(hashlib.sha512(package.read_bytes()).digest()).decode()
         if found != INTEGRITY:
-            sys.exit(f"mermaid {MERMAID} from npm is not what tools/documents/site.py expects: {found}")
+            sys.exit(f"mermaid {MERMAID} from npm does not have the hash in tools/documents/site.py: {found}")
         shutil.unpack_archive(package, folder, filter="data")
         SCRIPT.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(Path(folder) / "package" / "dist" / "mermaid.min.js", SCRIPT)
 
 
 def on_files(files: Any, *, config: Any) -> Any:
-    """A hook of MkDocs: the README, what stands beside it, and the READMEs of kustomize/ are pages too."""
+    """A hook of MkDocs: adds the documents in the root of the repository and the READMEs of kustomize/."""
     for source in [*(ROOT / name for name in _MOVED), *(ROOT / "kustomize").rglob("README.md")]:
         files.append(File.generated(config, _place(source), abs_src_path=str(source)))
     files.append(File.generated(config, "javascript/mermaid.min.js", abs_src_path=str(SCRIPT)))
@@ -66,7 +66,7 @@ def on_files(files: Any, *, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
-    """A hook of MkDocs: links lead to where things are on the site."""
+    """A hook of MkDocs: replaces links with the targets' paths on the site."""
     source, here = Path(page.file.abs_src_path), Path(page.file.src_uri).parent
 
     def moved(found: re.Match[str]) -> str:
@@ -80,7 +80,7 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
 
 
 def _place(source: Path) -> str:
-    """Where a file of the tree is on the site."""
+    """The path on the site of a file in the repository."""
     name = source.relative_to(ROOT).as_posix()
     return _MOVED.get(name, name.removeprefix("docs/"))
 

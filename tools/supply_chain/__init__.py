@@ -1,1 +1,1 @@
-"""Known weaknesses of dependencies, and what images contain."""
+"""Known vulnerabilities of dependencies, and SBOMs of images."""

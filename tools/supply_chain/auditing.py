@@ -1,7 +1,7 @@
-"""`make audit`, also in `make lint`: has a package that requirements/ locks, for an image or a tool, a known weakness?
+"""`make audit`, also in `make lint`: finds known vulnerabilities of the packages that requirements/ locks.
 
-PyPI says so for a version (https://docs.pypi.org/api/json/#known-vulnerabilities), as `pip-audit -s pypi` asks it. A
-mirror that has no document for each version has one for the project, which speaks of the newest version alone.
+PyPI lists them for each version (https://docs.pypi.org/api/json/#known-vulnerabilities), the source of
+`pip-audit -s pypi` too. Mirrors without a document for each version have one for the newest version of a project.
 """
 
 import re
@@ -18,33 +18,35 @@ INDEX = "https://pypi.org/pypi"
 TIMEOUT_SECONDS = 10
 _LOCKED = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", re.MULTILINE)
 Package = tuple[str, str]  # name and version
-# Known weaknesses that no version mends and nobody can use here, by package: one of their names, and why.
+# Known vulnerabilities without a fixed version that cannot be exploited here, by package: one id, and the reason.
 ACCEPTED = {
-    "ecdsa": {"CVE-2024-23342": "signing can be timed; of kubernetes.txt, where checkov brings it and nothing signs"},
+    "ecdsa": {"CVE-2024-23342": "timing attack on signing; checkov in kubernetes.txt depends on it, and nothing signs"},
 }
 
 
 def run(*, in_lint: bool = False, index: str = INDEX) -> int:
-    """Prints each known weakness; the exit status is 1 with any, 2 when the index does not answer (0 `in_lint`)."""
+    """Prints known vulnerabilities. Returns 1 if there are any, 2 if the index does not answer (`in_lint`: 0)."""
     packages = locked()
     with ThreadPoolExecutor(16) as threads:
         try:
-            found = dict(zip(packages, threads.map(lambda package: weaknesses(package, index), packages), strict=True))
+            found = dict(
+                zip(packages, threads.map(lambda package: vulnerabilities(package, index), packages), strict=True)
+            )
         except requests.RequestException as error:
             threads.shutdown(cancel_futures=True)
-            said = "Known weaknesses of packages: SKIPPED" if in_lint else "Nothing was asked"
-            print(f"{said}, because {index} does not answer ({type(error).__name__}).")
+            skipped = "Known vulnerabilities of packages: SKIPPED" if in_lint else "Nothing was checked"
+            print(f"{skipped}, because {index} does not answer ({type(error).__name__}).")
             return 0 if in_lint else 2
     unknown = [package for package, each in found.items() if each is None]
     weak = {package: left for package, each in found.items() if (left := _not_accepted(package, each or []))}
-    print(f"Known weaknesses of packages: {len(weak)} of {len(packages) - len(unknown)} have one.")
+    print(f"Known vulnerabilities of packages: {len(weak)} of {len(packages) - len(unknown)} are affected.")
     if unknown:
-        print(f"Of {len(unknown)} others the index says nothing: {', '.join('=='.join(each) for each in unknown)}")
+        print(f"The index does not have {len(unknown)} others: {', '.join('=='.join(each) for each in unknown)}")
     for (name, version), each in weak.items():
-        for weakness in each:
-            print(f"  {name}=={version} of {', '.join(_files_of(name, version))}: {_described(weakness)}")
+        for vulnerability in each:
+            print(f"  {name}=={version} of {', '.join(_files_of(name, version))}: {_described(vulnerability)}")
     for name, reasons in ACCEPTED.items():
-        print(f"Accepted of {name}: {', '.join(f'{known} ({why})' for known, why in reasons.items())}")
+        print(f"Accepted for {name}: {', '.join(f'{known} ({why})' for known, why in reasons.items())}")
     return 1 if weak else 0
 
 
@@ -54,7 +56,7 @@ def locked() -> list[Package]:
 
 
 def files() -> list[Path]:
-    """Each with all that one environment or image installs."""
+    """The lock files, one for each environment or image."""
     return sorted((ROOT / "requirements").glob("*.txt"))
 
 
@@ -67,8 +69,8 @@ def _not_accepted(package: Package, found: list[dict[str, Any]]) -> list[dict[st
     return [each for each in found if not {each["id"], *each.get("aliases", [])} & set(accepted)]
 
 
-def weaknesses(package: Package, index: str) -> list[dict[str, Any]] | None:
-    """Those that are not withdrawn; None when the index says nothing of that version. Raises RequestException."""
+def vulnerabilities(package: Package, index: str) -> list[dict[str, Any]] | None:
+    """Vulnerabilities that are not withdrawn; None if the index does not have the version. Raises RequestException."""
     for document in _documents(package, index):
         if document["info"]["version"] == package[1]:
             return [each for each in document["vulnerabilities"] if not each.get("withdrawn")]
@@ -84,7 +86,7 @@ def _documents(package: Package, index: str) -> Iterator[dict[str, Any]]:
             yield answer.json()
 
 
-def _described(weakness: dict[str, Any]) -> str:
-    names = ", ".join([weakness["id"], *weakness.get("aliases", [])])
-    fixed = ", ".join(weakness.get("fixed_in", [])) or "no version"
-    return f"{names}, mended in {fixed}. {weakness.get('summary') or weakness.get('link') or ''}".strip()
+def _described(vulnerability: dict[str, Any]) -> str:
+    names = ", ".join([vulnerability["id"], *vulnerability.get("aliases", [])])
+    fixed = ", ".join(vulnerability.get("fixed_in", [])) or "no version"
+    return f"{names}, fixed in {fixed}. {vulnerability.get('summary') or vulnerability.get('link') or ''}".strip()

@@ -1,6 +1,6 @@
-"""`make sbom`: what the image of each service is made of, as CycloneDX, from what requirements/ locks with hashes.
+"""`make sbom`: the Python packages of each service's image as CycloneDX, from the lock files in requirements/.
 
-The system's packages below them are in the attestation that BuildKit adds to a pushed image (docker-bake.hcl).
+The system packages are in the attestation that BuildKit adds to a pushed image (docker-bake.hcl).
 """
 
 import json
@@ -16,12 +16,12 @@ SPECIFICATION = "1.6"
 
 
 def write_all(*, version: str) -> None:
-    """Writes the SBOMs of a version into sbom/."""
+    """Writes the SBOMs of a version to sbom/."""
     write(version=version, folder=ROOT / "sbom")
 
 
 def write(*, version: str, folder: Path) -> list[Path]:
-    """One document a service; the same requirements and version always make the same."""
+    """Writes one document per service, reproducibly; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for service, name in SERVICES.items():

@@ -18,9 +18,8 @@ def run(*, pytest: list[str]) -> int:
     with runner.alone(directory):
         for service in ("chassis", *SERVICES):
             with runner.servers_for(directory, service) as layout:
-                name, variables, arguments = runner.own_tests(layout, service)
-                measured = variables | {"COVERAGE_FILE": str(folder / "data")}
-                suite = (name, measured, arguments)
+                suite = runner.own_tests(layout, service)
+                suite.variables["COVERAGE_FILE"] = str(folder / "data")
                 outcome.join(runner.run_all(directory, [suite], pytest, measure=True))
     for command in (["combine", "--quiet"], ["report"], ["html", "--quiet", f"--directory={folder / 'html'}"]):
         coverage = [sys.executable, "-m", "coverage", command[0], f"--data-file={folder / 'data'}", *command[1:]]

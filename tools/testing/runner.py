@@ -1,4 +1,8 @@
-"""`make test`: every test, on a stack of the tests' own, which is gone afterwards."""
+"""`make test` and `make test-more`: the tests in two tiers, each on a stack of its own, which is gone afterwards.
+
+`make test` answers in minutes: the services' own tests, and the main paths through one running stack. `make test-more`
+has the rest of the evidence. Together they run every test that needs no container engine and no cluster.
+"""
 
 import fcntl
 import os
@@ -29,6 +33,23 @@ OF_THE_TREE = (
     "test_new_service.py",
     "test_supply_chain.py",
 )
+# What `make test` runs on the stack; `make test-more` runs all other files of tests/.
+MAIN_PATHS = (
+    "tests/test_main_job.py",
+    "tests/test_account_life.py",
+    "tests/test_gateway.py",
+    "tests/test_gateway_cookie.py",
+    "tests/test_messages.py",
+    "tests/test_dead_letters.py",
+    "tests/test_webhook_worker.py",
+    "tests/test_injection.py",
+    "tests/attacks/test_attacks_on_rights.py",
+    "tests/test_console.py",
+)
+# Own tests share nothing but servers, where each worker has its own database. The chassis' tests of one file share
+# exchanges.
+IN_PARALLEL = ["--numprocesses=auto", "--dist=worksteal"]
+FILES_IN_PARALLEL = ["--numprocesses=auto", "--dist=loadfile"]
 NO_TESTS = 5  # pytest's exit status when it found none, as with a narrow -k
 # The cheapest bcrypt, because the tests are about what happens and not about how long it takes; and no limits for the
 # one address that all of them come from, or for what one user is notified of.
@@ -43,7 +64,14 @@ VARIABLES = {
 }
 
 
-Suite = tuple[str, dict[str, str], list[str]]  # folder, environment, arguments for pytest
+@dataclass(frozen=True, kw_only=True)
+class Suite:
+    """Tests for one run of pytest: its `paths` and `options`, and the environment `variables` of the stack."""
+
+    name: str
+    variables: dict[str, str]
+    paths: tuple[str, ...] = ()  # the folder `name` when empty
+    options: tuple[str, ...] | list[str] = ()
 
 
 @dataclass
@@ -102,8 +130,13 @@ def command(*options: str | Path) -> str:
 
 
 def test(*, service: str | None, pytest: list[str]) -> int:
-    """Runs every test, or the own tests of a service or the chassis, and returns the exit status."""
-    return run_one(DIRECTORY, service, pytest) if service else run(DIRECTORY, every_test, pytest)
+    """Runs the first tier, or only the own tests of a service or the chassis, and returns the exit status."""
+    return run_one(DIRECTORY, service, pytest) if service else run(DIRECTORY, main_tests, pytest)
+
+
+def test_more(*, pytest: list[str]) -> int:
+    """Runs the second tier and returns the exit status."""
+    return run(DIRECTORY, more_tests, pytest)
 
 
 def run(
@@ -162,15 +195,24 @@ def alone(directory: Path) -> Iterator[None]:
         yield
 
 
-def every_test(layout: Layout) -> list[Suite]:
+def main_tests(layout: Layout) -> list[Suite]:
     """What `make test` runs."""
-    services: list[Suite] = [own_tests(layout, service) for service in SERVICES]
-    chassis, outside = of_events(layout)
-    plans: Suite = ("evidence/bench/tests", _as_owner(layout, "users") | _outside(layout) | _paths("users"), [])
-    quick_faults = ("tests/chaos", _outside(layout), ["-m", "quick"])
-    figures: Suite = ("evidence/experiments/tests", {"PYTHONPATH": str(ROOT)}, [])
-    fuzz: Suite = ("tests/fuzz", _outside(layout), [])  # after all that signs in: it changes passwords, deletes users
-    return [chassis, *services, outside, plans, quick_faults, fuzz, figures]
+    own = [own_tests(layout, name) for name in ("chassis", *SERVICES)]
+    return [*own, Suite(name="main paths", variables=_outside(layout), paths=MAIN_PATHS)]
+
+
+def more_tests(layout: Layout) -> list[Suite]:
+    """What `make test-more` runs."""
+    outside = _outside(layout)
+    plans = _as_owner(layout, "users") | outside | _paths("users")
+    ignored = ignoring("chaos", "compose", "cluster", "fuzz", *(path.removeprefix("tests/") for path in MAIN_PATHS))
+    return [
+        Suite(name="tests", variables=outside, options=ignored),
+        Suite(name="evidence/bench/tests", variables=plans),
+        Suite(name="evidence/experiments/tests", variables={"PYTHONPATH": str(ROOT)}),
+        Suite(name="tests/chaos", variables=outside, options=["-m", "quick"]),
+        Suite(name="tests/fuzz", variables=outside),  # last: it changes passwords and deletes users
+    ]
 
 
 def _paths(service: str) -> dict[str, str]:
@@ -181,15 +223,15 @@ def own_tests(layout: Layout, service: str) -> Suite:
     """The tests of a service, or of `chassis`, beside its code."""
     if service == "chassis":
         chassis = {"DJANGO_SETTINGS_MODULE": "chassis.tests.settings", "PYTHONPATH": str(ROOT)}
-        return "chassis/tests", _as_owner(layout, "users") | chassis, []
-    return f"{service}/tests", _as_owner(layout, service), []
+        return Suite(name="chassis/tests", variables=_as_owner(layout, "users") | chassis, options=FILES_IN_PARALLEL)
+    return Suite(name=f"{service}/tests", variables=_as_owner(layout, service), options=IN_PARALLEL)
 
 
 def of_events(layout: Layout) -> list[Suite]:
     """What `make brokers` runs: all that meets the broker."""
     return [
         own_tests(layout, "chassis"),
-        ("tests", _outside(layout), ignoring("chaos", "compose", "cluster", "fuzz")),
+        Suite(name="tests", variables=_outside(layout), options=ignoring("chaos", "compose", "cluster", "fuzz")),
     ]
 
 
@@ -206,20 +248,24 @@ def _as_owner(layout: Layout, service: str) -> dict[str, str]:
 
 def chaos(layout: Layout) -> list[Suite]:
     """What `make chaos` runs."""
-    return [("tests/chaos", _outside(layout), ["-s"])]
+    return [Suite(name="tests/chaos", variables=_outside(layout), options=["-s"])]
 
 
 def states(layout: Layout) -> list[Suite]:
     """What `make states` runs."""
-    return [("tests/test_account_states.py", _outside(layout), ["-s"])]
+    return [Suite(name="tests/test_account_states.py", variables=_outside(layout), options=["-s"])]
 
 
 def suites_on(where: str, addresses: dict[str, str], *, faults: bool) -> list[Suite]:
     """What `make compose-test` or `make cluster-test` runs; with `faults`, what `make chaos` runs on such a stack."""
     if faults:
-        return [("tests/chaos/test_processes.py", addresses | {"FAULTS_ON": where}, ["-s"])]
+        variables = addresses | {"FAULTS_ON": where}
+        return [Suite(name="tests/chaos/test_processes.py", variables=variables, options=["-s"])]
     elsewhere = ignoring("chaos", "cluster", "compose", "fuzz", "test_local_stack.py", *OF_THE_TREE)
-    return [("tests", addresses, elsewhere), (f"tests/{where}", addresses, ["-s"])]
+    return [
+        Suite(name="tests", variables=addresses, options=elsewhere),
+        Suite(name=f"tests/{where}", variables=addresses, options=["-s"]),
+    ]
 
 
 def _outside(layout: Layout) -> dict[str, str]:
@@ -230,14 +276,15 @@ def run_all(directory: Path, suites: list[Suite], pytest_arguments: list[str], *
     """Runs one suite after the other, with coverage to `measure`; JUnit reports are written to `directory`."""
     measuring = ["coverage", "run", "-m"] if measure else []
     outcome = Outcome()
-    for folder, variables, arguments in suites:
-        print(f"\n{folder}", flush=True)
-        report = directory / f"{folder.replace('/', '-')}.xml"
-        pytest = [sys.executable, "-m", *measuring, "pytest", folder, "--quiet", f"--junitxml={report}"]
-        pytest += [*arguments, *pytest_arguments]
-        if folder.startswith(("tests", "evidence")):
+    for suite in suites:
+        print(f"\n{suite.name}", flush=True)
+        report = directory / f"{suite.name.replace('/', '-').replace(' ', '-')}.xml"
+        paths = suite.paths or (suite.name,)
+        pytest = [sys.executable, "-m", *measuring, "pytest", *paths, "--quiet", f"--junitxml={report}"]
+        pytest += [*suite.options, *pytest_arguments]
+        if paths[0].startswith(("tests", "evidence")):
             pytest += ["-p", "no:django"]
-        status = subprocess.run(pytest, cwd=ROOT, env=os.environ | variables).returncode
+        status = subprocess.run(pytest, cwd=ROOT, env=os.environ | suite.variables).returncode
         outcome.broken = outcome.broken or status not in (0, NO_TESTS)
         if report.exists():
             outcome.add(report)

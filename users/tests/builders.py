@@ -1,4 +1,4 @@
-"""Valid defaults; a test says only what matters to it."""
+"""Valid defaults; a test states only what matters to it."""
 
 import json
 from typing import Any
@@ -10,7 +10,7 @@ PASSWORD = "correct horse battery"
 
 
 def sign_up(**changes: Any) -> dict[str, Any]:
-    """Arguments for `client.post` or `put` that sign Ada up; a change to None leaves the field out."""
+    """Arguments for `client.post` or `put` that sign Ada up; None omits a field."""
     fields = {"name": "Ada", "surname": "Lovelace", "email": "ada@example.org", "password": PASSWORD} | changes
     return as_json({name: value for name, value in fields.items() if value is not None})
 
@@ -21,7 +21,7 @@ def as_json(value: Any) -> dict[str, Any]:
 
 
 def an_admin(**changes: Any) -> User:
-    """A stored admin, whom nobody has heard of: there is no event."""
+    """A stored admin, without an event."""
     fields = {"name": "Root", "surname": "Operator", "email": "root@example.net", "email_canonical": "root@example.net"}
     return User.objects.create(**fields | {"password_hash": "!", "is_admin": True} | changes)
 

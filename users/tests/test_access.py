@@ -1,4 +1,4 @@
-"""Only the user itself or an admin sees or changes a user; nothing but the internal route returns a password hash."""
+"""Only the user itself or an admin reads or changes a user; only the internal route returns a password hash."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from users_ms.accounts.models import User
 pytestmark = pytest.mark.django_db
 
 
-def test_a_user_reads_itself(caller):
+def test_a_user_reads_its_own_profile(caller):
     user = a_user()
 
     by_id = caller(user_id=user.id).get(f"/users-ms/users/{user.id}")
@@ -20,7 +20,7 @@ def test_a_user_reads_itself(caller):
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
-def test_somebody_elses_id_is_as_unknown_as_one_that_does_not_exist(caller, method):
+def test_another_users_id_is_not_found_like_an_unknown_one(caller, method):
     user = a_user()
     stranger = caller(user_id=a_user(email="eve@example.org").id)
 
@@ -33,7 +33,7 @@ def test_somebody_elses_id_is_as_unknown_as_one_that_does_not_exist(caller, meth
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
-def test_without_a_token_nothing_is_seen_or_changed(client, method):
+def test_without_a_token_nothing_is_read_or_changed(client, method):
     user = a_user()
 
     answer = client.generic(method, f"/users-ms/users/{user.id}", **as_json({"name": "Eve"}))
@@ -43,7 +43,7 @@ def test_without_a_token_nothing_is_seen_or_changed(client, method):
     assert User.objects.get().name == "Ada"
 
 
-def test_an_admin_reads_changes_and_deletes_anyone(admin):
+def test_an_admin_reads_changes_and_deletes_any_user(admin):
     user = a_user()
 
     assert admin.get(f"/users-ms/users/{user.id}").status_code == 200
@@ -70,7 +70,7 @@ def test_a_user_cannot_make_itself_an_admin(caller):
     assert not User.objects.get().is_admin
 
 
-def test_the_internal_route_gives_auth_ms_the_password_hash(auth_ms):
+def test_the_internal_route_returns_the_password_hash_to_auth_ms(auth_ms):
     user = a_user()
 
     answer = auth_ms.get("/users-ms/internal/credentials", {"email": "ADA@example.org"})
@@ -80,12 +80,12 @@ def test_the_internal_route_gives_auth_ms_the_password_hash(auth_ms):
     assert answer.json()["id"] == user.id
 
 
-def test_the_internal_route_does_not_know_everybody(auth_ms):
+def test_the_internal_route_does_not_find_an_unknown_user(auth_ms):
     assert auth_ms.get("/users-ms/internal/credentials", {"email": "nobody@example.org"}).status_code == 404
     assert auth_ms.get("/users-ms/internal/credentials").status_code == 400
 
 
-def test_the_internal_route_is_closed_to_users_even_admins(caller, client):
+def test_the_internal_route_rejects_users_and_admins(caller, client):
     user = a_user()
 
     for someone in (client, caller(user_id=user.id), caller(user_id=user.id, admin=True)):
@@ -95,7 +95,7 @@ def test_the_internal_route_is_closed_to_users_even_admins(caller, client):
         assert user.password_hash not in answer.content.decode()
 
 
-def test_a_service_token_for_another_service_opens_nothing(client, signing_keys):
+def test_a_service_token_for_another_service_is_rejected(client, signing_keys):
     token = signing_keys.service_token(audience="notification-ms")
 
     answer = client.get(
@@ -112,7 +112,7 @@ def test_a_service_token_is_not_a_user_token(auth_ms):
 
 
 @pytest.mark.parametrize("identifier", ["0", "-1", "9223372036854775808", "abc", "1.5", "%00"])
-def test_an_id_that_cannot_be_is_not_found(admin, identifier):
+def test_an_impossible_id_is_not_found(admin, identifier):
     answer = admin.get(f"/users-ms/users/{identifier}")
 
     assert answer.status_code == 404

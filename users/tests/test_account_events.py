@@ -1,4 +1,4 @@
-"""What matters of an account is announced, with who did it and from where."""
+"""Security-relevant changes of an account are published with actor and origin."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def phone_verified(auth_ms, user, phone):
     return auth_ms.post(f"/users-ms/internal/users/{user.id}/phone-verified", **as_json({"phone": phone}))
 
 
-def test_rights_and_states_are_announced_with_the_admin_who_changed_them(caller):
+def test_changes_of_rights_and_state_are_published_with_the_admin(caller):
     user, root = a_user(), an_admin()
     admin = caller(user_id=root.id, admin=True)
 
@@ -37,7 +37,7 @@ def test_rights_and_states_are_announced_with_the_admin_who_changed_them(caller)
     assert len({event["change_id"] for event in (rights, off, on)}) == 3
 
 
-def test_what_does_not_change_and_what_does_not_matter_is_not_announced(caller):
+def test_unchanged_and_irrelevant_fields_are_not_published(caller):
     user = a_user()
     admin = caller(user_id=an_admin().id, admin=True)
 
@@ -46,7 +46,7 @@ def test_what_does_not_change_and_what_does_not_matter_is_not_announced(caller):
     assert changes() == []
 
 
-def test_a_refused_change_announces_nothing(caller):
+def test_a_rejected_change_publishes_nothing(caller):
     user = a_user()
     admin = caller(user_id=an_admin().id, admin=True)
 
@@ -55,7 +55,7 @@ def test_a_refused_change_announces_nothing(caller):
     assert changes() == []
 
 
-def test_a_phone_counts_once_it_is_verified(caller, auth_ms):
+def test_a_phone_is_published_once_verified(caller, auth_ms):
     user = a_user(phone=PHONE)
     assert OutboxMessage.objects.get().body["data"]["phone"] == ""
 
@@ -69,7 +69,7 @@ def test_a_phone_counts_once_it_is_verified(caller, auth_ms):
     assert (event["change"], event["phone"]) == ("phone_verified", PHONE)
 
 
-def test_another_phone_is_not_verified(caller, auth_ms):
+def test_a_changed_phone_is_unverified(caller, auth_ms):
     user = a_user(phone=PHONE)
     phone_verified(auth_ms, user, PHONE)
     itself = caller(user_id=user.id)
@@ -82,7 +82,7 @@ def test_another_phone_is_not_verified(caller, auth_ms):
     assert phone_verified(auth_ms, user, PHONE).status_code == 409
 
 
-def test_nobody_verifies_no_phone(auth_ms):
+def test_an_unknown_user_has_no_phone_to_verify(auth_ms):
     user = a_user()
 
     assert phone_verified(auth_ms, user, "").status_code == 400
@@ -91,7 +91,7 @@ def test_nobody_verifies_no_phone(auth_ms):
 
 
 @pytest.mark.parametrize("by_admin", [False, True])
-def test_a_deletion_says_who_did_it_and_how_to_notify_the_user(caller, by_admin):
+def test_a_deletion_event_has_the_actor_and_the_users_contact_data(caller, by_admin):
     user, root = a_user(email_verified=True), an_admin()
     client = caller(user_id=root.id, admin=True) if by_admin else caller(user_id=user.id)
 
@@ -103,7 +103,7 @@ def test_a_deletion_says_who_did_it_and_how_to_notify_the_user(caller, by_admin)
     assert (event["user_id"], event["email"], event["email_verified"]) == (user.id, "ada@example.org", True)
 
 
-def test_a_new_user_is_announced_as_not_verified(client):
+def test_a_new_user_is_published_as_unverified(client):
     a_user(phone=PHONE)
 
     event = OutboxMessage.objects.get().body["data"]

@@ -1,4 +1,4 @@
-"""Every operation of users-ms, by five kinds of callers: who is admitted, and who is not."""
+"""Authorization of every operation of users-ms for five kinds of callers."""
 
 import pytest
 from django.test import Client
@@ -26,7 +26,7 @@ MATRIX = {
     "undo_email_change": SERVICE,
     "verify_phone": SERVICE,
     "set_password": SERVICE,
-    "get_deletion": OPEN,  # internal only: it tells nothing but whether an id is used up
+    "get_deletion": OPEN,  # internal only; discloses only whether an id was deleted
 }
 QUERIES = {"load_test": "n=1", "get_credentials": "email=ada@example.org"}
 

@@ -1,4 +1,4 @@
-"""However an address is written, it is one user's; and what was stored before canonical forms gets one."""
+"""All spellings of an address belong to one user; addresses stored before this version get a canonical form."""
 
 import logging
 
@@ -17,19 +17,19 @@ LATEST = ("accounts", "0005_one_user_of_a_canonical_address")
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("email", ["ada@xn--bcher-kva.example", "ADA@Bücher.example", "ada@bücher.EXAMPLE"])
-def test_all_spellings_of_an_address_are_one(client, auth_ms, admin, email):
+def test_all_spellings_of_an_address_find_one_user(client, auth_ms, admin, email):
     user = a_user(email="Ada@bücher.example")
 
     assert client.post("/users-ms/users", **sign_up(email=email)).status_code == 409
     assert auth_ms.get("/users-ms/internal/credentials", {"email": email}).json()["id"] == user.id
     listed = admin.get("/users-ms/users", {"email": email}).json()["results"]
-    assert [row["email"] for row in listed] == ["Ada@bücher.example"]  # shown as its owner writes it
+    assert [row["email"] for row in listed] == ["Ada@bücher.example"]  # as its owner wrote it
     assert len(admin.get("/users-ms/users", {"search": "ada@BÜ"}).json()["results"]) == 1
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("email", ["\u212aelvin@example.org", "kel\u00advin@example.org", "kelvin@ｅxample.org"])  # noqa: RUF001
-def test_a_look_alike_finds_nobody(auth_ms, email):
+def test_a_lookalike_finds_no_user(auth_ms, email):
     a_user(email="kelvin@example.org")
 
     assert auth_ms.get("/users-ms/internal/credentials", {"email": email}).status_code == 404
@@ -37,7 +37,7 @@ def test_a_look_alike_finds_nobody(auth_ms, email):
 
 @pytest.fixture
 def before(transactional_db):
-    """The model of the version that knew no canonical forms, on its table."""
+    """The model of the version without canonical addresses, on its table."""
     MigrationExecutor(connection).migrate([BEFORE])
     yield MigrationLoader(connection).project_state(BEFORE).apps.get_model("accounts.User")
     MigrationExecutor(connection).migrate([LATEST])
@@ -51,7 +51,7 @@ def forms():
     return dict(User.objects.order_by("id").values_list("email", "email_canonical"))
 
 
-def test_what_is_stored_gets_its_canonical_form(before):
+def test_stored_users_get_canonical_addresses(before):
     for email in ("Ada@Example.org", "ada@bücher.example", "root@localhost", "İ@example.org"):
         stored(before, email)
 
@@ -67,7 +67,7 @@ def test_what_is_stored_gets_its_canonical_form(before):
         assert User.objects.with_email(email).get().email == email
 
 
-def test_those_who_have_one_address_together_are_set_apart_and_reported(before, caplog, capsys, auth_ms):
+def test_users_with_the_same_canonical_address_are_separated_and_reported(before, caplog, capsys, auth_ms):
     oldest = stored(before, "ada@xn--bcher-kva.example")
     proven = stored(before, "ada@bücher.example", email_verified=True)
     first = stored(before, "grace@bücher.example")
@@ -88,12 +88,12 @@ def test_those_who_have_one_address_together_are_set_apart_and_reported(before, 
     assert f"id {oldest.id}  ada@xn--bcher-kva.example" in capsys.readouterr().out
 
 
-def test_who_is_set_apart_gets_another_address_by_an_admin(before, admin_of_today, auth_ms):
+def test_an_admin_changes_the_address_of_a_separated_user(before, admin_after_migrations, auth_ms):
     stored(before, "ada@bücher.example", email_verified=True)
     apart = stored(before, "ada@xn--bcher-kva.example")
     MigrationExecutor(connection).migrate([LATEST])
 
-    admin_of_today().patch(
+    admin_after_migrations().patch(
         f"/users-ms/users/{apart.id}", {"email": "other@example.org"}, content_type="application/json"
     )
     answer = auth_ms.post(
@@ -107,8 +107,8 @@ def test_who_is_set_apart_gets_another_address_by_an_admin(before, admin_of_toda
 
 
 @pytest.fixture
-def admin_of_today(caller):
-    """Makes an admin once the migrations have run."""
+def admin_after_migrations(caller):
+    """Creates an admin once the migrations have run."""
 
     def make():
         root = User.objects.create(
@@ -120,7 +120,7 @@ def admin_of_today(caller):
 
 
 @pytest.mark.django_db
-def test_code_that_knows_no_canonical_forms_shares_the_table_with_todays():
+def test_code_without_canonical_addresses_shares_the_table_with_current_code():
     old_user = MigrationLoader(connection).project_state(BEFORE).apps.get_model("accounts.User")
     row = stored(old_user, "Ada@Example.org")
     assert User.objects.with_email("ada@example.org").get().id == row.id

@@ -8,7 +8,7 @@ from users_ms.accounts.models import User
 pytestmark = pytest.mark.django_db
 
 
-def test_patch_changes_what_is_given_and_nothing_else(caller):
+def test_patch_changes_only_the_given_fields(caller):
     user = a_user(phone="+390612345678")
 
     answer = caller(user_id=user.id).patch(f"/users-ms/users/{user.id}", **as_json({"surname": "King"}))
@@ -18,7 +18,7 @@ def test_patch_changes_what_is_given_and_nothing_else(caller):
     assert User.objects.get().password_hash == user.password_hash
 
 
-def test_put_returns_what_is_left_out_to_its_default(caller):
+def test_put_resets_omitted_fields_to_their_defaults(caller):
     user = a_user(phone="+390612345678", locale="it")
     whole = {"name": "Ada", "surname": "King", "email": "ada@example.org"}
 
@@ -28,7 +28,7 @@ def test_put_returns_what_is_left_out_to_its_default(caller):
     assert (answer.json()["phone"], answer.json()["locale"]) == ("", "en")
 
 
-def test_put_needs_the_whole_user(caller):
+def test_put_requires_the_whole_user(caller):
     user = a_user()
 
     answer = caller(user_id=user.id).put(f"/users-ms/users/{user.id}", **as_json({"name": "Ada"}))
@@ -49,7 +49,7 @@ def test_a_deleted_user_is_not_found(caller):
 
 @pytest.fixture
 def an_hour_later(client, signing_keys):
-    """Sends a request of Ada's with a token whose user signed in an hour ago."""
+    """Sends a request with a token of Ada's, who signed in an hour ago."""
 
     def send(user, method, **body):
         token = signing_keys.user_token(user_id=user.id, auth_time=int(time.time()) - 3600)
@@ -59,8 +59,8 @@ def an_hour_later(client, signing_keys):
     return send
 
 
-def test_a_token_alone_takes_no_account_over(an_hour_later):
-    """A new email and a password reset would; so a new email needs a login."""
+def test_a_change_of_address_needs_a_recent_login(an_hour_later):
+    """Otherwise a stolen token could take over the account with a new address and a password reset."""
     user = a_user()
 
     changed = an_hour_later(user, "PATCH", email="eve@example.org")
@@ -71,7 +71,7 @@ def test_a_token_alone_takes_no_account_over(an_hour_later):
     assert User.objects.get().email == "ada@example.org"
 
 
-def test_an_old_session_changes_everything_else(an_hour_later):
+def test_an_old_session_can_change_all_other_fields(an_hour_later):
     user = a_user()
 
     answer = an_hour_later(user, "PATCH", surname="King", email="ADA@example.org")

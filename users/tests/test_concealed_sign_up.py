@@ -1,4 +1,4 @@
-"""With CONCEAL_ACCOUNTS, sign-up answers every address alike; only its owner finds out."""
+"""With CONCEAL_ACCOUNTS, sign-up gives every address the same answer; only its owner is notified."""
 
 from datetime import timedelta
 
@@ -32,7 +32,7 @@ def seen(answer):
     return answer.status_code, answer.content, headers
 
 
-def test_a_known_and_an_unknown_address_get_the_same_answer(client):
+def test_known_and_unknown_addresses_get_the_same_answer(client):
     known = a_user()
 
     answers = [post(client, email="ADA@example.org"), post(client, email="grace@example.org")]
@@ -55,7 +55,7 @@ def test_the_owner_is_notified_once_an_hour(client):
     assert event["address"] == "127.0.0.1"
 
 
-def test_the_work_is_the_same(client, monkeypatch):
+def test_known_and_unknown_addresses_take_the_same_work(client, monkeypatch):
     a_user()
     hashed = []
     real = passwords.hash_password
@@ -67,7 +67,7 @@ def test_the_work_is_the_same(client, monkeypatch):
     assert len(hashed) == 2
 
 
-def test_an_idempotency_key_discloses_nothing_either(client):
+def test_an_idempotency_key_discloses_no_account(client):
     a_user()
 
     known = [post(client, "one"), post(client, "one"), post(client, "one", name="Eve")]
@@ -82,7 +82,7 @@ def test_an_idempotency_key_discloses_nothing_either(client):
     assert User.objects.count() == 2
 
 
-def test_a_key_of_an_address_that_had_an_account_still_says_so_when_accounts_are_shown_again(client, settings):
+def test_a_key_of_a_known_address_is_rejected_once_concealment_is_off(client, settings):
     a_user()
     post(client, "one")
     settings.CONCEAL_ACCOUNTS = False
@@ -90,22 +90,22 @@ def test_a_key_of_an_address_that_had_an_account_still_says_so_when_accounts_are
     assert post(client, "one").status_code == 409
 
 
-def test_input_that_is_not_valid_is_still_named(client):
+def test_invalid_fields_are_still_named(client):
     a_user()
 
     assert post(client, email="no-address").status_code == 400
     assert post(client, password="short").status_code == 400
 
 
-def test_without_it_a_known_address_is_said_to_be_in_use(client, settings):
+def test_without_concealment_a_known_address_is_rejected(client, settings):
     settings.CONCEAL_ACCOUNTS = False
     a_user()
 
     assert post(client).status_code == 409
-    assert repeated() == []  # whoever signed up was told
+    assert repeated() == []  # the answer itself discloses the account
 
 
-def test_a_reserved_address_gets_the_same_answer_and_opens_no_account(client):
+def test_a_reserved_address_gets_the_same_answer_and_creates_no_account(client):
     user = a_user(email="ada@example.net")
     until = timezone.now() + timedelta(hours=1)
     FormerAddress.objects.create(
@@ -116,4 +116,4 @@ def test_a_reserved_address_gets_the_same_answer_and_opens_no_account(client):
 
     assert (answer.status_code, answer.json()) == (202, {"status": "accepted"})
     assert list(User.objects.values_list("email", flat=True)) == ["ada@example.net"]
-    assert OutboxMessage.objects.count() == 1  # of Ada's own sign-up
+    assert OutboxMessage.objects.count() == 1  # from Ada's own sign-up

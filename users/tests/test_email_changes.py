@@ -1,4 +1,4 @@
-"""Another address stays pending until its mail is shown to be read, and can be undone by who reads the old one's."""
+"""A new address is pending until it is verified; the owner of the old address can undo the change."""
 
 from datetime import timedelta
 
@@ -57,7 +57,7 @@ def test_a_new_address_is_pending(itself, ada):
     assert (event["actor_id"], event["session_id"], event["address"]) == (None, 1, "127.0.0.1")
 
 
-def test_the_change_by_an_admin_is_pending_too_and_says_whose_it_is(caller, ada):
+def test_a_change_by_an_admin_is_pending_too_and_names_the_actor(caller, ada):
     root = an_admin()
 
     answer = request(caller(user_id=root.id, admin=True), ada)
@@ -66,7 +66,7 @@ def test_the_change_by_an_admin_is_pending_too_and_says_whose_it_is(caller, ada)
     assert changes()[0]["actor_id"] == root.id
 
 
-def test_nobody_learns_from_a_change_who_has_an_account(itself, ada):
+def test_a_change_discloses_no_accounts(itself, ada):
     a_user(email="grace@example.org")
 
     taken = request(itself, ada, "grace@example.org")
@@ -79,7 +79,7 @@ def test_nobody_learns_from_a_change_who_has_an_account(itself, ada):
     }
 
 
-def test_an_account_asks_for_five_changes_an_hour(itself, ada):
+def test_an_account_may_request_five_changes_an_hour(itself, ada):
     answers = [request(itself, ada, f"ada{number}@example.net") for number in range(6)]
 
     assert [answer.status_code for answer in answers] == [200] * 5 + [429]
@@ -89,7 +89,7 @@ def test_an_account_asks_for_five_changes_an_hour(itself, ada):
 
 
 @pytest.mark.parametrize("spelling", ["ada@example.org", "ADA@Example.ORG"])
-def test_the_same_address_again_drops_what_is_pending_and_is_shown_as_written(itself, ada, spelling):
+def test_the_current_address_cancels_a_pending_change_and_is_shown_as_written(itself, ada, spelling):
     request(itself, ada)
 
     answer = request(itself, ada, spelling)
@@ -102,8 +102,8 @@ def test_the_same_address_again_drops_what_is_pending_and_is_shown_as_written(it
 
 
 @pytest.mark.parametrize("address", ["vİctim@example.org", "ada@example.org", "a\u00adda@example.org", "ada@localhost"])
-def test_what_only_looks_like_an_address_is_refused(itself, ada, address):
-    address = address.replace("ada@example.org", "\u212ada@example.org")  # the sign of the kelvin
+def test_a_lookalike_address_is_rejected(itself, ada, address):
+    address = address.replace("ada@example.org", "\u212ada@example.org")  # the Kelvin sign
 
     answer = request(itself, ada, address)
 
@@ -111,7 +111,7 @@ def test_what_only_looks_like_an_address_is_refused(itself, ada, address):
     assert User.objects.get().pending_email == ""
 
 
-def test_the_verified_address_takes_over_and_both_are_notified(itself, auth_ms, ada):
+def test_a_verified_address_replaces_the_old_one_and_both_are_notified(itself, auth_ms, ada):
     request(itself, ada)
 
     answer = verified(auth_ms, ada)
@@ -129,16 +129,16 @@ def test_the_verified_address_takes_over_and_both_are_notified(itself, auth_ms, 
     assert len(changes("email_changed")) == 2
 
 
-def test_an_address_that_was_not_asked_for_takes_over_nothing(itself, auth_ms, ada):
+def test_an_address_that_was_not_requested_changes_nothing(itself, auth_ms, ada):
     request(itself, ada)
 
     assert verified(auth_ms, ada, "eve@example.org").status_code == 409
-    request(itself, ada, "ada@example.org")  # drops it
+    request(itself, ada, "ada@example.org")  # cancels it
     assert verified(auth_ms, ada).status_code == 409
     assert User.objects.get().email == "ada@example.org"
 
 
-def test_an_account_that_is_switched_off_moves_nowhere_and_proves_nothing(itself, auth_ms, ada):
+def test_a_deactivated_account_cannot_change_or_verify_an_address(itself, auth_ms, ada):
     request(itself, ada)
     User.objects.filter(id=ada.id).update(is_active=False, email_verified=False)
 
@@ -147,7 +147,7 @@ def test_an_account_that_is_switched_off_moves_nowhere_and_proves_nothing(itself
     assert (stored.email, stored.email_verified, stored.pending_email) == ("ada@example.org", False, NEW)
 
 
-def test_who_is_first_to_prove_an_address_has_it(itself, auth_ms, ada):
+def test_the_first_user_to_verify_an_address_gets_it(itself, auth_ms, ada):
     request(itself, ada)
     a_user(email=NEW)
 
@@ -158,8 +158,8 @@ def test_who_is_first_to_prove_an_address_has_it(itself, auth_ms, ada):
     assert changes("email_changed") == []
 
 
-def test_the_first_proof_of_an_account_is_said_and_drops_what_was_pending(caller, auth_ms):
-    """Somebody signs up with a victim's address, asks for another one, and waits until the victim proves its own."""
+def test_the_first_verification_is_published_and_cancels_a_pending_change(caller, auth_ms):
+    """An attacker signs up with a victim's address, requests another, and waits for the victim's verification."""
     user = a_user()
     request(caller(user_id=user.id), user, "attacker@example.org")
 
@@ -174,7 +174,7 @@ def test_the_first_proof_of_an_account_is_said_and_drops_what_was_pending(caller
     assert [event["new_email"] for event in changes("email_change_cancelled")] == ["attacker@example.org"]
 
 
-def test_an_address_that_was_never_verified_is_free_again_and_not_notified(caller, auth_ms, client):
+def test_an_unverified_old_address_is_released_and_not_notified(caller, auth_ms, client):
     user = a_user()
     request(caller(user_id=user.id), user)
 
@@ -187,7 +187,7 @@ def test_an_address_that_was_never_verified_is_free_again_and_not_notified(calle
     assert client.post("/users-ms/users", **sign_up()).status_code == 201
 
 
-def test_a_change_is_undone_while_it_is_pending(itself, auth_ms, ada):
+def test_a_pending_change_can_be_undone(itself, auth_ms, ada):
     request(itself, ada)
 
     answer = undone(auth_ms, ada)
@@ -202,7 +202,7 @@ def test_a_change_is_undone_while_it_is_pending(itself, auth_ms, ada):
     assert len(changes("email_change_undone")) == 1
 
 
-def test_a_change_is_undone_after_it_was_made_and_the_password_opens_nothing(itself, auth_ms, ada):
+def test_a_completed_change_can_be_undone_and_the_password_becomes_unusable(itself, auth_ms, ada):
     User.objects.update(phone="+390612345678", phone_verified=True)
     request(itself, ada)
     verified(auth_ms, ada)
@@ -216,10 +216,10 @@ def test_a_change_is_undone_after_it_was_made_and_the_password_opens_nothing(its
     assert (stored.password_version, stored.phone_verified) == (2, False)
     [event] = changes("email_change_undone")
     assert (event["email"], event["old_email"], event["new_email"]) == ("ada@example.org", NEW, "ada@example.org")
-    assert undone(auth_ms, ada).json() == {"restored": False}  # again, when the answer was lost
+    assert undone(auth_ms, ada).json() == {"restored": False}  # repeated after a lost answer
 
 
-def test_who_took_the_account_over_does_not_undo_the_undoing(itself, auth_ms, ada):
+def test_an_attacker_cannot_revert_the_undo(itself, auth_ms, ada):
     for address in ("thief@example.org", "thief.again@example.org"):
         request(itself, ada, address)
         verified(auth_ms, ada, address)
@@ -241,7 +241,7 @@ def test_the_owner_restores_the_address_even_after_the_attacker_did(itself, auth
     assert User.objects.get().email == "ada@example.org"
 
 
-def test_the_old_address_is_reserved_until_the_change_cannot_be_undone(itself, auth_ms, client, ada, caller):
+def test_the_old_address_is_reserved_while_the_change_can_be_undone(itself, auth_ms, client, ada, caller):
     request(itself, ada)
     verified(auth_ms, ada)
     grace = a_user(email="grace@example.org")
@@ -258,7 +258,7 @@ def test_the_old_address_is_reserved_until_the_change_cannot_be_undone(itself, a
     assert not FormerAddress.objects.exists()
 
 
-def test_a_user_may_return_to_an_address_of_its_own(itself, auth_ms, ada):
+def test_a_user_may_return_to_its_own_old_address(itself, auth_ms, ada):
     request(itself, ada)
     verified(auth_ms, ada)
     request(itself, ada, "ada@example.org")
@@ -267,7 +267,7 @@ def test_a_user_may_return_to_an_address_of_its_own(itself, auth_ms, ada):
     assert [row.email for row in FormerAddress.objects.all()] == [NEW]
 
 
-def test_a_reservation_is_three_days_long(itself, auth_ms, ada):
+def test_a_reservation_lasts_three_days(itself, auth_ms, ada):
     request(itself, ada)
     verified(auth_ms, ada)
 
@@ -275,7 +275,7 @@ def test_a_reservation_is_three_days_long(itself, auth_ms, ada):
     assert timedelta(hours=71, minutes=59) < left <= timedelta(hours=72)
 
 
-def test_a_password_that_is_changed_drops_a_pending_address(itself, auth_ms, ada):
+def test_a_password_change_cancels_a_pending_address(itself, auth_ms, ada):
     request(itself, ada)
     body = {"password": PASSWORD[::-1], "change_id": "6f1c9a52-3f0e-4c0a-9a55-0d9d2f3b7a10", "reason": "change"}
 

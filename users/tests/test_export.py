@@ -1,4 +1,4 @@
-"""A user takes its data with it, and other services ask whether a user is gone."""
+"""A user exports its data, and services ask whether a user was deleted."""
 
 import pytest
 from django.utils import timezone
@@ -9,7 +9,7 @@ from users_ms.accounts.models import FormerAddress, User
 pytestmark = pytest.mark.django_db
 
 
-def test_the_export_is_all_that_is_stored_but_the_password(caller):
+def test_the_export_has_all_stored_data_except_the_password(caller):
     user = a_user(phone="+390612345678", attributes={"team": "engines"})
     until = timezone.now()
     FormerAddress.objects.create(
@@ -27,7 +27,7 @@ def test_the_export_is_all_that_is_stored_but_the_password(caller):
     assert user.password_hash not in answer.content.decode()
 
 
-def test_the_export_has_every_column_that_says_something_of_the_user(caller):
+def test_the_export_has_every_column_with_personal_data(caller):
     user = a_user()
     columns = {field.name for field in User._meta.concrete_fields}
     of_the_password = {"password_hash", "password_version", "password_change_id", "password_change_proved"}
@@ -37,7 +37,7 @@ def test_the_export_has_every_column_that_says_something_of_the_user(caller):
     assert columns - of_the_password - {"email_canonical", "version"} == set(exported)
 
 
-def test_the_export_is_the_callers_own(client, caller):
+def test_the_export_contains_only_the_callers_data(client, caller):
     a_user()
 
     assert client.get("/users-ms/users/me/export").status_code == 401
@@ -57,13 +57,13 @@ def test_a_deletion_is_confirmed_without_a_token(client, caller):
 
 
 @pytest.mark.parametrize("distance", [1, 1000, 2**63])
-def test_an_id_that_was_never_given_out_is_not_deleted(client, distance):
+def test_an_unassigned_id_is_not_reported_as_deleted(client, distance):
     user = a_user()
 
     assert client.get(f"/users-ms/internal/deletions/{user.id + distance}").json() == {"deleted": False}
 
 
-def test_a_services_rights_are_answered_as_they_are_now(auth_ms, caller):
+def test_current_rights_are_returned_to_services(auth_ms, caller):
     user = a_user(scopes=["orders:read"])
     path = f"/users-ms/internal/users/{user.id}/rights"
 
@@ -78,7 +78,7 @@ def test_a_services_rights_are_answered_as_they_are_now(auth_ms, caller):
 
 
 @pytest.mark.parametrize("route", ["email-change-undone", "phone-verified"])
-def test_the_other_internal_routes_are_closed_to_users_too(client, caller, route):
+def test_other_internal_routes_reject_users_too(client, caller, route):
     user = a_user()
     path = f"/users-ms/internal/users/{user.id}/{route}"
 

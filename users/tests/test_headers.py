@@ -1,4 +1,4 @@
-"""What every answer says to a browser. The middleware is of `chassis`, so it is the same in the other services."""
+"""The security headers of every answer. The middleware is in `chassis`, so all services have them."""
 
 import re
 
@@ -23,7 +23,7 @@ def answer(request, client):
     return answer
 
 
-def test_no_answer_is_taken_for_another_kind_of_content_or_shown_in_a_frame(answer):
+def test_no_answer_can_be_sniffed_or_framed(answer):
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["X-Frame-Options"] == "DENY"
     assert answer.headers["Referrer-Policy"] == "no-referrer"
@@ -35,14 +35,14 @@ def test_no_answer_is_taken_for_another_kind_of_content_or_shown_in_a_frame(answ
     )
 
 
-def test_no_answer_may_load_or_run_what_came_into_it(answer):
+def test_no_answer_can_load_or_run_injected_content(answer):
     policy = answer.headers["Content-Security-Policy"]
     assert policy.startswith("default-src 'none'; ")
     assert "base-uri 'none'" in policy and "frame-ancestors 'none'" in policy
     assert "script-src 'unsafe" not in policy and "'unsafe-eval'" not in policy
 
 
-def test_the_page_of_the_routes_has_no_script_in_it(client):
+def test_the_swagger_page_has_no_inline_script(client):
     page = client.get("/users-ms/docs")
 
     scripts = re.findall(r"<script(.*?)>(.*?)</script>", page.content.decode(), re.DOTALL)
@@ -52,7 +52,7 @@ def test_the_page_of_the_routes_has_no_script_in_it(client):
     assert client.get("/users-ms/docs?script=").headers["Content-Type"].startswith("application/javascript")
 
 
-def test_internal_routes_are_described_where_the_gateway_passes_nothing_on(client):
+def test_internal_routes_are_documented_only_on_a_private_path(client):
     public = client.get("/users-ms/openapi.json").json()
     internal = client.get("/users-ms/internal/openapi.json").json()
 
@@ -75,7 +75,7 @@ def test_a_preflight_allows_nothing(client):
     assert not [name for name in answer.headers if name.lower().startswith("access-control-")]
 
 
-def test_trace_is_refused(client):
+def test_trace_is_rejected(client):
     answer = client.trace("/users-ms/healthcheck", HTTP_AUTHORIZATION="Bearer x", secure=False)
 
     assert answer.status_code == 405

@@ -1,4 +1,4 @@
-"""What auth-ms does with users: read credentials, set passwords, note that an address is verified."""
+"""The internal routes for auth-ms: read credentials, set passwords, verify addresses."""
 
 import uuid
 
@@ -33,7 +33,7 @@ def test_credentials_are_found_by_id_too(auth_ms):
 @pytest.mark.parametrize(
     "query", [{}, {"email": "a@example.org", "user_id": 1}, {"user_id": 0}, {"user_id": 2**63}, {"user_id": "x"}]
 )
-def test_credentials_are_asked_for_by_one_thing(auth_ms, query):
+def test_credentials_are_requested_by_either_email_or_id(auth_ms, query):
     assert auth_ms.get("/users-ms/internal/credentials", query).status_code == 400
 
 
@@ -51,7 +51,7 @@ def test_a_new_password_replaces_the_old_one(auth_ms):
 @pytest.mark.parametrize(
     "password", ["short", "password123", "4815162342", "Lovelace1", "", None, 7, "x" * 201, "a\0bcdefgh"]
 )
-def test_a_new_password_is_held_against_the_policy(auth_ms, password):
+def test_a_new_password_must_meet_the_policy(auth_ms, password):
     user = a_user()
 
     answer = auth_ms.put(password_path(user.id), **as_json(new_password(password=password)))
@@ -60,7 +60,7 @@ def test_a_new_password_is_held_against_the_policy(auth_ms, password):
     assert User.objects.get().password_hash == user.password_hash
 
 
-def test_the_same_password_is_rehashed_only_in_place_of_the_hash_that_was_compared(auth_ms, settings):
+def test_a_rehash_replaces_only_the_hash_that_was_compared(auth_ms, settings):
     user = a_user()
     settings.BCRYPT_COST = 5
 
@@ -74,7 +74,7 @@ def test_the_same_password_is_rehashed_only_in_place_of_the_hash_that_was_compar
     assert User.objects.get().password_hash == stored
 
 
-def test_an_address_is_verified_when_the_user_still_has_it(auth_ms):
+def test_an_address_is_verified_only_while_the_user_has_it(auth_ms):
     user = a_user()
     path = f"/users-ms/internal/users/{user.id}/email-verified"
 
@@ -88,14 +88,14 @@ def test_an_address_is_verified_when_the_user_still_has_it(auth_ms):
 
 
 @pytest.mark.parametrize("user_id", ["0", "4711", "9223372036854775808", "abc"])
-def test_nobody_is_not_found(auth_ms, user_id):
+def test_an_unknown_user_is_not_found(auth_ms, user_id):
     put = auth_ms.put(password_path(user_id), **as_json(new_password()))
     post = auth_ms.post(f"/users-ms/internal/users/{user_id}/email-verified", **as_json({"email": "ada@example.org"}))
 
     assert (put.status_code, post.status_code) == (404, 404)
 
 
-def test_users_and_admins_may_do_none_of_it(caller, client):
+def test_internal_operations_reject_users_and_admins(caller, client):
     user = a_user()
     for someone in (client, caller(user_id=user.id), caller(user_id=user.id, admin=True)):
         assert someone.put(password_path(user.id), **as_json(new_password())).status_code == 401
@@ -105,7 +105,7 @@ def test_users_and_admins_may_do_none_of_it(caller, client):
 
 
 @pytest.mark.parametrize("change_id", [False, 7, [], "", "x", "{0193c5b0-7a3e-7e53-8f4e-1f2a5b6c7d8e}", "0" * 32])
-def test_the_id_of_a_change_is_a_uuid_and_nothing_that_could_be_one(auth_ms, change_id):
+def test_the_id_of_a_change_must_be_a_canonical_uuid(auth_ms, change_id):
     user = a_user()
 
     answer = auth_ms.put(

@@ -10,7 +10,7 @@ def post(client, number, **extra):
     return client.post("/users-ms/users", **sign_up(email=f"u{number}@example.org"), **extra)
 
 
-def test_an_address_opens_only_so_many_accounts(client, settings):
+def test_sign_ups_are_limited_per_client_address(client, settings):
     settings.SIGN_UPS_PER_HOUR = 2
 
     answers = [post(client, number, REMOTE_ADDR="192.0.2.1") for number in range(3)]
@@ -23,7 +23,7 @@ def test_an_address_opens_only_so_many_accounts(client, settings):
     assert User.objects.count() == 3
 
 
-def test_a_forged_header_does_not_give_another_address(client, settings):
+def test_a_forged_header_does_not_change_the_client_address(client, settings):
     settings.SIGN_UPS_PER_HOUR, settings.TRUSTED_PROXIES = 1, []
 
     answers = [post(client, number, headers={"X-Forwarded-For": f"198.51.100.{number}"}) for number in range(2)]
@@ -31,7 +31,7 @@ def test_a_forged_header_does_not_give_another_address(client, settings):
     assert [answer.status_code for answer in answers] == [201, 429]
 
 
-def test_behind_a_trusted_proxy_each_client_counts_for_itself(client, settings):
+def test_clients_behind_a_trusted_proxy_are_limited_separately(client, settings):
     settings.SIGN_UPS_PER_HOUR, settings.TRUSTED_PROXIES = 1, ["127.0.0.1"]
 
     answers = [post(client, number, headers={"X-Forwarded-For": f"198.51.100.{number}"}) for number in range(2)]

@@ -26,7 +26,7 @@ def names(answer):
         ({"search": "' OR 1=1 --"}, []),
     ],
 )
-def test_filters_do_not_regard_case_and_search_goes_by_prefix(admin, query, expected):
+def test_filters_ignore_case_and_search_matches_prefixes(admin, query, expected):
     a_user(name="Ada", surname="Lovelace", email="ada@example.org")
     a_user(name="Grace", surname="Hopper", email="grace@example.org")
     a_user(name="Alan", surname="Mathison", email="turing@example.org")
@@ -37,7 +37,7 @@ def test_filters_do_not_regard_case_and_search_goes_by_prefix(admin, query, expe
     assert names(answer) == expected
 
 
-def test_pages_lead_forth_and_back_without_loss(admin):
+def test_pages_lead_forward_and_back_without_gaps(admin):
     for number in range(4):
         a_user(name=f"u{number}", email=f"u{number}@example.org")
 
@@ -64,24 +64,24 @@ def test_pages_lead_forth_and_back_without_loss(admin):
         ("search", "\0"),
     ],
 )
-def test_a_parameter_that_is_not_valid_is_named(admin, parameter, value):
+def test_an_invalid_parameter_is_named(admin, parameter, value):
     answer = admin.get("/users-ms/users", {parameter: value})
 
     assert answer.status_code == 400
     assert list(answer.json()["errors"]) == [parameter]
 
 
-def test_reading_oneself_takes_one_query(caller, auth_service, django_assert_num_queries):
+def test_reading_the_own_profile_takes_one_query(caller, auth_service, django_assert_num_queries):
     user = a_user()
     itself = caller(user_id=user.id)
 
     for path in ("me", user.id):
         with django_assert_num_queries(1):
             itself.get(f"/users-ms/users/{path}")
-    assert auth_service.asked == []  # the token alone says who reads
+    assert auth_service.asked == []  # no call: the token suffices to read
 
 
-def test_an_admins_rights_take_one_query_more(admin, auth_service, django_assert_num_queries):
+def test_checking_an_admins_rights_takes_one_more_query(admin, auth_service, django_assert_num_queries):
     user = a_user()
 
     with django_assert_num_queries(2):
@@ -89,7 +89,7 @@ def test_an_admins_rights_take_one_query_more(admin, auth_service, django_assert
     assert len(auth_service.asked) == 1
 
 
-def test_the_look_up_of_a_login_takes_one_query(auth_ms, django_assert_num_queries):
+def test_a_logins_lookup_takes_one_query(auth_ms, django_assert_num_queries):
     user = a_user()
 
     for query in ({"email": "ADA@example.org"}, {"user_id": user.id}):
@@ -97,7 +97,7 @@ def test_the_look_up_of_a_login_takes_one_query(auth_ms, django_assert_num_queri
             assert auth_ms.get("/users-ms/internal/credentials", query).status_code == 200
 
 
-def test_a_list_takes_one_query_beside_that_for_the_rights(admin, django_assert_num_queries):
+def test_a_list_takes_one_query_besides_the_check_of_rights(admin, django_assert_num_queries):
     for number in range(3):
         a_user(email=f"u{number}@example.org")
 
@@ -107,7 +107,7 @@ def test_a_list_takes_one_query_beside_that_for_the_rights(admin, django_assert_
 
 @pytest.fixture
 def many_users(db):
-    """Twenty thousand users, half of them called Ada, with the statistics that the planner goes by."""
+    """Twenty thousand users, half of them named Ada, with the statistics for the planner."""
     with connection.cursor() as cursor:
         cursor.execute("""
             INSERT INTO accounts_user (name, surname, email, password_hash, email_verified, phone, locale, time_zone,
@@ -120,7 +120,7 @@ def many_users(db):
 
 
 def pages_read(admin, query):
-    """How many 8 KiB pages PostgreSQL touched to answer, and how."""
+    """The number of 8 KiB pages that PostgreSQL read, and the plan."""
     with CaptureQueriesContext(connection) as captured:
         assert len(admin.get("/users-ms/users", query).json()["results"]) > 0
     with connection.cursor() as cursor:
@@ -132,7 +132,7 @@ def pages_read(admin, query):
 @pytest.mark.parametrize(
     "query", [{}, {"name": "ADA"}, {"search": "ada"}, {"search": "Grace", "name": "grace"}], ids=str
 )
-def test_a_page_deep_in_the_list_costs_what_the_first_costs(admin, many_users, query):
+def test_a_deep_page_costs_as_much_as_the_first(admin, many_users, query):
     deep = User.objects.order_by("id")[18_000].id
 
     first, _ = pages_read(admin, query)
@@ -146,7 +146,7 @@ def test_a_page_deep_in_the_list_costs_what_the_first_costs(admin, many_users, q
     [{"name": "ADA"}, {"surname": "SURNAME77"}, {"email": "USER77@example.org"}, {"search": "surname1234"}],
     ids=str,
 )
-def test_filters_and_prefixes_are_found_by_an_index(admin, many_users, query):
+def test_filters_and_prefix_searches_use_an_index(admin, many_users, query):
     _, plan = pages_read(admin, query)
 
     assert "Seq Scan" not in plan

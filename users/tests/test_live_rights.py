@@ -1,4 +1,4 @@
-"""A token gives no right: account, rights and session are looked at for every change, and for what only admins read."""
+"""Live decisions: account, rights and session are checked for every change and every read by an admin."""
 
 import time
 
@@ -18,7 +18,7 @@ def root():
 
 @pytest.fixture
 def former_admin(caller, root):
-    """A client with the token of an admin; tests take the rights away."""
+    """A client with the token of an admin, whose rights the tests revoke."""
     return caller(user_id=root.id, admin=True)
 
 
@@ -31,7 +31,7 @@ def demote(root):
     User.objects.filter(id=root.id).update(is_admin=False)
 
 
-def switch_off(root):
+def deactivate(root):
     User.objects.filter(id=root.id).update(is_active=False)
 
 
@@ -39,8 +39,8 @@ def delete(root):
     root.delete()
 
 
-@pytest.mark.parametrize(("take_away", "status"), [(demote, 404), (switch_off, 401), (delete, 401)])
-def test_who_was_an_admin_changes_and_reads_nobody_else(former_admin, root, ada, take_away, status):
+@pytest.mark.parametrize(("take_away", "status"), [(demote, 404), (deactivate, 401), (delete, 401)])
+def test_a_former_admin_cannot_read_or_change_other_users(former_admin, root, ada, take_away, status):
     take_away(root)
     path = f"/users-ms/users/{ada.id}"
 
@@ -56,8 +56,8 @@ def test_who_was_an_admin_changes_and_reads_nobody_else(former_admin, root, ada,
     assert (stored.name, stored.is_admin, stored.pending_email) == ("Ada", False, "")
 
 
-@pytest.mark.parametrize(("take_away", "status"), [(demote, 403), (switch_off, 401), (delete, 401)])
-def test_who_was_an_admin_lists_nobody(former_admin, root, take_away, status):
+@pytest.mark.parametrize(("take_away", "status"), [(demote, 403), (deactivate, 401), (delete, 401)])
+def test_a_former_admin_cannot_list_users(former_admin, root, take_away, status):
     take_away(root)
 
     assert former_admin.get("/users-ms/users").status_code == status
@@ -72,36 +72,36 @@ def test_a_demoted_admin_cannot_reinstate_itself(former_admin, root):
     assert not User.objects.get(id=root.id).is_admin
 
 
-def test_who_is_switched_off_does_not_switch_itself_on(former_admin, root):
-    switch_off(root)
+def test_a_deactivated_user_cannot_reactivate_itself(former_admin, root):
+    deactivate(root)
 
     assert former_admin.patch(f"/users-ms/users/{root.id}", **as_json({"is_active": True})).status_code == 401
     assert not User.objects.get(id=root.id).is_active
 
 
-def test_a_right_that_came_after_the_token_is_not_the_tokens(caller, ada):
+def test_a_token_does_not_gain_rights_granted_after_it_was_issued(caller, ada):
     User.objects.filter(id=ada.id).update(is_admin=True)
 
     assert caller(user_id=ada.id).get("/users-ms/users").status_code == 403
 
 
-def test_a_session_that_has_ended_changes_nothing_and_reads_as_no_admin(caller, auth_service, ada, root):
+def test_an_ended_session_cannot_write_or_read_as_admin(caller, auth_service, ada, root):
     auth_service.ended.add(1)
     itself, path = caller(user_id=ada.id), f"/users-ms/users/{ada.id}"
 
-    refused = [
+    rejected = [
         itself.patch(path, **as_json({"email": "eve@example.org"})),
         itself.delete(path),
         caller(user_id=root.id, admin=True).get("/users-ms/users"),
     ]
 
-    assert [answer.status_code for answer in refused] == [401] * 3
-    assert itself.get(path).status_code == 200  # one's own data, until the token expires
+    assert [answer.status_code for answer in rejected] == [401] * 3
+    assert itself.get(path).status_code == 200  # own data can be read until the token expires
     assert User.objects.get(id=ada.id).pending_email == ""
-    assert OutboxMessage.objects.count() == 1  # of the sign-up
+    assert OutboxMessage.objects.count() == 1  # from the sign-up
 
 
-def test_without_auth_ms_nothing_is_changed_and_everybody_reads_their_own(caller, auth_service, ada, root):
+def test_without_auth_ms_users_read_their_own_data_and_change_nothing(caller, auth_service, ada, root):
     auth_service.away = True
     itself, path = caller(user_id=ada.id), f"/users-ms/users/{ada.id}"
 
@@ -117,7 +117,7 @@ def test_without_auth_ms_nothing_is_changed_and_everybody_reads_their_own(caller
     assert itself.get(path).status_code == itself.get("/users-ms/users/me").status_code == 200
 
 
-def test_even_an_admin_changes_an_address_only_in_a_recent_session(client, signing_keys, ada, root):
+def test_an_admin_needs_a_recent_login_to_change_an_address(client, signing_keys, ada, root):
     old = int(time.time()) - 3600
     token = signing_keys.user_token(user_id=root.id, admin=True, auth_time=old)
     headers = {"Authorization": f"Bearer {token}"}

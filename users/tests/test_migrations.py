@@ -1,4 +1,4 @@
-"""The versions before this one go on working while it is rolled out."""
+"""Earlier versions keep working during a rolling update."""
 
 import pytest
 from django.db import connection
@@ -7,17 +7,17 @@ from django.db.migrations.loader import MigrationLoader
 from chassis.testing.migrations import problems_of_older_code
 from users_ms.accounts.models import User
 
-CONTRACTS: dict[str, str] = {}  # the name of a migration that takes something away: why no running code needs it
+CONTRACTS: dict[str, str] = {}  # the name of a migration that removes something: why no running code needs it
 
 
 @pytest.mark.django_db
-def test_older_code_reads_and_writes_todays_tables():
+def test_older_code_reads_and_writes_the_current_tables():
     assert problems_of_older_code("accounts", contracts=CONTRACTS) == []
 
 
 @pytest.mark.django_db
-def test_code_that_knows_no_versions_and_no_scopes_shares_the_table_with_todays():
-    """The real example: `version` and `scopes` came with 0002, while pods of 0001 still signed users up."""
+def test_code_without_versions_and_scopes_shares_the_table_with_current_code():
+    """Migration 0002 added `version` and `scopes` while pods of 0001 still created users."""
     old_user = MigrationLoader(connection).project_state(("accounts", "0001_initial")).apps.get_model("accounts.User")
     old_user.objects.create(name="Ada", surname="Lovelace", email="ada@example.org", password_hash="x")
 

@@ -20,8 +20,8 @@ from users.tests.builders import PASSWORD, a_user
 from users_ms.accounts.models import User
 
 
-def test_the_healthcheck_touches_no_database(client):
-    answer = client.get("/users-ms/healthcheck")  # without the mark, pytest-django refuses any query
+def test_the_healthcheck_makes_no_query(client):
+    answer = client.get("/users-ms/healthcheck")  # without the mark, pytest-django rejects any query
 
     assert answer.json() == {"status": "alive"}
 
@@ -59,12 +59,12 @@ def test_a_wrong_method_is_a_problem_document(client):
 
 
 @pytest.mark.parametrize("path", ["openapi.json", "openapi.yaml", "docs"])
-def test_the_service_describes_itself(client, path):
+def test_the_service_publishes_its_openapi_document(client, path):
     assert client.get(f"/users-ms/{path}").status_code == 200
 
 
-def test_the_first_requests_may_all_ask_for_the_description_at_once():
-    """In a process of its own, because the description is made once in a process."""
+def test_concurrent_first_requests_get_the_openapi_document():
+    """In a new process, because the document is generated once per process."""
     program = (
         "import django; django.setup()\n"
         "from concurrent.futures import ThreadPoolExecutor\n"
@@ -78,11 +78,11 @@ def test_the_first_requests_may_all_ask_for_the_description_at_once():
     assert done.stdout == "{200}\n", done.stderr
 
 
-def test_the_relay_waits_for_every_queue_that_the_contract_names():
+def test_the_relay_waits_for_every_documented_queue():
     assert contract.awaited_queues("users-ms") == settings.AWAITED_QUEUES
 
 
-def test_a_defect_is_a_500_without_details_and_its_traceback_is_in_the_log(monkeypatch, caplog):
+def test_an_unexpected_error_is_a_500_without_details_and_logs_its_traceback(monkeypatch, caplog):
     def fail():
         raise RuntimeError("a defect")
 
@@ -110,7 +110,7 @@ def test_a_defect_is_a_500_without_details_and_its_traceback_is_in_the_log(monke
         ({"SECRET_KEY_FILE": "/nowhere"}, "SECRET_KEY_FILE cannot be read"),
     ],
 )
-def test_a_variable_that_is_missing_or_wrong_stops_the_start_and_is_named(changes, named):
+def test_a_missing_or_invalid_variable_is_named_at_startup(changes, named):
     variables = {name: value for name, value in (dict(os.environ) | changes).items() if value is not None}
 
     done = subprocess.run(
@@ -149,23 +149,23 @@ def test_create_admin_takes_the_password_from_a_file(monkeypatch, tmp_path):
 
 
 @pytest.mark.django_db
-def test_create_admin_never_makes_an_admin_of_somebody_silently(monkeypatch):
-    """Whoever signed up with the operator's address before the operator did must not become an admin."""
+def test_create_admin_does_not_promote_an_unverified_user(monkeypatch):
+    """A stranger who signed up with the operator's address must not become an admin."""
     squatter = a_user()
     monkeypatch.setenv("ADMIN_PASSWORD", "the operators own words")
 
     with pytest.raises(CommandError, match="--promote"):
         call_command("create_admin", "--email", "ADA@example.org")
-    with pytest.raises(CommandError, match="Nobody has shown"):
+    with pytest.raises(CommandError, match="The address is not verified"):
         call_command("create_admin", "--email", "ADA@example.org", "--promote")
 
     stored = User.objects.get()
     assert (stored.is_admin, stored.password_hash) == (False, squatter.password_hash)
-    assert OutboxMessage.objects.count() == 1  # of the sign-up
+    assert OutboxMessage.objects.count() == 1  # from the sign-up
 
 
 @pytest.mark.django_db
-def test_create_admin_promotes_a_user_whose_address_is_verified_and_sets_the_password(monkeypatch, capsys):
+def test_create_admin_promotes_a_verified_user_and_sets_the_password(monkeypatch, capsys):
     a_user(email_verified=True)
     monkeypatch.setenv("ADMIN_PASSWORD", "the operators own words")
 
@@ -182,7 +182,7 @@ def test_create_admin_promotes_a_user_whose_address_is_verified_and_sets_the_pas
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("email", ["nobody", "root@example.org"])
-def test_create_admin_refuses_what_it_cannot_use(monkeypatch, email):
+def test_create_admin_rejects_an_invalid_address(monkeypatch, email):
     monkeypatch.setenv("ADMIN_PASSWORD", "123")
 
     with pytest.raises(CommandError):
@@ -192,7 +192,7 @@ def test_create_admin_refuses_what_it_cannot_use(monkeypatch, email):
 
 
 @pytest.mark.django_db
-def test_metrics_tell_how_far_the_relay_is_behind(client):
+def test_metrics_show_the_lag_of_the_relay(client):
     def lag():
         lines = client.get("/users-ms/metrics").content.decode().splitlines()
         values = dict(line.split() for line in lines if not line.startswith("#"))

@@ -1,4 +1,4 @@
-"""A password changes once for each change, with its event in the same transaction."""
+"""Each change of a password takes effect once, with its event in the same transaction."""
 
 import uuid
 
@@ -18,25 +18,25 @@ def change(client, user, **changes):
     return client.put(f"/users-ms/internal/users/{user.id}/password", **as_json(body))
 
 
-def announced():
+def published():
     return [row.body["data"] for row in OutboxMessage.objects.filter(exchange="password_changed_event").order_by("id")]
 
 
 @pytest.mark.django_db
-def test_the_change_is_announced_with_all_that_its_consumers_need(auth_ms):
+def test_the_event_of_a_change_has_all_data_for_its_consumers(auth_ms):
     user, change_id = a_user(), str(uuid.uuid4())
     client = {"address": "203.0.113.7", "user_agent": "Firefox", "kept_session_id": 7}
 
     change(auth_ms, user, change_id=change_id, **client)
 
-    [event] = announced()
+    [event] = published()
     assert client.items() <= event.items()
     assert (event["change_id"], event["reason"], event["first_proof"]) == (change_id, "change", False)
     assert (event["email"], event["email_verified"], event["phone"]) == ("ada@example.org", False, "")
 
 
 @pytest.mark.django_db
-def test_the_same_change_again_gets_the_same_answer_and_happens_once(auth_ms):
+def test_a_repeated_change_gets_the_same_answer_and_takes_effect_once(auth_ms):
     user, change_id = a_user(), str(uuid.uuid4())
     proof = {"change_id": change_id, "reason": "reset", "proven_email": "ADA@example.org"}
 
@@ -44,12 +44,12 @@ def test_the_same_change_again_gets_the_same_answer_and_happens_once(auth_ms):
 
     assert (first.status_code, first.json()) == (200, {"first_proof": True, "password_version": 2})
     assert (again.status_code, again.json()) == (200, first.json())
-    assert len(announced()) == 1
+    assert len(published()) == 1
     assert hashers.check_password(NEW, User.objects.get().password_hash)
 
 
 @pytest.mark.django_db
-def test_a_change_that_was_made_is_not_held_against_a_policy_that_is_stricter_now(auth_ms, settings):
+def test_a_completed_change_can_be_repeated_under_a_stricter_policy(auth_ms, settings):
     user, change_id = a_user(), str(uuid.uuid4())
     first = change(auth_ms, user, change_id=change_id)
     settings.AUTH_PASSWORD_VALIDATORS = [
@@ -63,7 +63,7 @@ def test_a_change_that_was_made_is_not_held_against_a_policy_that_is_stricter_no
 
 
 @pytest.mark.django_db
-def test_the_same_change_with_another_password_is_refused(auth_ms):
+def test_a_repeated_change_with_another_password_is_rejected(auth_ms):
     user, change_id = a_user(), str(uuid.uuid4())
     change(auth_ms, user, change_id=change_id)
 
@@ -74,52 +74,52 @@ def test_the_same_change_with_another_password_is_refused(auth_ms):
 
 
 @pytest.mark.django_db
-def test_the_same_change_at_the_same_time_happens_once(auth_ms, monkeypatch):
-    """The second request comes while the first one hashes."""
+def test_concurrent_requests_of_one_change_take_effect_once(auth_ms, monkeypatch):
+    """The second request arrives while the first one is hashing."""
     user, change_id = a_user(), str(uuid.uuid4())
     hash_password, faster = passwords.hash_password, []
 
-    def be_overtaken(password):
+    def complete_the_other_first(password):
         if not faster:
             faster.append(None)
             faster[0] = change(auth_ms, user, change_id=change_id)
         return hash_password(password)
 
-    monkeypatch.setattr(passwords, "hash_password", be_overtaken)
+    monkeypatch.setattr(passwords, "hash_password", complete_the_other_first)
 
     slower = change(auth_ms, user, change_id=change_id)
 
     assert (slower.status_code, faster[0].status_code) == (200, 200)
     assert slower.json() == faster[0].json() == {"first_proof": False, "password_version": 2}
-    assert len(announced()) == 1
+    assert len(published()) == 1
 
 
 @pytest.mark.django_db
-def test_a_reset_proves_the_address_and_only_the_first_proof_is_one(auth_ms):
+def test_a_reset_verifies_the_address_and_only_the_first_is_a_first_verification(auth_ms):
     user = a_user()
 
     first = change(auth_ms, user, reason="reset", proven_email="ada@example.org")
     second = change(auth_ms, user, reason="reset", proven_email="ada@example.org", password=PASSWORD)
 
     assert [answer.json()["first_proof"] for answer in (first, second)] == [True, False]
-    assert [event["first_proof"] for event in announced()] == [True, False]
+    assert [event["first_proof"] for event in published()] == [True, False]
     assert (User.objects.get().email_verified, User.objects.get().password_version) == (True, 3)
 
 
 @pytest.mark.django_db
-def test_the_proof_of_an_address_that_the_user_left_changes_nothing(auth_ms):
+def test_verifying_a_former_address_changes_nothing(auth_ms):
     user = a_user(email="ada@example.net")
 
     answer = change(auth_ms, user, reason="reset", proven_email="ada@example.org")
 
     assert answer.status_code == 409
     stored = User.objects.get()
-    assert (stored.password_hash, stored.email_verified, announced()) == (user.password_hash, False, [])
+    assert (stored.password_hash, stored.email_verified, published()) == (user.password_hash, False, [])
 
 
 @pytest.mark.django_db
-def test_a_change_is_of_the_password_that_was_compared(auth_ms):
-    """Somebody resets the password between the moment in which the old one was compared and the change."""
+def test_a_change_replaces_only_the_password_that_was_compared(auth_ms):
+    """The password is reset between the comparison and the change."""
     user = a_user()
     change(auth_ms, user, reason="reset")
 
@@ -147,7 +147,7 @@ def test_a_change_is_of_the_password_that_was_compared(auth_ms):
         ("proven_email", 7),
     ],
 )
-def test_a_change_that_is_not_whole_is_refused(auth_ms, field, value):
+def test_an_incomplete_change_is_rejected(auth_ms, field, value):
     user = a_user()
     body = {"password": NEW, "change_id": str(uuid.uuid4()), "reason": "change"} | {field: value}
     body = {name: given for name, given in body.items() if given is not None}
@@ -165,7 +165,7 @@ def test_rehashing_is_not_a_password_change(auth_ms, settings):
 
     change(auth_ms, user, password=PASSWORD, rehash_of=user.password_hash)
 
-    assert (User.objects.get().password_version, announced()) == (1, [])
+    assert (User.objects.get().password_version, published()) == (1, [])
 
 
 @pytest.mark.django_db

@@ -1,4 +1,4 @@
-"""Admins, scopes and whether an account is active: only admins set them."""
+"""Only admins grant the admin role and scopes, and activate accounts."""
 
 import pytest
 
@@ -31,7 +31,7 @@ def test_a_user_cannot_set_its_own_rights(caller, method, body):
     assert (stored.is_admin, stored.is_active, stored.scopes) == (False, True, [])
 
 
-def test_an_admins_put_keeps_the_rights_that_it_leaves_out(caller):
+def test_an_admins_put_keeps_omitted_rights(caller):
     user = a_user(is_admin=True, scopes=["orders:read"])
 
     answer = caller(user_id=user.id, admin=True).put(f"/users-ms/users/{user.id}", **as_json(WHOLE))
@@ -57,7 +57,7 @@ def test_an_admins_put_keeps_the_rights_that_it_leaves_out(caller):
         ["a"] * 33,
     ],
 )
-def test_scopes_that_are_none_or_reserved_are_refused(admin, scopes):
+def test_invalid_and_reserved_scopes_are_rejected(admin, scopes):
     user = a_user()
 
     answer = admin.patch(f"/users-ms/users/{user.id}", **as_json({"scopes": scopes}))

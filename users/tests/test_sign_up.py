@@ -10,7 +10,7 @@ from users_ms.accounts.models import User
 pytestmark = pytest.mark.django_db
 
 
-def test_sign_up_stores_the_user_and_answers_with_it(client):
+def test_sign_up_stores_and_returns_the_user(client):
     answer = client.post("/users-ms/users", **sign_up(phone="+39 06 1234 5678", locale="it", time_zone="Europe/Rome"))
 
     assert answer.status_code == 201
@@ -21,7 +21,7 @@ def test_sign_up_stores_the_user_and_answers_with_it(client):
     assert not answer.json()["is_admin"]
 
 
-def test_the_password_is_hashed_with_bcrypt_at_once_and_never_answered(client):
+def test_the_password_is_stored_as_a_bcrypt_hash_and_never_returned(client):
     answer = client.post("/users-ms/users", **sign_up())
 
     stored = User.objects.get().password_hash
@@ -30,7 +30,7 @@ def test_the_password_is_hashed_with_bcrypt_at_once_and_never_answered(client):
     assert "password" not in answer.content.decode()
 
 
-def test_all_of_a_long_password_counts(client):
+def test_every_character_of_a_long_password_counts(client):
     long_password = "x1-" * 60
     client.post("/users-ms/users", **sign_up(password=long_password))
 
@@ -40,7 +40,7 @@ def test_all_of_a_long_password_counts(client):
     assert not hashers.check_password(long_password[:-1] + "!", stored)
 
 
-def test_sign_up_announces_the_user_in_the_same_transaction(client):
+def test_sign_up_records_the_event_in_the_same_transaction(client):
     client.post("/users-ms/users", **sign_up(locale="it"))
 
     message = OutboxMessage.objects.get()
@@ -52,14 +52,14 @@ def test_sign_up_announces_the_user_in_the_same_transaction(client):
     assert "password" not in json.dumps(message.body)
 
 
-def test_sign_up_refuses_an_email_that_differs_only_in_case(client):
+def test_sign_up_rejects_an_email_that_differs_only_in_case(client):
     client.post("/users-ms/users", **sign_up(email="ada@example.org"))
 
     answer = client.post("/users-ms/users", **sign_up(email="ADA@example.org"))
 
     assert answer.status_code == 409
     assert answer.headers["Content-Type"] == "application/problem+json"
-    assert OutboxMessage.objects.count() == 1  # the refused one announced nothing
+    assert OutboxMessage.objects.count() == 1  # the rejected one published nothing
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_sign_up_refuses_an_email_that_differs_only_in_case(client):
         ("attributes", {"key": "x" * 4097}),
     ],
 )
-def test_sign_up_names_the_field_that_is_not_valid(client, field, value):
+def test_sign_up_names_an_invalid_field(client, field, value):
     answer = client.post("/users-ms/users", **sign_up(**{field: value}))
 
     assert answer.status_code == 400
@@ -100,7 +100,7 @@ def test_sign_up_names_the_field_that_is_not_valid(client, field, value):
 
 
 @pytest.mark.parametrize("value", ["Zoë 🎉", "مرحبا", "O'Brien", "<b>", "Robert'); DROP TABLE users;--"])
-def test_names_of_any_script_are_stored_as_they_are(client, value):
+def test_names_of_any_script_are_stored_unchanged(client, value):
     answer = client.post("/users-ms/users", **sign_up(name=value))
 
     assert answer.status_code == 201
@@ -108,7 +108,7 @@ def test_names_of_any_script_are_stored_as_they_are(client, value):
 
 
 @pytest.mark.parametrize("field", ["is_admin", "is_active", "email_verified", "id", "password_hash"])
-def test_nobody_can_sign_up_with_rights_of_their_own_choice(client, field):
+def test_rights_cannot_be_set_at_sign_up(client, field):
     answer = client.post("/users-ms/users", **sign_up(**{field: True}))
 
     assert answer.status_code == 201
@@ -136,7 +136,7 @@ def test_nobody_can_sign_up_with_rights_of_their_own_choice(client, field):
         (b'{"attributes": {"n": ' + b"9" * 5000 + b"}}", 400),
     ],
 )
-def test_a_body_that_is_no_json_object_is_refused(client, body, status):
+def test_a_body_that_is_not_a_json_object_is_rejected(client, body, status):
     answer = client.post("/users-ms/users", data=body, content_type="application/json")
 
     assert answer.status_code == status
@@ -144,13 +144,13 @@ def test_a_body_that_is_no_json_object_is_refused(client, body, status):
     assert not User.objects.exists()
 
 
-def test_a_form_is_refused(client):
+def test_a_form_is_rejected(client):
     answer = client.post("/users-ms/users", data={"name": "Ada"})
 
     assert answer.status_code == 415
 
 
-def test_an_expired_token_does_not_hinder_a_sign_up(client, signing_keys):
+def test_an_expired_token_does_not_prevent_a_sign_up(client, signing_keys):
     token = signing_keys.user_token(user_id=1, exp=1)
 
     answer = client.post("/users-ms/users", headers={"Authorization": f"Bearer {token}"}, **sign_up())
@@ -158,7 +158,7 @@ def test_an_expired_token_does_not_hinder_a_sign_up(client, signing_keys):
     assert answer.status_code == 201
 
 
-def test_a_problem_says_what_where_and_under_which_request_id(client):
+def test_a_problem_document_has_title_field_and_request_id(client):
     answer = client.post("/users-ms/users", headers={"X-Request-ID": "from-the-caller-1"}, **as_json({}))
 
     assert answer.headers["X-Request-ID"] == "from-the-caller-1"

@@ -19,7 +19,7 @@ def itself(caller, ada):
     return caller(user_id=ada.id)
 
 
-def test_every_representation_has_the_tag_of_its_version(client, itself, ada):
+def test_every_representation_has_an_etag(client, itself, ada):
     created = client.post("/users-ms/users", **sign_up(email="grace@example.org"))
     read = itself.get(f"/users-ms/users/{ada.id}")
     current = itself.get("/users-ms/users/me")
@@ -30,7 +30,7 @@ def test_every_representation_has_the_tag_of_its_version(client, itself, ada):
     assert changed.headers["ETag"] == f'"{ada.id}.2"'
 
 
-def test_a_change_that_changes_nothing_is_no_new_version(itself, ada):
+def test_an_update_without_a_change_keeps_the_version(itself, ada):
     answer = itself.patch(f"/users-ms/users/{ada.id}", **as_json({"surname": "Lovelace"}))
 
     assert answer.headers["ETag"] == f'"{ada.id}.1"'
@@ -53,7 +53,7 @@ def test_a_change_that_changes_nothing_is_no_new_version(itself, ada):
         ("", 412),
     ],
 )
-def test_a_change_asks_for_the_version_it_is_for(itself, ada, method, if_match, status):
+def test_an_update_requires_the_matching_version(itself, ada, method, if_match, status):
     whole = as_json({"name": "Eve", "surname": "King", "email": "eve@example.org"})
 
     headers = {"If-Match": if_match.replace("ID", str(ada.id))}
@@ -63,10 +63,10 @@ def test_a_change_asks_for_the_version_it_is_for(itself, ada, method, if_match, 
     if status == 412:
         assert answer.headers["Content-Type"] == "application/problem+json"
         assert User.objects.get().name == "Ada"
-        assert OutboxMessage.objects.count() == 1  # of the sign-up
+        assert OutboxMessage.objects.count() == 1  # from the sign-up
 
 
-def test_what_the_caller_has_already_is_not_sent_again(itself, ada):
+def test_an_unchanged_representation_is_304(itself, ada):
     path = f"/users-ms/users/{ada.id}"
 
     answer = itself.get(path, headers={"If-None-Match": f'"{ada.id}.1"'})
@@ -76,14 +76,14 @@ def test_what_the_caller_has_already_is_not_sent_again(itself, ada):
     assert itself.get(path, headers={"If-None-Match": f'"{ada.id}.2"'}).status_code == 200
 
 
-def test_a_list_has_a_tag_too(admin, ada):
+def test_a_list_has_an_etag_too(admin, ada):
     tag = admin.get("/users-ms/users").headers["ETag"]
 
     assert admin.get("/users-ms/users", headers={"If-None-Match": tag}).status_code == 304
 
 
-def test_the_version_of_one_user_is_no_version_of_another(itself, caller):
-    """Two users of one browser: the path `/users/me` is the same, and both are in their first version."""
+def test_the_etags_of_two_users_differ(itself, caller):
+    """Two users of one browser share the path `/users/me`, and both have version 1."""
     grace = caller(user_id=a_user(email="grace@example.org", name="Grace").id)
     tag = itself.get("/users-ms/users/me").headers["ETag"]
 

@@ -33,25 +33,25 @@ AUTH_URL = environment.url("AUTH_URL", "auth-ms, such as http://auth-ms:4000", s
 globals().update(password_settings(environment))
 BREACHED_PASSWORDS_URL = environment.url(
     "BREACHED_PASSWORDS_URL",
-    "a k-anonymity range API that new passwords are looked up in beside the filter that is shipped, such as"
+    "a k-anonymity range API in which new passwords are looked up in addition to the built-in filter, such as"
     " https://api.pwnedpasswords.com/range; not used when empty",
     schemes=["http", "https"],
     default="",
 )
 PASSWORD_CONTEXT_WORDS = environment.words(
     "PASSWORD_CONTEXT_WORDS",
-    "words, such as the product's name, that count for nothing in a new password, with commas between",
+    "words, such as the product's name, that are ignored in a new password; separated by commas",
     default="tessera",
 )
 LOAD_TEST_ENABLED = environment.boolean(
     "LOAD_TEST_ENABLED", "whether GET /users-ms/load-test burns CPU for experiments", default=False
 )
 SIGN_UPS_PER_HOUR = environment.integer(
-    "SIGN_UPS_PER_HOUR", "how many accounts one client address may open in an hour", default=100, minimum=1
+    "SIGN_UPS_PER_HOUR", "accounts that one client address may create per hour", default=100, minimum=1
 )
 CONCEAL_ACCOUNTS = environment.boolean(
     "CONCEAL_ACCOUNTS",
-    "whether sign-up answers 202 for every address and tells by mail what came of it, instead of 201 or 409",
+    "whether sign-up answers 202 for every address and emails the result, instead of answering 201 or 409",
     default=False,
 )
 

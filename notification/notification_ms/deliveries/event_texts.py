@@ -24,7 +24,7 @@ class Texts:
     in_digest: bool = True  # counted in the digest when held back
     is_farewell: bool = False  # sent to a deleted user: the recipient is not stored
     changes: frozenset[str] = frozenset()  # values of `data.change`, each with its own text
-    told_by: tuple[tuple[str, str], ...] = ()  # changes that another event notifies of
+    notified_by: tuple[tuple[str, str], ...] = ()  # changes that another event notifies of
 
 
 TEXTS = {
@@ -69,7 +69,7 @@ TEXTS = {
                 "deactivated",
             }
         ),
-        told_by=(("email_change_requested", "email_change_requested_event"),),
+        notified_by=(("email_change_requested", "email_change_requested_event"),),
     ),
     "sign_in_changed_event": Texts(
         folder="sign_in_changed",

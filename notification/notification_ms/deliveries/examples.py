@@ -3,7 +3,7 @@
 from drf_spectacular.utils import OpenApiExample
 
 NOTIFICATION = OpenApiExample(
-    "a mail that was sent",
+    "a sent email",
     value={
         "id": 1,
         "user_id": 1,
@@ -22,7 +22,7 @@ NOTIFICATION = OpenApiExample(
 )
 
 DEAD_LETTERS = OpenApiExample(
-    "a refused address",
+    "a rejected address",
     value={
         "next": None,
         "previous": None,

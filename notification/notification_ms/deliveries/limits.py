@@ -25,7 +25,7 @@ def counting(notice: Notice, *, medium: str, recipient: str, at: datetime) -> di
         language=notice.language,
         time_zone=notice.time_zone[:100],
         began_at=at,
-        held_back=is_told_later(notice),
+        held_back=is_reported_later(notice),
     )
     return {"tally": tally, "window": _window(), "limit": settings.NOTICES_OF_A_KIND}
 
@@ -34,11 +34,11 @@ def reason_to_hold_back(delivery: Delivery, notice: Notice) -> str:
     """The reason to hold back a counted delivery; empty when it is within the limit."""
     if (delivery.counted or 0) <= settings.NOTICES_OF_A_KIND:
         return ""
-    told = "counted in a digest" if is_told_later(notice) else "not told later either"
-    return f"more than {settings.NOTICES_OF_A_KIND} in {settings.NOTICE_WINDOW_SECONDS} seconds; {told}"
+    consequence = "counted in a digest" if is_reported_later(notice) else "not reported in a digest"
+    return f"more than {settings.NOTICES_OF_A_KIND} in {settings.NOTICE_WINDOW_SECONDS} seconds; {consequence}"
 
 
-def is_told_later(notice: Notice) -> bool:
+def is_reported_later(notice: Notice) -> bool:
     """True for notices that a digest counts: only verified recipients get digests."""
     return notice.is_verified and notice.texts.in_digest
 

@@ -45,9 +45,9 @@ class Notice:
         return f"{self.event.type}/{self.change}" if self.change else self.event.type
 
     @property
-    def told_by(self) -> str:
+    def notified_by(self) -> str:
         """The event that notifies of the same change; empty when this one does."""
-        return dict(self.texts.told_by).get(self.change, "")
+        return dict(self.texts.notified_by).get(self.change, "")
 
     def text(self, name: str) -> str:
         """The text `name` (subject.txt, body.txt, body.html, sms.txt) in the user's language.
@@ -71,11 +71,11 @@ class Notice:
     def _secret(self) -> dict[str, str]:
         """The token or code, decrypted only now, and the configured page that takes it or shows the session."""
         values = {"session_id": str(self.event.data.get("session_id"))}
-        opened = {self.texts.secret: _opened(self.event, self.texts.secret)} if self.texts.secret else {}
+        decrypted = {self.texts.secret: _decrypted(self.event, self.texts.secret)} if self.texts.secret else {}
         page: str = getattr(settings, self.texts.link_setting) if self.texts.link_setting else ""
-        for name, value in (values | opened).items():
+        for name, value in (values | decrypted).items():
             page = page.replace(f"{{{name}}}", quote(value, safe=""))
-        return opened | {"link": page}
+        return decrypted | {"link": page}
 
 
 def subject(*, folder: str, change: str, language: str) -> str:
@@ -98,7 +98,7 @@ def notice_of(event: CloudEvent) -> Notice:
     for name in texts.needs:
         event.text(name)
     if texts.secret and not _is_there(event, texts.secret):
-        raise InvalidEvent(f"data.sealed_{texts.secret} is missing or no str")
+        raise InvalidEvent(f"data.sealed_{texts.secret} is missing or not a string")
     optional = {name: event.text(name, default="") for name in ("phone", "locale", "time_zone")}
     # An older users-ms sends no contact data of a deleted user.
     email = event.text("email", maximum=MAXIMUM_ADDRESS_LENGTH, default="" if texts.is_farewell else None)
@@ -131,14 +131,16 @@ def _is_there(event: CloudEvent, secret: str) -> bool:
     return isinstance(event.data.get(f"sealed_{secret}", event.data.get(secret)), str)
 
 
-def _opened(event: CloudEvent, secret: str) -> str:
-    sealed = event.data.get(f"sealed_{secret}")
-    if not isinstance(sealed, str):
+def _decrypted(event: CloudEvent, secret: str) -> str:
+    encrypted = event.data.get(f"sealed_{secret}")
+    if not isinstance(encrypted, str):
         return event.text(secret)
     try:
-        return encryption.decrypt_with_private_key(sealed, private_key=settings.SEALING_PRIVATE_KEY, info=event.type)
+        return encryption.decrypt_with_private_key(encrypted, private_key=settings.SEALING_PRIVATE_KEY, info=event.type)
     except ValueError as error:
-        raise PermanentFailure("SEALING_PRIVATE_KEY does not open what auth-ms sealed by SEALING_PUBLIC_KEY") from error
+        raise PermanentFailure(
+            "SEALING_PRIVATE_KEY does not decrypt what auth-ms encrypted with SEALING_PUBLIC_KEY"
+        ) from error
 
 
 def _facts(event: CloudEvent, texts: Texts, *, email: str, time_zone: str) -> dict[str, Any]:

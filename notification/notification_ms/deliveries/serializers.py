@@ -24,7 +24,7 @@ class NotificationFilter(serializers.Serializer):
 
 
 class NotificationOutput(serializers.ModelSerializer):
-    """One event told over one medium."""
+    """One event delivered through one channel."""
 
     class Meta:
         model = Delivery
@@ -45,18 +45,18 @@ class NotificationOutput(serializers.ModelSerializer):
 
 
 class DeadLetterFilter(serializers.Serializer):
-    """Of which queue, and how many at most."""
+    """The queue, and the maximum number of dead letters."""
 
     queue = serializers.ChoiceField(required=False, choices=QUEUES)
     limit = serializers.IntegerField(default=50, min_value=1, max_value=200)
 
 
 class DeadLetterOutput(serializers.Serializer):
-    """A message that failed for good."""
+    """A message that failed permanently."""
 
-    id = serializers.CharField(help_text="made from the message's body")
+    id = serializers.CharField(help_text="derived from the message's body")
     queue = serializers.CharField()
-    event = serializers.CharField(allow_null=True, help_text="the kind of event, as the message says")
+    event = serializers.CharField(allow_null=True, help_text="the event's type in the message")
     event_id = serializers.CharField(allow_null=True)
     user_id = serializers.IntegerField(allow_null=True)
     reason = serializers.CharField()
@@ -64,7 +64,7 @@ class DeadLetterOutput(serializers.Serializer):
 
 
 class DeadLettersOutput(serializers.Serializer):
-    """The first ones of each queue; they lie in RabbitMQ, so there are no further pages."""
+    """The first dead letters of each queue. They are in RabbitMQ, so there are no further pages."""
 
     next = serializers.CharField(allow_null=True, help_text="always null")
     previous = serializers.CharField(allow_null=True, help_text="always null")
@@ -72,14 +72,14 @@ class DeadLettersOutput(serializers.Serializer):
 
 
 class RedeliveryInput(serializers.Serializer):
-    """Which dead letters of a queue; without `ids` all of them."""
+    """Dead letters of a queue; without `ids`, all of them."""
 
     queue = serializers.ChoiceField(choices=QUEUES)
     ids = serializers.ListField(child=fields.Text(max_length=64), required=False, min_length=1, max_length=1000)
 
 
 class RedeliveryOutput(serializers.Serializer):
-    redelivered = serializers.IntegerField(help_text="how many were sent again")
+    redelivered = serializers.IntegerField(help_text="the number of redelivered messages")
 
 
 class PreferenceInput(serializers.Serializer):
@@ -95,7 +95,7 @@ class PreferenceInput(serializers.Serializer):
 
 
 class PreferencesInput(serializers.Serializer):
-    """What is left out is enabled again."""
+    """Omitted preferences are enabled."""
 
     preferences = PreferenceInput(many=True)
 
@@ -108,7 +108,7 @@ class PreferenceOutput(serializers.Serializer):
 
 
 class PreferencesOutput(serializers.Serializer):
-    """Every notice and medium."""
+    """Every notification and channel."""
 
     preferences = PreferenceOutput(many=True)
 
@@ -116,12 +116,12 @@ class PreferencesOutput(serializers.Serializer):
 class PreviewQuery(serializers.Serializer):
     locale = serializers.ChoiceField(choices=list(notices.LANGUAGES), default=notices.DEFAULT_LANGUAGE)
     change = serializers.ChoiceField(
-        choices=CHANGES, required=False, help_text="of an event that tells of many changes: which of them"
+        choices=CHANGES, required=False, help_text="which change, for an event of several kinds of changes"
     )
 
 
 class PreviewOutput(serializers.Serializer):
-    """A notice as it would be sent to somebody called Ada; what a medium does not send is empty."""
+    """A notification as it would be sent to a user named Ada; texts that a channel does not send are empty."""
 
     subject = serializers.CharField()
     text = serializers.CharField()
@@ -130,7 +130,7 @@ class PreviewOutput(serializers.Serializer):
 
 
 class ExportedNotificationOutput(serializers.ModelSerializer):
-    """One event told over one medium."""
+    """One event delivered through one channel."""
 
     class Meta:
         model = Delivery
@@ -139,7 +139,7 @@ class ExportedNotificationOutput(serializers.ModelSerializer):
 
 
 class ExportOutput(serializers.Serializer):
-    """All that notification-ms keeps of the caller."""
+    """All data that notification-ms stores about the caller."""
 
     user_id = serializers.IntegerField()
     exported_at = serializers.DateTimeField()

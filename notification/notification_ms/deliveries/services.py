@@ -132,8 +132,8 @@ def _reason_to_skip(notice: Notice, recipient: str, *, medium: Medium, at: datet
     if not recipient:
         return f"the user cannot be reached by {medium.name}"
     if medium.name in topology.PERSONAL_MEDIA:
-        if notice.told_by:
-            return f"told by {notice.told_by}"
+        if notice.notified_by:
+            return f"notified by {notice.notified_by}"
         if not notice.is_verified and not notice.texts.any_address:
             return "the address is not verified"
     if notice.expires_at is not None and notice.expires_at <= at:

@@ -38,7 +38,7 @@ class NotificationCollection(APIView):
         tags=["notifications"],
     )
     def get(self, request: Request) -> Response:
-        """List the caller's notifications, newest first; for admins, everybody's."""
+        """List the caller's notifications, newest first; for admins, those of all users."""
         given = serializers.NotificationFilter(data=request.query_params.dict())
         given.is_valid(raise_exception=True)
         pages = self.pagination_class()
@@ -55,7 +55,7 @@ class NotificationDetail(APIView):
         tags=["notifications"],
     )
     def get(self, request: Request, notification_id: int) -> Response:
-        """Read one notification: the caller's own, or as an admin anybody's."""
+        """Read one notification: the caller's own, or for admins, any user's."""
         delivery = selectors.notifications_for(_reader(request), id=notification_id).first()
         if delivery is None:
             raise NotificationNotFound
@@ -73,7 +73,7 @@ class DeadLetterCollection(APIView):
         tags=["dead letters"],
     )
     def get(self, request: Request) -> Response:
-        """List messages that failed for good, and why, for admins."""
+        """List dead letters and their reasons, for admins."""
         given = serializers.DeadLetterFilter(data=request.query_params.dict())
         given.is_valid(raise_exception=True)
         found = dead_letters.find(queue=given.validated_data.get("queue"), limit=given.validated_data["limit"])
@@ -91,7 +91,7 @@ class Redelivery(APIView):
         tags=["dead letters"],
     )
     def post(self, request: Request) -> Response:
-        """Send dead letters of a queue again, to that queue alone, for admins."""
+        """Redeliver dead letters to their own queue, for admins."""
         given = serializers.RedeliveryInput(data=request.data)
         given.is_valid(raise_exception=True)
         ids = given.validated_data.get("ids")
@@ -107,7 +107,7 @@ class Preferences(APIView):
         tags=["preferences"],
     )
     def get(self, request: Request) -> Response:
-        """Read what the caller wants to be told, and over which media."""
+        """Read the caller's notification preferences by event and channel."""
         return self._answer(request)
 
     @extend_schema(
@@ -118,7 +118,7 @@ class Preferences(APIView):
         tags=["preferences"],
     )
     def put(self, request: Request) -> Response:
-        """Set what the caller wants; what is left out is enabled. Mails that matter cannot be switched off."""
+        """Set the caller's preferences; omitted ones are enabled. Security emails cannot be switched off."""
         given = serializers.PreferencesInput(data=request.data)
         given.is_valid(raise_exception=True)
         chosen = given.validated_data["preferences"]
@@ -145,7 +145,7 @@ class Preview(APIView):
         tags=["notifications"],
     )
     def get(self, request: Request, event: str) -> Response:
-        """See a notice as it would be sent, for admins."""
+        """Preview a notification, for admins."""
         given = serializers.PreviewQuery(data=request.query_params.dict())
         given.is_valid(raise_exception=True)
         if event not in event_texts.TEXTS:
@@ -169,6 +169,6 @@ class Export(APIView):
         tags=["export"],
     )
     def get(self, request: Request) -> StreamingHttpResponse:
-        """Export all that notification-ms keeps of the caller."""
+        """Export all data that notification-ms stores about the caller."""
         pieces = selectors.export_of(request.user.user_id, at=timezone.now())
         return StreamingHttpResponse(pieces, content_type="application/json")

@@ -65,7 +65,7 @@ VERIFIED_PHONE = OpenApiExample("the number", value={"phone": "+390612345678"} |
 RIGHTS = _answer(
     "the rights", {"is_active": True, "is_admin": False, "scopes": ["orders:read"], "email_verified": True}
 )
-DELETION = _answer("who is gone", {"deleted": True})
+DELETION = _answer("a deleted user", {"deleted": True})
 ACCEPTED = OpenApiExample("accepted", value={"status": "accepted"}, response_only=True, status_codes=["202"])
 EXPORT = _answer(
     "an export",

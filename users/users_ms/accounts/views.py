@@ -50,8 +50,8 @@ class UserCollection(APIView):
     def post(self, request: Request) -> Response:
         """Sign up. The password is hashed at once; a `new_user_event` follows.
 
-        With CONCEAL_ACCOUNTS the answer is 202 for every address, and a mail says how to go on: to verify the address,
-        or that it has an account already. Without it, an address that has an account is answered with 409.
+        With CONCEAL_ACCOUNTS the answer is 202 for every address, and an email asks to verify it or states that it has
+        an account already. Without it, the answer for an address with an account is 409.
         """
         given = serializers.UserInput(data=request.data)
         given.is_valid(raise_exception=True)

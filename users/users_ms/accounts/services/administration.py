@@ -29,7 +29,7 @@ def check_admin(*, email: str, promote: bool) -> User | None:
     if not promote:
         raise UserExists("There is a user with this address already.")
     if not user.email_verified:
-        raise NotVerified("Nobody has shown to read the mail of this address: it may be somebody else's account.")
+        raise NotVerified("The address is not verified: the account may belong to another user.")
     return user
 
 

@@ -89,8 +89,8 @@ def _move(user: User, canonical: str, *, origin: Origin, at: datetime) -> EmailP
 def undo_email_change(*, user_id: int, email: str, origin: Origin, at: datetime) -> bool:
     """Cancel a pending change of address, or restore the former address `email`.
 
-    The person who changed the address may know the password, so after a restore only a password reset by email opens
-    the account again. Returns whether the address was restored. Raises UserNotFound, and EmailChangedMeanwhile when
+    The user who changed the address may know the password, so after a restore only a password reset by email gives
+    access to the account. Returns whether the address was restored. Raises UserNotFound, and EmailChangedMeanwhile when
     `email` is not reserved for the user any more.
     """
     canonical = email_addresses.canonical(email)

@@ -1,4 +1,4 @@
-"""Configuration that web processes and the event worker need, checked at startup instead of at the first mail."""
+"""Checks at startup, instead of at the first event, the configuration of web processes and the event worker."""
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
