@@ -3,7 +3,6 @@
 from typing import Any
 
 from rest_framework import serializers
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
@@ -15,13 +14,6 @@ class OpenToAll(APIView):
 
     authentication_classes: list = []
     permission_classes: list = []
-
-
-def read(kind: type[serializers.Serializer], request: Request) -> dict[str, Any]:
-    """The validated request body. Raises ValidationError."""
-    given = kind(data=request.data)
-    given.is_valid(raise_exception=True)
-    return dict(given.validated_data)
 
 
 def answer(kind: type[serializers.Serializer], value: Any, *, status: int = 200) -> Response:

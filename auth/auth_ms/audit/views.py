@@ -9,6 +9,7 @@ from auth_ms.audit import examples, serializers
 from auth_ms.audit.models import AuditEvent
 from chassis.http.openapi import problems
 from chassis.http.pagination import NewestFirst
+from chassis.http.reading import read_query
 from chassis.security import permissions
 
 
@@ -25,8 +26,7 @@ class AuditLog(APIView):
     )
     def get(self, request: Request) -> Response:
         """List security events, newest first. For admins."""
-        given = serializers.AuditFilter(data=request.query_params.dict())
-        given.is_valid(raise_exception=True)
+        given = read_query(serializers.AuditFilter, request)
         pages = self.pagination_class()
-        rows = pages.paginate_queryset(AuditEvent.objects.filter(**given.validated_data), request)
+        rows = pages.paginate_queryset(AuditEvent.objects.filter(**given), request)
         return pages.get_paginated_response(serializers.AuditEventOutput(rows, many=True).data)

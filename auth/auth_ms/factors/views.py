@@ -11,10 +11,11 @@ from auth_ms.factors import examples, selectors, serializers
 from auth_ms.factors.models import Passkey
 from auth_ms.factors.services import passkeys, recovery_codes, totp
 from auth_ms.sessions import authentication
-from auth_ms.view_helpers import NO_STORE, answer, read
+from auth_ms.view_helpers import NO_STORE, answer
 from chassis.http.client_address import client_of
 from chassis.http.openapi import problems
 from chassis.http.pagination import NewestFirst
+from chassis.http.reading import read_body
 
 
 class Factors(APIView):
@@ -65,7 +66,7 @@ class TOTPConfirmation(Privileged):
     )
     def post(self, request: Request) -> Response:
         """Enable one-time passwords with a first code. The recovery codes are shown only once."""
-        code = read(serializers.CodeInput, request)["code"]
+        code = read_body(serializers.CodeInput, request)["code"]
         codes = totp.confirm(
             user_id=request.user.user_id,
             session_id=request.user.session_id,
@@ -132,7 +133,7 @@ class PasskeyCollection(APIView):
     )
     def post(self, request: Request) -> Response:
         """Add a passkey that the browser has created."""
-        given = read(serializers.PasskeyInput, request)
+        given = read_body(serializers.PasskeyInput, request)
         passkey, codes = passkeys.register(
             **given,
             user_id=request.user.user_id,

@@ -11,11 +11,12 @@ from rest_framework.views import APIView
 
 from auth_ms.sessions import authentication, cookies, examples, selectors, serializers
 from auth_ms.sessions import services as sessions
-from auth_ms.view_helpers import NO_STORE, OpenToAll, answer, read
+from auth_ms.view_helpers import NO_STORE, OpenToAll, answer
 from chassis.http.client_address import client_of
 from chassis.http.openapi import problems
 from chassis.http.pagination import NewestFirst
 from chassis.http.parsers import StrictJSONParser
+from chassis.http.reading import read_body
 from chassis.security import permissions
 
 
@@ -37,7 +38,7 @@ class Refresh(OpenToAll):
         if cookies.wanted(request):
             token = cookies.presented(request)
         else:
-            token = read(serializers.RefreshInput, request)["refresh_token"]
+            token = read_body(serializers.RefreshInput, request)["refresh_token"]
         pair = sessions.refresh(refresh_token=token, client=client_of(request), at=timezone.now())
         return cookies.answer_tokens(request, pair)
 
@@ -132,7 +133,7 @@ class Introspection(APIView):
     )
     def post(self, request: Request) -> Response:
         """Say whether a token is valid now (RFC 7662), checking session and account. For admins and services."""
-        token = read(serializers.IntrospectionInput, request)["token"]
+        token = read_body(serializers.IntrospectionInput, request)["token"]
         return Response(selectors.introspect(token=token, at=timezone.now()), headers=NO_STORE)
 
 

@@ -13,9 +13,10 @@ from auth_ms.sessions import examples as session_examples
 from auth_ms.sessions import serializers as session_serializers
 from auth_ms.sign_in import examples, serializers
 from auth_ms.sign_in.services import login
-from auth_ms.view_helpers import NO_STORE, OpenToAll, answer, read
+from auth_ms.view_helpers import NO_STORE, OpenToAll, answer
 from chassis.http.client_address import client_of
 from chassis.http.openapi import problems
+from chassis.http.reading import read_body
 
 _LOGIN_ANSWER = PolymorphicProxySerializer(
     component_name="LoginAnswer",
@@ -39,7 +40,7 @@ class Login(OpenToAll):
         A user with a second factor gets an `mfa_token` instead of tokens.
         """
         cookies.wanted(request)
-        given = read(serializers.LoginInput, request)
+        given = read_body(serializers.LoginInput, request)
         result = login.log_in(**given, client=client_of(request), at=timezone.now())
         if isinstance(result, login.SecondFactorRequired):
             return answer(serializers.SecondFactorRequiredOutput, result)
@@ -62,7 +63,7 @@ class SecondFactor(OpenToAll):
         password reset by email unblocks them.
         """
         cookies.wanted(request)
-        given = read(serializers.SecondFactorInput, request)
+        given = read_body(serializers.SecondFactorInput, request)
         pair = login.complete_log_in(**given, client=client_of(request), at=timezone.now())
         return cookies.answer_tokens(request, pair)
 
@@ -77,7 +78,7 @@ class PasskeyLoginOptions(OpenToAll):
     )
     def post(self, request: Request) -> Response:
         """Get the browser's options to sign in with a passkey alone, or with `mfa_token` as the second factor."""
-        given, at = read(serializers.PasskeyOptionsInput, request), timezone.now()
+        given, at = read_body(serializers.PasskeyOptionsInput, request), timezone.now()
         user_id = login.find_pending(mfa_token=given["mfa_token"], at=at).user_id if given else None
         options = passkeys.authentication_options(user_id=user_id, client=client_of(request), at=at)
         return Response(options, headers=NO_STORE)
@@ -95,6 +96,6 @@ class PasskeyLogin(OpenToAll):
     def post(self, request: Request) -> Response:
         """Sign in with a passkey that has verified its user, instead of email and password."""
         cookies.wanted(request)
-        given = read(serializers.PasskeyLoginInput, request)
+        given = read_body(serializers.PasskeyLoginInput, request)
         pair = login.log_in_with_passkey(**given, client=client_of(request), at=timezone.now())
         return cookies.answer_tokens(request, pair)

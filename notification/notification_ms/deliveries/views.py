@@ -10,6 +10,7 @@ from rest_framework.views import APIView
 from chassis.http.errors import Problem
 from chassis.http.openapi import problems
 from chassis.http.pagination import NewestFirst
+from chassis.http.reading import read_body, read_query
 from chassis.messaging.events import InvalidEvent
 from chassis.security import permissions
 from chassis.security.principal import Principal
@@ -39,10 +40,9 @@ class NotificationCollection(APIView):
     )
     def get(self, request: Request) -> Response:
         """List the caller's notifications, newest first; for admins, those of all users."""
-        given = serializers.NotificationFilter(data=request.query_params.dict())
-        given.is_valid(raise_exception=True)
+        given = read_query(serializers.NotificationFilter, request)
         pages = self.pagination_class()
-        visible = selectors.notifications_for(_reader(request), **given.validated_data)
+        visible = selectors.notifications_for(_reader(request), **given)
         rows = pages.paginate_queryset(visible, request)
         return pages.get_paginated_response(serializers.NotificationOutput(rows, many=True).data)
 
@@ -74,9 +74,8 @@ class DeadLetterCollection(APIView):
     )
     def get(self, request: Request) -> Response:
         """List dead letters and their reasons, for admins."""
-        given = serializers.DeadLetterFilter(data=request.query_params.dict())
-        given.is_valid(raise_exception=True)
-        found = dead_letters.find(queue=given.validated_data.get("queue"), limit=given.validated_data["limit"])
+        given = read_query(serializers.DeadLetterFilter, request)
+        found = dead_letters.find(queue=given.get("queue"), limit=given["limit"])
         return Response(serializers.DeadLettersOutput({"next": None, "previous": None, "results": found}).data)
 
 
@@ -92,10 +91,9 @@ class Redelivery(APIView):
     )
     def post(self, request: Request) -> Response:
         """Redeliver dead letters to their own queue, for admins."""
-        given = serializers.RedeliveryInput(data=request.data)
-        given.is_valid(raise_exception=True)
-        ids = given.validated_data.get("ids")
-        sent = dead_letters.redeliver(queue=given.validated_data["queue"], ids=set(ids) if ids else None)
+        given = read_body(serializers.RedeliveryInput, request)
+        ids = given.get("ids")
+        sent = dead_letters.redeliver(queue=given["queue"], ids=set(ids) if ids else None)
         return Response({"redelivered": sent})
 
 
@@ -119,9 +117,8 @@ class Preferences(APIView):
     )
     def put(self, request: Request) -> Response:
         """Set the caller's preferences; omitted ones are enabled. Security emails cannot be switched off."""
-        given = serializers.PreferencesInput(data=request.data)
-        given.is_valid(raise_exception=True)
-        chosen = given.validated_data["preferences"]
+        given = read_body(serializers.PreferencesInput, request)
+        chosen = given["preferences"]
         switched_off = [(each["event"], each["medium"]) for each in chosen if not each["enabled"]]
         services.set_preferences(user_id=request.user.user_id, switched_off=switched_off)
         return self._answer(request)
@@ -146,12 +143,11 @@ class Preview(APIView):
     )
     def get(self, request: Request, event: str) -> Response:
         """Preview a notification, for admins."""
-        given = serializers.PreviewQuery(data=request.query_params.dict())
-        given.is_valid(raise_exception=True)
+        given = read_query(serializers.PreviewQuery, request)
         if event not in event_texts.TEXTS:
             raise NotificationNotFound("There is no notice for this kind of event.")
         try:
-            notice = notices.example(event, **given.validated_data)
+            notice = notices.example(event, **given)
         except InvalidEvent as error:
             raise NotificationNotFound("There is no notice for this change of this kind of event.") from error
         texts = {name: notice.text_if_any(file) for name, file in _PREVIEWED.items()}

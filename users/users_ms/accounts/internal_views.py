@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from chassis.http.openapi import problems
+from chassis.http.reading import read_body, read_query
 from chassis.security import authentication, permissions
 from users_ms.accounts import examples, selectors, services
 from users_ms.accounts import internal_serializers as serializers
@@ -30,9 +31,8 @@ class Credentials(InternalView):
     )
     def get(self, request: Request) -> Response:
         """What auth-ms needs to sign a user in, by `email` or by `user_id`; only for services."""
-        given = serializers.CredentialsQuery(data=request.query_params.dict())
-        given.is_valid(raise_exception=True)
-        user = selectors.get_user(**given.validated_data)
+        given = read_query(serializers.CredentialsQuery, request)
+        user = selectors.get_user(**given)
         return Response(serializers.CredentialsOutput.of(user), headers={"Cache-Control": "no-store"})
 
 
@@ -57,9 +57,7 @@ class Password(InternalView):
         today's cost (204). Only for services.
         """
         user = selectors.get_user(user_id=user_id)
-        given = serializers.NewPassword(data=request.data, context={"user": user})
-        given.is_valid(raise_exception=True)
-        fields = dict(given.validated_data)
+        fields = read_body(serializers.NewPassword, request, context={"user": user})
         origin = _client(fields, session_id=fields.get("kept_session_id"))
         if "rehash_of" in fields:
             services.renew_password_hash(user_id=user_id, password=fields["password"], replaces=fields["rehash_of"])
@@ -81,9 +79,7 @@ class EmailVerified(InternalView):
 
         409 when it is neither of the two by now, or another user has it. Only for services.
         """
-        given = serializers.GivenEmail(data=request.data)
-        given.is_valid(raise_exception=True)
-        fields = dict(given.validated_data)
+        fields = read_body(serializers.GivenEmail, request)
         proof = services.verify_email(user_id=user_id, origin=_client(fields), at=timezone.now(), **fields)
         return Response(serializers.EmailProofOutput(proof).data)
 
@@ -102,9 +98,7 @@ class EmailChangeUndone(InternalView):
         While the change is only pending, it is dropped, and the password stays. 409 when the address is not reserved
         for the user any more. Only for services.
         """
-        given = serializers.GivenEmail(data=request.data)
-        given.is_valid(raise_exception=True)
-        fields = dict(given.validated_data)
+        fields = read_body(serializers.GivenEmail, request)
         restored = services.undo_email_change(user_id=user_id, origin=_client(fields), at=timezone.now(), **fields)
         return Response({"restored": restored})
 
@@ -119,9 +113,7 @@ class PhoneVerified(InternalView):
     )
     def post(self, request: Request, user_id: int) -> Response:
         """Note that the user receives the text messages of this number; 409 when it has another. Only for services."""
-        given = serializers.VerifiedPhone(data=request.data)
-        given.is_valid(raise_exception=True)
-        fields = dict(given.validated_data)
+        fields = read_body(serializers.VerifiedPhone, request)
         services.verify_phone(user_id=user_id, origin=_client(fields), at=timezone.now(), **fields)
         return Response(status=204)
 

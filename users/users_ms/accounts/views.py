@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 from chassis.http.client_address import client_of
 from chassis.http.openapi import problems
 from chassis.http.pagination import KeysetPagination
+from chassis.http.reading import read_body, read_query
 from chassis.security import permissions
 from users_ms.accounts import examples, load_test, parameters, selectors, serializers, services, versions
 from users_ms.accounts.events import Origin
@@ -53,13 +54,12 @@ class UserCollection(APIView):
         With CONCEAL_ACCOUNTS the answer is 202 for every address, and an email asks to verify it or states that it has
         an account already. Without it, the answer for an address with an account is 409.
         """
-        given = serializers.UserInput(data=request.data)
-        given.is_valid(raise_exception=True)
+        given = read_body(serializers.UserInput, request)
         user = services.sign_up(
             client=client_of(request),
             idempotency_key=parameters.idempotency_key(request),
             at=timezone.now(),
-            **given.validated_data,
+            **given,
         )
         if user is None:
             return Response({"status": "accepted"}, status=202)
@@ -74,10 +74,9 @@ class UserCollection(APIView):
     )
     def get(self, request: Request) -> Response:
         """List users, for admins. Exact filters and the prefix `search` do not regard case."""
-        given = serializers.UserFilter(data=request.query_params.dict())
-        given.is_valid(raise_exception=True)
+        given = read_query(serializers.UserFilter, request)
         pages = self.pagination_class()
-        rows = pages.paginate_queryset(selectors.find_users(**given.validated_data), request)
+        rows = pages.paginate_queryset(selectors.find_users(**given), request)
         return pages.get_paginated_response([serializers.UserOutput.of(row) for row in rows])
 
 
@@ -231,7 +230,6 @@ class LoadTest(APIView):
         """Burn CPU: compute a Fibonacci number by plain recursion. 404 unless LOAD_TEST_ENABLED is true."""
         if not settings.LOAD_TEST_ENABLED:
             raise Http404
-        given = serializers.LoadTestQuery(data=request.query_params.dict())
-        given.is_valid(raise_exception=True)
-        n = given.validated_data["n"]
+        given = read_query(serializers.LoadTestQuery, request)
+        n = given["n"]
         return Response({"n": n, "fibonacci": load_test.fibonacci(n)})

@@ -8,9 +8,10 @@ from rest_framework.views import APIView
 
 from auth_ms.recovery import examples, serializers
 from auth_ms.recovery.services import emails
-from auth_ms.view_helpers import OpenToAll, answer, read
+from auth_ms.view_helpers import OpenToAll, answer
 from chassis.http.client_address import client_of
 from chassis.http.openapi import problems
+from chassis.http.reading import read_body
 
 
 class EmailVerificationRequest(APIView):
@@ -43,7 +44,7 @@ class EmailVerification(OpenToAll):
 
         The first verification of an address ends all earlier sessions and second factors: sign in again.
         """
-        given = read(serializers.MailedTokenInput, request)
+        given = read_body(serializers.MailedTokenInput, request)
         verified = emails.verify(**given, client=client_of(request), at=timezone.now())
         return answer(serializers.VerifiedEmailOutput, verified)
 
@@ -62,6 +63,6 @@ class EmailChangeUndo(OpenToAll):
         All sessions end, and so do second factors added since. If the change had already taken effect, the password
         becomes unusable, and a mail with a reset token follows.
         """
-        given = read(serializers.MailedTokenInput, request)
+        given = read_body(serializers.MailedTokenInput, request)
         emails.undo_change(**given, client=client_of(request), at=timezone.now())
         return Response(status=204)

@@ -8,9 +8,10 @@ from rest_framework.views import APIView
 
 from auth_ms.recovery import examples, serializers
 from auth_ms.recovery.services import password_changes
-from auth_ms.view_helpers import OpenToAll, answer, read
+from auth_ms.view_helpers import OpenToAll, answer
 from chassis.http.client_address import client_of
 from chassis.http.openapi import problems
+from chassis.http.reading import read_body
 
 
 class PasswordChange(APIView):
@@ -26,7 +27,7 @@ class PasswordChange(APIView):
 
         After a 503 the same request may be repeated: the password is set only once.
         """
-        given = read(serializers.PasswordChangeInput, request)
+        given = read_body(serializers.PasswordChangeInput, request)
         password_changes.change_password(
             **given,
             user_id=request.user.user_id,
@@ -47,7 +48,7 @@ class ForgottenPassword(OpenToAll):
     )
     def post(self, request: Request) -> Response:
         """Request a mail with a token that sets a new password. The answer is the same for an unknown address."""
-        given = read(serializers.ForgottenPasswordInput, request)
+        given = read_body(serializers.ForgottenPasswordInput, request)
         password_changes.request_password_reset(**given, client=client_of(request), at=timezone.now())
         detail = "If there is such an account, a mail is on its way."
         return answer(serializers.AcceptedOutput, {"detail": detail}, status=202)
@@ -66,6 +67,6 @@ class PasswordReset(OpenToAll):
 
         If this is the first verification of the address, earlier second factors end too.
         """
-        given = read(serializers.PasswordResetInput, request)
+        given = read_body(serializers.PasswordResetInput, request)
         password_changes.reset_password(**given, client=client_of(request), at=timezone.now())
         return Response(status=204)

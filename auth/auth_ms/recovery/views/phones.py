@@ -10,9 +10,10 @@ from auth_ms.factors import examples as factor_examples
 from auth_ms.factors import serializers as factor_serializers
 from auth_ms.recovery import examples, serializers
 from auth_ms.recovery.services import phones
-from auth_ms.view_helpers import answer, read
+from auth_ms.view_helpers import answer
 from chassis.http.client_address import client_of
 from chassis.http.openapi import problems
+from chassis.http.reading import read_body
 
 
 class PhoneVerificationRequest(APIView):
@@ -39,6 +40,6 @@ class PhoneVerification(APIView):
     )
     def post(self, request: Request) -> Response:
         """Verify the caller's phone with the code from the text message, within ten minutes and five attempts."""
-        code = read(factor_serializers.CodeInput, request)["code"]
+        code = read_body(factor_serializers.CodeInput, request)["code"]
         phones.verify(user_id=request.user.user_id, code=code, client=client_of(request), at=timezone.now())
         return Response(status=204)

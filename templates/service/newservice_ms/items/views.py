@@ -7,6 +7,7 @@ from rest_framework.views import APIView
 
 from chassis.http.openapi import problems
 from chassis.http.pagination import KeysetPagination
+from chassis.http.reading import read_body
 from newservice_ms.items import selectors, serializers, services
 
 NEW_ITEM = OpenApiExample("a new item", value={"name": "A first one"}, request_only=True)
@@ -30,9 +31,8 @@ class ItemCollection(APIView):
     )
     def post(self, request: Request) -> Response:
         """Add an item to the caller's own."""
-        given = serializers.ItemInput(data=request.data)
-        given.is_valid(raise_exception=True)
-        item = services.add_item(user_id=request.user.user_id, **given.validated_data)
+        given = read_body(serializers.ItemInput, request)
+        item = services.add_item(user_id=request.user.user_id, **given)
         return Response(serializers.ItemOutput(item).data, status=201)
 
     @extend_schema(
