@@ -13,10 +13,11 @@ from auth_ms.provider import examples, serializers
 from auth_ms.provider.models import Consent, OAuthClient
 from auth_ms.provider.services import clients, consents
 from auth_ms.provider.services.clients import Registration
-from auth_ms.view_helpers import NO_STORE, answer, read
+from auth_ms.view_helpers import NO_STORE, answer
 from chassis.http.client_address import client_of
 from chassis.http.openapi import problems
 from chassis.http.pagination import NewestFirst
+from chassis.http.reading import read_body
 from chassis.security import permissions
 
 
@@ -51,7 +52,7 @@ class ClientCollection(APIView):
     )
     def post(self, request: Request) -> Response:
         """Register a client. The answer shows its secret, once. For admins."""
-        values = read(serializers.ClientInput, request)
+        values = read_body(serializers.ClientInput, request)
         actor = request.user.user_id
         made = clients.register(values=values, actor_id=actor, client=client_of(request), at=timezone.now())
         return _registered(made, status=201)
@@ -83,7 +84,7 @@ class ClientDetail(APIView):
         blank: dict[str, Any] = {name: [] for name in lists}
         changed = clients.change(
             client_id=client_id,
-            values=blank | read(serializers.ClientInput, request),
+            values=blank | read_body(serializers.ClientInput, request),
             actor_id=request.user.user_id,
             client=client_of(request),
             at=timezone.now(),
@@ -115,7 +116,7 @@ class ClientSecrets(APIView):
         """Give a client a new secret; the old ones stay valid for `overlap_seconds`. For admins."""
         made = clients.rotate_secret(
             client_id=client_id,
-            overlap=timedelta(seconds=read(serializers.SecretRotationInput, request)["overlap_seconds"]),
+            overlap=timedelta(seconds=read_body(serializers.SecretRotationInput, request)["overlap_seconds"]),
             actor_id=request.user.user_id,
             client=client_of(request),
             at=timezone.now(),
