@@ -9,6 +9,8 @@ RUN python -m venv --without-pip /venv \
 WORKDIR /app
 COPY VERSION ./
 COPY chassis chassis
+COPY installation installation
+COPY broker/rights.json broker/
 COPY ${SERVICE}/ ./
 # Compile here, because the root file system is read-only at run time; unchecked, because files in an image do not change.
 RUN python -m compileall -q --invalidation-mode unchecked-hash /app

@@ -7,7 +7,7 @@ canary-% blue-green-%: S ?= users-ms
 
 .DEFAULT_GOAL := help
 .PHONY: help venv up down clean status logs demo admin manage images push backup restore deploy test test-more compose-test cluster-test chaos brokers load bench experiments fuzz lint format generate requirements breached-passwords dashboards audit sbom soak states dev seed shell cover mutants docs-test docs new-service \
-	minikube cluster-secrets kubernetes-lint canary-start canary-status canary-promote canary-abort \
+	minikube kubernetes-lint canary-start canary-status canary-promote canary-abort \
 	blue-green-start blue-green-status blue-green-promote blue-green-finish blue-green-abort
 
 ##@ Run
@@ -63,7 +63,7 @@ lint: venv kubernetes-lint ##! check style, types, imports, secrets, settings, m
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@PYTHONPATH=.:users:auth:notification .venv/bin/lint-imports --no-cache --no-logo
-	@.venv/bin/bandit --quiet --recursive --severity-level medium --configfile pyproject.toml chassis users auth notification local tools evidence
+	@.venv/bin/bandit --quiet --recursive --severity-level medium --configfile pyproject.toml chassis users auth notification installation local tools evidence
 	@git ls-files -z | xargs -0 .venv/bin/detect-secrets-hook --baseline .secrets.baseline
 	@$(tools) generate --check
 	@$(tools) check-documents
@@ -150,9 +150,6 @@ restore: venv ## replace all data with a backup: FILE=tessera-....tar
 
 minikube: venv ## start the stack on the current Kubernetes cluster (CLUSTER_CONTEXTS=name allows another context)
 	@$(tools) minikube
-
-cluster-secrets: venv ## generate the secrets of kustomize/overlays/minikube once, as git-ignored files
-	@$(tools) cluster-secrets
 
 canary-start: venv ## route a share of the requests to another version: VERSION=0.2.0 [WEIGHT=20] [S=users-ms]
 	@$(tools) canary start $(S) --version "$(VERSION)" --weight $(or $(WEIGHT),20)

@@ -18,9 +18,9 @@ from evidence.harness.background import repeating
 from evidence.harness.load import MOST_ACCOUNTS, TIMEOUT_SECONDS, Account, Answer, LoadClient, timed
 from evidence.harness.records import percentile
 from evidence.harness.reports import page, table
+from installation.service_catalog import SERVICES
 from local import stack
 from local.layout import Layout
-from local.service_catalog import SERVICES
 from local.supervisor import Supervisor, descendants
 from tools.testing import runner
 

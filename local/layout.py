@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from local import broker_rights
+from installation import broker_rights
 from local.paths import ROOT
 
 

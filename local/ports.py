@@ -6,7 +6,7 @@ import socket
 import sys
 from pathlib import Path
 
-from local import service_catalog
+from installation import service_catalog
 
 DEFAULTS = service_catalog.ports() | {
     "GATEWAY_PORT": 8080,
@@ -23,6 +23,8 @@ DEFAULTS = service_catalog.ports() | {
     "SMS_WORKER_METRICS_PORT": 24014,
 }
 
+MOVE = 1000  # by how much a taken port is moved, once or several times
+
 
 def remembered(directory: Path) -> dict[str, int] | None:
     """The ports of the stack in `directory`; None when it was never started."""
@@ -35,15 +37,22 @@ def remember(directory: Path, ports: dict[str, int]) -> None:
     (directory / "ports.json").write_text(json.dumps(ports, indent=2))
 
 
-def wanted(defaults: dict[str, int] = DEFAULTS) -> dict[str, int]:
-    """The ports in `defaults`, with overrides from the environment. Exits when an override is not a valid port."""
-    ports = {}
-    for name, default in defaults.items():
-        text = os.environ.get(name) or str(default)
-        if not text.isdecimal() or not 0 < int(text) < 65536:
-            sys.exit(f"{name} must be a port from 1 to 65535; it is {text!r}.")
-        ports[name] = int(text)
-    return ports
+def wanted(otherwise: dict[str, int] = DEFAULTS) -> dict[str, int]:
+    """The ports in `otherwise`, but for those that a variable of their name sets. Exits when one is no port."""
+    return {name: _number(name, os.environ.get(name) or str(port)) for name, port in otherwise.items()}
+
+
+def first(otherwise: dict[str, int] = DEFAULTS) -> dict[str, int]:
+    """Those that a start tries: `wanted(otherwise)`, or with PORT_OFFSET the defaults moved by it."""
+    if offset := os.environ.get("PORT_OFFSET"):
+        otherwise = {name: port + _number("PORT_OFFSET", offset) for name, port in DEFAULTS.items()}
+    return wanted(otherwise)
+
+
+def _number(name: str, text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        sys.exit(f"{name} must be a number from 1 to 65535; it is {text!r}.")
+    return int(text)
 
 
 def free(*more: str) -> dict[str, int]:
@@ -57,17 +66,26 @@ def free(*more: str) -> dict[str, int]:
     return ports
 
 
-def reject_taken(ports: dict[str, int]) -> None:
-    """Exits when a port is in use or assigned twice, naming the port and the variable that changes it."""
-    taken = [name for name, port in ports.items() if is_taken(port)]
-    twice = [name for name, port in ports.items() if list(ports.values()).count(port) > 1]
+def without_taken(ports: dict[str, int]) -> dict[str, int]:
+    """`ports`, but on those that something else uses already the next free one a thousand or more above, which is said.
+
+    Exits when a port that a variable sets is taken, or two are the same.
+    """
+    set_by_variable = [name for name in ports if os.environ.get(name)]
+    chosen = dict(ports)
+    for name, port in ports.items():
+        if not is_taken(port):
+            continue
+        if name in set_by_variable:
+            sys.exit(f"Nothing was started, because {port} is taken, which {name} sets.")
+        others = {other for each, other in chosen.items() if each != name}
+        free = (other for other in range(port + MOVE, 65536, MOVE) if other not in others and not is_taken(other))
+        chosen[name] = next(free, 0) or sys.exit(f"Nothing was started: {port} is taken; set another with {name}.")
+        print(f"  {port} is taken: {name} is {chosen[name]}", flush=True)
+    twice = [name for name, port in chosen.items() if list(chosen.values()).count(port) > 1]
     if twice:
-        sys.exit(f"These variables have the same port: {', '.join(twice)}.")
-    if taken:
-        lines = "\n".join(
-            f"  {ports[name]} is taken; choose another: {name}={ports[name] % 50000 + 10000} make up" for name in taken
-        )
-        sys.exit(f"Nothing was started, because these ports are in use:\n{lines}")
+        sys.exit(f"These have the same port: {', '.join(twice)}.")
+    return chosen
 
 
 def is_taken(port: int) -> bool:
@@ -81,8 +99,8 @@ def is_taken(port: int) -> bool:
     return False
 
 
-def print_addresses(numbers: dict[str, int]) -> None:
-    """Prints the table of addresses at the end of `make up`."""
+def print_addresses(numbers: dict[str, int], *, broker: str) -> None:
+    """The table that ends `make up`; `broker` says where the password of its administrator is."""
     urls = {name: f"http://127.0.0.1:{port}" for name, port in numbers.items()}
     rows = [
         ("gateway (all public routes)", urls["GATEWAY_PORT"]),
@@ -94,7 +112,7 @@ def print_addresses(numbers: dict[str, int]) -> None:
         ("sent emails", urls["MAIL_PORT"]),
         (
             "RabbitMQ management",
-            f"{urls['RABBITMQ_MANAGEMENT_PORT']} (user administrator, password: ADMINISTRATOR_BROKER_PASSWORD in .env)",
+            f"{urls['RABBITMQ_MANAGEMENT_PORT']} (user administrator, password: {broker})",
         ),
     ]
     print("\nTessera is running:")

@@ -7,10 +7,11 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from local import broker_rights, packages
+from installation import broker_rights
+from installation.service_catalog import RELAYS, SERVICES
+from local import packages
 from local.layout import Layout, Program
 from local.paths import ROOT
-from local.service_catalog import RELAYS, SERVICES
 
 NODE_HOST = "localhost"
 # PostgreSQL logs the error without the statement and its values, which include personal data and password hashes.

@@ -11,7 +11,8 @@ from typing import Any
 import psycopg2
 from psycopg2 import sql
 
-from local import broker_rights, packages, programs
+from installation import broker_rights
+from local import packages, programs
 from local.layout import Layout
 from local.paths import ROOT
 

@@ -9,10 +9,11 @@ import time
 from collections.abc import Collection
 from pathlib import Path
 
-from local import broker_rights, packages, ports, programs, readiness, secret_values, servers
+from installation import broker_rights, secret_values
+from installation.service_catalog import SERVICES
+from local import packages, ports, programs, readiness, servers
 from local.layout import Layout, Program
 from local.paths import ROOT
-from local.service_catalog import SERVICES
 from local.supervisor import Supervisor, configuration, end_leftovers
 
 _started = time.monotonic()
@@ -55,8 +56,8 @@ def up(directory: Path, *, free_ports: bool = False, variables: dict[str, str] |
         say("the code or the configuration has changed: stopping the old processes")
         Supervisor(layout).shut_down()
     end_leftovers(directory)
-    chosen = ports.free() if free_ports else ports.wanted(layout.ports if layout else ports.DEFAULTS)
-    ports.reject_taken(chosen)
+    chosen = ports.free() if free_ports else ports.first(layout.ports if layout else ports.DEFAULTS)
+    chosen = ports.without_taken(chosen)
     layout = Layout(directory, chosen, secret_values.ensure(secrets_file(directory)), variables or {})
     try:
         _prepare(layout, SERVICES)
@@ -137,7 +138,7 @@ def every_program(layout: Layout) -> list[Program]:
 
 def _configuration(layout: Layout) -> str:
     digest = hashlib.sha256()
-    for folder in ("broker", "chassis", "gateway", "local", *SERVICES):
+    for folder in ("broker", "chassis", "gateway", "installation", "local", *SERVICES):
         for file in sorted((ROOT / folder).rglob("*")):
             if file.is_file() and "__pycache__" not in file.parts and "tests" not in file.parts:
                 digest.update(file.read_bytes())

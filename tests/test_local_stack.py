@@ -111,6 +111,20 @@ def test_a_port_in_use_is_named_before_anything_starts(directory):
     assert processes_of(directory) == []
 
 
+def test_a_taken_port_is_moved_and_kept_for_later_starts(directory):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 4000 + 21000))
+        taken.listen()
+
+        done = local(directory, "up", env={"PORT_OFFSET": "21000"})
+
+    moved = json.loads((directory / "ports.json").read_text())
+    assert "25000 is taken: USERS_PORT is 26000" in done.stdout
+    assert (moved["USERS_PORT"], moved["AUTH_PORT"]) == (26000, 25001)
+    assert requests.get("http://127.0.0.1:26000/users-ms/healthcheck", timeout=10).status_code == 200
+    assert "everything runs already" in local(directory, "up").stdout
+
+
 def test_a_stopped_stack_says_how_to_start_it(directory):
     done = local(directory, "status", check=False)
 

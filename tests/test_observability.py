@@ -14,8 +14,8 @@ import requests
 from evidence.harness.prometheus import FOLDER, WHY, asker, installed, watching
 from evidence.harness.stack import a_phone
 from evidence.harness.waiting import eventually
+from installation.service_catalog import SERVICES
 from local.paths import ROOT
-from local.service_catalog import SERVICES
 
 promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason=WHY)
 SERIES = re.compile(r"\b([a-z]+_[a-z_]+|up)(\{[^}]*\})?(?![\w(])")  # a metric and its label matchers

@@ -7,8 +7,8 @@ import subprocess
 import pytest
 import yaml
 
+from installation.service_catalog import SERVICES
 from local.paths import ROOT
-from local.service_catalog import SERVICES
 from tools.supply_chain import auditing, sboms
 
 

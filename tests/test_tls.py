@@ -18,7 +18,8 @@ from cryptography import x509
 
 from evidence.harness.certificates import Authority
 from evidence.harness.waiting import eventually
-from local import ports, programs, readiness, secret_values, servers
+from installation import secret_values
+from local import ports, programs, readiness, servers
 from local import stack as stacks
 from local.layout import Layout
 from local.supervisor import Supervisor, configuration

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from installation.service_catalog import SERVICES
 from local.paths import ROOT
-from local.service_catalog import SERVICES
 from tools.command_line import Argument, Command, argument, main
 
 COMMON = (
@@ -79,7 +79,6 @@ COMMANDS = {
         (argument("name"), argument("--outbox", action="store_true", help="it publishes events")),
     ),
     "minikube": Command("tools.deployment.kubernetes:start"),
-    "cluster-secrets": Command("tools.deployment.kubernetes:make_secrets"),
     "canary": release("canary", "start", "status", "promote", "abort"),
     "blue-green": release("blue-green", "start", "status", "promote", "finish", "abort"),
 }

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import watchfiles
 
-from local import log_lines, ports, programs, readiness, secret_values, stack
+from installation import secret_values
+from installation.service_catalog import SERVICES
+from local import log_lines, ports, programs, readiness, stack
 from local.layout import Layout, Program
 from local.paths import ROOT
-from local.service_catalog import SERVICES
 from local.supervisor import Supervisor
 from tools.deployment.local_processes import LocalProcesses
 from tools.seeds import seeding
@@ -30,7 +31,7 @@ def run(directory: Path) -> None:
             seeding.run(LocalProcesses(layout))
         else:
             print(f"\nSign in as {seeding.ADMIN}, an admin; the password is {seeding.PASSWORD_NAME} in .env")
-        ports.print_addresses(layout.ports)
+        ports.print_addresses(layout.ports, broker="ADMINISTRATOR_BROKER_PASSWORD in .env")
         print("\nThe logs follow. Changed code restarts its processes. Ctrl-C stops everything.\n", flush=True)
         reader = log_lines.follow([_log(layout, program) for program in stack.every_program(layout)], lines=0)
         threading.Thread(target=log_lines.print_until_it_ends, args=[reader], daemon=True).start()

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from installation.service_catalog import EVERY
 from local import ports
 from local.paths import ROOT
-from local.service_catalog import EVERY
 
 TEMPLATES = ROOT / "templates"
 PYTHON = ROOT / ".venv" / "bin" / "python"

@@ -37,7 +37,7 @@ def up(*, directory: Path, free_ports: bool, **_: Any) -> None:
         return
     print("Starting Tessera as local processes below .local/", flush=True)
     layout = stack.up(directory, free_ports=free_ports)
-    ports.print_addresses(layout.ports)
+    ports.print_addresses(layout.ports, broker="ADMINISTRATOR_BROKER_PASSWORD in .env")
 
 
 def down(*, directory: Path, **_: Any) -> None:
@@ -92,7 +92,8 @@ def backup(*, directory: Path, cluster: bool) -> None:
     """Writes a backup."""
     _reject_cluster(cluster)
     file = backups.backup(_running_here(directory))
-    print(f"Written: {os.path.relpath(file)}. Store it and .env in two places. Restore: make restore FILE={file.name}")
+    print(f"Written: {os.path.relpath(file)}. Keep it and the secrets, in two places.")
+    print(f"Restore: make restore FILE={file.name}")
 
 
 def restore(*, directory: Path, cluster: bool, file: Path) -> None:

@@ -411,6 +411,18 @@ def test_claims_are_asked_for_one_by_one(app, signed_in):
     assert Client(headers=bearer(tokens)).get("/auth-ms/oauth/userinfo").json() == {"sub": "7", "locale": "en"}
 
 
+def test_single_claims_are_limited_to_the_scopes_of_the_client(app, signed_in):
+    app.change(scopes=["openid", "email"])
+    asked = json.dumps({"userinfo": {"email": None, "phone_number": None, "roles": None}})
+    back = oauth.members_of(app.authorize(signed_in, scope="openid", claims=asked))
+    tokens = app.redeem(back["code"]).json()
+    userinfo = Client(headers=bearer(tokens))
+
+    assert userinfo.get("/auth-ms/oauth/userinfo").json() == {"sub": "7", "email": "ada@example.org"}
+    app.change(scopes=["openid"])
+    assert userinfo.get("/auth-ms/oauth/userinfo").json() == {"sub": "7"}
+
+
 # Consent
 
 
@@ -429,6 +441,18 @@ def test_another_party_needs_consent_which_is_remembered(third_party, signed_in)
     assert "code" in back
     assert "code" in oauth.members_of(again)
     assert AuditEvent.objects.get(event="consent_given").details["scopes"] == ["openid", "email"]
+
+
+def test_single_claims_need_consent_as_their_scopes_do(third_party, signed_in):
+    asked = json.dumps({"userinfo": {"email": None}})
+    page = third_party.authorize(signed_in, scope="openid", claims=asked)
+    oauth.submit(signed_in, page, decision="allow")
+
+    assert b"see your email address" in page.content
+    assert "code" in oauth.members_of(third_party.authorize(signed_in, scope="openid", claims=asked))
+    phone = json.dumps({"userinfo": {"phone_number": None}})
+    refused = third_party.authorize(signed_in, scope="openid", claims=phone, prompt="none")
+    assert oauth.members_of(refused)["error"] == "consent_required"
 
 
 def test_more_than_was_allowed_is_asked_for_again(third_party, signed_in):

@@ -10,7 +10,7 @@ from evidence.experiments.experiment import Figures
 from evidence.harness.load import Answer, User, recorded, traffic
 from evidence.harness.plots import Panel, Series, answers, events
 from evidence.harness.records import Record, Recorder, cases, failed, of
-from tools.deployment import kubernetes, releases
+from tools.deployment import releases
 from tools.deployment.kubernetes import kubectl
 
 SERVICE, BROKEN_VERSION = "users-ms", "experiment-broken"
@@ -57,7 +57,6 @@ class Watch:
 def prepared(recorder: Recorder) -> Iterator[tuple[User, str]]:
     """A user, and the broken image on the nodes; restores users-ms afterwards."""
     user = User(on_cluster.ready()["GATEWAY_URL"])
-    kubernetes.make_secrets()
     with on_cluster.image_kept(SERVICE) as before, on_cluster.fixed_at(SERVICE, PODS):
         recorder.say("building the broken version")
         yield user, on_cluster.build(BROKEN_VERSION, before, broken=True)

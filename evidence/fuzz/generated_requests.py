@@ -13,10 +13,10 @@ from typing import Any
 import requests
 
 from evidence.harness.reports import page, table
+from installation.service_catalog import SERVICES
 from local import stack
 from local.layout import Layout
 from local.paths import ROOT
-from local.service_catalog import SERVICES
 from tools.testing import runner
 
 CASES = 2000  # for each service, by default

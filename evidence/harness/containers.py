@@ -47,9 +47,9 @@ class Containers:
         self.project = Project(directory)
 
     def services(self) -> list[str]:
-        """Every service that keeps running, so without the migrations."""
+        """Every service that keeps running, so without those that only prepare."""
         names = self.project.run("config", "--services", capture_output=True).stdout.split()
-        return [name for name in names if not name.endswith("-migrate")]
+        return [name for name in names if name != "secrets" and not name.endswith("-migrate")]
 
     def of(self, service: str) -> list[str]:
         """The ids of the containers of a service."""

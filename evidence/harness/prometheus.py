@@ -13,9 +13,9 @@ import requests
 import yaml
 
 from evidence.harness.waiting import eventually
+from installation.service_catalog import SERVICES
 from local import ports, programs
 from local.paths import ROOT
-from local.service_catalog import SERVICES
 
 FOLDER = ROOT / "observability"
 PACKAGES = ("prometheus", "prometheus-postgres-exporter")

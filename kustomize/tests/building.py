@@ -6,14 +6,21 @@ from typing import Any
 
 import yaml
 
-from local import service_catalog
+from installation import service_catalog
 from local.paths import ROOT
 from tools.deployment import kustomize
 
 FOLDER = ROOT / "kustomize"
 SERVICES = list(service_catalog.SERVICES.values())
 ALONE = ["hpa", "keda", "pdb", "topology-spread", "network-policies", "node-ports", "mail-catcher", "load-test"]
-ALONE += ["external-secrets", "gateway-api", "zalando-postgres", "cloud-managed-postgres", "monitoring"]
+ALONE += [
+    "external-secrets",
+    "generated-secrets",
+    "gateway-api",
+    "zalando-postgres",
+    "cloud-managed-postgres",
+    "monitoring",
+]
 RELEASES = [
     f"{way}/{service}"
     for way in ("canary", "blue-green")
@@ -69,6 +76,14 @@ def objects(combination: str) -> list[Manifest]:
     """Return the rendered objects."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     return [item for item in yaml.load_all(rendered(combination), loader) if item]
+
+
+def secrets(combination: str) -> set[str]:
+    """Return the names of the Secrets that External Secrets or the Job of generated-secrets makes."""
+    found = objects(combination)
+    rules = [rule for item in found if item["kind"] == "Role" for rule in item["rules"]]
+    generated = {name for rule in rules for name in rule.get("resourceNames", [])}
+    return generated | {item["metadata"]["name"] for item in found if item["kind"] == "ExternalSecret"}
 
 
 def pods(combination: str, *kinds: str) -> list[Manifest]:

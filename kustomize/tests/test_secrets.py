@@ -1,88 +1,104 @@
-"""`make cluster-secrets` generates values once, and keeps those in the files or in the cluster."""
+"""The Job of generated-secrets makes values once and keeps those that are there; here, the API is a dictionary."""
 
 import base64
 import hashlib
 import json
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-from local import broker_rights, secret_values, service_catalog
-from tools.deployment import kubernetes
+from installation import broker_rights, cluster, secret_values, service_catalog
+from kustomize.tests import building
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The target folder, with an empty cluster."""
-    monkeypatch.setattr(kubernetes, "ROOT", tmp_path)
-    monkeypatch.setattr(kubernetes, "SECRETS", tmp_path / "secrets")
+def held(monkeypatch: pytest.MonkeyPatch) -> cluster.Secrets:
+    """The Secrets of the namespace, none at first."""
+    secrets: cluster.Secrets = {}
+    monkeypatch.setattr(cluster, "read", lambda name: secrets.get(name))
+    monkeypatch.setattr(cluster, "write", lambda name, values, is_new: secrets.update({name: dict(values)}))
     # A real key pair needs the chassis' packages, which this environment does not have.
+    pairs = iter(range(100))
     monkeypatch.setattr(
-        secret_values, "encryption_keys", lambda: {"SEALING_PRIVATE_KEY": "private", "SEALING_PUBLIC_KEY": "public"}
+        secret_values,
+        "encryption_keys",
+        lambda: {"SEALING_PRIVATE_KEY": f"private {next(pairs)}", "SEALING_PUBLIC_KEY": "public"},
     )
-    in_cluster(monkeypatch, {})
-    return tmp_path / "secrets"
+    return secrets
 
 
-def in_cluster(monkeypatch: pytest.MonkeyPatch, secrets: dict[str, dict[str, str]]) -> None:
-    monkeypatch.setattr(kubernetes, "_secrets_in_cluster", lambda: secrets)
+def copied(secrets: cluster.Secrets) -> cluster.Secrets:
+    return {name: dict(values) for name, values in secrets.items()}
 
 
-def contents(folder: Path) -> dict[str, dict[str, str]]:
-    return {file.stem: secret_values.read(file) for file in folder.glob("*.env")}
+def test_secrets_are_made_once_and_only_their_names_are_printed(
+    held: cluster.Secrets, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster.main()
+    first, said = copied(held), capsys.readouterr().out
+    cluster.main()
 
-
-def test_secrets_are_generated_once_and_readable_only_by_their_owner(folder: Path) -> None:
-    kubernetes.make_secrets()
-    first = contents(folder)
-    kubernetes.make_secrets()
-
-    assert contents(folder) == first
+    assert held == first
     assert len(first) == 2 * len(service_catalog.SERVICES) + 2  # plus broker and encryption
-    assert {file.stat().st_mode & 0o777 for file in folder.glob("*.env")} == {0o600}
-    assert first["users-db"]["POSTGRES_PASSWORD"] in first["users-db"]["DATABASE_OWNER_URL"]
-    assert first["users-db"]["POSTGRES_PASSWORD"] not in first["users-ms"]["DATABASE_URL"]
+    values = [value for secret in first.values() for value in secret.values()]
+    assert not [value for value in values if value in said]
+    assert first["users-db-secrets"]["POSTGRES_PASSWORD"] in first["users-db-secrets"]["DATABASE_OWNER_URL"]
+    assert first["users-db-secrets"]["POSTGRES_PASSWORD"] not in first["users-ms-secrets"]["DATABASE_URL"]
+    assert set(capsys.readouterr().out.splitlines()) == {f"{name}: kept" for name in first}
 
 
-def test_a_new_checkout_uses_the_values_of_the_cluster(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    held = {
-        "POSTGRES_PASSWORD": "kept",
-        "DATABASE_OWNER_URL": "postgres://users:kept@users-db/users",  # pragma: allowlist secret
-    }  # pragma: allowlist secret
-    in_cluster(monkeypatch, {"users-db-secrets": held})
+def test_the_job_may_touch_exactly_these_secrets_and_create_more() -> None:
+    [role] = [item for item in building.objects("overlays/minikube") if item["kind"] == "Role"]
 
-    kubernetes.make_secrets()
-
-    assert contents(folder)["users-db"] == held
+    assert role["rules"] == [
+        {"apiGroups": [""], "resources": ["secrets"], "resourceNames": cluster.names(), "verbs": ["get", "patch"]},
+        {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create"]},
+    ]
 
 
-def test_a_password_that_differs_from_the_cluster_is_rejected(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kubernetes.make_secrets()
-    before = contents(folder)
-    in_cluster(monkeypatch, {"auth-db-secrets": {"POSTGRES_PASSWORD": "of another checkout"}})
+@pytest.mark.parametrize(
+    ("name", "key"), [("users-db-secrets", "POSTGRES_PASSWORD"), ("auth-ms-secrets", "SIGNING_KEY_ENCRYPTION_KEY")]
+)
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_the_data_depends_on_is_not_made_anew(held: cluster.Secrets, name: str, key: str, whole: bool) -> None:
+    cluster.main()
+    if whole:
+        del held[name]
+    else:
+        del held[name][key]
+    before = copied(held)
 
-    with pytest.raises(SystemExit, match=r"another POSTGRES_PASSWORD than secrets/auth-db\.env"):
-        kubernetes.make_secrets()
+    with pytest.raises(SystemExit, match=rf"Lost: {key} of {name}\."):
+        cluster.main()
 
-    assert contents(folder) == before
-
-
-def test_values_set_by_the_user_are_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder.mkdir()
-    secret_values.add(folder / "notification-ms.env", {"EMAIL_URL": "smtp://mail.example.org"})
-    in_cluster(monkeypatch, {"notification-ms-secrets": {"EMAIL_URL": "smtp://mailpit", "SECRET_KEY": "the cluster's"}})
-
-    kubernetes.make_secrets()
-
-    written = contents(folder)["notification-ms"]
-    assert (written["EMAIL_URL"], written["SECRET_KEY"]) == ("smtp://mail.example.org", "the cluster's")
+    assert held == before
 
 
-def test_the_broker_password_of_each_process_matches_its_url(folder: Path) -> None:
-    kubernetes.make_secrets()
+def test_values_set_by_the_user_are_kept(held: cluster.Secrets) -> None:
+    cluster.main()
+    held["notification-ms-secrets"]["EMAIL_URL"] = "smtp://mail.example.org"
+    before = copied(held)
 
-    broker = contents(folder)["broker"]
+    cluster.main()
+
+    assert held == before
+
+
+def test_half_a_key_pair_is_replaced_by_a_whole_one(held: cluster.Secrets) -> None:
+    cluster.main()
+    before = held["sealing-secrets"].pop("SEALING_PRIVATE_KEY")
+    held["sealing-secrets"]["SEALING_PUBLIC_KEY"] = "of the lost one"
+
+    cluster.main()
+
+    assert held["sealing-secrets"]["SEALING_PUBLIC_KEY"] == "public"
+    assert held["sealing-secrets"]["SEALING_PRIVATE_KEY"] != before
+
+
+def test_the_broker_password_of_each_process_matches_its_url(held: cluster.Secrets) -> None:
+    cluster.main()
+
+    broker = held["broker-secrets"]
     users = {user["name"]: user for user in json.loads(broker["users.json"])["users"]}
     assert set(users) == set(broker_rights.names()) == set(broker) - {"users.json"}
     for name, user in users.items():
@@ -94,16 +110,15 @@ def test_the_broker_password_of_each_process_matches_its_url(folder: Path) -> No
     assert len({urlsplit(broker[name]).password for name in users}) == len(users)
 
 
-def test_a_new_process_gets_a_broker_user_and_the_others_are_kept(folder: Path) -> None:
-    kubernetes.make_secrets()
-    file = folder / "broker.env"
-    before = secret_values.read(file)
-    kept = {name: value for name, value in before.items() if name not in ("auth-event-worker", "users.json")}
-    file.write_text("".join(f"{name}={value}\n" for name, value in kept.items()))
+def test_a_new_process_gets_a_broker_user_and_the_others_are_kept(held: cluster.Secrets) -> None:
+    cluster.main()
+    before = dict(held["broker-secrets"])
+    del held["broker-secrets"]["auth-event-worker"]
 
-    kubernetes.make_secrets()
+    cluster.main()
 
-    after = secret_values.read(file)
-    assert {name: after[name] for name in kept} == kept
-    assert after["auth-event-worker"] != before["auth-event-worker"]
-    assert file.stat().st_mode & 0o777 == 0o600
+    changed = {"auth-event-worker", "users.json"}
+    assert {name: value for name, value in held["broker-secrets"].items() if name not in changed} == {
+        name: value for name, value in before.items() if name not in changed
+    }
+    assert held["broker-secrets"]["auth-event-worker"] != before["auth-event-worker"]

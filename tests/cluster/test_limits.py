@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.service_catalog import SERVICES
+from installation.service_catalog import SERVICES
 from tools.deployment import kubernetes
 from tools.deployment.kubernetes import kubectl
 

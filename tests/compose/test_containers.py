@@ -3,7 +3,7 @@
 import pytest
 
 from evidence.harness.containers import SERVICES
-from local import secret_values
+from installation import secret_values
 
 TESSERA = [name for name in SERVICES if name.startswith(("users", "auth", "notification")) and not name.endswith("-db")]
 CAPABILITIES = {"gateway": {"NET_BIND_SERVICE"}}
@@ -56,7 +56,7 @@ def test_a_process_is_not_root_and_cannot_write(containers, service):
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_no_secret_is_in_an_environment_or_a_command(containers, service):
-    values = secret_values.read(containers.project.environment)
+    values = containers.project.secrets
     secrets = [values[name] for name in secret_values.NAMES]
     [container] = containers.of(service)
     seen = containers.inspect(container)

@@ -45,7 +45,10 @@ def test_a_backup_restores_the_accounts_into_an_empty_stack(stack, containers, t
     [file] = Path(f"{stack.directory}-backups").glob("*.tar")
     assert file.stat().st_mode & 0o077 == 0
 
+    key = project.secrets["SIGNING_KEY_ENCRYPTION_KEY"]
     project.down(volumes=True)
+    put_back = ["sh", "-c", "cat > /secrets/signing_key_encryption_key"]
+    project.run("run", "--rm", "--no-TTY", "secrets", *put_back, input=key, check=True)
     project.up()
     assert stack.log_in(user["email"]).status_code == 401
     stack.command("restore", str(file))

@@ -1,8 +1,8 @@
 """`make backup` and `make restore`: the three databases of the running stack in one file.
 
-Each dump is consistent in itself (https://www.postgresql.org/docs/current/app-pgdump.html); the databases are dumped
-one after another. The file contains no secrets: data that auth-ms has encrypted is readable only with the
-SIGNING_KEY_ENCRYPTION_KEY of the original stack, so keep its .env too, in another place.
+Each database is consistent in itself (https://www.postgresql.org/docs/current/app-pgdump.html); the three are taken one
+after the other. The secrets are not in the file: what auth-ms has encrypted is readable only with the
+SIGNING_KEY_ENCRYPTION_KEY of the stack that was backed up, so keep its secrets as well, in another place.
 """
 
 import hashlib
@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
+from installation.service_catalog import SERVICES
 from local.paths import ROOT
-from local.service_catalog import SERVICES
 from tools.deployment.compose import Project
 from tools.deployment.local_processes import LocalProcesses
 
@@ -78,8 +78,8 @@ def _replace(stack: LocalProcesses | Project, unpacked: Path, *, about: dict[str
     needed = about["keys"] if "keys" in about else [about["key"]]  # in backups from older versions
     if not set(needed) <= set(_fingerprints(stack)):
         sys.exit(
-            f"{file} comes from a stack with another SIGNING_KEY_ENCRYPTION_KEY. In .env, append that key to the"
-            " current one after a comma; run make up, the restore, and then make manage S=auth C=reseal."
+            f"{file} was made by a stack with another SIGNING_KEY_ENCRYPTION_KEY. Append that one to the present one,"
+            " with a comma between (docs/operations.md), make up, and restore again. Then make manage S=auth C=reseal."
         )
     print(f"Replacing all data with that of {about['created_at']}", flush=True)
     stack.stop_services()

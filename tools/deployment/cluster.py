@@ -3,9 +3,8 @@
 import json
 import os
 import sys
-from urllib.parse import urlsplit
 
-from local import broker_rights, secret_values
+from installation import broker_rights, cluster
 from local.paths import ROOT
 from tools.deployment import kubernetes
 from tools.deployment.kubernetes import kubectl
@@ -68,17 +67,14 @@ class Cluster:
         """The URLs for the roles that the services' processes use, through node ports."""
         urls = {}
         for service, port in DATABASE_PORTS.items():
-            url = secret_values.read(kubernetes.SECRETS / f"{service}-ms.env")["DATABASE_URL"]
+            url = kubernetes.secret(f"{service}-ms-secrets")["DATABASE_URL"]
             inside = f"{service}-db-cluster-ip-service:5432"
             urls[f"{service.upper()}_DATABASE_URL"] = url.replace(inside, f"{kubernetes.node_host()}:{port}")
         return urls
 
     def broker_urls(self, port: int) -> dict[str, str]:
-        """The broker's URL for each of its users, through a node port."""
-        inside = secret_values.read(kubernetes.SECRETS / "broker.env")
-        passwords = {
-            broker_rights.secret_name(user): urlsplit(inside[user]).password or "" for user in broker_rights.names()
-        }
+        """The broker as each of its users, through a port of the node."""
+        passwords = cluster.broker_passwords(kubernetes.secret("broker-secrets"))
         return broker_rights.urls(passwords, f"{kubernetes.node_host()}:{port}")
 
     @staticmethod

@@ -1,24 +1,27 @@
 """The same commands for a Docker engine: thin wrappers of `docker compose`."""
 
+import io
 import os
+import secrets
 import subprocess
 import sys
+import tarfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local import broker_rights, ports, secret_values
+from installation import broker_rights, secret_values
+from installation.service_catalog import SERVICES
+from local import ports
 from local.paths import ROOT
-from local.service_catalog import SERVICES
 
 WEB = [f"{service}-ms" for service in SERVICES]
-INFRASTRUCTURE = {"rabbitmq", "mail-catcher", "gateway"}
-GATEWAY_REFRESH_SECONDS = 2.0  # it resolves the addresses of a service every second
-# Text messages go to the mail catcher, so no account with a provider is needed.
-CAUGHT_TEXT_MESSAGES = (
-    "mailto://mail-catcher:1025/?mode=insecure&from=sms@tessera.example&to=sms{phone}@tessera.example"
-)
+INFRASTRUCTURE = {"secrets", "rabbitmq", "mail-catcher", "gateway"}
+PUBLISHED = [*(f"{service.upper()}_PORT" for service in SERVICES), "GATEWAY_PORT", "MAIL_PORT", "SMTP_PORT"]
+PUBLISHED += ["RABBITMQ_PORT", "RABBITMQ_MANAGEMENT_PORT"]
+FOLDER = "com.docker.compose.project.working_dir"  # a label of each container
+GATEWAY_REFRESH_SECONDS = 2.0  # it asks for the addresses of a service every second
 
 
 def is_chosen() -> bool:
@@ -44,7 +47,7 @@ def engine_answers() -> bool:
 
 @dataclass(frozen=True)
 class Project:
-    """A stack of containers, with its secrets and settings in the `.env` of its own folder.
+    """A stack of containers, with its settings in the `.env` of a folder of its own.
 
     The main stack is the one that `docker compose` without options uses: its folder is .local, and its `.env` is in the
     root of the repository.
@@ -59,13 +62,22 @@ class Project:
 
     @property
     def environment(self) -> Path:
-        """The file with its secrets and settings, one `NAME=value` per line."""
+        """Its settings, one `NAME=value` a line; the main stack needs none."""
         return ROOT / ".env" if self.is_main else self.directory / ".env"
 
     @property
     def secrets(self) -> dict[str, str]:
-        """The values in `environment`."""
-        return secret_values.read(self.environment)
+        """What its container `secrets` holds; nothing before the first start."""
+        found = self.containers("secrets")
+        if not found:
+            return {}
+        copied = subprocess.run(["docker", "cp", f"{found[0]}:/secrets/.", "-"], capture_output=True, check=True)
+        values = {}
+        with tarfile.open(fileobj=io.BytesIO(copied.stdout)) as archive:
+            for member in archive:
+                if content := archive.extractfile(member):
+                    values[Path(member.name).name.upper()] = content.read().decode().strip()
+        return values
 
     @property
     def _has_data(self) -> Path:
@@ -90,81 +102,69 @@ class Project:
         if done.returncode:
             sys.exit(f"{done.stderr or ''}\nCommand failed: docker compose {' '.join(arguments)}")
 
-    def _write_secrets(self) -> None:
-        """Writes each secret of compose.yaml from .env to its own file.
-
-        Only the owner can enter the folder. The files are readable by all, because containers run as other user ids.
-        """
-        values = secret_values.ensure(self.environment)
-        folder = self.directory / "secrets"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        contents = {
-            "signing_key_encryption_key": values["SIGNING_KEY_ENCRYPTION_KEY"],
-            "sealing_public_key": values["SEALING_PUBLIC_KEY"],
-            "sealing_private_key": values["SEALING_PRIVATE_KEY"],
-            "rabbitmq_users": broker_rights.users(values),
-            "email_url": values.get("EMAIL_URL", "smtp://mail-catcher:1025"),
-            "sms_url": values.get("SMS_URL", CAUGHT_TEXT_MESSAGES),
-            "webhook_secret": values.get("WEBHOOK_SECRET", ""),
-        }
-        for user in broker_rights.names():
-            if user != broker_rights.ADMINISTRATOR:
-                contents[f"{user.replace('-', '_')}_broker_url"] = broker_rights.url(user, values, "rabbitmq:5672")
-        for service in SERVICES:
-            owner, process = values[f"{service.upper()}_DB_PASSWORD"], values[f"{service.upper()}_SERVICE_DB_PASSWORD"]
-            contents |= {
-                f"{service}_secret_key": values[f"{service.upper()}_SECRET_KEY"],
-                f"{service}_database_password": owner,
-                f"{service}_service_database_password": process,
-                f"{service}_database_owner_url": f"postgres://{service}:{owner}@{service}-db:5432/{service}",
-                f"{service}_database_url": f"postgres://{service}_service:{process}@{service}-db:5432/{service}",
-            }
-        for file in folder.iterdir():
-            if file.name not in contents:  # from an older version
-                file.unlink()
-        for name, content in contents.items():
-            (folder / name).write_text(content)
-            (folder / name).chmod(0o444)
-        if "SECRETS_DIRECTORY" not in values:
-            with self.environment.open("a") as output:
-                output.write(f"SECRETS_DIRECTORY=./{folder.relative_to(ROOT)}\n")
-
     def up(self) -> None:
         """Builds and starts everything and returns when all of it is healthy."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        self._write_secrets()
         self._has_data.touch()
         print("Starting Tessera with Docker Compose", flush=True)
-        self._apply_broker_rights()
+        self._stand_aside()
         if self.run("up", "--detach", "--build", "--wait").returncode:
-            sys.exit("Compose could not start everything; see its output above, and: docker compose logs")
+            self.run("logs", "--no-log-prefix", "secrets")
+            sys.exit("Compose did not bring everything up; what it said stands above. More: docker compose logs")
         self._apply_broker_rights()
-        ports.print_addresses(self._ports())
+        shown = "docker compose run --rm secrets cat /secrets/administrator_broker_password"
+        ports.print_addresses(self._ports(), broker=shown)
 
     def _apply_broker_rights(self) -> None:
         """Applies this version's users and permissions to a running broker, and removes users that no process uses.
 
         The broker loads them only at startup, and Compose does not restart a container whose definition is unchanged.
         """
-        secrets = secret_values.read(self.environment)
         management = f"http://127.0.0.1:{self._ports()['RABBITMQ_MANAGEMENT_PORT']}"
-        for user in broker_rights.apply(management, secrets, rights=broker_rights.FILE.read_text()):
-            print(f"rabbitmq: removed the user {user}, which no process uses any more", flush=True)
+        for user in broker_rights.apply(management, self.secrets, rights=broker_rights.FILE.read_text()):
+            print(f"rabbitmq: removed the user {user}, which no process has any more", flush=True)
+
+    def _stand_aside(self) -> None:
+        """Writes to `environment` a name of its own when another clone has that of the project, and ports for those
+        that are taken: Compose reads them there from now on."""
+        others = ["docker", "ps", "--all", "--filter=label=com.docker.compose.project=tessera"]
+        found = subprocess.run([*others, f'--format={{{{.Label "{FOLDER}"}}}}'], capture_output=True, text=True)
+        named = os.environ.get("COMPOSE_PROJECT_NAME") or secret_values.read(self.environment).get(
+            "COMPOSE_PROJECT_NAME"
+        )
+        if self.is_main and not named and set(found.stdout.split()) - {str(ROOT)}:
+            name = f"tessera-{secrets.token_hex(3)}"
+            secret_values.add(self.environment, {"COMPOSE_PROJECT_NAME": name})
+            print(f"  the containers of tessera are those of another clone: this project is {name}, as .env says")
+        if self.runs():
+            return
+        before = ports.first(ports.DEFAULTS | self._own_ports())
+        numbers = ports.without_taken({name: before[name] for name in PUBLISHED})
+        read = ports.DEFAULTS | self._own_ports()
+        for name, port in numbers.items():
+            if port != read[name] and not os.environ.get(name):
+                secret_values.replace(self.environment, name, str(port))
+
+    def _own_ports(self) -> dict[str, int]:
+        values = secret_values.read(self.environment)
+        return {name: int(value) for name, value in values.items() if name in ports.DEFAULTS}
 
     def _ports(self) -> dict[str, int]:
-        """The published ports: Compose reads the same variables from the environment and from .env."""
-        moved = {name: value for name, value in secret_values.read(self.environment).items() if name in ports.DEFAULTS}
-        return ports.wanted(ports.DEFAULTS | {name: int(value) for name, value in moved.items()})
+        """Compose reads the same variables, from the environment and from .env."""
+        return ports.wanted(ports.DEFAULTS | self._own_ports())
+
+    def _is_reachable(self) -> bool:
+        return (self.is_main or self.environment.exists()) and engine_answers()
 
     def runs(self) -> bool:
         """True when containers of this project run."""
-        if not self.environment.exists() or not engine_answers():
+        if not self._is_reachable():
             return False
         return bool(self.run("ps", "--quiet", capture_output=True).stdout.strip())
 
     def down(self, *, volumes: bool = False) -> bool:
-        """Removes the containers, and with `volumes` the data. Returns whether anything was running."""
-        if not self.environment.exists() or not engine_answers():
+        """Removes the containers, and the data when `volumes`. Returns whether anything ran."""
+        if not self._is_reachable():
             return False
         ran = self.runs()
         if ran or volumes:
@@ -203,6 +203,7 @@ class Project:
         Migrations must be compatible with the old version. Databases, broker and gateway are not replaced.
         """
         self._checked("build")
+        self._checked("run", "--rm", "--no-deps", "secrets")
         self._migrate()
         self._apply_broker_rights()
         for service in WEB:
@@ -260,8 +261,7 @@ class Project:
         numbers = self._ports()
         names = [*(service.upper() for service in SERVICES), "GATEWAY", "MAIL"]
         urls = {f"{name}_URL": f"http://127.0.0.1:{numbers[f'{name}_PORT']}" for name in names}
-        secrets, broker = secret_values.read(self.environment), f"127.0.0.1:{numbers['RABBITMQ_PORT']}"
-        return urls | broker_rights.urls(secrets, broker)
+        return urls | broker_rights.urls(self.secrets, f"127.0.0.1:{numbers['RABBITMQ_PORT']}")
 
 
 def _docker(*arguments: str) -> None:

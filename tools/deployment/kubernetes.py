@@ -11,26 +11,19 @@ import time
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from local import broker_rights, secret_values
+from installation import broker_rights
 from local.paths import ROOT
-from local.service_catalog import SERVICES
 from tools import version
 
 NAMESPACE = "tessera"
 OVERLAY = ROOT / "kustomize" / "overlays" / "minikube"
-SECRETS = OVERLAY / "secrets"
 OPERATOR = "https://github.com/rabbitmq/cluster-operator/releases/download/v2.16.0/cluster-operator.yml"
 # A cluster whose context has another name must be confirmed in an environment variable.
 OWN_CONTEXTS = ["minikube", "kind-*", "k3d-*", "docker-desktop", "rancher-desktop", "orbstack", "colima*"]
+MAKES_SECRETS = "app.kubernetes.io/name=secrets"
 START_SECONDS = 600
 POLL_SECONDS = 3
-BROKER = "rabbitmq.tessera.svc:5672"  # also for KEDA, in its own namespace
-BROKER_USERS = "users.json"
-CAUGHT_MAIL = "mail-catcher-cluster-ip-service:1025"
-# Secrets that cannot change after the first start, because existing data depends on them.
-IMMUTABLE = ["POSTGRES_PASSWORD", "SIGNING_KEY_ENCRYPTION_KEY"]
 GATEWAY_NODE_PORT = 30480
 ADDRESSES = [
     ("gateway (all public routes)", GATEWAY_NODE_PORT, ""),
@@ -82,83 +75,15 @@ def check_context(variable: str = "CLUSTER_CONTEXTS") -> str:
     return context
 
 
-def decoded(value: str) -> str:
-    """The plain text of a value in a Secret."""
-    return base64.b64decode(value).decode()
-
-
-def make_secrets() -> None:
-    """Writes the env files of the minikube overlay; keeps existing values of files and cluster.
-
-    Exits when file and cluster have different values of an immutable secret.
-    """
-    SECRETS.mkdir(mode=0o700, exist_ok=True)
-    in_cluster = _secrets_in_cluster()
-    for name, wanted in _new_secrets().items():
-        file, there = SECRETS / f"{name}.env", in_cluster.get(f"{name}-secrets", {})
-        kept = secret_values.read(file)
-        for key in IMMUTABLE:
-            if key in kept and kept[key] != there.get(key, kept[key]):
-                sys.exit(
-                    f"The cluster has another {key} than {file.relative_to(ROOT)}. To keep the cluster's data, remove "
-                    "that file and try again: it is then written with the cluster's values. "
-                    f"To delete the data: kubectl delete namespace {NAMESPACE}"
-                )
-        secret_values.add(file, {key: value for key, value in (wanted | there).items() if key not in kept})
-    _write_broker_users(SECRETS / "broker.env")
-    print(f"Secrets: {SECRETS.relative_to(ROOT)}/", flush=True)
-
-
-def _write_broker_users(file: Path) -> None:
-    """Adds the definitions that the broker loads: the users in the URLs of `file`, with password hashes."""
-    urls = secret_values.read(file)
-    passwords = {broker_rights.secret_name(user): urlsplit(urls[user]).password or "" for user in broker_rights.names()}
-    secret_values.replace(file, BROKER_USERS, json.dumps(json.loads(broker_rights.users(passwords))))
-
-
-def _new_secrets() -> dict[str, dict[str, str]]:
-    new: dict[str, dict[str, str]] = {}
-    for service in SERVICES:
-        owner, process = secret_values.random_value(), secret_values.random_value()
-        address = f"{service}-db-cluster-ip-service:5432/{service}"
-        new[f"{service}-db"] = {
-            "POSTGRES_PASSWORD": owner,
-            "DATABASE_OWNER_URL": f"postgres://{service}:{owner}@{address}",
-        }
-        new[f"{service}-ms"] = {
-            "SECRET_KEY": secret_values.random_value(),
-            "DATABASE_URL": f"postgres://{service}_service:{process}@{address}",
-        }
-    passwords = {broker_rights.secret_name(user): secret_values.random_value() for user in broker_rights.names()}
-    new["broker"] = {user: broker_rights.url(user, passwords, BROKER) for user in broker_rights.names()}
-    new["sealing"] = secret_values.encryption_keys()
-    new["auth-ms"]["SIGNING_KEY_ENCRYPTION_KEY"] = secret_values.random_value()
-    new["notification-ms"]["EMAIL_URL"] = f"smtp://{CAUGHT_MAIL}"
-    new["notification-ms"]["SMS_URL"] = (
-        f"mailto://{CAUGHT_MAIL}/?mode=insecure&from=sms@tessera.example&to=sms{{phone}}@tessera.example"
-    )
-    return new
-
-
-def _secrets_in_cluster() -> dict[str, dict[str, str]]:
-    """The newest Secret of each name, without the hash suffix; empty when no cluster answers."""
-    if not shutil.which("kubectl"):
-        return {}
-    done = kubectl("get", "secrets", "--output=json", "--request-timeout=5s", check=False)
-    found = json.loads(done.stdout)["items"] if done.returncode == 0 else []
-    found.sort(key=lambda secret: secret["metadata"]["creationTimestamp"])
-    return {
-        secret["metadata"]["name"].rpartition("-")[0]: {
-            key: decoded(value) for key, value in secret.get("data", {}).items()
-        }
-        for secret in found
-    }
+def secret(name: str) -> dict[str, str]:
+    """What a Secret holds. Exits when there is none of that name."""
+    found = json.loads(kubectl("get", "secret", name, "--output=json").stdout)
+    return {key: base64.b64decode(value).decode() for key, value in found["data"].items()}
 
 
 def start() -> None:
     """Starts everything on the current cluster and returns when all of it is ready."""
     check_context()
-    make_secrets()
     ensure_operator()
     apply(OVERLAY)
     host = node_host()
@@ -174,6 +99,7 @@ def start() -> None:
 def apply(overlay: Path) -> None:
     """Applies an overlay and returns when all of it is ready."""
     print(f"Applying {overlay.relative_to(ROOT)}", flush=True)
+    kubectl("delete", "job", f"--selector={MAKES_SECRETS}", "--ignore-not-found")  # it cannot be changed
     kubectl("apply", "--kustomize", str(overlay))
     wait_until_ready()
     _remove_other_broker_users()
@@ -254,6 +180,8 @@ def _problems() -> str:
             for condition in status.get("conditions", [])
             if condition["type"] == "PodScheduled" and condition["status"] != "True"
         ]
+    made = kubectl("logs", f"--selector={MAKES_SECRETS}", check=False).stdout
+    lines += [f"  {line}" for line in made.splitlines() if "Lost" in line or "Error" in line]
     if any("ImagePull" in line for line in lines):
         image = f"tessera/users-ms:{version.current()}"
         lines.append(f"  For images that exist only here: make images; minikube image load {image}")

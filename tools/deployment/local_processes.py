@@ -5,9 +5,9 @@ import sys
 import time
 from pathlib import Path
 
+from installation.service_catalog import SERVICES
 from local import log_lines, packages, stack
 from local.layout import Layout
-from local.service_catalog import SERVICES
 from local.supervisor import Supervisor
 
 

@@ -9,13 +9,13 @@ import tempfile
 import textwrap
 from pathlib import Path
 
-from local import broker_rights
+from installation import broker_rights
+from installation.secret_values import NAMES, encryption_keys
+from installation.service_catalog import SERVICES
 from local.layout import Layout
 from local.paths import ROOT
 from local.ports import DEFAULTS
 from local.programs import notification_worker, service_environment
-from local.secret_values import NAMES, encryption_keys
-from local.service_catalog import SERVICES
 from tools import version as versions
 
 PLACEHOLDER = "only-for-generating-documents-from-the-code-and-for-checks"  # instead of a secret

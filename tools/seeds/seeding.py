@@ -12,7 +12,7 @@ from typing import Any
 
 import requests
 
-from local import secret_values
+from installation import secret_values
 from tools.deployment.compose import Project
 from tools.deployment.local_processes import LocalProcesses
 from tools.seeds.example_users import EXAMPLE_USERS, ExampleUser
@@ -80,8 +80,8 @@ class Api:
 def run(stack: LocalProcesses | Project) -> None:
     """Adds the missing example users and prints how to sign in. Exits when a real mail server is configured."""
     values = secret_values.read(stack.environment)
-    if values.get("EMAIL_URL"):
-        sys.exit("EMAIL_URL is set in .env: nothing was added, because emails would go to a real mail server.")
+    if stack.secrets.get("EMAIL_URL"):
+        sys.exit("EMAIL_URL is set: nothing was added, because its mails would go to a real mail server.")
     password = values.get(PASSWORD_NAME)
     addresses = stack.addresses()
     api = Api(addresses["GATEWAY_URL"], addresses["MAIL_URL"], password or secrets.token_urlsafe(12))

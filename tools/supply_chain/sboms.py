@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from installation.service_catalog import SERVICES
 from local.paths import ROOT
-from local.service_catalog import SERVICES
 
 SPECIFICATION = "1.6"
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import requests
 
+from installation.service_catalog import SERVICES
 from local import packages
 from local.paths import ROOT
-from local.service_catalog import SERVICES
 from tools import version
 from tools.deployment import compose, kubernetes
 from tools.deployment.cluster import Cluster
@@ -31,7 +31,6 @@ def run(pytest: list[str], *, faults: bool = False) -> int:
     packages.ensure_browser()
     with runner.alone(DIRECTORY):
         _load_images(context)
-        kubernetes.make_secrets()
         kubernetes.ensure_operator()
         try:
             kubernetes.apply(_overlay())

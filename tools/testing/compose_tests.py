@@ -5,9 +5,9 @@ import subprocess
 import sys
 from typing import Any
 
-from local import packages, ports, secret_values
+from installation.service_catalog import SERVICES
+from local import packages, ports
 from local.paths import ROOT
-from local.service_catalog import SERVICES
 from tools.deployment import compose
 from tools.deployment.compose import Project
 from tools.testing import runner
@@ -66,7 +66,7 @@ def database_url(project: Project, service: str) -> str:
     """That of a service's database as long as its container runs; started anew, it may have another address."""
     [container] = project.containers(f"{service}-db")
     [network] = _inspect(container)["NetworkSettings"]["Networks"].values()
-    password = secret_values.read(project.environment)[f"{service.upper()}_SERVICE_DB_PASSWORD"]
+    password = project.secrets[f"{service.upper()}_SERVICE_DB_PASSWORD"]
     return f"postgres://{service}_service:{password}@{network['IPAddress']}:5432/{service}"
 
 

@@ -4,8 +4,8 @@ import shutil
 import subprocess
 import sys
 
+from installation.service_catalog import SERVICES
 from local.paths import ROOT
-from local.service_catalog import SERVICES
 from tools.testing import runner
 
 

@@ -16,10 +16,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from local import broker_rights, packages, programs, stack
+from installation import broker_rights
+from installation.service_catalog import SERVICES
+from local import packages, programs, stack
 from local.layout import Layout
 from local.paths import ROOT
-from local.service_catalog import SERVICES
 from tools.deployment.local_processes import LocalProcesses
 
 DIRECTORY = ROOT / ".local" / "test"

@@ -18,8 +18,16 @@ BY_SCOPE = {
 SUPPORTED = ("sub", *(name for names in BY_SCOPE.values() for name in names))
 
 
-def of_user(user: Credentials, *, scopes: list[str], requested: list[str]) -> dict[str, Any]:
-    """The claims that `scopes` cover, and those `requested` one by one; an empty one is left out."""
+def permitted(client: OAuthClient) -> tuple[str, ...]:
+    """The claims that a client may request: those of the scopes that it is registered for."""
+    return ("sub", *(name for scope, names in BY_SCOPE.items() if scope in client.scopes for name in names))
+
+
+def of_user(user: Credentials, *, client: OAuthClient, scopes: list[str], requested: list[str]) -> dict[str, Any]:
+    """The claims that `scopes` cover, and those `requested` one by one that `client` may still have.
+
+    An empty one is left out.
+    """
     values: dict[str, Any] = {
         "name": f"{user.name} {user.surname}".strip(),
         "given_name": user.name,
@@ -32,7 +40,9 @@ def of_user(user: Credentials, *, scopes: list[str], requested: list[str]) -> di
         "phone_number_verified": bool(user.phone) and user.phone_verified,
         "roles": list(user.scopes),
     }
-    names = {name for scope in scopes for name in BY_SCOPE.get(scope, ())} | set(requested)
+    names = {name for scope in scopes for name in BY_SCOPE.get(scope, ())} | set(requested).intersection(
+        permitted(client)
+    )
     if not user.phone:
         names.discard("phone_number_verified")
     return {name: value for name, value in values.items() if name in names and value != ""}

@@ -142,8 +142,9 @@ def _claims(form: dict[str, str], client: OAuthClient) -> dict[str, Any]:
         if hint is None:
             raise OAuthError("invalid_request", "id_token_hint is no ID token of this client.")
         subject = hint["sub"]
+    permitted = claims.permitted(client)
     return {
-        "claims": {target: [name for name in claims.SUPPORTED if name in by_target[target]] for target in by_target},
+        "claims": {target: [name for name in permitted if name in by_target[target]] for target in by_target},
         "levels": essential or form.get("acr_values", "").split(),
         "subject": None if subject is None else str(subject),
     }
@@ -223,6 +224,13 @@ def _why_sign_in(request: AuthorizationRequest, session: Session | None, *, at: 
     return "age" if asked["max_age"] is not None and age > asked["max_age"] else ""
 
 
+def scopes_to_consent(parameters: dict[str, Any]) -> list[str]:
+    """The scopes of a request, and those whose claims it asks for one by one."""
+    single = {name for names in parameters["claims"].values() for name in names}
+    implied = [scope for scope, names in claims.BY_SCOPE.items() if single & set(names)]
+    return list(dict.fromkeys([*parameters["scopes"], *implied]))
+
+
 def needs_consent(request: AuthorizationRequest, session: Session) -> bool:
     """True when the user must be asked. Raises AuthorizationError for `prompt=none`.
 
@@ -232,7 +240,7 @@ def needs_consent(request: AuthorizationRequest, session: Session) -> bool:
     asked, client = request.parameters, request.client
     is_native = client.is_public and not asked["redirect_uri"].startswith("https:")
     known = client.first_party or consents.covers(
-        user_id=session.user_id, client=client, wanted=asked["scopes"], resources=asked["resources"]
+        user_id=session.user_id, client=client, wanted=scopes_to_consent(asked), resources=asked["resources"]
     )
     needed = is_native or not known or "consent" in asked["prompt"]
     if needed and "none" in asked["prompt"]:

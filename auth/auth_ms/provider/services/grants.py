@@ -153,7 +153,7 @@ def _tokens(
 def _id_token(grant: Grant, user: Credentials, *, granted: list[str], nonce: bool, at: datetime) -> str:
     """An ID token (OpenID Connect Core 1.0, §2); one of a refresh has no nonce (§12.2)."""
     requested = grant.parameters["claims"]["id_token"]
-    members = claims.of_user(user, scopes=granted, requested=requested) | {
+    members = claims.of_user(user, client=grant.client, scopes=granted, requested=requested) | {
         "iss": settings.PUBLIC_URL,
         "sub": claims.subject_of(grant.user_id, client=grant.client),
         "aud": grant.client.client_id,

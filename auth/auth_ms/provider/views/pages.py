@@ -109,7 +109,7 @@ def _ask_consent(
     request: HttpRequest, asked: AuthorizationRequest, session: Session, *, at: datetime, token: str = ""
 ) -> HttpResponse:
     user = find_credentials(user_id=session.user_id)
-    wanted = asked.parameters["scopes"]
+    wanted = authorization.scopes_to_consent(asked.parameters)
     return _ask(
         request,
         asked,
@@ -226,7 +226,7 @@ def _consent(
     consents.give(
         user_id=session.user_id,
         oauth_client=asked.client,
-        scopes=asked.parameters["scopes"],
+        scopes=authorization.scopes_to_consent(asked.parameters),
         resources=asked.parameters["resources"],
         client=client_of(request),
         at=at,

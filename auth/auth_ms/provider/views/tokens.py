@@ -160,5 +160,5 @@ class UserInfo(ForClients):
             headers = {"WWW-Authenticate": 'Bearer realm="tessera", error="insufficient_scope", scope="openid"'}
             raise OAuthError("insufficient_scope", "The scope openid is missing.", status=403, headers=headers)
         requested = grant.parameters["claims"]["userinfo"]
-        told = claims.of_user(user, scopes=granted, requested=requested)
+        told = claims.of_user(user, client=grant.client, scopes=granted, requested=requested)
         return Response({"sub": members["sub"], **told}, headers=NO_STORE)

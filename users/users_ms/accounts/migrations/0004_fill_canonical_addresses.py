@@ -23,6 +23,8 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunPython(fill, migrations.RunPython.noop),
+        # What an interrupted run has left behind, which may be incomplete.
+        migrations.RunSQL('DROP INDEX CONCURRENTLY IF EXISTS user_email', migrations.RunSQL.noop),
         AddIndexConcurrently(
             model_name='user',
             index=models.Index(django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Lower('email'), name='text_pattern_ops'), models.F('id'), name='user_email'),

@@ -11,12 +11,13 @@ import importlib.util
 import json
 import sys
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from local.paths import ROOT
-from local.service_catalog import RELAYS, SERVICES
+from installation.service_catalog import RELAYS, SERVICES
 
+ROOT = Path(__file__).resolve().parents[1]
 FILE = ROOT / "broker" / "rights.json"
 ADMINISTRATOR = "administrator"  # for operators and tests; no service has its password
 OBSERVER = "queue-lengths"  # reads queue lengths for autoscaling, which needs no permission

@@ -1,27 +1,34 @@
-"""The secrets of a stack: generated once into a git-ignored file that only its owner can read."""
+"""The secrets of a stack: made once, at random, and for local processes kept in a file that only its owner can read."""
 
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 
-from local import broker_rights, service_catalog
+from installation import broker_rights, service_catalog
 
 SEALING_PRIVATE_KEY, SEALING_PUBLIC_KEY = "SEALING_PRIVATE_KEY", "SEALING_PUBLIC_KEY"
-NAMES = [  # random values
+RANDOM = [
     *service_catalog.secret_names(),
     "SIGNING_KEY_ENCRYPTION_KEY",
     *map(broker_rights.secret_name, broker_rights.names()),
-    "POSTGRES_SUPERUSER_PASSWORD",
-    "SUPERVISOR_PASSWORD",
 ]
+NAMES = [*RANDOM, SEALING_PRIVATE_KEY, SEALING_PUBLIC_KEY]  # of every stack
+OF_LOCAL_PROCESSES = ["POSTGRES_SUPERUSER_PASSWORD", "SUPERVISOR_PASSWORD"]
+
+
+def missing(values: Mapping[str, str], *more: str) -> dict[str, str]:
+    """New values for the secrets, and for `more`, that `values` lacks."""
+    made = {name: random_value() for name in (*RANDOM, *more) if not values.get(name)}
+    if not (values.get(SEALING_PRIVATE_KEY) and values.get(SEALING_PUBLIC_KEY)):
+        made |= encryption_keys()
+    return made
 
 
 def ensure(file: Path) -> dict[str, str]:
     """The secrets in `file`, one `NAME=value` per line. Generates and adds missing ones, keeps existing ones."""
     values = read(file)
-    made = {name: random_value() for name in NAMES if not values.get(name)}
-    if not (values.get(SEALING_PRIVATE_KEY) and values.get(SEALING_PUBLIC_KEY)):
-        made |= encryption_keys()
+    made = missing(values, *OF_LOCAL_PROCESSES)
     add(file, made)
     return values | made
 
@@ -41,6 +48,7 @@ def random_value() -> str:
 
 def replace(file: Path, name: str, value: str) -> None:
     """Sets one line of `file`, which only its owner can read."""
+    file.touch(mode=0o600)
     kept = [line for line in file.read_text().splitlines() if not line.startswith(f"{name}=")]
     file.write_text("\n".join([*kept, f"{name}={value}"]) + "\n")
 
