@@ -123,6 +123,7 @@ def service_environment(layout: Layout, service: str) -> dict[str, str]:
         "users": {"LOAD_TEST_ENABLED": "true"},
         "auth": {
             "USERS_URL": layout.url("USERS_PORT"),
+            "PUBLIC_URL": f"http://localhost:{layout.ports['GATEWAY_PORT']}",
             "WEBAUTHN_ORIGINS": f"http://localhost:{layout.ports['GATEWAY_PORT']}",
             "SIGNING_KEY_ENCRYPTION_KEY": layout.secrets["SIGNING_KEY_ENCRYPTION_KEY"],
             "SEALING_PUBLIC_KEY": layout.secrets["SEALING_PUBLIC_KEY"],

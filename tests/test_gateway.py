@@ -59,6 +59,15 @@ def test_one_swagger_ui_for_all_services(stack):
     assert requests.get(f"{stack.gateway}{asset}", timeout=60).status_code == 200
 
 
+@pytest.mark.parametrize("name", ["openid-configuration", "oauth-authorization-server"])
+def test_the_discovery_document_is_at_the_root(stack, name):
+    document = requests.get(f"{stack.gateway}/.well-known/{name}", timeout=10).json()
+
+    assert requests.get(document["jwks_uri"], timeout=10).json()["keys"]
+    assert document["token_endpoint"].startswith(document["issuer"])
+    assert requests.get(f"{stack.gateway}/.well-known/{name}/x", timeout=10).status_code == 404
+
+
 @pytest.mark.parametrize("length", [70_000, 200_000])
 def test_a_body_over_64_kib_is_rejected(stack, length):
     answer = requests.post(f"{stack.gateway}/users-ms/users", data=b" " * length, timeout=60)

@@ -63,8 +63,9 @@ def gateway():
     service.server_close()
 
 
-def test_the_refresh_route_receives_the_cookie(gateway):
-    answer = requests.post(f"{gateway}/auth-ms/auth/refresh", headers={"Cookie": COOKIE}, timeout=60)
+@pytest.mark.parametrize("path", ["auth/refresh", "oauth/authorize", "oauth/interaction", "oauth/end-session"])
+def test_the_routes_that_use_cookies_get_them(gateway, path):
+    answer = requests.post(f"{gateway}/auth-ms/{path}", headers={"Cookie": COOKIE}, timeout=60)
 
     assert answer.text == COOKIE
 
@@ -77,6 +78,8 @@ def test_the_refresh_route_receives_the_cookie(gateway):
         "auth-ms/auth/login",
         "auth-ms/auth/refresh/x",
         "auth-ms/docs",
+        "auth-ms/oauth/token",
+        "auth-ms/oauth/userinfo",
         "users-ms/auth/refresh",
     ],
 )

@@ -3,6 +3,16 @@
 from auth_ms.audit.models import AuditEvent, FollowedChange
 from auth_ms.factors.models import TOTP, Passkey, PasskeyChallenge, PendingLogin, RecoveryCode, SecondFactorFailures
 from auth_ms.keys.models import SigningKey
+from auth_ms.provider.models import (
+    AuthorizationRequest,
+    BrowserSession,
+    ClientSecret,
+    Consent,
+    Grant,
+    GrantRefreshToken,
+    OAuthClient,
+    RevokedAccessToken,
+)
 from auth_ms.recovery.models import OneTimeToken, PasswordChange, PhoneCode
 from auth_ms.sessions.models import RefreshToken, Session
 from auth_ms.sign_in.models import LoginFailures
@@ -10,8 +20,15 @@ from auth_ms.sign_in.models import LoginFailures
 __all__ = [
     "TOTP",
     "AuditEvent",
+    "AuthorizationRequest",
+    "BrowserSession",
+    "ClientSecret",
+    "Consent",
     "FollowedChange",
+    "Grant",
+    "GrantRefreshToken",
     "LoginFailures",
+    "OAuthClient",
     "OneTimeToken",
     "Passkey",
     "PasskeyChallenge",
@@ -20,6 +37,7 @@ __all__ = [
     "PhoneCode",
     "RecoveryCode",
     "RefreshToken",
+    "RevokedAccessToken",
     "SecondFactorFailures",
     "Session",
     "SigningKey",

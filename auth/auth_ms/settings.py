@@ -32,9 +32,13 @@ PRUNERS += [  # noqa: F821
     "auth_ms.factors.services.passkeys.prune",
     "auth_ms.recovery.services.phones.prune",
     "auth_ms.recovery.services.password_changes.prune",
+    "auth_ms.provider.services.pruning.prune",
     "auth_ms.sessions.services.prune",
 ]
-SPECTACULAR_SETTINGS["ENUM_NAME_OVERRIDES"] = {"SecondFactorMethod": "auth_ms.factors.serializers.METHODS"}  # noqa: F821
+SPECTACULAR_SETTINGS["ENUM_NAME_OVERRIDES"] = {  # noqa: F821
+    "SecondFactorMethod": "auth_ms.factors.serializers.METHODS",
+    "OAuthGrantType": "auth_ms.provider.metadata.GRANT_TYPES",
+}
 # Tables that the service's role may only insert into and read, so that an attacker cannot cover their tracks.
 APPEND_ONLY_TABLES = ["sign_in_auditevent"]
 
@@ -55,6 +59,12 @@ REFRESH_TOKEN_SECONDS = environment.integer(
 SESSION_SECONDS = environment.integer(
     "SESSION_SECONDS", "maximum lifetime of a session", default=90 * 24 * 3600, minimum=300
 )
+PUBLIC_URL = environment.url(
+    "PUBLIC_URL",
+    "the public address of the gateway, without a path: the issuer that OpenID Connect clients are given",
+    schemes=["http", "https"],
+    default="http://localhost:8080",
+).rstrip("/")
 globals().update(password_settings(environment))
 PASSWORD_RESET_SECONDS = environment.integer(
     "PASSWORD_RESET_SECONDS", "how long a mailed password reset token is valid", default=3600, minimum=60

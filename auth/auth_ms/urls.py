@@ -6,6 +6,7 @@ from auth_ms.accounts import views as account_views
 from auth_ms.audit import views as audit_views
 from auth_ms.factors import views as factor_views
 from auth_ms.keys import views as key_views
+from auth_ms.provider.views import clients, documents, pages, tokens
 from auth_ms.recovery.views import emails, passwords, phones
 from auth_ms.sessions import views as session_views
 from auth_ms.sign_in import views as sign_in_views
@@ -42,6 +43,25 @@ routes = [
     path("auth/audit-log", audit_views.AuditLog.as_view(), name="audit-log"),
     path("internal/session", session_views.InternalSession.as_view(), name="internal-session"),
     path("internal/principal", session_views.InternalPrincipal.as_view(), name="internal-principal"),
+    path("clients", clients.ClientCollection.as_view(), name="clients"),
+    path("clients/<slug:client_id>", clients.ClientDetail.as_view(), name="client"),
+    path("clients/<slug:client_id>/secrets", clients.ClientSecrets.as_view(), name="client-secrets"),
+    path("auth/consents", clients.ConsentCollection.as_view(), name="consents"),
+    path("auth/consents/<slug:client_id>", clients.ConsentDetail.as_view(), name="consent"),
+    path("oauth/authorize", pages.Authorize.as_view(), name="oauth-authorize"),
+    path("oauth/interaction", pages.Interaction.as_view(), name="oauth-interaction"),
+    path("oauth/end-session", pages.EndSession.as_view(), name="oauth-end-session"),
+    path("oauth/token", tokens.Token.as_view(), name="oauth-token"),
+    path("oauth/par", tokens.PushedAuthorizationRequest.as_view(), name="oauth-par"),
+    path("oauth/introspect", tokens.OAuthIntrospection.as_view(), name="oauth-introspect"),
+    path("oauth/revoke", tokens.Revocation.as_view(), name="oauth-revoke"),
+    path("oauth/userinfo", tokens.UserInfo.as_view(), name="oauth-userinfo"),
+    path(".well-known/openid-configuration", documents.OpenIDConfiguration.as_view(), name="openid-configuration"),
+    path(
+        ".well-known/oauth-authorization-server",
+        documents.AuthorizationServerMetadata.as_view(),
+        name="authorization-server-metadata",
+    ),
     path(".well-known/jwks.json", key_views.KeySet.as_view(), name="keys"),
 ]
 

@@ -14,6 +14,23 @@ MATRIX = {
     "healthcheck": OPEN,
     "ready": OPEN,
     "get_keys": OPEN,
+    "get_openid_configuration": OPEN,
+    "get_authorization_server_metadata": OPEN,
+    # Clients authenticate in a form; `{}` is none.
+    "oauth_token": OPEN_BODY,
+    "oauth_push_authorization_request": OPEN_BODY,
+    "oauth_introspect": OPEN_BODY,
+    "oauth_revoke": OPEN_BODY,
+    "oauth_userinfo": [401, 401, 401, 401, 401],
+    "oauth_userinfo_by_post": [401, 401, 401, 401, 401],
+    "list_clients": ADMIN,
+    "create_client": [401, 403, 403, 400, 401],
+    "get_client": [401, 403, 403, 404, 401],
+    "change_client": [401, 403, 403, 400, 401],
+    "delete_client": [401, 403, 403, 404, 401],
+    "rotate_client_secret": [401, 403, 403, 404, 401],
+    "list_consents": OWN,
+    "revoke_consent": [401, 404, 404, 404, 401],
     "login": OPEN_BODY,
     "complete_login": OPEN_BODY,
     "login_with_passkey": OPEN_BODY,
@@ -84,6 +101,6 @@ def test_an_operation_admits_only_its_callers(users_service, client_of, operatio
     session = Session.objects.get(user_id=7)
     called = authorization.operations("auth-ms")[operation]
 
-    answer = authorization.call(caller, called, session_id=session.id, passkey_id=1, user_id=7)
+    answer = authorization.call(caller, called, session_id=session.id, passkey_id=1, user_id=7, client_id="none")
 
     assert answer.status_code == MATRIX[operation][CALLERS.index(kind)], answer.content

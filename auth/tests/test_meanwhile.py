@@ -170,4 +170,4 @@ def test_a_stored_key_of_another_kind_does_not_sign():
     encrypted = vault.encrypt(private_key)
 
     with pytest.raises(ImproperlyConfigured):
-        signing_keys._pair("another", encrypted)
+        signing_keys._pair("another", "ES256", encrypted)

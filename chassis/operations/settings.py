@@ -50,6 +50,12 @@ def shared_settings(
 
 def _read(environment: Environment, awaited_queues: Mapping[str, Collection[str]]) -> dict[str, Any]:
     """Settings from environment variables."""
+    issuers = environment.text(
+        "TOKEN_ISSUER",
+        "the `iss` of every token of the account API; during a change the new and the old one, separated by a comma:"
+        " auth-ms writes the first, and all are accepted",
+        default="tessera",
+    ).split(",")
     absent = environment.words(
         "ABSENT_QUEUES",
         "comma-separated queues whose workers this installation does not run; relays wait for all others",
@@ -68,7 +74,8 @@ def _read(environment: Environment, awaited_queues: Mapping[str, Collection[str]
             "the file that a relay or worker touches while it works",
             default="/tmp/heartbeat",  # noqa: S108  # nosec B108 - in a container of its own
         ),
-        "TOKEN_ISSUER": environment.text("TOKEN_ISSUER", "the `iss` of every token", default="tessera"),
+        "TOKEN_ISSUER": issuers[0].strip(),
+        "TOKEN_ISSUERS": [issuer.strip() for issuer in issuers],
         "PRIVILEGED_SESSION_SECONDS": environment.integer(
             "PRIVILEGED_SESSION_SECONDS",
             "how many seconds after a login its session may change the email or second factors, or delete the account",

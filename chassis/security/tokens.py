@@ -61,7 +61,7 @@ def _verified(token: str, key: jwt.PyJWK, audiences: tuple[str, ...]) -> tuple[P
         key,
         algorithms=[ALGORITHM],
         audience=audiences,
-        issuer=settings.TOKEN_ISSUER,
+        issuer=settings.TOKEN_ISSUERS,
         leeway=CLOCK_SKEW_SECONDS,
         options={"require": ["iss", "sub", "aud", "exp", "iat", "jti"]},
     )

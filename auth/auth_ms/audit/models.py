@@ -40,6 +40,16 @@ class AuditEvent(models.Model):
         PASSKEY_ADDED = "passkey_added"
         PASSKEY_REMOVED = "passkey_removed"
         SECOND_FACTORS_REMOVED = "second_factors_removed"
+        CLIENT_CREATED = "client_created"
+        CLIENT_CHANGED = "client_changed"
+        CLIENT_DELETED = "client_deleted"
+        CLIENT_SECRET_ROTATED = "client_secret_rotated"  # noqa: S105
+        CLIENT_AUTHENTICATION = "client_authentication"
+        CONSENT_GIVEN = "consent_given"
+        CONSENT_REVOKED = "consent_revoked"
+        AUTHORIZATION = "authorization"
+        AUTHORIZATION_CODE_REPLAY = "authorization_code_replay"
+        GRANT_REVOKED = "grant_revoked"
         SIGNING_KEY_ROTATED = "signing_key_rotated"
         USER_DELETED = "user_deleted"
 

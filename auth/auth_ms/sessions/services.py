@@ -138,6 +138,11 @@ def _issued(*successors: issuing.OpaqueToken) -> issuing.OpaqueToken:
     return next((each for each in successors if each.digest in given), successors[0])
 
 
+def session_of(*, refresh_token: str) -> Session:
+    """The session that was opened with this refresh token."""
+    return Session.objects.get(refresh_tokens__token_hash=issuing.digest_of(refresh_token))
+
+
 def _find(text: str, *, at: datetime) -> RefreshToken:
     found = RefreshToken.objects.select_related("session").filter(token_hash=issuing.digest_of(text)).first()
     if found is None or found.session.revoked_at is not None or found.expires_at <= at:

@@ -50,7 +50,7 @@ def access_token(
         "amr": methods,
         "acr": TWO_FACTORS if "mfa" in methods else ONE_FACTOR,
     }
-    return _sign(claims, at=at, life=timedelta(seconds=settings.ACCESS_TOKEN_SECONDS))
+    return sign(claims, at=at, life=timedelta(seconds=settings.ACCESS_TOKEN_SECONDS))
 
 
 def service_token(*, audience: str) -> str:
@@ -63,7 +63,7 @@ def service_token(*, audience: str) -> str:
     token, made_by, made_at = _service_tokens.get(audience, ("", "", now))
     if made_by != kid or not made_at <= now < made_at + SERVICE_TOKEN_LIFE / 2:
         claims = {"sub": settings.SERVICE, "aud": audience, "scope": SERVICE_SCOPE}
-        token = _sign(claims, at=now, life=SERVICE_TOKEN_LIFE)
+        token = sign(claims, at=now, life=SERVICE_TOKEN_LIFE)
         _service_tokens[audience] = (token, kid, now)
     return token
 
@@ -95,13 +95,16 @@ def digest_of(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-def _sign(claims: dict[str, Any], *, at: datetime, life: timedelta) -> str:
-    key = signing_keys.key_ring().current(at)
+def sign(
+    claims: dict[str, Any], *, at: datetime, life: timedelta, typ: str = tokens.TYPE, algorithm: str = tokens.ALGORITHM
+) -> str:
+    """A signed JWT of type `typ`, valid for `life` from `at`; its `iss` is TOKEN_ISSUER unless `claims` have one."""
+    key = signing_keys.key_ring(algorithm).current(at)
     issued = int(at.timestamp())
-    claims |= {
+    standard = {
         "iss": settings.TOKEN_ISSUER,
         "iat": issued,
         "exp": issued + int(life.total_seconds()),
         "jti": uuid.uuid4().hex,
     }
-    return jwt.encode(claims, key.private_key, algorithm=tokens.ALGORITHM, headers={"kid": key.kid, "typ": tokens.TYPE})
+    return jwt.encode(standard | claims, key.private_key, algorithm=algorithm, headers={"kid": key.kid, "typ": typ})

@@ -11,6 +11,7 @@ from auth_ms import users_client
 from auth_ms.audit import services as audit
 from auth_ms.factors.models import TOTP, Passkey, PendingLogin, RecoveryCode
 from auth_ms.factors.services import recovery_codes, second_factors
+from auth_ms.provider.services import consents
 from auth_ms.recovery.models import OneTimeToken, PasswordChange, PhoneCode
 from auth_ms.recovery.services import mailed_tokens, phones
 from auth_ms.sessions import services as sessions
@@ -44,6 +45,7 @@ def delete_user_data(
         for model in (OneTimeToken, PhoneCode, PasswordChange):
             model.objects.filter(user_id=user_id).delete()
         second_factors.delete(user_id=user_id)
+        consents.delete_user_data(user_id=user_id)
         if not audit.is_user_deleted(user_id=user_id):
             facts: dict[str, Any] = {"user_id": user_id, "actor_id": actor_id, "sessions": ended}
             audit.record(audit.Event.USER_DELETED, client=client, at=deleted_at, **facts)

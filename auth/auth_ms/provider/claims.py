@@ -1,0 +1,56 @@
+"""What tokens and userinfo say of a user (OpenID Connect Core 1.0, §5)."""
+
+import base64
+import hashlib
+import hmac
+from typing import Any
+
+from auth_ms.provider.models import OAuthClient
+from auth_ms.users_client import Credentials
+
+PROFILE = ("name", "given_name", "family_name", "locale", "zoneinfo")
+BY_SCOPE = {
+    "profile": PROFILE,
+    "email": ("email", "email_verified"),
+    "phone": ("phone_number", "phone_number_verified"),
+    "roles": ("roles",),
+}
+SUPPORTED = ("sub", *(name for names in BY_SCOPE.values() for name in names))
+
+
+def permitted(client: OAuthClient) -> tuple[str, ...]:
+    """The claims that a client may request: those of the scopes that it is registered for."""
+    return ("sub", *(name for scope, names in BY_SCOPE.items() if scope in client.scopes for name in names))
+
+
+def of_user(user: Credentials, *, client: OAuthClient, scopes: list[str], requested: list[str]) -> dict[str, Any]:
+    """The claims that `scopes` cover, and those `requested` one by one that `client` may still have.
+
+    An empty one is left out.
+    """
+    values: dict[str, Any] = {
+        "name": f"{user.name} {user.surname}".strip(),
+        "given_name": user.name,
+        "family_name": user.surname,
+        "locale": user.locale,
+        "zoneinfo": user.time_zone,
+        "email": user.email,
+        "email_verified": user.email_verified,
+        "phone_number": user.phone,
+        "phone_number_verified": bool(user.phone) and user.phone_verified,
+        "roles": list(user.scopes),
+    }
+    names = {name for scope in scopes for name in BY_SCOPE.get(scope, ())} | set(requested).intersection(
+        permitted(client)
+    )
+    if not user.phone:
+        names.discard("phone_number_verified")
+    return {name: value for name, value in values.items() if name in names and value != ""}
+
+
+def subject_of(user_id: int, *, client: OAuthClient) -> str:
+    """The `sub` of a user for a client: the user's id, or a pseudonym that only this client sees (§8.1)."""
+    if client.subject_type == OAuthClient.Subject.PUBLIC:
+        return str(user_id)
+    digest = hmac.new(bytes(client.subject_salt), str(user_id).encode(), hashlib.sha256).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")

@@ -1,0 +1,103 @@
+"""Examples for the OpenAPI document."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample
+
+from auth_ms.examples import TOKEN, answer_example, request_example
+
+FORM = "application/x-www-form-urlencoded"
+_CLIENT = {
+    "name": "Orders",
+    "token_endpoint_auth_method": "client_secret_basic",
+    "grant_types": ["authorization_code", "refresh_token"],
+    "redirect_uris": ["https://orders.example.org/callback"],
+    "post_logout_redirect_uris": ["https://orders.example.org/"],
+    "scopes": ["openid", "profile", "email", "offline_access", "orders:read"],
+    "resources": ["https://api.orders.example.org"],
+    "web_origins": [],
+    "first_party": False,
+    "require_pkce": True,
+    "signing_algorithm": "ES256",
+    "subject_type": "public",
+    "is_active": True,
+}
+_STORED = {"id": 1, "client_id": "5f2b8c0e9d7a4163b0c1d2e3f4a5b6c7", **_CLIENT, "created_at": "2026-01-31T12:00:00Z"}
+_JWT = "eyJhbGciOiJFUzI1NiIsImtpZCI6IjFmIn0.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"  # pragma: allowlist secret
+
+
+def _form(name: str, value: Any) -> OpenApiExample:
+    return OpenApiExample(name, value=value, media_type=FORM, request_only=True)
+
+
+CLIENT_INPUT = request_example("an application with a server", _CLIENT)
+CLIENT = answer_example("a client", _STORED)
+REGISTRATION = answer_example("a client with its secret", _STORED | {"client_secret": TOKEN}, "201")
+ROTATION = request_example("a day to install the new secret", {"overlap_seconds": 86400})
+CONSENT = answer_example(
+    "an application",
+    {
+        "id": 1,
+        "client_id": _STORED["client_id"],
+        "name": "Orders",
+        "scopes": ["email", "openid"],
+        "resources": [],
+        "given_at": "2026-01-31T12:00:00Z",
+    },
+)
+CLIENT_CREDENTIALS = _form(
+    "a client calls as itself",
+    {"grant_type": "client_credentials", "scope": "orders:read", "client_id": _STORED["client_id"]}
+    | {"client_secret": TOKEN},
+)
+TOKENS = answer_example(
+    "tokens",
+    {"access_token": _JWT, "token_type": "Bearer", "expires_in": 300, "scope": "orders:read"},
+)
+PRESENTED = _form("a token", {"token": _JWT, "client_id": _STORED["client_id"], "client_secret": TOKEN})
+INTROSPECTED = answer_example(
+    "an access token",
+    {
+        "active": True,
+        "token_type": "Bearer",
+        "client_id": _STORED["client_id"],
+        "scope": "orders:read",
+        "sub": "1",
+        "exp": 1767225900,
+    },
+)
+PUSHED_REQUEST = _form(
+    "a request",
+    {
+        "response_type": "code",
+        "client_id": _STORED["client_id"],
+        "redirect_uri": "https://orders.example.org/callback",
+        "scope": "openid email",
+        "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",  # pragma: allowlist secret
+        "code_challenge_method": "S256",
+    },
+)
+PUSHED = answer_example(
+    "a pushed request", {"request_uri": f"urn:ietf:params:oauth:request_uri:{TOKEN}", "expires_in": 90}, "201"
+)
+USERINFO_INPUT = _form("a token in a form", {"access_token": _JWT})
+USERINFO = answer_example("a user", {"sub": "1", "email": "ada@example.org", "email_verified": True})
+DISCOVERY = answer_example(
+    "at https://accounts.example.org",
+    {
+        "issuer": "https://accounts.example.org",
+        "authorization_endpoint": "https://accounts.example.org/auth-ms/oauth/authorize",
+        "token_endpoint": "https://accounts.example.org/auth-ms/oauth/token",
+        "jwks_uri": "https://accounts.example.org/auth-ms/.well-known/jwks.json",
+    },
+)
+
+
+def error(status: int) -> OpenApiExample:
+    """The example of an error response."""
+    code = {400: "invalid_grant", 401: "invalid_client", 403: "insufficient_scope", 429: "temporarily_unavailable"} | {
+        503: "temporarily_unavailable"
+    }
+    return answer_example(
+        code[status], {"error": code[status], "error_description": "What is wrong, for developers."}, str(status)
+    )

@@ -1,0 +1,46 @@
+"""The discovery document (OpenID Connect Discovery 1.0, §3, and RFC 8414, §2)."""
+
+from typing import Any
+
+from django.conf import settings
+
+from auth_ms.keys.services import issuing
+from auth_ms.provider import claims, scopes
+
+GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials")
+AUTHENTICATION = ("client_secret_basic", "client_secret_post", "none")
+
+
+def document() -> dict[str, Any]:
+    """What a client library needs to know of this provider."""
+    base = f"{settings.PUBLIC_URL}/auth-ms/oauth"
+    return {
+        "issuer": settings.PUBLIC_URL,
+        "authorization_endpoint": f"{base}/authorize",
+        "pushed_authorization_request_endpoint": f"{base}/par",
+        "token_endpoint": f"{base}/token",
+        "userinfo_endpoint": f"{base}/userinfo",
+        "introspection_endpoint": f"{base}/introspect",
+        "revocation_endpoint": f"{base}/revoke",
+        "end_session_endpoint": f"{base}/end-session",
+        "jwks_uri": f"{settings.PUBLIC_URL}/auth-ms/.well-known/jwks.json",
+        "scopes_supported": list(scopes.IDENTITY),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query", "form_post"],
+        "grant_types_supported": list(GRANT_TYPES),
+        "subject_types_supported": ["public", "pairwise"],
+        "id_token_signing_alg_values_supported": ["ES256", "RS256"],
+        "token_endpoint_auth_methods_supported": list(AUTHENTICATION),
+        "introspection_endpoint_auth_methods_supported": list(AUTHENTICATION[:2]),
+        "revocation_endpoint_auth_methods_supported": list(AUTHENTICATION),
+        "code_challenge_methods_supported": ["S256"],
+        "claims_supported": list(claims.SUPPORTED),
+        "claim_types_supported": ["normal"],
+        "acr_values_supported": [issuing.ONE_FACTOR, issuing.TWO_FACTORS],
+        "prompt_values_supported": ["none", "login", "consent", "select_account"],
+        "ui_locales_supported": ["en", "it"],
+        "claims_parameter_supported": True,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
+        "authorization_response_iss_parameter_supported": True,
+    }

@@ -1,0 +1,150 @@
+"""Clients, authorization requests, grants, and the browsers that are signed in."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models.functions import Now
+
+
+def _texts(length: int) -> ArrayField:
+    return ArrayField(models.CharField(max_length=length), default=list, db_default=[])
+
+
+class OAuthClient(models.Model):
+    """An application that signs users in, or calls as itself (RFC 6749, §2). Names follow RFC 7591."""
+
+    class Authentication(models.TextChoices):
+        BASIC = "client_secret_basic"  # pragma: allowlist secret
+        POST = "client_secret_post"  # pragma: allowlist secret
+        NONE = "none"
+
+    class Algorithm(models.TextChoices):
+        ES256 = "ES256"
+        RS256 = "RS256"
+
+    class Subject(models.TextChoices):
+        PUBLIC = "public"
+        PAIRWISE = "pairwise"
+
+    id = models.BigAutoField(primary_key=True)
+    client_id = models.CharField(max_length=64)
+    name = models.CharField(max_length=100)
+    token_endpoint_auth_method = models.CharField(max_length=24, choices=Authentication)
+    grant_types = _texts(64)
+    redirect_uris = _texts(2000)
+    post_logout_redirect_uris = _texts(2000)
+    scopes = _texts(100)
+    resources = _texts(2000)
+    web_origins = _texts(300)
+    first_party = models.BooleanField(default=False, help_text="needs no consent")
+    require_pkce = models.BooleanField(default=True)
+    signing_algorithm = models.CharField(max_length=8, choices=Algorithm, default=Algorithm.ES256)
+    subject_type = models.CharField(max_length=8, choices=Subject, default=Subject.PUBLIC)
+    subject_salt = models.BinaryField(max_length=32, help_text="of pairwise subjects")
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["client_id"], name="oauth_client_id_unique")]
+
+    @property
+    def is_public(self) -> bool:
+        """True when it cannot keep a secret (RFC 6749, §2.1)."""
+        return bool(self.token_endpoint_auth_method == self.Authentication.NONE)
+
+
+class ClientSecret(models.Model):
+    """A secret of a client, stored as SHA-256: enough for 256 random bits. Two are valid during a rotation."""
+
+    id = models.BigAutoField(primary_key=True)
+    client = models.ForeignKey(OAuthClient, on_delete=models.CASCADE, related_name="secrets")
+    client_id: int
+    secret_hash = models.BinaryField(max_length=32)
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField(null=True)
+
+
+class AuthorizationRequest(models.Model):
+    """A checked authorization request: pushed by a client (RFC 9126), or waiting for its user."""
+
+    token_hash = models.BinaryField(primary_key=True, max_length=32)
+    client = models.ForeignKey(OAuthClient, on_delete=models.CASCADE, related_name="+")
+    client_id: int
+    parameters = models.JSONField()
+    browser_hash = models.BinaryField(max_length=32, null=True, help_text="of the browser in which the user decides")
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(db_index=True)
+
+
+class BrowserSession(models.Model):
+    """The cookie that names a session to the pages of the provider; only its SHA-256 is stored."""
+
+    token_hash = models.BinaryField(primary_key=True, max_length=32)
+    session = models.ForeignKey("Session", on_delete=models.CASCADE, related_name="+")
+    session_id: int
+    created_at = models.DateTimeField(db_default=Now())
+
+
+class Grant(models.Model):
+    """What a user has granted a client in one authorization. Its code, and every token from it, end with it.
+
+    It ends with its session too. With `offline_access` it has a session of its own, which survives a logout in the
+    browser, and is listed and ended as any other.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    client = models.ForeignKey(OAuthClient, on_delete=models.CASCADE, related_name="+")
+    client_id: int
+    user_id = models.BigIntegerField(db_index=True)
+    session = models.ForeignKey("Session", on_delete=models.CASCADE, related_name="+")
+    session_id: int
+    browser_session_id = models.BigIntegerField(help_text="the `sid` of ID tokens")
+    scopes = _texts(100)
+    resources = _texts(2000)
+    parameters = models.JSONField(default=dict, help_text="of the request, as far as tokens depend on them")
+    methods = _texts(16)
+    authenticated_at = models.DateTimeField()
+    code_hash = models.BinaryField(max_length=32)
+    code_expires_at = models.DateTimeField()
+    code_used_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["code_hash"], name="grant_code_hash_unique")]
+
+
+class GrantRefreshToken(models.Model):
+    """An opaque token that continues a grant, once. Only its SHA-256 is stored: enough for 256 random bits."""
+
+    id = models.BigAutoField(primary_key=True)
+    grant = models.ForeignKey(Grant, on_delete=models.CASCADE, related_name="refresh_tokens")
+    grant_id: int
+    token_hash = models.BinaryField(max_length=32)
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField(db_index=True)
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["token_hash"], name="grant_refresh_token_hash_unique")]
+
+
+class RevokedAccessToken(models.Model):
+    """An access token that was revoked before it expired (RFC 7009)."""
+
+    jti = models.CharField(primary_key=True, max_length=64)
+    expires_at = models.DateTimeField(db_index=True)
+
+
+class Consent(models.Model):
+    """What a user has allowed a client, so that it is not asked again."""
+
+    id = models.BigAutoField(primary_key=True)
+    user_id = models.BigIntegerField()
+    client = models.ForeignKey(OAuthClient, on_delete=models.CASCADE, related_name="+")
+    client_id: int
+    scopes = _texts(100)
+    resources = _texts(2000)
+    given_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user_id", "client"], name="consent_unique")]

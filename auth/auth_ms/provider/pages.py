@@ -1,0 +1,80 @@
+"""The pages that people see: plain HTML forms, without scripts but one, with a policy of their own."""
+
+import base64
+import hashlib
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from django.http import HttpRequest, HttpResponse
+from django.template import loader
+
+from auth_ms.provider import texts
+from auth_ms.provider.services.authorization import AuthorizationResponse
+
+# Sends the form of `response_mode=form_post`. Without scripts, there is a button.
+SUBMIT = "document.forms[0].submit()"
+_SUBMIT_HASH = base64.b64encode(hashlib.sha256(SUBMIT.encode()).digest()).decode()
+
+
+def show(
+    request: HttpRequest,
+    page: str,
+    *,
+    status: int = 200,
+    leads_to: str = "",
+    locales: str = "",
+    headers: dict[str, str] | None = None,
+    **values: Any,
+) -> HttpResponse:
+    """A page in the user's language.
+
+    `leads_to` is where the browser may go after its form: Chromium applies `form-action` to redirects too, and a client
+    may redirect further, so any https address is allowed beside it.
+    """
+    language = texts.language_of(wanted=locales, accepted=request.headers.get("Accept-Language", ""))
+    known = texts.TEXTS[language]
+    context = {"t": known, "language": language, **values}
+    context |= {name: known[values[name]] for name in ("problem", "reason") if name in values}
+    context["scopes"] = [known[scope] for scope in values.get("scopes", ())]
+    html = loader.render_to_string(f"provider/{page}.html", context)
+    response = HttpResponse(html, status=status, headers={"Cache-Control": "no-store", **(headers or {})})
+    response["Content-Security-Policy"] = _policy(leads_to, script=page == "form_post")
+    response["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+def _policy(leads_to: str, *, script: bool) -> str:
+    parts = urlsplit(leads_to)
+    target = f" https: {parts.scheme}:{'//' + parts.netloc if parts.netloc else ''}" if leads_to else ""
+    scripts = f" script-src 'sha256-{_SUBMIT_HASH}';" if script else ""
+    return (
+        f"default-src 'none'; style-src 'self'; img-src 'self';{scripts} form-action 'self'{target};"
+        " base-uri 'none'; frame-ancestors 'none'"
+    )
+
+
+def error(request: HttpRequest, reason: str, *, status: int = 400, locales: str = "") -> HttpResponse:
+    """A page for what cannot be sent back to the client; `reason` is the key of a text."""
+    return show(request, "error", status=status, locales=locales, reason=reason)
+
+
+def answer(request: HttpRequest, response: AuthorizationResponse) -> HttpResponse:
+    """The browser's way back to the client: a redirect, or a form that is sent at once."""
+    if response.response_mode == "form_post":
+        return show(
+            request,
+            "form_post",
+            leads_to=response.redirect_uri,
+            target=response.redirect_uri,
+            members=response.members,
+            script=SUBMIT,
+        )
+    return redirect(response.redirect_uri, response.members)
+
+
+def redirect(uri: str, members: dict[str, str]) -> HttpResponse:
+    """A redirect that keeps the query of `uri`; by 303, so that no form with a password is repeated elsewhere."""
+    query = urlencode(members)
+    separator = "&" if urlsplit(uri).query else "?"
+    headers = {"Location": f"{uri}{separator}{query}" if query else uri, "Cache-Control": "no-store"}
+    return HttpResponse(status=303, headers=headers)

@@ -1,0 +1,204 @@
+"""Clients, and the JSON of the endpoints for clients."""
+
+from collections.abc import Callable
+
+from rest_framework import serializers
+
+from auth_ms.provider import metadata, scopes, uris
+from auth_ms.provider.models import OAuthClient
+from chassis.http import fields
+
+
+class _URI(fields.Text):
+    """A URI that `check` accepts."""
+
+    def __init__(self, check: Callable[[str], None]) -> None:
+        super().__init__(max_length=uris.MAXIMUM_LENGTH, trim_whitespace=False)
+        self._check = check
+
+    def to_internal_value(self, data: object) -> str:
+        value = super().to_internal_value(data)
+        try:
+            self._check(value)
+        except uris.InvalidURI as error:
+            raise serializers.ValidationError(str(error)) from error
+        return value
+
+
+class _Scope(fields.Text):
+    def to_internal_value(self, data: object) -> str:
+        value = super().to_internal_value(data)
+        if not scopes.is_grantable(value):
+            raise serializers.ValidationError("Not a scope that a client may have.")
+        return value
+
+
+def _uris(check: Callable[[str], None], meaning: str) -> serializers.ListField:
+    return serializers.ListField(child=_URI(check), required=False, max_length=20, help_text=meaning)
+
+
+class ClientInput(serializers.Serializer):
+    """A client; the names are those of RFC 7591, where it has one."""
+
+    name = fields.Line(max_length=100)
+    token_endpoint_auth_method = serializers.ChoiceField(
+        choices=OAuthClient.Authentication.choices, default="client_secret_basic", help_text="`none`: a public client"
+    )
+    grant_types = serializers.ListField(
+        child=serializers.ChoiceField(choices=metadata.GRANT_TYPES), default=["authorization_code"], max_length=10
+    )
+    redirect_uris = _uris(uris.check_redirect, "compared character by character")
+    post_logout_redirect_uris = _uris(uris.check_redirect, "where a logout may lead")
+    scopes = serializers.ListField(
+        child=_Scope(max_length=100),
+        required=False,
+        max_length=100,
+        help_text="that it may ask for; `admin` and `service` are never granted",
+    )
+    resources = _uris(uris.check_resource, "audiences of its access tokens (RFC 8707); the first one is the default")
+    web_origins = _uris(uris.check_origin, "pages that may call token, revocation and userinfo from a script (CORS)")
+    first_party = fields.Boolean(default=False, help_text="users are not asked for consent")
+    require_pkce = fields.Boolean(
+        default=True, help_text="false: a confidential client that sends `nonce` instead (OAuth 2.1, §7.5.1)"
+    )
+    signing_algorithm = serializers.ChoiceField(
+        choices=OAuthClient.Algorithm.choices, default="ES256", help_text="of ID tokens and access tokens"
+    )
+    subject_type = serializers.ChoiceField(choices=OAuthClient.Subject.choices, default="public")
+    is_active = fields.Boolean(default=True)
+
+
+class ClientOutput(serializers.ModelSerializer):
+    """A registered client."""
+
+    class Meta:
+        model = OAuthClient
+        fields = ["id", "client_id", *ClientInput().fields, "created_at"]
+        read_only_fields = fields
+
+
+class RegistrationOutput(ClientOutput):
+    """A client with its new secret, which is shown only once; null for a public client."""
+
+    client_secret = serializers.CharField(allow_null=True, source="secret")
+
+    class Meta(ClientOutput.Meta):
+        fields = [*ClientOutput.Meta.fields, "client_secret"]
+
+
+class SecretRotationInput(serializers.Serializer):
+    overlap_seconds = serializers.IntegerField(
+        default=86400, min_value=0, max_value=30 * 86400, help_text="for which the old secrets stay valid"
+    )
+
+
+class DiscoveryOutput(serializers.Serializer):
+    """The members that every client uses; there are more, as OpenID Connect Discovery 1.0 and RFC 8414 define them."""
+
+    issuer = serializers.CharField()
+    authorization_endpoint = serializers.CharField()
+    token_endpoint = serializers.CharField()
+    jwks_uri = serializers.CharField()
+
+
+class OAuthTokenOutput(serializers.Serializer):
+    """RFC 6749, §5.1."""
+
+    access_token = serializers.CharField(help_text="a JWT (RFC 9068)")
+    token_type = serializers.CharField()
+    expires_in = serializers.IntegerField(help_text="seconds")
+    scope = serializers.CharField(allow_blank=True)
+    refresh_token = serializers.CharField(required=False)
+    id_token = serializers.CharField(required=False)
+
+
+class OAuthErrorOutput(serializers.Serializer):
+    """RFC 6749, §5.2."""
+
+    error = serializers.CharField()
+    error_description = serializers.CharField()
+
+
+class TokenInput(serializers.Serializer):
+    """A form. Further members depend on the grant type; the client authenticates in the header or in the form."""
+
+    grant_type = serializers.ChoiceField(choices=metadata.GRANT_TYPES)
+    scope = serializers.CharField(required=False)
+    resource = serializers.CharField(required=False, help_text="may be repeated")
+    code = serializers.CharField(required=False)
+    redirect_uri = serializers.CharField(required=False)
+    code_verifier = serializers.CharField(required=False)
+    refresh_token = serializers.CharField(required=False)
+    client_id = serializers.CharField(required=False)
+    client_secret = serializers.CharField(required=False)
+
+
+class PresentedTokenInput(serializers.Serializer):
+    """A form with a token; the client authenticates in the header or in the form."""
+
+    token = serializers.CharField()
+    token_type_hint = serializers.CharField(required=False)
+    client_id = serializers.CharField(required=False)
+    client_secret = serializers.CharField(required=False)
+
+
+class OAuthIntrospectionOutput(serializers.Serializer):
+    """RFC 7662, §2.2. For an inactive token, only `active`."""
+
+    active = serializers.BooleanField()
+    token_type = serializers.CharField(required=False)
+    client_id = serializers.CharField(required=False)
+    scope = serializers.CharField(required=False, allow_blank=True)
+    sub = serializers.CharField(required=False)
+    exp = serializers.IntegerField(required=False)
+
+
+class PushedRequestInput(serializers.Serializer):
+    """A form with the parameters of an authorization request (RFC 9126, §2.1)."""
+
+    response_type = serializers.CharField(help_text="code")
+    client_id = serializers.CharField()
+    redirect_uri = serializers.CharField()
+    scope = serializers.CharField()
+    code_challenge = serializers.CharField()
+    code_challenge_method = serializers.CharField(help_text="S256")
+    state = serializers.CharField(required=False)
+    nonce = serializers.CharField(required=False)
+
+
+class PushedRequestOutput(serializers.Serializer):
+    """RFC 9126, §2.2."""
+
+    request_uri = serializers.CharField()
+    expires_in = serializers.IntegerField(help_text="seconds")
+
+
+class UserInfoInput(serializers.Serializer):
+    access_token = serializers.CharField(required=False)
+
+
+class UserInfoOutput(serializers.Serializer):
+    """OpenID Connect Core 1.0, §5.3.2; further members depend on the scopes."""
+
+    sub = serializers.CharField()
+    name = serializers.CharField(required=False)
+    given_name = serializers.CharField(required=False)
+    family_name = serializers.CharField(required=False)
+    locale = serializers.CharField(required=False)
+    zoneinfo = serializers.CharField(required=False)
+    email = serializers.CharField(required=False)
+    email_verified = serializers.BooleanField(required=False)
+    phone_number = serializers.CharField(required=False)
+    phone_number_verified = serializers.BooleanField(required=False)
+    roles = serializers.ListField(child=serializers.CharField(), required=False)
+
+
+class ConsentOutput(serializers.Serializer):
+    """An application that the user has allowed something."""
+
+    id = serializers.IntegerField()
+    client_id = serializers.CharField(source="client.client_id")
+    name = serializers.CharField(source="client.name")
+    scopes = serializers.ListField(child=serializers.CharField())
+    resources = serializers.ListField(child=serializers.CharField())
+    given_at = serializers.DateTimeField()

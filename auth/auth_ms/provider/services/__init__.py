@@ -1,0 +1,1 @@
+"""Clients, authorizations, grants and their tokens."""

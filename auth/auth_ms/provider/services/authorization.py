@@ -1,0 +1,309 @@
+"""Authorization requests: checked, kept on the server while the user decides, and answered with a code."""
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from auth_ms.audit import services as audit
+from auth_ms.keys.services import issuing
+from auth_ms.provider import claims, scopes, uris
+from auth_ms.provider.errors import AuthorizationError, NotForClient, OAuthError
+from auth_ms.provider.models import AuthorizationRequest, Grant, OAuthClient
+from auth_ms.provider.services import access_tokens, consents
+from auth_ms.sessions.models import Session
+from chassis.http.client_address import Client
+
+REQUEST_URI = "urn:ietf:params:oauth:request_uri:"
+PUSHED_LIFE = timedelta(seconds=90)
+DECISION_LIFE = timedelta(minutes=15)
+CODE_LIFE = timedelta(seconds=60)
+PROMPTS = {"none", "login", "consent", "select_account"}
+_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")  # the SHA-256 in base64url (RFC 7636, §4.2)
+_NOT_SUPPORTED = {"request": "request_not_supported", "registration": "registration_not_supported"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuthorizationResponse:
+    """What a browser brings back to the client."""
+
+    redirect_uri: str
+    response_mode: str
+    members: dict[str, str]
+
+
+def find_client(form: dict[str, str]) -> OAuthClient:
+    """The client of an authorization request. Raises NotForClient."""
+    found = OAuthClient.objects.filter(client_id=form.get("client_id", ""), is_active=True).first()
+    if found is None:
+        raise NotForClient("unknown_client")
+    return found
+
+
+def check(form: dict[str, str], resources: list[str], *, client: OAuthClient) -> dict[str, Any]:
+    """The checked parameters of a request. Raises NotForClient before the redirect URI is proven, AuthorizationError
+    after it."""
+    redirect_uri = form.get("redirect_uri", "")
+    if not uris.is_registered(redirect_uri, client.redirect_uris):
+        raise NotForClient("wrong_redirect_uri")
+    mode = form.get("response_mode", "query")
+    known = {
+        "redirect_uri": redirect_uri,
+        "state": form.get("state"),
+        "response_mode": mode if mode in ("query", "form_post") else "query",
+    }
+    try:
+        _check_kind(form, client)
+        return {
+            **known,
+            **_pkce(form, client),
+            "scopes": _scopes(form, client),
+            "resources": access_tokens.check_resources(resources, allowed=client.resources),
+            "nonce": form.get("nonce"),
+            "prompt": _prompt(form),
+            "max_age": _max_age(form),
+            "login_hint": form.get("login_hint", ""),
+            "ui_locales": form.get("ui_locales", ""),
+            **_claims(form, client),
+        }
+    except OAuthError as error:
+        raise AuthorizationError(error.code, error.description, parameters=known) from error
+
+
+def _check_kind(form: dict[str, str], client: OAuthClient) -> None:
+    for name, code in _NOT_SUPPORTED.items():
+        if name in form:
+            raise OAuthError(code, f"The parameter {name} is not supported.")
+    if "request_uri" in form:
+        raise OAuthError("request_uri_not_supported", "Only a request_uri of the PAR endpoint is supported.")
+    if "response_type" not in form:
+        raise OAuthError("invalid_request", "response_type is missing.")
+    if form["response_type"] != "code":
+        raise OAuthError("unsupported_response_type", "The only response_type is code.")
+    if "authorization_code" not in client.grant_types:
+        raise OAuthError("unauthorized_client", "The client is not registered for authorization_code.")
+    if form.get("response_mode", "query") not in ("query", "form_post"):
+        raise OAuthError("invalid_request", "response_mode must be query or form_post.")
+
+
+def _pkce(form: dict[str, str], client: OAuthClient) -> dict[str, Any]:
+    challenge = form.get("code_challenge")
+    if challenge is None:
+        relies_on_nonce = not client.is_public and not client.require_pkce and form.get("nonce")
+        if not relies_on_nonce or scopes.OPENID not in form.get("scope", "").split(" "):
+            raise OAuthError("invalid_request", "code_challenge is missing.")
+        return {"code_challenge": None}
+    if form.get("code_challenge_method") != "S256":
+        raise OAuthError("invalid_request", "code_challenge_method must be S256.")
+    if not _CHALLENGE.fullmatch(challenge):
+        raise OAuthError("invalid_request", "code_challenge must be 43 characters of base64url.")
+    return {"code_challenge": challenge}
+
+
+def _scopes(form: dict[str, str], client: OAuthClient) -> list[str]:
+    wanted = scopes.parse(form.get("scope", ""))
+    granted = scopes.allowed(wanted or [], by_client=client.scopes)
+    if not granted:
+        raise OAuthError("invalid_scope", "The client may have none of these scopes.")
+    return granted
+
+
+def _prompt(form: dict[str, str]) -> list[str]:
+    prompt = form.get("prompt", "").split()
+    if not set(prompt) <= PROMPTS or ("none" in prompt and len(prompt) > 1):
+        raise OAuthError("invalid_request", "prompt must be none, or some of login, consent and select_account.")
+    return prompt
+
+
+def _max_age(form: dict[str, str]) -> int | None:
+    text = form.get("max_age")
+    if text is not None and not re.fullmatch(r"[0-9]{1,9}", text):
+        raise OAuthError("invalid_request", "max_age must be a number of seconds.")
+    return None if text is None else int(text)
+
+
+def _claims(form: dict[str, str], client: OAuthClient) -> dict[str, Any]:
+    """The single claims, the user and the levels of authentication that the request asks for (Core, §5.5)."""
+    try:
+        asked = json.loads(form.get("claims", "{}"))
+        by_target = {target: dict(asked.get(target) or {}) for target in ("userinfo", "id_token")}
+        details = {name: dict(by_target["id_token"].get(name) or {}) for name in ("sub", "acr")}
+        levels = details["acr"].get("values") or [details["acr"].get("value")]
+        essential = [str(level) for level in levels if level] if details["acr"].get("essential") else []
+        subject = details["sub"].get("value")
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise OAuthError("invalid_request", "claims must be an object as OpenID Connect defines it.") from error
+    if "id_token_hint" in form:
+        hint = access_tokens.decode(form["id_token_hint"], typ="JWT", audience=client.client_id, expired=True)
+        if hint is None:
+            raise OAuthError("invalid_request", "id_token_hint is no ID token of this client.")
+        subject = hint["sub"]
+    permitted = claims.permitted(client)
+    return {
+        "claims": {target: [name for name in permitted if name in by_target[target]] for target in by_target},
+        "levels": essential or form.get("acr_values", "").split(),
+        "subject": None if subject is None else str(subject),
+    }
+
+
+def push(parameters: dict[str, Any], *, client: OAuthClient, at: datetime) -> str:
+    """Keep a checked request for PUSHED_LIFE; returns its `request_uri` (RFC 9126, §2.2)."""
+    token = issuing.opaque_token()
+    AuthorizationRequest.objects.create(
+        token_hash=token.digest, client=client, parameters=parameters, created_at=at, expires_at=at + PUSHED_LIFE
+    )
+    return REQUEST_URI + token.text
+
+
+def take_pushed(request_uri: str, *, client: OAuthClient, at: datetime) -> AuthorizationRequest:
+    """The request that this client pushed, which works once. Raises NotForClient."""
+    digest = issuing.digest_of(request_uri.removeprefix(REQUEST_URI))
+    with transaction.atomic():
+        waiting = AuthorizationRequest.objects.select_for_update().filter(token_hash=digest, browser_hash=None)
+        found = waiting.filter(client=client, expires_at__gt=at).first()
+        if found is None or not request_uri.startswith(REQUEST_URI):
+            raise NotForClient("expired")
+        waiting.delete()
+    return AuthorizationRequest(client=client, parameters=found.parameters, created_at=at)
+
+
+def keep(request: AuthorizationRequest, *, browser: str, at: datetime) -> str:
+    """Keep a request while the user of this browser decides; returns the token of its forms."""
+    token = issuing.opaque_token()
+    AuthorizationRequest.objects.create(
+        token_hash=token.digest,
+        client=request.client,
+        parameters=request.parameters,
+        browser_hash=issuing.digest_of(browser),
+        created_at=request.created_at,
+        expires_at=at + DECISION_LIFE,
+    )
+    return token.text
+
+
+def find_kept(token: str, *, browser: str, at: datetime) -> AuthorizationRequest:
+    """The request of a form, when it comes from the browser that was given it. Raises NotForClient."""
+    kept = AuthorizationRequest.objects.select_related("client").filter(
+        token_hash=issuing.digest_of(token), browser_hash=issuing.digest_of(browser), expires_at__gt=at
+    )
+    found = kept.filter(client__is_active=True).first()
+    if found is None:
+        raise NotForClient("expired")
+    return found
+
+
+def needs_sign_in(request: AuthorizationRequest, session: Session | None, *, at: datetime) -> bool:
+    """True when the user must sign in first. Raises AuthorizationError when that cannot help, or is not wanted."""
+    asked = request.parameters
+    reason = _why_sign_in(request, session, at=at)
+    if reason and "none" in asked["prompt"]:
+        raise AuthorizationError("login_required", "The user must sign in.", parameters=asked)
+    if reason and session is not None and session.created_at >= request.created_at:
+        code = {"subject": "login_required", "level": "unmet_authentication_requirements"}.get(reason)
+        if code is None:
+            return False
+        raise AuthorizationError(code, "The sign-in was not the one that was asked for.", parameters=asked)
+    return bool(reason)
+
+
+def _why_sign_in(request: AuthorizationRequest, session: Session | None, *, at: datetime) -> str:
+    asked = request.parameters
+    if session is None:
+        return "session"
+    if asked["subject"] and asked["subject"] != claims.subject_of(session.user_id, client=request.client):
+        return "subject"
+    if asked["levels"] == [issuing.TWO_FACTORS] and access_tokens.level_of(session.methods) != issuing.TWO_FACTORS:
+        return "level"
+    if {"login", "select_account"} & set(asked["prompt"]):
+        return "prompt"
+    age = (at - session.created_at).total_seconds()
+    return "age" if asked["max_age"] is not None and age > asked["max_age"] else ""
+
+
+def scopes_to_consent(parameters: dict[str, Any]) -> list[str]:
+    """The scopes of a request, and those whose claims it asks for one by one."""
+    single = {name for names in parameters["claims"].values() for name in names}
+    implied = [scope for scope, names in claims.BY_SCOPE.items() if single & set(names)]
+    return list(dict.fromkeys([*parameters["scopes"], *implied]))
+
+
+def needs_consent(request: AuthorizationRequest, session: Session) -> bool:
+    """True when the user must be asked. Raises AuthorizationError for `prompt=none`.
+
+    Another app on the user's device can use the client id and the redirect URI of a native app, so it is never
+    answered unasked (RFC 8252, §8.6).
+    """
+    asked, client = request.parameters, request.client
+    is_native = client.is_public and not asked["redirect_uri"].startswith("https:")
+    known = client.first_party or consents.covers(
+        user_id=session.user_id, client=client, wanted=scopes_to_consent(asked), resources=asked["resources"]
+    )
+    needed = is_native or not known or "consent" in asked["prompt"]
+    if needed and "none" in asked["prompt"]:
+        raise AuthorizationError("consent_required", "The user must consent.", parameters=asked)
+    return needed
+
+
+def grant(request: AuthorizationRequest, session: Session, *, client: Client, at: datetime) -> AuthorizationResponse:
+    """Answer a request with a code, once. Raises NotForClient when it was answered already."""
+    asked, code = request.parameters, issuing.opaque_token()
+    with transaction.atomic():
+        kept = AuthorizationRequest.objects.filter(token_hash=request.token_hash)
+        if request.token_hash and not kept.delete()[0]:
+            raise NotForClient("expired")
+        Grant.objects.create(
+            client=request.client,
+            user_id=session.user_id,
+            session=_session_of_grant(request, session, client=client, at=at),
+            browser_session_id=session.id,
+            scopes=asked["scopes"],
+            resources=asked["resources"],
+            parameters={name: asked[name] for name in ("redirect_uri", "nonce", "code_challenge", "claims")},
+            methods=session.methods,
+            authenticated_at=session.created_at,
+            code_hash=code.digest,
+            code_expires_at=at + CODE_LIFE,
+            created_at=at,
+        )
+        audit.record(
+            audit.Event.AUTHORIZATION,
+            client=client,
+            at=at,
+            user_id=session.user_id,
+            session_id=session.id,
+            client_id=request.client.client_id,
+            scopes=asked["scopes"],
+        )
+    return respond(asked, {"code": code.text})
+
+
+def _session_of_grant(request: AuthorizationRequest, session: Session, *, client: Client, at: datetime) -> Session:
+    if scopes.OFFLINE_ACCESS not in request.parameters["scopes"]:
+        return session
+    return Session.objects.create(
+        user_id=session.user_id,
+        address=client.address,
+        user_agent=request.client.name,
+        methods=session.methods,
+        created_at=at,
+        last_used_at=at,
+    )
+
+
+def respond(parameters: dict[str, Any], members: dict[str, str]) -> AuthorizationResponse:
+    """A response with `state`, and the issuer against mix-up (RFC 9207)."""
+    state = {} if parameters["state"] is None else {"state": parameters["state"]}
+    return AuthorizationResponse(
+        redirect_uri=parameters["redirect_uri"],
+        response_mode=parameters["response_mode"],
+        members=members | state | {"iss": settings.PUBLIC_URL},
+    )
+
+
+def refuse(error: AuthorizationError) -> AuthorizationResponse:
+    """The response for an error that the client receives."""
+    return respond(error.parameters, {"error": error.code, "error_description": error.description})

@@ -1,0 +1,57 @@
+"""What users have allowed clients."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from auth_ms.audit import services as audit
+from auth_ms.provider.models import Consent, Grant, OAuthClient
+from chassis.http.client_address import Client
+from chassis.http.errors import Problem
+
+
+class ConsentNotFound(Problem):
+    status = 404
+    title = "Consent not found"
+
+
+def covers(*, user_id: int, client: OAuthClient, wanted: list[str], resources: list[str]) -> bool:
+    """True when the user has already allowed all of this."""
+    found = Consent.objects.filter(user_id=user_id, client=client).first()
+    return found is not None and set(wanted) <= set(found.scopes) and set(resources) <= set(found.resources)
+
+
+def give(
+    *, user_id: int, oauth_client: OAuthClient, scopes: list[str], resources: list[str], client: Client, at: datetime
+) -> None:
+    """Remember what the user allows, beside what it has allowed before."""
+    with transaction.atomic():
+        found, _ = Consent.objects.select_for_update().get_or_create(
+            user_id=user_id, client=oauth_client, defaults={"given_at": at}
+        )
+        found.scopes = sorted({*found.scopes, *scopes})
+        found.resources = sorted({*found.resources, *resources})
+        found.given_at = at
+        found.save()
+        facts: dict[str, Any] = {"client_id": oauth_client.client_id, "scopes": scopes}
+        audit.record(audit.Event.CONSENT_GIVEN, client=client, at=at, user_id=user_id, **facts)
+
+
+def revoke(*, user_id: int, client_id: str, client: Client, at: datetime) -> None:
+    """Forget a consent, and end everything that the client was granted. Raises ConsentNotFound."""
+    with transaction.atomic():
+        deleted = Consent.objects.filter(user_id=user_id, client__client_id=client_id).delete()[0]
+        ended = Grant.objects.filter(user_id=user_id, client__client_id=client_id, revoked_at=None).update(
+            revoked_at=at
+        )
+        if not deleted and not ended:
+            raise ConsentNotFound
+        facts: dict[str, Any] = {"client_id": client_id, "grants": ended}
+        audit.record(audit.Event.CONSENT_REVOKED, client=client, at=at, user_id=user_id, **facts)
+
+
+def delete_user_data(*, user_id: int) -> None:
+    """Delete what is stored of a deleted user."""
+    Consent.objects.filter(user_id=user_id).delete()
+    Grant.objects.filter(user_id=user_id).delete()

@@ -1,0 +1,232 @@
+"""The token endpoint: a code, a refresh token, or a client's own credentials for tokens (RFC 6749, §4 to §6)."""
+
+import base64
+import hashlib
+import hmac
+import re
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from auth_ms import users_client
+from auth_ms.audit import services as audit
+from auth_ms.keys.services import issuing
+from auth_ms.provider import claims, scopes
+from auth_ms.provider.errors import InvalidGrant, OAuthError
+from auth_ms.provider.models import Grant, GrantRefreshToken, OAuthClient
+from auth_ms.provider.services import access_tokens, introspection
+from auth_ms.sessions.models import Session
+from auth_ms.sessions.services import REUSE_WINDOW
+from auth_ms.users_client import Credentials
+from chassis.http.client_address import Client
+
+_VERIFIER = re.compile(r"[A-Za-z0-9\-._~]{43,128}")  # RFC 7636, §4.1
+
+
+def exchange(
+    form: dict[str, str], resources: list[str], *, by: OAuthClient, client: Client, at: datetime
+) -> dict[str, Any]:
+    """The token response for an authenticated client. Raises OAuthError and ServiceUnavailable."""
+    kind = form.get("grant_type")
+    if kind is None:
+        raise OAuthError("invalid_request", "grant_type is missing.")
+    if kind not in ("authorization_code", "refresh_token", "client_credentials"):
+        raise OAuthError("unsupported_grant_type", "This grant type is not supported.")
+    if kind not in by.grant_types:
+        raise OAuthError("unauthorized_client", "The client is not registered for this grant type.")
+    if kind == "authorization_code":
+        return _redeem_code(form, resources, by=by, client=client, at=at)
+    if kind == "refresh_token":
+        return _refresh(form, resources, by=by, client=client, at=at)
+    return _as_itself(form, resources, by=by, at=at)
+
+
+def _as_itself(form: dict[str, str], resources: list[str], *, by: OAuthClient, at: datetime) -> dict[str, Any]:
+    own = [scope for scope in by.scopes if scope not in scopes.IDENTITY]
+    wanted = scopes.parse(form["scope"]) if "scope" in form else own
+    granted = scopes.allowed(wanted or [], by_client=own)
+    if wanted is None or len(granted) < len(wanted):
+        raise OAuthError("invalid_scope", "The client may not have all of these scopes.")
+    audience = access_tokens.check_resources(resources, allowed=by.resources)
+    token = access_tokens.for_client(by, granted=granted, resources=audience, at=at)
+    return _response(token, granted)
+
+
+def _response(access_token: str, granted: list[str]) -> dict[str, Any]:
+    return {
+        "access_token": access_token,
+        "token_type": "Bearer",
+        "expires_in": settings.ACCESS_TOKEN_SECONDS,
+        "scope": " ".join(granted),
+    }
+
+
+def _redeem_code(
+    form: dict[str, str], resources: list[str], *, by: OAuthClient, client: Client, at: datetime
+) -> dict[str, Any]:
+    """Tokens for a code. A code that is used again ends what its first use gave (RFC 6749, §4.1.2)."""
+    if "code" not in form:
+        raise OAuthError("invalid_request", "code is missing.")
+    found = Grant.objects.filter(code_hash=issuing.digest_of(form["code"]), client=by).first()
+    if found is None:
+        raise InvalidGrant
+    user = users_client.find_credentials(user_id=found.user_id)
+    is_replay, tokens = False, {}
+    with transaction.atomic():
+        # The session first, as `sessions` and `_refresh` lock it, and so that it cannot end meanwhile.
+        session = Session.objects.select_for_update().filter(id=found.session_id).first()
+        grant = Grant.objects.select_for_update().select_related(None).filter(id=found.id).first()
+        if grant is None or session is None:
+            raise InvalidGrant
+        grant.client = by
+        is_replay = grant.code_used_at is not None
+        if not is_replay:
+            _check_code(grant, form, at=at)
+            granted, audience = _extent(form, resources, grant=grant, user=user, at=at)
+            grant.code_used_at = at
+            grant.save(update_fields=["code_used_at"])
+            tokens = _tokens(grant, user, granted=granted, resources=audience, nonce=True, at=at)
+            if "refresh_token" in by.grant_types:
+                tokens["refresh_token"] = _store(issuing.opaque_token(), grant, session=session, at=at)
+    if is_replay:
+        introspection.end_grant(
+            found, event=audit.Event.AUTHORIZATION_CODE_REPLAY, client=client, at=at, succeeded=False
+        )
+        raise InvalidGrant
+    return tokens
+
+
+def _check_code(grant: Grant, form: dict[str, str], *, at: datetime) -> None:
+    known = grant.parameters
+    challenge, verifier = known["code_challenge"], form.get("code_verifier")
+    if grant.code_expires_at <= at:
+        raise InvalidGrant
+    if form.get("redirect_uri", None if challenge else "") not in (known["redirect_uri"], None):
+        raise InvalidGrant("redirect_uri is not that of the authorization request.")
+    if (challenge is None) != (verifier is None):  # both ways, against a downgrade (RFC 9700, §4.8.2)
+        raise InvalidGrant("code_verifier does not match the authorization request.")
+    if verifier is not None and not (
+        _VERIFIER.fullmatch(verifier) and hmac.compare_digest(_challenge_of(verifier), challenge)
+    ):
+        raise InvalidGrant("code_verifier does not match the authorization request.")
+
+
+def _challenge_of(verifier: str) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
+
+
+def _extent(
+    form: dict[str, str], resources: list[str], *, grant: Grant, user: Credentials | None, at: datetime
+) -> tuple[list[str], list[str]]:
+    """The scopes and resources of new tokens: at most those granted, and only rights that the user has now.
+
+    Raises InvalidGrant when the grant, its session or its user has ended, and OAuthError.
+    """
+    if user is None or not user.is_active or not access_tokens.live_grants(at=at).filter(id=grant.id).exists():
+        raise InvalidGrant
+    wanted = scopes.parse(form["scope"]) if "scope" in form and form["grant_type"] == "refresh_token" else grant.scopes
+    if wanted is None or not set(wanted) <= set(grant.scopes):
+        raise OAuthError("invalid_scope", "The scopes are more than the user has granted.")
+    audience = access_tokens.check_resources(resources, allowed=grant.resources) if resources else grant.resources
+    still_allowed = scopes.allowed(wanted, by_client=grant.client.scopes)
+    return scopes.for_user(still_allowed, rights=user.scopes), audience
+
+
+def _tokens(
+    grant: Grant,
+    user: Credentials | None,
+    *,
+    granted: list[str],
+    resources: list[str],
+    nonce: bool,
+    at: datetime,
+) -> dict[str, Any]:
+    access_token = access_tokens.for_user(grant, granted=granted, resources=resources, at=at)
+    tokens = _response(access_token, granted)
+    if scopes.OPENID in granted and user is not None:
+        tokens["id_token"] = _id_token(grant, user, granted=granted, nonce=nonce, at=at)
+    return tokens
+
+
+def _id_token(grant: Grant, user: Credentials, *, granted: list[str], nonce: bool, at: datetime) -> str:
+    """An ID token (OpenID Connect Core 1.0, §2); one of a refresh has no nonce (§12.2)."""
+    requested = grant.parameters["claims"]["id_token"]
+    members = claims.of_user(user, client=grant.client, scopes=granted, requested=requested) | {
+        "iss": settings.PUBLIC_URL,
+        "sub": claims.subject_of(grant.user_id, client=grant.client),
+        "aud": grant.client.client_id,
+        "auth_time": int(grant.authenticated_at.timestamp()),
+        "amr": grant.methods,
+        "acr": access_tokens.level_of(grant.methods),
+        "sid": str(grant.browser_session_id),
+    }
+    if nonce and grant.parameters["nonce"] is not None:
+        members["nonce"] = grant.parameters["nonce"]
+    algorithm = grant.client.signing_algorithm
+    return issuing.sign(members, at=at, life=access_tokens.life(), typ="JWT", algorithm=algorithm)
+
+
+def _refresh(
+    form: dict[str, str], resources: list[str], *, by: OAuthClient, client: Client, at: datetime
+) -> dict[str, Any]:
+    """The successor of a refresh token, and new tokens with the user's rights of now.
+
+    One that is used again after REUSE_WINDOW was stolen, by the first or the second user of it: its grant ends (RFC
+    9700, §4.14.2). Within the window, for an answer that was lost, the same successor is given.
+    """
+    if "refresh_token" not in form:
+        raise OAuthError("invalid_request", "refresh_token is missing.")
+    presented = GrantRefreshToken.objects.select_related("grant__client").filter(
+        token_hash=issuing.digest_of(form["refresh_token"]), grant__client=by, expires_at__gt=at
+    )
+    found = presented.first()
+    if found is None:
+        raise InvalidGrant
+    _reject_reuse(found, client=client, at=at)
+    user = users_client.find_credentials(user_id=found.grant.user_id)
+    with transaction.atomic():
+        session = Session.objects.select_for_update().filter(id=found.grant.session_id).first()
+        grant = Grant.objects.select_for_update().filter(id=found.grant_id).first()
+        stored = GrantRefreshToken.objects.select_for_update().filter(id=found.id).first()
+        if session is None or grant is None or stored is None:
+            raise InvalidGrant
+        grant.client = by
+        granted, audience = _extent(form, resources, grant=grant, user=user, at=at)
+        is_stolen = stored.used_at is not None and stored.used_at + REUSE_WINDOW < at
+        if not is_stolen:
+            tokens = _tokens(grant, user, granted=granted, resources=audience, nonce=False, at=at)
+            tokens["refresh_token"] = _successor(stored, form["refresh_token"], grant, session=session, at=at)
+    if is_stolen:
+        _reject_reuse(stored, client=client, at=at)
+    return tokens
+
+
+def _reject_reuse(presented: GrantRefreshToken, *, client: Client, at: datetime) -> None:
+    if presented.used_at is not None and presented.used_at + REUSE_WINDOW < at:
+        introspection.end_grant(
+            presented.grant, event=audit.Event.REFRESH_TOKEN_REUSE, client=client, at=at, succeeded=False
+        )
+        raise InvalidGrant
+
+
+def _successor(presented: GrantRefreshToken, text: str, grant: Grant, *, session: Session, at: datetime) -> str:
+    """The next token; the same one for each use within the window, also while the secret is being replaced."""
+    candidates = issuing.successors_of(text)
+    if presented.used_at is not None:
+        hashes = GrantRefreshToken.objects.filter(token_hash__in=[each.digest for each in candidates])
+        issued = {bytes(digest) for digest in hashes.values_list("token_hash", flat=True)}
+        return next((each for each in candidates if each.digest in issued), candidates[0]).text
+    presented.used_at = at
+    presented.save(update_fields=["used_at"])
+    session.last_used_at = at
+    session.save(update_fields=["last_used_at"])
+    return _store(candidates[0], grant, session=session, at=at)
+
+
+def _store(token: issuing.OpaqueToken, grant: Grant, *, session: Session, at: datetime) -> str:
+    latest = session.created_at + timedelta(seconds=settings.SESSION_SECONDS)
+    expires_at = min(at + timedelta(seconds=settings.REFRESH_TOKEN_SECONDS), latest)
+    GrantRefreshToken.objects.create(grant=grant, token_hash=token.digest, created_at=at, expires_at=expires_at)
+    return token.text

@@ -1,0 +1,19 @@
+"""Deleting what has expired."""
+
+from datetime import datetime, timedelta
+
+from auth_ms.provider.models import AuthorizationRequest, ClientSecret, GrantRefreshToken, RevokedAccessToken
+from chassis.operations import pruning
+
+EXPIRED_SECRETS_KEPT = timedelta(days=1)
+
+
+def prune(*, at: datetime) -> None:
+    """Delete expired requests, refresh tokens, secrets, and revocations of expired tokens.
+
+    Grants and browser sessions are deleted with their sessions.
+    """
+    pruning.delete(AuthorizationRequest.objects.filter(expires_at__lt=at))
+    pruning.delete(GrantRefreshToken.objects.filter(expires_at__lt=at))
+    pruning.delete(RevokedAccessToken.objects.filter(expires_at__lt=at))
+    pruning.delete(ClientSecret.objects.filter(expires_at__lt=at - EXPIRED_SECRETS_KEPT))

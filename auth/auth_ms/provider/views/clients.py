@@ -1,0 +1,153 @@
+"""Clients, for admins; and the applications that a user has allowed something."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from auth_ms.provider import examples, serializers
+from auth_ms.provider.models import Consent, OAuthClient
+from auth_ms.provider.services import clients, consents
+from auth_ms.provider.services.clients import Registration
+from auth_ms.view_helpers import NO_STORE, answer
+from chassis.http.client_address import client_of
+from chassis.http.openapi import problems
+from chassis.http.pagination import NewestFirst
+from chassis.http.reading import read_body
+from chassis.security import permissions
+
+
+def _registered(registration: Registration, *, status: int) -> Response:
+    members = serializers.ClientOutput(registration.client).data | {"client_secret": registration.secret}
+    location = {"Location": f"/auth-ms/clients/{registration.client.client_id}"}
+    return Response(members, status=status, headers=NO_STORE | location)
+
+
+class ClientCollection(APIView):
+    permission_classes = [permissions.IsAdmin]
+    pagination_class = NewestFirst
+
+    @extend_schema(
+        operation_id="list_clients",
+        responses={200: serializers.ClientOutput(many=True), **problems(400, 401, 403)},
+        examples=[examples.CLIENT],
+        tags=["clients"],
+    )
+    def get(self, request: Request) -> Response:
+        """List the registered clients, newest first. For admins."""
+        pages = self.pagination_class()
+        rows = pages.paginate_queryset(OAuthClient.objects.all(), request)
+        return pages.get_paginated_response(serializers.ClientOutput(rows, many=True).data)
+
+    @extend_schema(
+        operation_id="create_client",
+        request=serializers.ClientInput,
+        responses={201: serializers.RegistrationOutput, **problems(400, 401, 403, 413, 415)},
+        examples=[examples.CLIENT_INPUT, examples.REGISTRATION],
+        tags=["clients"],
+    )
+    def post(self, request: Request) -> Response:
+        """Register a client. The answer shows its secret, once. For admins."""
+        values = read_body(serializers.ClientInput, request)
+        actor = request.user.user_id
+        made = clients.register(values=values, actor_id=actor, client=client_of(request), at=timezone.now())
+        return _registered(made, status=201)
+
+
+class ClientDetail(APIView):
+    permission_classes = [permissions.IsAdmin]
+
+    @extend_schema(
+        operation_id="get_client",
+        responses={200: serializers.ClientOutput, **problems(401, 403, 404)},
+        examples=[examples.CLIENT],
+        tags=["clients"],
+    )
+    def get(self, request: Request, client_id: str) -> Response:
+        """Get a client. For admins."""
+        return answer(serializers.ClientOutput, clients.find(client_id=client_id))
+
+    @extend_schema(
+        operation_id="change_client",
+        request=serializers.ClientInput,
+        responses={200: serializers.ClientOutput, **problems(400, 401, 403, 404, 413, 415)},
+        examples=[examples.CLIENT_INPUT, examples.CLIENT],
+        tags=["clients"],
+    )
+    def put(self, request: Request, client_id: str) -> Response:
+        """Replace the settings of a client; its id and secrets stay. For admins."""
+        lists = ("redirect_uris", "post_logout_redirect_uris", "scopes", "resources", "web_origins")
+        blank: dict[str, Any] = {name: [] for name in lists}
+        changed = clients.change(
+            client_id=client_id,
+            values=blank | read_body(serializers.ClientInput, request),
+            actor_id=request.user.user_id,
+            client=client_of(request),
+            at=timezone.now(),
+        )
+        return answer(serializers.ClientOutput, changed)
+
+    @extend_schema(
+        operation_id="delete_client",
+        responses={204: None, **problems(401, 403, 404)},
+        tags=["clients"],
+    )
+    def delete(self, request: Request, client_id: str) -> Response:
+        """Delete a client, and end everything that it was granted. For admins."""
+        clients.delete(client_id=client_id, actor_id=request.user.user_id, client=client_of(request), at=timezone.now())
+        return Response(status=204)
+
+
+class ClientSecrets(APIView):
+    permission_classes = [permissions.IsAdmin]
+
+    @extend_schema(
+        operation_id="rotate_client_secret",
+        request=serializers.SecretRotationInput,
+        responses={201: serializers.RegistrationOutput, **problems(400, 401, 403, 404, 409, 413, 415)},
+        examples=[examples.ROTATION, examples.REGISTRATION],
+        tags=["clients"],
+    )
+    def post(self, request: Request, client_id: str) -> Response:
+        """Give a client a new secret; the old ones stay valid for `overlap_seconds`. For admins."""
+        made = clients.rotate_secret(
+            client_id=client_id,
+            overlap=timedelta(seconds=read_body(serializers.SecretRotationInput, request)["overlap_seconds"]),
+            actor_id=request.user.user_id,
+            client=client_of(request),
+            at=timezone.now(),
+        )
+        return _registered(made, status=201)
+
+
+class ConsentCollection(APIView):
+    pagination_class = NewestFirst
+
+    @extend_schema(
+        operation_id="list_consents",
+        responses={200: serializers.ConsentOutput(many=True), **problems(400, 401, 403)},
+        examples=[examples.CONSENT],
+        tags=["connected applications"],
+    )
+    def get(self, request: Request) -> Response:
+        """List the applications that the caller has allowed something."""
+        pages = self.pagination_class()
+        given = Consent.objects.select_related("client").filter(user_id=request.user.user_id)
+        rows = pages.paginate_queryset(given, request)
+        return pages.get_paginated_response(serializers.ConsentOutput(rows, many=True).data)
+
+
+class ConsentDetail(APIView):
+    @extend_schema(
+        operation_id="revoke_consent",
+        responses={204: None, **problems(401, 403, 404)},
+        tags=["connected applications"],
+    )
+    def delete(self, request: Request, client_id: str) -> Response:
+        """Disconnect an application: its consent, and everything that the caller granted it, ends."""
+        consents.revoke(user_id=request.user.user_id, client_id=client_id, client=client_of(request), at=timezone.now())
+        return Response(status=204)

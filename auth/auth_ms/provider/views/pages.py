@@ -1,0 +1,272 @@
+"""Authorization, sign-in, consent and logout: the routes that browsers visit."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.views import View
+
+from auth_ms.factors.problems import SecondFactorBlocked
+from auth_ms.provider import cookies, pages, scopes
+from auth_ms.provider.errors import AuthorizationError, NotForClient, OAuthError
+from auth_ms.provider.models import AuthorizationRequest
+from auth_ms.provider.services import authorization, consents, logout
+from auth_ms.provider.views.forms import read
+from auth_ms.sessions import services as sessions
+from auth_ms.sessions.models import Session
+from auth_ms.sign_in.services import login
+from auth_ms.users_client import find_credentials
+from chassis.http.client_address import client_of
+from chassis.http.errors import Problem, ServiceUnavailable
+from chassis.security.rate_limits.services import TooManyRequests
+
+_TEXTS: dict[type[Problem], str] = {
+    login.WrongCredentials: "wrong_credentials",
+    SecondFactorBlocked: "blocked",
+    TooManyRequests: "too_many",
+    ServiceUnavailable: "unavailable",
+}
+_METHODS = ("totp", "recovery_code")
+
+
+class Page(View):
+    """A route for browsers: an error becomes a page, or goes to the client."""
+
+    http_method_names = ["get", "post", "head"]
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return super().dispatch(request, *args, **kwargs)  # type: ignore[return-value]  # Django's stubs
+        except AuthorizationError as error:
+            return pages.answer(request, authorization.refuse(error))
+        except NotForClient as error:
+            return pages.error(request, error.reason)
+        except OAuthError:
+            return pages.error(request, "malformed")
+        except (ServiceUnavailable, OperationalError):
+            return pages.error(request, "unavailable", status=503)
+
+
+class Authorize(Page):
+    """RFC 6749, §3.1, and OpenID Connect Core 1.0, §3.1.2."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        at = timezone.now()
+        return proceed(request, _request_of(request.GET, at=at), cookies.session_of(request, at=at), at=at)
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Browsers send no Lax cookies with a form of another site, so the request comes again by GET."""
+        at = timezone.now()
+        asked = _request_of(request.POST, at=at)
+        request_uri = authorization.push(asked.parameters, client=asked.client, at=at)
+        own = f"{settings.PUBLIC_URL}/auth-ms/oauth/authorize"
+        return pages.redirect(own, {"client_id": asked.client.client_id, "request_uri": request_uri})
+
+
+def _request_of(data: Any, *, at: datetime) -> AuthorizationRequest:
+    """The checked request in a query or form, or the one that was pushed before."""
+    form, resources = read(data)
+    client = authorization.find_client(form)
+    if form.get("request_uri", "").startswith(authorization.REQUEST_URI):
+        return authorization.take_pushed(form["request_uri"], client=client, at=at)
+    parameters = authorization.check(form, resources, client=client)
+    return AuthorizationRequest(client=client, parameters=parameters, created_at=at)
+
+
+def proceed(
+    request: HttpRequest, asked: AuthorizationRequest, session: Session | None, *, at: datetime
+) -> HttpResponse:
+    """Ask the user for what is missing, or answer the client."""
+    if authorization.needs_sign_in(asked, session, at=at) or session is None:
+        return _ask(request, asked, at=at, page="sign_in", username=asked.parameters["login_hint"])
+    if authorization.needs_consent(asked, session):
+        return _ask_consent(request, asked, session, at=at)
+    return pages.answer(request, authorization.grant(asked, session, client=client_of(request), at=at))
+
+
+def _ask(
+    request: HttpRequest, asked: AuthorizationRequest, *, at: datetime, page: str, token: str = "", **values: Any
+) -> HttpResponse:
+    browser = cookies.browser_of(request) or cookies.new_browser()
+    response = pages.show(
+        request,
+        page,
+        leads_to=asked.parameters["redirect_uri"],
+        locales=asked.parameters["ui_locales"],
+        token=token or authorization.keep(asked, browser=browser, at=at),
+        client=asked.client,
+        **values,
+    )
+    cookies.set_browser(response, browser)
+    return response
+
+
+def _ask_consent(
+    request: HttpRequest, asked: AuthorizationRequest, session: Session, *, at: datetime, token: str = ""
+) -> HttpResponse:
+    user = find_credentials(user_id=session.user_id)
+    wanted = authorization.scopes_to_consent(asked.parameters)
+    return _ask(
+        request,
+        asked,
+        at=at,
+        page="consent",
+        token=token,
+        session_id=session.id,
+        email=user.email if user else "",
+        scopes=[f"scope_{scope}" for scope in wanted if scope in scopes.IDENTITY],
+        rights=[scope for scope in wanted if scope not in scopes.IDENTITY],
+        resources=asked.parameters["resources"],
+    )
+
+
+class Interaction(Page):
+    """The forms of the sign-in pages. Each proves by its token, and by the browser's cookie, whose request it is."""
+
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        at = timezone.now()
+        form, _ = read(request.POST)
+        token = form.get("request", "")
+        asked = authorization.find_kept(token, browser=cookies.browser_of(request), at=at)
+        if "cancel" in form:
+            raise AuthorizationError("access_denied", "The user cancelled.", parameters=asked.parameters)
+        steps: dict[str, Callable[..., HttpResponse]] = {
+            "sign_in": _sign_in,
+            "second_factor": _second_factor,
+            "consent": _consent,
+        }
+        step = steps.get(form.get("step", ""))
+        if step is None:
+            raise NotForClient("malformed")
+        return step(request, asked, form, token, at=at)
+
+
+def _sign_in(
+    request: HttpRequest, asked: AuthorizationRequest, form: dict[str, str], token: str, *, at: datetime
+) -> HttpResponse:
+    username, password = form.get("username", "")[:254], form.get("password", "")[:200]
+    try:
+        result = login.log_in(username=username, password=password, client=client_of(request), at=at)
+    except Problem as problem:
+        return _again(request, asked, problem, at=at, page="sign_in", token=token, username=username)
+    if isinstance(result, login.SecondFactorRequired):
+        return _ask_second_factor(request, asked, result.mfa_token, result.methods, token, at=at)
+    return _signed_in(request, asked, result, token, at=at)
+
+
+def _ask_second_factor(
+    request: HttpRequest, asked: AuthorizationRequest, mfa_token: str, methods: list[str], token: str, *, at: datetime
+) -> HttpResponse:
+    known = [method for method in _METHODS if method in methods]
+    return _ask(request, asked, at=at, page="second_factor", token=token, mfa_token=mfa_token, methods=known)
+
+
+def _second_factor(
+    request: HttpRequest, asked: AuthorizationRequest, form: dict[str, str], token: str, *, at: datetime
+) -> HttpResponse:
+    mfa_token, method = form.get("mfa_token", "")[:128], form.get("method", "")
+    if method not in _METHODS:
+        raise NotForClient("malformed")
+    try:
+        result = login.complete_log_in(
+            mfa_token=mfa_token, method=method, code=form.get("code", "")[:64], client=client_of(request), at=at
+        )
+    except Problem as problem:
+        try:
+            login.find_pending(mfa_token=mfa_token, at=at)
+        except login.WrongCredentials:  # from the beginning
+            return _again(request, asked, problem, at=at, page="sign_in", token=token)
+        values = {"mfa_token": mfa_token, "methods": list(_METHODS)}
+        return _again(request, asked, problem, at=at, page="second_factor", token=token, **values)
+    return _signed_in(request, asked, result, token, at=at)
+
+
+def _again(
+    request: HttpRequest, asked: AuthorizationRequest, problem: Problem, *, at: datetime, **values: Any
+) -> HttpResponse:
+    """The same page with what is wrong; 401 would need a challenge, so a wrong password is 403."""
+    reason = next((text for kind, text in _TEXTS.items() if isinstance(problem, kind)), "unavailable")
+    response = _ask(request, asked, at=at, problem=reason, **values)
+    response.status_code = 403 if problem.status == 401 else problem.status
+    if "Retry-After" in problem.headers:
+        response["Retry-After"] = problem.headers["Retry-After"]
+    return response
+
+
+def _signed_in(
+    request: HttpRequest, asked: AuthorizationRequest, pair: sessions.TokenPair, token: str, *, at: datetime
+) -> HttpResponse:
+    """Go on with the new session. Its token pair of the account API is not needed, and never leaves this process."""
+    session = sessions.session_of(refresh_token=pair.refresh_token)
+    if authorization.needs_sign_in(asked, session, at=at):
+        raise NotForClient("expired")
+    if authorization.needs_consent(asked, session):
+        response = _ask_consent(request, asked, session, at=at, token=token)
+    else:
+        response = pages.answer(request, authorization.grant(asked, session, client=client_of(request), at=at))
+    cookies.set_session(response, session.id, at=at)
+    return response
+
+
+def _consent(
+    request: HttpRequest, asked: AuthorizationRequest, form: dict[str, str], token: str, *, at: datetime
+) -> HttpResponse:
+    session = cookies.session_of(request, at=at)
+    if session is None or form.get("session") != str(session.id) or authorization.needs_sign_in(asked, session, at=at):
+        raise NotForClient("expired")  # the user of this browser has changed since the page was shown
+    if form.get("decision") != "allow":
+        raise AuthorizationError("access_denied", "The user did not consent.", parameters=asked.parameters)
+    response = authorization.grant(asked, session, client=client_of(request), at=at)
+    consents.give(
+        user_id=session.user_id,
+        oauth_client=asked.client,
+        scopes=authorization.scopes_to_consent(asked.parameters),
+        resources=asked.parameters["resources"],
+        client=client_of(request),
+        at=at,
+    )
+    return pages.answer(request, response)
+
+
+class EndSession(Page):
+    """OpenID Connect RP-Initiated Logout 1.0."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return self._answer(request, request.GET)
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        return self._answer(request, request.POST)
+
+    def _answer(self, request: HttpRequest, data: Any) -> HttpResponse:
+        at = timezone.now()
+        form, _ = read(data)
+        asked = logout.check(form)
+        session = cookies.session_of(request, at=at)
+        browser = cookies.browser_of(request)
+        confirmed = bool(browser) and logout.is_confirmed(form, session=session, browser=browser)
+        if session is not None and not confirmed and not asked.names(session):
+            browser = browser or cookies.new_browser()
+            page = pages.show(
+                request,
+                "sign_out",
+                leads_to=asked.redirect_uri,
+                locales=form.get("ui_locales", ""),
+                members={name: value for name, value in form.items() if name != "confirmation"},
+                confirmation=logout.confirmation(session=session, browser=browser),
+            )
+            cookies.set_browser(page, browser)
+            return page
+        if session is not None:
+            sessions.log_out(session_id=session.id, client=client_of(request), at=at)
+        if asked.redirect_uri:
+            response = pages.redirect(asked.redirect_uri, {"state": form["state"]} if "state" in form else {})
+        else:
+            response = pages.show(request, "signed_out", locales=form.get("ui_locales", ""))
+        cookies.delete_session(response)
+        return response

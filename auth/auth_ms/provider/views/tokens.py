@@ -1,0 +1,164 @@
+"""The endpoints that clients call: token, pushed requests, introspection, revocation, userinfo."""
+
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from auth_ms import users_client
+from auth_ms.provider import claims, examples, scopes, serializers
+from auth_ms.provider.errors import AuthorizationError, InvalidBearerToken, NotForClient, OAuthError
+from auth_ms.provider.services import access_tokens, authorization, grants, introspection
+from auth_ms.provider.views.forms import NO_STORE, ForClients, authenticated, read
+from auth_ms.sessions.authentication import ACCESS_TOKEN
+from chassis.http.client_address import client_of
+from chassis.http.errors import CONTENT_TYPE
+from chassis.http.openapi import problems
+
+
+def _errors(*statuses: int) -> dict[Any, Any]:
+    return {
+        status: OpenApiResponse(
+            serializers.OAuthErrorOutput,
+            description="An error of RFC 6749, §5.2.",
+            examples=[examples.error(status)],
+        )
+        for status in (*statuses, 503)
+    } | {(413, CONTENT_TYPE): problems(413)[413, CONTENT_TYPE]}
+
+
+class Token(ForClients):
+    methods_for_pages = "POST"
+
+    @extend_schema(
+        operation_id="oauth_token",
+        request={"application/x-www-form-urlencoded": serializers.TokenInput},
+        responses={200: serializers.OAuthTokenOutput, **_errors(400, 401, 429)},
+        examples=[examples.CLIENT_CREDENTIALS, examples.TOKENS],
+        tags=["oauth"],
+    )
+    def post(self, request: Request) -> Response:
+        """Exchange a code, a refresh token, or the client's own credentials for tokens (RFC 6749, §3.2)."""
+        by, form, resources = authenticated(request)
+        tokens = grants.exchange(form, resources, by=by, client=client_of(request), at=timezone.now())
+        return Response(tokens, headers=NO_STORE)
+
+
+class PushedAuthorizationRequest(ForClients):
+    @extend_schema(
+        operation_id="oauth_push_authorization_request",
+        request={"application/x-www-form-urlencoded": serializers.PushedRequestInput},
+        responses={201: serializers.PushedRequestOutput, **_errors(400, 401, 429)},
+        examples=[examples.PUSHED_REQUEST, examples.PUSHED],
+        tags=["oauth"],
+    )
+    def post(self, request: Request) -> Response:
+        """Push the parameters of an authorization request; the browser carries only `request_uri` (RFC 9126)."""
+        by, form, resources = authenticated(request)
+        try:
+            if "request_uri" in form:
+                raise OAuthError("invalid_request", "A pushed request must not contain request_uri.")
+            parameters = authorization.check(form, resources, client=by)
+        except NotForClient as error:
+            raise OAuthError("invalid_request", "redirect_uri is not registered.") from error
+        except AuthorizationError as error:
+            raise OAuthError(error.code, error.description) from error
+        request_uri = authorization.push(parameters, client=by, at=timezone.now())
+        seconds = int(authorization.PUSHED_LIFE.total_seconds())
+        return Response({"request_uri": request_uri, "expires_in": seconds}, status=201, headers=NO_STORE)
+
+
+class OAuthIntrospection(ForClients):
+    @extend_schema(
+        operation_id="oauth_introspect",
+        request={"application/x-www-form-urlencoded": serializers.PresentedTokenInput},
+        responses={200: serializers.OAuthIntrospectionOutput, **_errors(400, 401, 429)},
+        examples=[examples.PRESENTED, examples.INTROSPECTED],
+        tags=["oauth"],
+    )
+    def post(self, request: Request) -> Response:
+        """Say whether a token for a resource of this client is valid now (RFC 7662). For confidential clients."""
+        by, form, _ = authenticated(request)
+        if by.is_public:
+            raise OAuthError("unauthorized_client", "Only a client with a secret may ask.", status=403)
+        return Response(introspection.introspect(token=_token(form), by=by, at=timezone.now()), headers=NO_STORE)
+
+
+class Revocation(ForClients):
+    methods_for_pages = "POST"
+
+    @extend_schema(
+        operation_id="oauth_revoke",
+        request={"application/x-www-form-urlencoded": serializers.PresentedTokenInput},
+        responses={200: None, **_errors(400, 401, 429)},
+        examples=[examples.PRESENTED],
+        tags=["oauth"],
+    )
+    def post(self, request: Request) -> Response:
+        """End a token of this client (RFC 7009); a refresh token ends everything that the user granted with it."""
+        by, form, _ = authenticated(request)
+        introspection.revoke(token=_token(form), by=by, client=client_of(request), at=timezone.now())
+        return Response(status=200, headers=NO_STORE)
+
+
+def _token(form: dict[str, str]) -> str:
+    if "token" not in form:
+        raise OAuthError("invalid_request", "token is missing.")
+    return form["token"]
+
+
+class UserInfo(ForClients):
+    methods_for_pages = "GET, POST"
+
+    @extend_schema(
+        operation_id="oauth_userinfo",
+        responses={200: serializers.UserInfoOutput, **_errors(401, 403)},
+        examples=[examples.USERINFO],
+        auth=ACCESS_TOKEN,
+        tags=["oauth"],
+    )
+    def get(self, request: Request) -> Response:
+        """Get the claims that the user has granted with the access token (OpenID Connect Core 1.0, §5.3)."""
+        return self._answer(request.headers.get("Authorization", ""))
+
+    @extend_schema(
+        operation_id="oauth_userinfo_by_post",
+        request={"application/x-www-form-urlencoded": serializers.UserInfoInput},
+        responses={200: serializers.UserInfoOutput, **_errors(400, 401, 403)},
+        examples=[examples.USERINFO_INPUT, examples.USERINFO],
+        auth=ACCESS_TOKEN,
+        tags=["oauth"],
+    )
+    def post(self, request: Request) -> Response:
+        """The same by POST, with the token in the header or as `access_token` in a form (RFC 6750, §2.2)."""
+        header = request.headers.get("Authorization", "")
+        form = read(request.data)[0] if request.content_type.startswith("application/x-www-form-urlencoded") else {}
+        if header and "access_token" in form:
+            raise OAuthError("invalid_request", "The access token is sent in two ways at once.")
+        return self._answer(header or f"Bearer {form.get('access_token', '')}".strip())
+
+    def _answer(self, header: str) -> Response:
+        scheme, _, token = header.partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise OAuthError(
+                "invalid_request",
+                "The access token is missing.",
+                status=401,
+                headers={"WWW-Authenticate": 'Bearer realm="tessera"'},
+            )
+        found = access_tokens.find(token.strip(), at=timezone.now(), audience=access_tokens.userinfo_audience())
+        if found is None or found[1] is None:
+            raise InvalidBearerToken
+        members, grant = found
+        user = users_client.find_credentials(user_id=grant.user_id)
+        if user is None or not user.is_active:
+            raise InvalidBearerToken
+        granted = members["scope"].split()
+        if scopes.OPENID not in granted:
+            headers = {"WWW-Authenticate": 'Bearer realm="tessera", error="insufficient_scope", scope="openid"'}
+            raise OAuthError("insufficient_scope", "The scope openid is missing.", status=403, headers=headers)
+        requested = grant.parameters["claims"]["userinfo"]
+        told = claims.of_user(user, client=grant.client, scopes=granted, requested=requested)
+        return Response({"sub": members["sub"], **told}, headers=NO_STORE)

@@ -1,0 +1,160 @@
+"""Registering clients: by admins, strictly, with secrets that are shown once and can be rotated."""
+
+import hashlib
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from auth.tests import oauth
+from auth.tests.builders import as_json
+from auth_ms.models import AuditEvent, ClientSecret
+
+pytestmark = pytest.mark.django_db
+INPUT = {"name": "Orders", "redirect_uris": [oauth.CALLBACK], "scopes": ["openid"]}
+
+
+def create(client, **changes):
+    return client.post("/auth-ms/clients", **as_json(INPUT | changes))
+
+
+def test_a_client_is_registered_with_a_secret_of_which_only_the_hash_is_stored(admin_client):
+    answer = create(admin_client)
+
+    made = answer.json()
+    stored = ClientSecret.objects.get(client__client_id=made["client_id"])
+    assert answer.status_code == 201
+    assert answer["Cache-Control"] == "no-store"
+    assert len(made["client_secret"]) >= 43
+    assert bytes(stored.secret_hash) == hashlib.sha256(made["client_secret"].encode()).digest()
+    assert "client_secret" not in admin_client.get(answer["Location"]).json()
+    assert admin_client.get("/auth-ms/clients").json()["results"][0]["client_id"] == made["client_id"]
+    assert AuditEvent.objects.get(event="client_created").actor_id == 1
+
+
+def test_a_public_client_has_no_secret(admin_client):
+    answer = create(admin_client, token_endpoint_auth_method="none")
+
+    assert answer.json()["client_secret"] is None
+    assert admin_client.post(f"{answer['Location']}/secrets", **as_json({})).status_code == 409
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://orders.example.org/callback",
+        "https://orders.example.org/callback#fragment",
+        "https://ada@orders.example.org/callback",
+        "https://ada:secret@orders.example.org/callback",
+        "https://orders.example.org/a/../callback",
+        "https://orders.example.org/a/%2e%2E/callback",
+        "https://orders.example.org/./callback",
+        "https://*.example.org/callback",
+        "https://Orders.example.org/callback",
+        "HTTPS://orders.example.org/callback",
+        "https://orders.example.org:99999/callback",
+        "https://ordérs.example.org/callback",
+        "https://orders.example.org/call back",
+        "https://orders.example.org\\@evil.example/callback",
+        "//orders.example.org/callback",
+        "/callback",
+        "https:///callback",
+        "javascript:alert(1)",
+        "data:text/html,hello",
+        "app:/callback",
+        "org.example.app://callback",
+        "https://[::1",
+        "",
+        "https://orders.example.org/" + "x" * 2000,
+    ],
+)
+def test_a_redirect_uri_that_could_mean_another_place_is_rejected(admin_client, uri):
+    answer = create(admin_client, redirect_uris=[uri])
+
+    assert answer.status_code == 400
+    assert "redirect_uris" in answer.json()["errors"]
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "https://orders.example.org/callback?tenant=1",
+        "https://orders.example.org:8443/callback",
+        "http://localhost:3000/callback",
+        "http://127.0.0.1/callback",
+        "http://[::1]/callback",
+        "org.example.app:/callback",
+    ],
+)
+def test_a_redirect_uri_of_a_web_or_native_application_is_accepted(admin_client, uri):
+    assert create(admin_client, redirect_uris=[uri]).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"scopes": ["admin"]}, "scopes"),
+        ({"scopes": ["service"]}, "scopes"),
+        ({"scopes": ["two words"]}, "scopes"),
+        ({"resources": ["tessera"]}, "resources"),
+        ({"resources": ["users-ms"]}, "resources"),
+        ({"resources": ["https://api.example.org/#x"]}, "resources"),
+        ({"web_origins": ["https://app.example.org/"]}, "web_origins"),
+        ({"web_origins": ["*"]}, "web_origins"),
+        ({"web_origins": ["null"]}, "web_origins"),
+        ({"redirect_uris": []}, "redirect_uris"),
+        ({"grant_types": ["implicit"]}, "grant_types"),
+        ({"grant_types": ["password"]}, "grant_types"),
+        ({"grant_types": ["client_credentials"], "token_endpoint_auth_method": "none"}, "grant_types"),
+        ({"grant_types": ["refresh_token"]}, "grant_types"),
+        ({"require_pkce": False, "token_endpoint_auth_method": "none"}, "require_pkce"),
+        ({"signing_algorithm": "none"}, "signing_algorithm"),
+        ({"signing_algorithm": "HS256"}, "signing_algorithm"),
+        ({"name": "Two\nlines"}, "name"),
+        ({"first_party": "yes"}, "first_party"),
+    ],
+)
+def test_what_would_weaken_a_client_is_rejected(admin_client, changes, field):
+    answer = create(admin_client, **changes)
+
+    assert answer.status_code == 400
+    assert field in str(answer.json()["errors"])
+
+
+def test_a_client_is_changed_and_keeps_its_secret(admin_client):
+    made = create(admin_client).json()
+
+    answer = admin_client.put(f"/auth-ms/clients/{made['client_id']}", **as_json(INPUT | {"name": "Invoices"}))
+
+    assert answer.status_code == 200
+    assert answer.json()["name"] == "Invoices"
+    assert ClientSecret.objects.count() == 1
+
+
+def test_both_secrets_are_valid_during_a_rotation_and_only_the_new_one_after_it(admin_client):
+    app = oauth.register()
+    old, form = app.secret, {"client_id": app.client_id, "grant_type": "client_credentials"}
+    path = f"/auth-ms/clients/{app.client_id}/secrets"
+
+    new = admin_client.post(path, **as_json({"overlap_seconds": 60})).json()["client_secret"]
+    during = [oauth.post("token", **form, client_secret=secret).status_code for secret in (old, new)]
+    ClientSecret.objects.filter(expires_at__isnull=False).update(expires_at=timezone.now() - timedelta(seconds=1))
+    after = [oauth.post("token", **form, client_secret=secret).status_code for secret in (old, new)]
+
+    assert during == [200, 200]
+    assert after == [401, 200]
+
+
+def test_a_rotation_without_overlap_ends_a_stolen_secret_at_once(admin_client):
+    app = oauth.register()
+    admin_client.post(f"/auth-ms/clients/{app.client_id}/secrets", **as_json({"overlap_seconds": 0}))
+
+    assert app.post("token", grant_type="client_credentials").status_code == 401
+
+
+def test_a_deleted_client_and_an_inactive_one_get_nothing(admin_client):
+    gone, inactive = oauth.register(), oauth.register(is_active=False)
+    admin_client.delete(f"/auth-ms/clients/{gone.client_id}")
+
+    assert gone.post("token", grant_type="client_credentials").status_code == 401
+    assert inactive.post("token", grant_type="client_credentials").status_code == 401
