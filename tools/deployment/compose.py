@@ -154,7 +154,10 @@ class Project:
         return ports.wanted(ports.DEFAULTS | self._own_ports())
 
     def _is_reachable(self) -> bool:
-        return (self.is_main or self.environment.exists()) and engine_answers()
+        """False without an engine, and when this clone has not started it: another clone's has the same name."""
+        return engine_answers() and (
+            self._has_data.exists() or (self.environment.exists() and not self.is_main) or _here()
+        )
 
     def runs(self) -> bool:
         """True when containers of this project run."""
@@ -262,6 +265,12 @@ class Project:
         names = [*(service.upper() for service in SERVICES), "GATEWAY", "MAIL"]
         urls = {f"{name}_URL": f"http://127.0.0.1:{numbers[f'{name}_PORT']}" for name in names}
         return urls | broker_rights.urls(self.secrets, f"127.0.0.1:{numbers['RABBITMQ_PORT']}")
+
+
+def _here() -> bool:
+    """True when `docker compose` in this clone made containers."""
+    found = ["docker", "ps", "--all", "--quiet", f"--filter=label={FOLDER}={ROOT}"]
+    return bool(subprocess.run(found, capture_output=True, text=True).stdout.strip())
 
 
 def _docker(*arguments: str) -> None:
