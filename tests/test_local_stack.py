@@ -122,7 +122,7 @@ def test_a_taken_port_is_moved_and_kept_for_later_starts(directory):
     assert "25000 is taken: USERS_PORT is 26000" in done.stdout
     assert (moved["USERS_PORT"], moved["AUTH_PORT"]) == (26000, 25001)
     assert requests.get("http://127.0.0.1:26000/users-ms/healthcheck", timeout=10).status_code == 200
-    assert "everything runs already" in local(directory, "up").stdout
+    assert "everything is running already" in local(directory, "up").stdout
 
 
 def test_a_stopped_stack_says_how_to_start_it(directory):
