@@ -121,7 +121,7 @@ def test_a_taken_port_is_moved_and_kept_for_later_starts(directory):
     moved = json.loads((directory / "ports.json").read_text())
     assert "25000 is taken: USERS_PORT is 26000" in done.stdout
     assert (moved["USERS_PORT"], moved["AUTH_PORT"]) == (26000, 25001)
-    assert requests.get("http://127.0.0.1:26000/users-ms/healthcheck", timeout=10).status_code == 200
+    assert requests.get("http://127.0.0.1:26000/users-ms/healthcheck", timeout=60).status_code == 200
     assert "everything is running already" in local(directory, "up").stdout
 
 

@@ -46,18 +46,18 @@ def openid_client(tmp_path_factory):
 
 @pytest.fixture
 def issuer(stack):
-    return requests.get(f"{stack.gateway}/.well-known/openid-configuration", timeout=10).json()["issuer"]
+    return requests.get(f"{stack.gateway}/.well-known/openid-configuration", timeout=60).json()["issuer"]
 
 
 def sign_in(url, email):
     """A browser without scripts: open the page, send its form, and stop before the client's own address."""
     browser = requests.Session()
-    page = browser.get(url, timeout=10)
+    page = browser.get(url, timeout=60)
     assert page.status_code == 200, page.text
     form = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page.text))
     action = re.search(r'<form method="post" action="([^"]+)"', page.text)[1]
     given = form | {"username": email, "password": PASSWORD}
-    answer = browser.post(requests.compat.urljoin(url, action), given, allow_redirects=False, timeout=20)
+    answer = browser.post(requests.compat.urljoin(url, action), given, allow_redirects=False, timeout=60)
     assert answer.status_code == 303, answer.text
     return answer.headers["Location"]
 

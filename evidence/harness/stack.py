@@ -86,7 +86,8 @@ class Stack:
         file = Path(self.directory) / "logs" / f"{program}.log"  # of local processes
         if file.exists():
             return file.read_text(errors="replace")
-        return self.command("logs", "--no-follow", program, stdout=subprocess.PIPE).stdout
+        text = self.command("logs", "--no-follow", program, stdout=subprocess.PIPE).stdout
+        return re.sub(r"^\x1b\[2K", "", text, flags=re.MULTILINE)  # with which Compose starts each line
 
     def command(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run one of the commands behind `make` on this stack."""

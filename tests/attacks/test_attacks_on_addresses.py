@@ -233,6 +233,8 @@ def test_a_change_of_address_does_not_disclose_accounts(stack):
 
 
 def test_an_idempotency_key_belongs_to_one_client(stack):
+    if stack.client_address != "127.0.0.1":
+        pytest.skip("only local processes trust an X-Forwarded-For of this test")
     key, answers = secrets.token_hex(16), []
     for address, name in (("203.0.113.7", "Ada"), ("198.51.100.9", "Grace")):
         body = {"name": name, "surname": "L", "email": an_address(name), "password": PASSWORD}
