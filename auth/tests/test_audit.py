@@ -67,6 +67,14 @@ def test_an_admin_who_ends_a_users_session_is_named(ada_client, admin_client):
     assert (event["user_id"], event["actor_id"], event["session_id"]) == (7, 1, session_id)
 
 
+def test_a_user_who_ends_its_own_session_has_no_other_actor(ada_client, admin_client):
+    session_id = ada_client.get("/auth-ms/auth/sessions").json()["results"][0]["id"]
+    ada_client.delete(f"/auth-ms/auth/sessions/{session_id}")
+
+    [event] = found(admin_client, event="session_revoked")
+    assert (event["user_id"], event["actor_id"]) == (7, None)
+
+
 def test_no_password_is_ever_recorded(client, ada):
     client.post("/auth-ms/auth/login", **login(password="a wrong secret"))
     client.post("/auth-ms/auth/login", **login(username=PASSWORD))  # typed into the wrong field

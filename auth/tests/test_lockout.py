@@ -114,6 +114,16 @@ def test_one_address_over_many_accounts_is_locked(client, ada):
     assert attempt(client, address=OWNER, password="correct horse battery").status_code == 200
 
 
+def test_one_failure_of_an_address_expires_each_minute(client, ada):
+    for number in range(10):
+        attempt(client, username=f"user{number}@example.org")
+    pass_time(minutes=5)
+
+    tried = [attempt(client, username=f"another{number}@example.org").status_code for number in range(9)]
+
+    assert tried == [401] * 7 + [429] * 2
+
+
 def test_a_successful_login_does_not_clear_the_address(client, ada):
     for number in range(11):
         attempt(client, username=f"user{number}@example.org")

@@ -53,9 +53,9 @@ TARGETS = {
     "sessions": Target(
         "auth",
         ("auth/auth_ms/sessions/services.py", "auth/auth_ms/sessions/authority.py"),
-        ("test_refresh", "test_sessions", "test_authority", "test_cookies"),
+        ("test_refresh", "test_sessions", "test_authority", "test_cookies", "test_pruning"),
     ),
-    "lockout": Target("auth", ("auth/auth_ms/sign_in/services/lockout.py",), ("test_lockout",)),
+    "lockout": Target("auth", ("auth/auth_ms/sign_in/services/lockout.py",), ("test_lockout", "test_pruning")),
     "recovery": Target(
         "auth", ("auth/auth_ms/recovery/services/",), ("test_recovery", "test_emails", "test_phones", "test_meanwhile")
     ),
@@ -109,4 +109,6 @@ def _run_target(name: str, target: Target) -> None:
         number = int(call("python", "-c", DRAW, session, str(SAMPLE)))
         print(f"{name}: {min(SAMPLE, number)} of {number} mutants, some seconds each ...", flush=True)
         call("cosmic-ray", "exec", configuration, session)
-        print(call("cr-report", "--surviving-only", "--show-diff", session))
+        survivors = call("cr-report", "--surviving-only", "--show-diff", session).partition("total jobs:")[0]
+        print(survivors)
+        print(f"{name}: {survivors.count('[job-id]')} of {min(SAMPLE, number)} mutants survive.", flush=True)

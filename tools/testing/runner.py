@@ -49,8 +49,9 @@ MAIN_PATHS = (
 )
 # Own tests share nothing but servers, where each worker has its own database. The chassis' tests of one file share
 # exchanges.
-IN_PARALLEL = ["--numprocesses=auto", "--dist=worksteal"]
-FILES_IN_PARALLEL = ["--numprocesses=auto", "--dist=loadfile"]
+UNUSED = ["-p", "no:schemathesis", "-p", "no:hypothesispytest"]  # plugins that take each worker a second to import
+IN_PARALLEL = [*UNUSED, "--numprocesses=auto", "--dist=worksteal"]
+FILES_IN_PARALLEL = [*UNUSED, "--numprocesses=auto", "--dist=loadfile"]
 NO_TESTS = 5  # pytest's exit status when it found none, as with a narrow -k
 # The cheapest bcrypt, because the tests are about what happens and not about how long it takes; and no limits for the
 # one address that all of them come from, or for what one user is notified of.
