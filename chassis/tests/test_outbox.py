@@ -14,6 +14,7 @@ from kombu import Connection, Consumer, Exchange, Queue
 
 from chassis.messaging.events import CloudEvent
 from chassis.operations import pruning
+from chassis.operations.metrics import REGISTRY
 from chassis.outbox import relay, services
 from chassis.outbox.models import OutboxMessage
 from chassis.outbox.publisher import Publisher
@@ -92,6 +93,23 @@ def test_nothing_is_published_before_every_awaited_queue_exists(event_class, que
     publisher.close()
     assert queue.get(no_ack=True)
     assert late_queue.get(no_ack=True)
+
+
+def test_published_and_returned_events_are_counted_apart(event_class, queue, late_queue):
+    def counted():
+        names = ("outbox_published_events_total", "outbox_returned_events_total")
+        return [REGISTRY.get_sample_value(name, {"event": event_class.type}) or 0 for name in names]
+
+    record(event_class(number=1))
+    awaiting = Publisher(settings.BROKER_URL, awaited={event_class.type: [queue.name, late_queue.name]})
+    publish(awaiting)
+    awaiting.close()
+    assert counted() == [0, 1]
+
+    ready = Publisher(settings.BROKER_URL)
+    publish(ready, timezone.now() + timedelta(hours=1))
+    ready.close()
+    assert counted() == [1, 1]
 
 
 def test_an_awaited_queue_with_a_consumer_is_not_waited_for(event_class, queue):
