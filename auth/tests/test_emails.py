@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from auth.tests.actions import account_changed
@@ -63,6 +64,17 @@ def test_verification_mails_are_limited(ada, ada_client):
     answers = [ada_client.post("/auth-ms/auth/email/verification").status_code for _ in range(7)]
 
     assert answers == [202] * 5 + [429] * 2
+
+
+def test_verification_mails_to_one_address_leave_those_to_others(users_service, client, ada, ada_client):
+    grace = users_service.add(id=8, email="grace@example.org")
+    grace_client = Client(headers=bearer(client.post("/auth-ms/auth/login", **login(username=grace["email"])).json()))
+    ada["email_verified"] = grace["email_verified"] = False
+    for _ in range(6):
+        last = ada_client.post("/auth-ms/auth/email/verification")
+
+    assert last.status_code == 429
+    assert grace_client.post("/auth-ms/auth/email/verification").status_code == 202
 
 
 def test_the_answer_states_what_was_verified(client, ada, ada_client):
