@@ -4,6 +4,8 @@ tools = .venv/bin/python -m tools
 evidence = .venv/bin/python -m evidence
 revision = REVISION=$$(git rev-parse HEAD) SOURCE=$$(git remote get-url origin 2>/dev/null)
 canary-% blue-green-%: S ?= users-ms
+# With it, as some machines set it, each of hundreds of processes would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help venv up down clean status logs demo admin manage images push backup restore deploy test test-more compose-test cluster-test chaos brokers load bench experiments fuzz lint format generate requirements breached-passwords dashboards audit sbom soak states dev seed shell cover mutants docs-test docs new-service \

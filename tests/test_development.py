@@ -24,7 +24,7 @@ def test_make_dev_seeds_users_reloads_code_and_leaves_nothing_behind(tree):
         development = subprocess.Popen(command, cwd=tree, env=ENVIRONMENT | moved, stdout=output, stderr=output)
     printed = tree.parent / "output"
 
-    eventually(lambda: "The logs follow" in printed.read_text(), seconds=180)
+    eventually(lambda: "The logs follow" in printed.read_text(), seconds=900)
     assert "36 users added, 0 existed already" in printed.read_text()
     assert "0 users added, 36 existed already" in run(tree, "tools", "seed").stdout
     sakura = requests.get(f"{mail}/api/v1/search", {"query": 'to:"sakura.tanaka@demo.example"'}, timeout=60).json()
@@ -36,7 +36,7 @@ def test_make_dev_seeds_users_reloads_code_and_leaves_nothing_behind(tree):
     eventually(lambda: answered(f"{gateway}/auth-ms/nothing") == "Here is nothing.")
 
     development.send_signal(signal.SIGINT)
-    assert development.wait(timeout=120) == 0
+    assert development.wait(timeout=300) == 0
     assert processes_of(tree / ".local") == []
 
 

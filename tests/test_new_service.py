@@ -1,31 +1,63 @@
-"""`make new-service` in a copy of the tree: the new service passes all checks and runs beside the others."""
+"""`make new-service` in a copy of the tree: new services pass all checks and run beside the others."""
 
 import json
 
 import pytest
 import requests
 
-from evidence.harness.copied_tree import run, tree
+from evidence.harness.copied_tree import a_tree, run
 from tools.testing import tree_copy
 
-__all__ = ["tree"]
+KINDS = {"billing": [], "shipping": ["--outbox"]}
 
 
-@pytest.mark.parametrize("options", [[], ["--outbox"]], ids=["without an outbox", "with an outbox"])
-def test_a_new_service_passes_all_checks_and_runs_beside_the_others(tree, options):
-    run(tree, "tools", "new-service", "billing", *options)
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    """A copy that no test of this file changes."""
+    with a_tree(tmp_path_factory.mktemp("without")) as tree:
+        yield tree
 
-    run(tree, "ruff", "check", ".")
-    run(tree, "ruff", "format", "--check", ".")
-    run(tree, "tools", "generate", "--check")
-    run(tree, "tools", "check-documents")
-    assert " 0 failed" in run(tree, "tools", "test", "--service=billing").stdout
-    run(tree, "tools", "up", "--free-ports")
-    gateway = f"http://127.0.0.1:{json.loads((tree / '.local' / 'ports.json').read_text())['GATEWAY_PORT']}/billing-ms"
-    assert requests.get(f"{gateway}/healthcheck", timeout=60).json() == {"status": "alive"}
-    assert requests.get(f"{gateway}/items", timeout=60).status_code == 401
-    assert requests.get(f"{gateway}/metrics", timeout=60).status_code == 404
-    assert ("billing-outbox-relay" in run(tree, "tools", "status").stdout) == bool(options)
+
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory):
+    """A copy with one more service of each kind."""
+    with a_tree(tmp_path_factory.mktemp("with")) as tree:
+        for name, options in KINDS.items():
+            run(tree, "tools", "new-service", name, *options)
+        yield tree
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        ["ruff", "check", "."],
+        ["ruff", "format", "--check", "."],
+        ["tools", "generate", "--check"],
+        ["tools", "check-documents"],
+    ],
+    ids=" ".join,
+)
+def test_a_tree_with_new_services_passes_the_checks(grown, check):
+    run(grown, *check)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_new_service_passes_its_own_tests(grown, name):
+    assert " 0 failed" in run(grown, "tools", "test", f"--service={name}").stdout
+
+
+def test_new_services_run_beside_the_others(grown):
+    run(grown, "tools", "up", "--free-ports")
+
+    ports = json.loads((grown / ".local" / "ports.json").read_text())
+    for name in KINDS:
+        service = f"http://127.0.0.1:{ports['GATEWAY_PORT']}/{name}-ms"
+        assert requests.get(f"{service}/healthcheck", timeout=60).json() == {"status": "alive"}
+        assert requests.get(f"{service}/items", timeout=60).status_code == 401
+        assert requests.get(f"{service}/metrics", timeout=60).status_code == 404
+    status = run(grown, "tools", "status").stdout
+    assert "shipping-outbox-relay" in status
+    assert "billing-outbox-relay" not in status
 
 
 @pytest.mark.parametrize("name", ["Billing", "bill-ing", "../billing", "users", "json", "x"])

@@ -26,6 +26,9 @@ def argon2id_hash(password: str, *, memory: int = 64, passes: int = 1) -> str:
     return str(hasher.encode(password, hasher.salt()))
 
 
+PASSWORD_HASH = password_hash(PASSWORD)  # made once: over a thousand tests store it
+
+
 def as_json(value: Any) -> dict[str, Any]:
     """Arguments for the test client that send `value` as a JSON body."""
     return {"data": json.dumps(value), "content_type": "application/json"}
@@ -36,7 +39,7 @@ def credentials(**changes: Any) -> dict[str, Any]:
     return {
         "id": 7,
         "email": "ada@example.org",
-        "password_hash": password_hash(PASSWORD),
+        "password_hash": PASSWORD_HASH,
         "name": "Ada",
         "surname": "Lovelace",
         "phone": "",
