@@ -96,6 +96,9 @@ def _check(client: OAuthClient) -> None:
         errors["grant_types"] = ["refresh_token needs authorization_code."]
     if client.is_public and not client.require_pkce:
         errors["require_pkce"] = ["A public client needs PKCE."]
+    uses_key = client.token_endpoint_auth_method == OAuthClient.Authentication.KEY
+    if uses_key != (client.jwks is not None or client.jwks_uri != "") or (client.jwks is not None and client.jwks_uri):
+        errors["jwks"] = ["private_key_jwt needs jwks or jwks_uri, not both; other methods need neither."]
     if errors:
         raise InvalidInput(errors=errors)
 
