@@ -8,10 +8,13 @@ from auth_ms.provider.models import (
     BrowserSession,
     ClientSecret,
     Consent,
+    DeviceAuthorization,
     Grant,
     GrantRefreshToken,
+    LogoutDelivery,
     OAuthClient,
     RevokedAccessToken,
+    UsedJWT,
 )
 from auth_ms.recovery.models import OneTimeToken, PasswordChange, PhoneCode
 from auth_ms.sessions.models import RefreshToken, Session
@@ -24,10 +27,12 @@ __all__ = [
     "BrowserSession",
     "ClientSecret",
     "Consent",
+    "DeviceAuthorization",
     "FollowedChange",
     "Grant",
     "GrantRefreshToken",
     "LoginFailures",
+    "LogoutDelivery",
     "OAuthClient",
     "OneTimeToken",
     "Passkey",
@@ -41,4 +46,5 @@ __all__ = [
     "SecondFactorFailures",
     "Session",
     "SigningKey",
+    "UsedJWT",
 ]

@@ -1,19 +1,20 @@
 """Clients, and the JSON of the endpoints for clients."""
 
 from collections.abc import Callable
+from typing import Any
 
 from rest_framework import serializers
 
-from auth_ms.provider import metadata, scopes, uris
-from auth_ms.provider.models import OAuthClient
+from auth_ms.provider import jwk, metadata, scopes, uris
+from auth_ms.provider.models import LogoutDelivery, OAuthClient
 from chassis.http import fields
 
 
 class _URI(fields.Text):
     """A URI that `check` accepts."""
 
-    def __init__(self, check: Callable[[str], None]) -> None:
-        super().__init__(max_length=uris.MAXIMUM_LENGTH, trim_whitespace=False)
+    def __init__(self, check: Callable[[str], None], **options: Any) -> None:
+        super().__init__(max_length=uris.MAXIMUM_LENGTH, trim_whitespace=False, **options)
         self._check = check
 
     def to_internal_value(self, data: object) -> str:
@@ -30,6 +31,18 @@ class _Scope(fields.Text):
         value = super().to_internal_value(data)
         if not scopes.is_grantable(value):
             raise serializers.ValidationError("Not a scope that a client may have.")
+        return value
+
+
+class _KeySet(serializers.JSONField):
+    """A JWK set of public keys."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        value = super().to_internal_value(data)
+        try:
+            jwk.check_set(value)
+        except jwk.InvalidKey as error:
+            raise serializers.ValidationError(str(error)) from error
         return value
 
 
@@ -57,6 +70,21 @@ class ClientInput(serializers.Serializer):
     )
     resources = _uris(uris.check_resource, "audiences of its access tokens (RFC 8707); the first one is the default")
     web_origins = _uris(uris.check_origin, "pages that may call token, revocation and userinfo from a script (CORS)")
+    backchannel_logout_uri = _URI(
+        uris.check_request, default="", allow_blank=True, help_text="is sent a logout token when a session ends"
+    )
+    backchannel_logout_session_required = fields.Boolean(
+        default=False, help_text="logout tokens have `sid`; they always do"
+    )
+    frontchannel_logout_uri = _URI(
+        uris.check_frame,
+        default="",
+        allow_blank=True,
+        help_text="is loaded in a frame at a logout in the browser; of the same origin as a redirect URI",
+    )
+    frontchannel_logout_session_required = fields.Boolean(
+        default=False, help_text="the frame's address has `iss` and `sid`; it always does"
+    )
     first_party = fields.Boolean(default=False, help_text="users are not asked for consent")
     require_pkce = fields.Boolean(
         default=True, help_text="false: a confidential client that sends `nonce` instead (OAuth 2.1, §7.5.1)"
@@ -65,6 +93,10 @@ class ClientInput(serializers.Serializer):
         choices=OAuthClient.Algorithm.choices, default="ES256", help_text="of ID tokens and access tokens"
     )
     subject_type = serializers.ChoiceField(choices=OAuthClient.Subject.choices, default="public")
+    jwks = _KeySet(default=None, allow_null=True, help_text="its public keys as a JWK set, for private_key_jwt")
+    jwks_uri = _URI(
+        uris.check_request, default="", allow_blank=True, help_text="or where they are: https at a public address"
+    )
     is_active = fields.Boolean(default=True)
 
 
@@ -131,6 +163,8 @@ class TokenInput(serializers.Serializer):
     refresh_token = serializers.CharField(required=False)
     client_id = serializers.CharField(required=False)
     client_secret = serializers.CharField(required=False)
+    client_assertion_type = serializers.CharField(required=False, help_text="of private_key_jwt (RFC 7523, §2.2)")
+    client_assertion = serializers.CharField(required=False)
 
 
 class PresentedTokenInput(serializers.Serializer):
@@ -140,6 +174,8 @@ class PresentedTokenInput(serializers.Serializer):
     token_type_hint = serializers.CharField(required=False)
     client_id = serializers.CharField(required=False)
     client_secret = serializers.CharField(required=False)
+    client_assertion_type = serializers.CharField(required=False, help_text="of private_key_jwt (RFC 7523, §2.2)")
+    client_assertion = serializers.CharField(required=False)
 
 
 class OAuthIntrospectionOutput(serializers.Serializer):
@@ -202,3 +238,32 @@ class ConsentOutput(serializers.Serializer):
     scopes = serializers.ListField(child=serializers.CharField())
     resources = serializers.ListField(child=serializers.CharField())
     given_at = serializers.DateTimeField()
+
+
+class LogoutDeliveryFilter(serializers.Serializer):
+    """The filters of the log of deliveries; each matches exactly."""
+
+    client_id = fields.Text(required=False, max_length=64)
+    status = serializers.ChoiceField(required=False, choices=LogoutDelivery.Status.choices)
+
+
+class LogoutDeliveryOutput(serializers.ModelSerializer):
+    """A back-channel logout of one session at one client."""
+
+    client_id = serializers.CharField(source="client.client_id")
+
+    class Meta:
+        model = LogoutDelivery
+        fields = [
+            "id",
+            "client_id",
+            "user_id",
+            "session_id",
+            "status",
+            "attempts",
+            "last_error",
+            "created_at",
+            "attempted_at",
+            "give_up_at",
+        ]
+        read_only_fields = fields
