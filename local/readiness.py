@@ -7,7 +7,7 @@ from pathlib import Path
 from local import ports, servers
 from local.layout import Layout, Program
 
-READY_SECONDS = 90
+READY_SECONDS = 180  # for a machine that is busy with other things
 
 
 def log_file(layout: Layout, program: Program) -> Path:
@@ -52,7 +52,7 @@ def _responds(url: str) -> bool:
     import requests
 
     try:
-        requests.get(url, timeout=2).raise_for_status()
+        requests.get(url, timeout=10).raise_for_status()
     except requests.RequestException:
         return False
     return True
@@ -65,7 +65,7 @@ def _accepts_messages(layout: Layout) -> bool:
     from chassis.messaging import broker
 
     try:
-        kombu.Connection(layout.broker_url, connect_timeout=2, ssl=broker.tls(layout.broker_url)).connect().close()
+        kombu.Connection(layout.broker_url, connect_timeout=10, ssl=broker.tls(layout.broker_url)).connect().close()
     except (OSError, AMQPError):
         return False
     return True

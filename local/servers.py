@@ -87,5 +87,5 @@ def ensure_role(layout: Layout, service: str) -> None:
 def connect_as_superuser(layout: Layout, port: int | None) -> Any:
     """Connects to the cluster that listens on `port`. Raises OperationalError."""
     password = layout.secrets["POSTGRES_SUPERUSER_PASSWORD"]
-    address = {"host": "127.0.0.1", "port": port, "connect_timeout": 2}
+    address = {"host": "127.0.0.1", "port": port, "connect_timeout": 10}
     return psycopg2.connect(user="postgres", dbname="postgres", password=password, **address)

@@ -98,7 +98,7 @@ class Supervisor:
         environment |= {MARKER: str(self.layout.directory), "LC_ALL": "C.UTF-8"}
         command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(file)]
         subprocess.run(command, env=environment, check=True, stdin=subprocess.DEVNULL, start_new_session=True)
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while not self.runs():
             if time.monotonic() > deadline:
                 raise TimeoutError(f"supervisord does not answer; see {self.layout.directory}/logs/supervisord.log")
