@@ -1,6 +1,11 @@
 """Fixtures of the black-box tests."""
 
+import signal
+
 import pytest
+
+# A shell that starts tests in the background makes them ignore SIGINT, and so the programs that they interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest.register_assert_rewrite("evidence.harness", "evidence.chaos", "evidence.fuzz")
 
