@@ -63,7 +63,7 @@ def _addresses(project: Project) -> dict[str, str]:
 
 
 def database_url(project: Project, service: str) -> str:
-    """That of a service's database as long as its container runs; started anew, it may have another address."""
+    """That of a service's database as long as its container runs; restarted, it may have another address."""
     [container] = project.containers(f"{service}-db")
     [network] = _inspect(container)["NetworkSettings"]["Networks"].values()
     password = project.secrets[f"{service.upper()}_SERVICE_DB_PASSWORD"]
