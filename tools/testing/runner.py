@@ -31,6 +31,7 @@ OF_THE_TREE = (
     "test_audited_packages.py",
     "test_development.py",
     "test_documents.py",
+    "test_installed_servers.py",
     "test_new_service.py",
     "test_supply_chain.py",
 )
