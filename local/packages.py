@@ -45,6 +45,12 @@ def ensure_prometheus() -> None:
         install({name: shutil.which(name) for name in ("prometheus", "prometheus-postgres-exporter")})
 
 
+def ensure_registry() -> None:
+    """Installs Debian's image registry when run as root; without it, tests of pushed images are skipped."""
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        install({"docker-registry": shutil.which("docker-registry")})
+
+
 def install(found: dict[str, Any]) -> None:
     """Installs the packages that were not `found`. Exits with the command to run when it cannot install them."""
     missing = [package for package, path in found.items() if path is None]

@@ -91,6 +91,13 @@ def test_the_job_that_makes_secrets_is_named_after_the_version_whatever_the_regi
     assert job["spec"]["template"]["spec"]["containers"][0]["image"] == f"{registry}/users-ms:0.2.0"
 
 
+def test_every_pod_pulls_with_the_login_of_the_registry() -> None:
+    pods = building.pods("base+image-pull-secret", "Deployment", "Job")
+
+    assert len(pods) > 10
+    assert all(pod["spec"]["imagePullSecrets"] == [{"name": "registry"}] for pod in pods)
+
+
 def test_the_api_server_is_allowed_at_every_port_that_it_has_somewhere() -> None:
     """Its Service has 443, itself 6443 on most clusters and 8443 on minikube; policies see one or the other."""
     for combination in building.COMBINATIONS:

@@ -14,7 +14,7 @@ from tools.testing import runner
 
 COMPOSE_FILES = "compose.yaml:tests/compose/compose.yaml"
 DIRECTORY = ROOT / ".local" / "compose-test"
-MORE_PORTS = ("LOADTEST_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT")  # of what starts on demand
+MORE_PORTS = ("LOADTEST_PORT", "SWAGGER_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT")  # of what starts on demand
 
 
 def run(pytest: list[str], *, faults: bool = False) -> int:
@@ -24,6 +24,7 @@ def run(pytest: list[str], *, faults: bool = False) -> int:
         print("This needs a Docker engine with Compose v2; none answers. Nothing was tested.", flush=True)
         return 2
     packages.ensure_browser()
+    packages.ensure_registry()
     project = Project(DIRECTORY)
     with runner.alone(DIRECTORY):
         project.clean()
