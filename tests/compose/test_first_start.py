@@ -1,7 +1,6 @@
 """`docker compose up` as typed in a fresh clone: no .env, no .local, nothing but the engine."""
 
 import itertools
-import os
 import shutil
 import signal
 import socket
@@ -12,48 +11,10 @@ import time
 import pytest
 import requests
 
-from evidence.harness.stack import PASSWORD, a_user
+from evidence.harness.stack import a_user
+from evidence.harness.typed_commands import Clone
 from local import ports
 from tools.testing import tree_copy
-
-
-class Clone:
-    """A copy of the tree, with ports of its own so that it runs beside other stacks; its folder names the project."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.ports = ports.free()
-        kept = {name: os.environ[name] for name in ("PATH", "HOME")}
-        numbers = {name: str(port) for name, port in self.ports.items()}
-        self.environment = {**kept, **numbers}
-
-    def typed(self, command, *, given="", check=True):
-        """What a shell prints for `command`, and its exit status."""
-        done = subprocess.run(
-            ["sh", "-c", command],
-            cwd=self.folder,
-            env=self.environment,
-            input=given,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=600,
-        )
-        assert done.returncode == 0 or not check, done.stdout
-        return done
-
-    def inside(self, command, *, given=""):
-        """What a command prints in the container that makes secrets."""
-        return self.typed(f"docker compose run --rm --no-TTY secrets {command} 2>&1", given=given).stdout
-
-    def log_in(self, user):
-        """The status of a login through the gateway."""
-        body = {"username": user["email"], "password": PASSWORD}
-        return requests.post(f"{self.gateway}/auth-ms/auth/login", json=body, timeout=30).status_code
-
-    @property
-    def gateway(self):
-        return f"http://127.0.0.1:{self.ports['GATEWAY_PORT']}"
 
 
 @pytest.fixture(scope="module")

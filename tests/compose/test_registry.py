@@ -14,9 +14,9 @@ from cryptography import x509
 
 from evidence.harness.certificates import Authority
 from evidence.harness.stack import a_user
+from evidence.harness.typed_commands import Clone
 from evidence.harness.waiting import eventually
 from local import ports
-from tests.compose.test_first_start import Clone
 from tools.testing import tree_copy
 
 VERSION = "0.9.0-test"
