@@ -14,6 +14,7 @@ from tools.testing import runner
 
 COMPOSE_FILES = "compose.yaml:tests/compose/compose.yaml"
 DIRECTORY = ROOT / ".local" / "compose-test"
+NEXT_VERSION = "0.2.0-test"  # what `make deploy` builds and starts
 MORE_PORTS = ("LOADTEST_PORT", "SWAGGER_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT")  # of what starts on demand
 
 
@@ -37,6 +38,8 @@ def run(pytest: list[str], *, faults: bool = False) -> int:
                 _keep_logs(project)
         finally:
             project.clean()
+            built = [f"tessera/{name}:{NEXT_VERSION}" for name in (*SERVICES.values(), "loadtest")]
+            subprocess.run(["docker", "image", "rm", *built], capture_output=True)  # those that a test built
     return outcome.report()
 
 
