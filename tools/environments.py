@@ -13,7 +13,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 # Environments by the name of their requirements. The checks of kustomize/ have their own because of their many
-# packages, Locust because it patches Python's sockets, and the plots because few need them.
+# packages, Locust because it patches Python's sockets, and the plots because few need them; the clients of
+# OpenID Connect, because they are not ours.
 ENVIRONMENTS = {
     "dev": ROOT / ".venv",
     "kubernetes": ROOT / ".venv-kubernetes",
@@ -21,6 +22,7 @@ ENVIRONMENTS = {
     "docs": ROOT / ".venv-docs",
     "mutation": ROOT / ".venv-mutation",
     "bench": ROOT / ".venv-bench",
+    "oidc": ROOT / ".venv-oidc",
 }
 
 

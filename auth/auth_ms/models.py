@@ -8,10 +8,12 @@ from auth_ms.provider.models import (
     BrowserSession,
     ClientSecret,
     Consent,
+    DeviceAuthorization,
     Grant,
     GrantRefreshToken,
     OAuthClient,
     RevokedAccessToken,
+    UsedJWT,
 )
 from auth_ms.recovery.models import OneTimeToken, PasswordChange, PhoneCode
 from auth_ms.sessions.models import RefreshToken, Session
@@ -24,6 +26,7 @@ __all__ = [
     "BrowserSession",
     "ClientSecret",
     "Consent",
+    "DeviceAuthorization",
     "FollowedChange",
     "Grant",
     "GrantRefreshToken",
@@ -41,4 +44,5 @@ __all__ = [
     "SecondFactorFailures",
     "Session",
     "SigningKey",
+    "UsedJWT",
 ]

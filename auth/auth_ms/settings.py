@@ -65,6 +65,10 @@ PUBLIC_URL = environment.url(
     schemes=["http", "https"],
     default="http://localhost:8080",
 ).rstrip("/")
+PRIVATE_CLIENT_NETWORKS = environment.networks(
+    "PRIVATE_CLIENT_NETWORKS",
+    "private networks in which auth-ms may request URLs of clients, by http too, such as 10.0.0.0/8; comma-separated",
+)
 globals().update(password_settings(environment))
 PASSWORD_RESET_SECONDS = environment.integer(
     "PASSWORD_RESET_SECONDS", "how long a mailed password reset token is valid", default=3600, minimum=60

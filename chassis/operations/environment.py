@@ -133,6 +133,14 @@ class Environment:
             self._reject(name, f"contains {entry!r}, which is neither an address, a network nor a host name", meaning)
         return entries
 
+    def networks(self, name: str, meaning: str) -> list[str]:
+        """A list of networks in CIDR notation; empty by default."""
+        entries = [entry.strip() for entry in self.text(name, meaning, default="").split(",") if entry.strip()]
+        for entry in entries:
+            if not _is_network(entry):
+                self._reject(name, f"contains {entry!r}, which is no network such as 10.0.0.0/8", meaning)
+        return entries
+
     def _read(self, kind: str, name: str, meaning: str, default: Any, read: Any) -> Any:
         self.variables.append(Variable(name, kind, default, meaning))
         try:

@@ -5,7 +5,7 @@ import re
 import secrets
 import shlex
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,19 +45,24 @@ class Stack:
     client_address: str  # the client address that the services see in requests of the tests
 
     @classmethod
+    def of(cls, variables: Mapping[str, str]) -> "Stack":
+        """The stack whose addresses these environment variables have."""
+        return cls(
+            users=variables["USERS_URL"],
+            auth=variables["AUTH_URL"],
+            notification=variables["NOTIFICATION_URL"],
+            gateway=variables["GATEWAY_URL"],
+            mail=variables["MAIL_URL"],
+            broker_url=variables["BROKER_URL"],
+            directory=variables["TESSERA_DIRECTORY"],
+            commands=shlex.split(variables["TESSERA_COMMAND"]),
+            client_address=variables["CLIENT_ADDRESS"],
+        )
+
+    @classmethod
     def of_environment(cls) -> "Stack":
         """The stack whose addresses the environment has."""
-        return cls(
-            users=os.environ["USERS_URL"],
-            auth=os.environ["AUTH_URL"],
-            notification=os.environ["NOTIFICATION_URL"],
-            gateway=os.environ["GATEWAY_URL"],
-            mail=os.environ["MAIL_URL"],
-            broker_url=os.environ["BROKER_URL"],
-            directory=os.environ["TESSERA_DIRECTORY"],
-            commands=shlex.split(os.environ["TESSERA_COMMAND"]),
-            client_address=os.environ["CLIENT_ADDRESS"],
-        )
+        return cls.of(os.environ)
 
     @staticmethod
     def broker_url_of(user: str) -> str:

@@ -235,7 +235,11 @@ def of_events(layout: Layout) -> list[Suite]:
     """What `make brokers` runs: all that meets the broker."""
     return [
         own_tests(layout, "chassis"),
-        Suite(name="tests", variables=_outside(layout), options=ignoring("chaos", "compose", "cluster", "fuzz")),
+        Suite(
+            name="tests",
+            variables=_outside(layout),
+            options=ignoring("chaos", "compose", "cluster", "fuzz", "oidc_clients"),
+        ),
     ]
 
 
@@ -265,7 +269,7 @@ def suites_on(where: str, addresses: dict[str, str], *, faults: bool) -> list[Su
     if faults:
         variables = addresses | {"FAULTS_ON": where}
         return [Suite(name="tests/chaos/test_processes.py", variables=variables, options=["-s"])]
-    elsewhere = ignoring("chaos", "cluster", "compose", "fuzz", "test_local_stack.py", *OF_THE_TREE)
+    elsewhere = ignoring("chaos", "cluster", "compose", "fuzz", "oidc_clients", "test_local_stack.py", *OF_THE_TREE)
     return [
         Suite(name="tests", variables=addresses, options=elsewhere),
         Suite(name=f"tests/{where}", variables=addresses, options=["-s"]),

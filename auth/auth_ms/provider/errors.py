@@ -24,9 +24,10 @@ class OAuthError(Exception):
 class InvalidClient(OAuthError):
     """The client is unknown, or its authentication failed; `basic` when it used the Authorization header."""
 
-    def __init__(self, *, basic: bool = False) -> None:
+    def __init__(self, reason: str = "", *, basic: bool = False) -> None:
         headers = {"WWW-Authenticate": 'Basic realm="tessera"'} if basic else {}
-        super().__init__("invalid_client", "Client authentication failed.", status=401, headers=headers)
+        description = f"Client authentication failed. {reason}".strip()
+        super().__init__("invalid_client", description, status=401, headers=headers)
 
 
 class InvalidGrant(OAuthError):

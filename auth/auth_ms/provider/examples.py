@@ -20,6 +20,8 @@ _CLIENT = {
     "require_pkce": True,
     "signing_algorithm": "ES256",
     "subject_type": "public",
+    "jwks": None,
+    "jwks_uri": "",
     "is_active": True,
 }
 _STORED = {"id": 1, "client_id": "5f2b8c0e9d7a4163b0c1d2e3f4a5b6c7", **_CLIENT, "created_at": "2026-01-31T12:00:00Z"}

@@ -5,10 +5,11 @@ from typing import Any
 from django.conf import settings
 
 from auth_ms.keys.services import issuing
-from auth_ms.provider import claims, scopes
+from auth_ms.provider import claims, jwk, scopes
 
 GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials")
-AUTHENTICATION = ("client_secret_basic", "client_secret_post", "none")
+AUTHENTICATION = ("client_secret_basic", "client_secret_post", "private_key_jwt", "none")
+_AUTHENTICATED = ("token", "introspection", "revocation")
 
 
 def document() -> dict[str, Any]:
@@ -31,8 +32,9 @@ def document() -> dict[str, Any]:
         "subject_types_supported": ["public", "pairwise"],
         "id_token_signing_alg_values_supported": ["ES256", "RS256"],
         "token_endpoint_auth_methods_supported": list(AUTHENTICATION),
-        "introspection_endpoint_auth_methods_supported": list(AUTHENTICATION[:2]),
+        "introspection_endpoint_auth_methods_supported": list(AUTHENTICATION[:3]),
         "revocation_endpoint_auth_methods_supported": list(AUTHENTICATION),
+        **{f"{name}_endpoint_auth_signing_alg_values_supported": list(jwk.ALGORITHMS) for name in _AUTHENTICATED},
         "code_challenge_methods_supported": ["S256"],
         "claims_supported": list(claims.SUPPORTED),
         "claim_types_supported": ["normal"],

@@ -4,6 +4,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
+from auth_ms.sessions.models import RotatedToken
+
 
 def _texts(length: int) -> ArrayField:
     return ArrayField(models.CharField(max_length=length), default=list, db_default=[])
@@ -15,6 +17,7 @@ class OAuthClient(models.Model):
     class Authentication(models.TextChoices):
         BASIC = "client_secret_basic"  # pragma: allowlist secret
         POST = "client_secret_post"  # pragma: allowlist secret
+        KEY = "private_key_jwt"
         NONE = "none"
 
     class Algorithm(models.TextChoices):
@@ -37,6 +40,10 @@ class OAuthClient(models.Model):
     web_origins = _texts(300)
     first_party = models.BooleanField(default=False, help_text="needs no consent")
     require_pkce = models.BooleanField(default=True)
+    jwks = models.JSONField(null=True, help_text="its public keys, for private_key_jwt")
+    jwks_uri = models.CharField(max_length=2000, default="", db_default="", blank=True, help_text="or where they are")
+    dpop_bound_access_tokens = models.BooleanField(default=False, db_default=False)
+    registration_token_hash = models.BinaryField(max_length=32, null=True, help_text="of RFC 7592")
     signing_algorithm = models.CharField(max_length=8, choices=Algorithm, default=Algorithm.ES256)
     subject_type = models.CharField(max_length=8, choices=Subject, default=Subject.PUBLIC)
     subject_salt = models.BinaryField(max_length=32, help_text="of pairwise subjects")
@@ -50,6 +57,11 @@ class OAuthClient(models.Model):
     def is_public(self) -> bool:
         """True when it cannot keep a secret (RFC 6749, §2.1)."""
         return bool(self.token_endpoint_auth_method == self.Authentication.NONE)
+
+    @property
+    def has_secret(self) -> bool:
+        """True when it authenticates with a secret, rather than with a key or not at all."""
+        return self.token_endpoint_auth_method in (self.Authentication.BASIC, self.Authentication.POST)
 
 
 class ClientSecret(models.Model):
@@ -113,16 +125,12 @@ class Grant(models.Model):
         constraints = [models.UniqueConstraint(fields=["code_hash"], name="grant_code_hash_unique")]
 
 
-class GrantRefreshToken(models.Model):
-    """An opaque token that continues a grant, once. Only its SHA-256 is stored: enough for 256 random bits."""
+class GrantRefreshToken(RotatedToken):
+    """A token that continues a grant."""
 
-    id = models.BigAutoField(primary_key=True)
     grant = models.ForeignKey(Grant, on_delete=models.CASCADE, related_name="refresh_tokens")
     grant_id: int
-    token_hash = models.BinaryField(max_length=32)
-    created_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField(db_index=True)
-    used_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["token_hash"], name="grant_refresh_token_hash_unique")]
@@ -133,6 +141,34 @@ class RevokedAccessToken(models.Model):
 
     jti = models.CharField(primary_key=True, max_length=64)
     expires_at = models.DateTimeField(db_index=True)
+
+
+class UsedJWT(models.Model):
+    """A client assertion or DPoP proof that was accepted, and so is not accepted again."""
+
+    digest = models.BinaryField(primary_key=True, max_length=32)
+    expires_at = models.DateTimeField(db_index=True)
+
+
+class DeviceAuthorization(models.Model):
+    """A device that waits for its user, who decides in a browser elsewhere (RFC 8628).
+
+    Once the user has allowed it, there is a grant whose code is the device code.
+    """
+
+    device_code_hash = models.BinaryField(primary_key=True, max_length=32)
+    user_code_hash = models.BinaryField(max_length=32, help_text="keyed, because user codes are short")
+    client = models.ForeignKey(OAuthClient, on_delete=models.CASCADE, related_name="+")
+    client_id: int
+    parameters = models.JSONField()
+    interval_seconds = models.PositiveSmallIntegerField()
+    polled_at = models.DateTimeField(null=True)
+    denied_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user_code_hash"], name="device_user_code_hash_unique")]
 
 
 class Consent(models.Model):

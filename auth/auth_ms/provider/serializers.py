@@ -1,10 +1,11 @@
 """Clients, and the JSON of the endpoints for clients."""
 
 from collections.abc import Callable
+from typing import Any
 
 from rest_framework import serializers
 
-from auth_ms.provider import metadata, scopes, uris
+from auth_ms.provider import jwk, metadata, scopes, uris
 from auth_ms.provider.models import OAuthClient
 from chassis.http import fields
 
@@ -12,8 +13,8 @@ from chassis.http import fields
 class _URI(fields.Text):
     """A URI that `check` accepts."""
 
-    def __init__(self, check: Callable[[str], None]) -> None:
-        super().__init__(max_length=uris.MAXIMUM_LENGTH, trim_whitespace=False)
+    def __init__(self, check: Callable[[str], None], **options: Any) -> None:
+        super().__init__(max_length=uris.MAXIMUM_LENGTH, trim_whitespace=False, **options)
         self._check = check
 
     def to_internal_value(self, data: object) -> str:
@@ -30,6 +31,18 @@ class _Scope(fields.Text):
         value = super().to_internal_value(data)
         if not scopes.is_grantable(value):
             raise serializers.ValidationError("Not a scope that a client may have.")
+        return value
+
+
+class _KeySet(serializers.JSONField):
+    """A JWK set of public keys."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        value = super().to_internal_value(data)
+        try:
+            jwk.check_set(value)
+        except jwk.InvalidKey as error:
+            raise serializers.ValidationError(str(error)) from error
         return value
 
 
@@ -65,6 +78,10 @@ class ClientInput(serializers.Serializer):
         choices=OAuthClient.Algorithm.choices, default="ES256", help_text="of ID tokens and access tokens"
     )
     subject_type = serializers.ChoiceField(choices=OAuthClient.Subject.choices, default="public")
+    jwks = _KeySet(default=None, allow_null=True, help_text="its public keys as a JWK set, for private_key_jwt")
+    jwks_uri = _URI(
+        uris.check_request, default="", allow_blank=True, help_text="or where they are: https at a public address"
+    )
     is_active = fields.Boolean(default=True)
 
 
@@ -131,6 +148,8 @@ class TokenInput(serializers.Serializer):
     refresh_token = serializers.CharField(required=False)
     client_id = serializers.CharField(required=False)
     client_secret = serializers.CharField(required=False)
+    client_assertion_type = serializers.CharField(required=False, help_text="of private_key_jwt (RFC 7523, §2.2)")
+    client_assertion = serializers.CharField(required=False)
 
 
 class PresentedTokenInput(serializers.Serializer):
@@ -140,6 +159,8 @@ class PresentedTokenInput(serializers.Serializer):
     token_type_hint = serializers.CharField(required=False)
     client_id = serializers.CharField(required=False)
     client_secret = serializers.CharField(required=False)
+    client_assertion_type = serializers.CharField(required=False, help_text="of private_key_jwt (RFC 7523, §2.2)")
+    client_assertion = serializers.CharField(required=False)
 
 
 class OAuthIntrospectionOutput(serializers.Serializer):

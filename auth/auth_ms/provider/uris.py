@@ -3,6 +3,10 @@
 import re
 from urllib.parse import SplitResult, urlsplit
 
+from django.conf import settings
+
+from chassis.http import outgoing
+
 MAXIMUM_LENGTH = 2000
 _CHARACTERS = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=%]+", re.ASCII)  # RFC 3986, without `#`
 _PRIVATE_USE = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+", re.ASCII)  # RFC 8252, §7.1: a reversed domain
@@ -39,6 +43,15 @@ def check_origin(uri: str) -> None:
     if parts.scheme not in ("http", "https") or parts.path or parts.query:
         raise InvalidURI("Must be an origin such as https://app.example.org, without a path.")
     _check_web(parts)
+
+
+def check_request(uri: str) -> None:
+    """Raises InvalidURI unless auth-ms may request `uri`; empty for none."""
+    try:
+        if uri:
+            outgoing.check(uri, private_networks=settings.PRIVATE_CLIENT_NETWORKS)
+    except outgoing.RefusedURL as error:
+        raise InvalidURI(str(error)) from error
 
 
 def _split(uri: str) -> SplitResult:

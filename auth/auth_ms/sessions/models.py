@@ -27,16 +27,25 @@ class Session(models.Model):
         ]
 
 
-class RefreshToken(models.Model):
-    """An opaque token that continues a session, once. Only its SHA-256 is stored: enough for 256 random bits."""
+class RotatedToken(models.Model):
+    """An opaque token that works once, and then has a successor. Only its SHA-256 is stored: enough for 256 random
+    bits."""
 
     id = models.BigAutoField(primary_key=True)
-    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="refresh_tokens")
-    session_id: int
     token_hash = models.BinaryField(max_length=32)
     created_at = models.DateTimeField(db_default=Now())
-    expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        abstract = True
+
+
+class RefreshToken(RotatedToken):
+    """A token that continues a session."""
+
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="refresh_tokens")
+    session_id: int
+    expires_at = models.DateTimeField()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["token_hash"], name="refresh_token_hash_unique")]

@@ -12,16 +12,13 @@ from rest_framework.exceptions import AuthenticationFailed
 from auth_ms import users_client
 from auth_ms.audit import services as audit
 from auth_ms.keys.services import issuing
-from auth_ms.sessions import events
+from auth_ms.sessions import events, rotation
 from auth_ms.sessions.models import RefreshToken, Session
 from auth_ms.users_client import Credentials
 from chassis.http.client_address import Client
 from chassis.http.errors import Problem
 from chassis.operations import pruning
 from chassis.outbox import services as outbox
-
-# Parallel requests of one client may all send the old token; each gets the same successor.
-REUSE_WINDOW = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,15 +74,8 @@ def open_session(*, user: Credentials, methods: list[str], client: Client, at: d
 
 
 def _store(token: issuing.OpaqueToken, *, session: Session, at: datetime) -> None:
-    expires_at = at + timedelta(seconds=_refresh_token_life(session, at=at))
+    expires_at = at + rotation.life_of_token(session, at=at)
     RefreshToken.objects.create(session=session, token_hash=token.digest, expires_at=expires_at)
-
-
-def _refresh_token_life(session: Session, *, at: datetime) -> int:
-    """In seconds; a token does not outlive its session, which lasts at most SESSION_SECONDS."""
-    left = settings.SESSION_SECONDS - int((at - session.created_at).total_seconds())
-    life: int = max(0, min(settings.REFRESH_TOKEN_SECONDS, left))
-    return life
 
 
 def _pair(session: Session, refresh_token: issuing.OpaqueToken, *, scope: str, at: datetime) -> TokenPair:
@@ -101,15 +91,15 @@ def _pair(session: Session, refresh_token: issuing.OpaqueToken, *, scope: str, a
         token_type="Bearer",  # noqa: S106 - the type of the token, not a password
         expires_in=settings.ACCESS_TOKEN_SECONDS,
         refresh_token=refresh_token.text,
-        refresh_expires_in=_refresh_token_life(session, at=at),
+        refresh_expires_in=int(rotation.life_of_token(session, at=at).total_seconds()),
     )
 
 
 def refresh(*, refresh_token: str, client: Client, at: datetime) -> TokenPair:
     """Exchange a refresh token for its successor and a new access token with the user's current rights.
 
-    A token used again after REUSE_WINDOW was stolen, by the first or the second user of it: its session ends (RFC 9700,
-    §4.14.2). Raises InvalidRefreshToken and ServiceUnavailable.
+    A token that is used again too late was stolen: its session ends (RFC 9700, §4.14.2). Raises
+    InvalidRefreshToken and ServiceUnavailable.
     """
     presented = _find(refresh_token, at=at)
     _reject_reuse(presented, client=client, at=at)
@@ -120,22 +110,13 @@ def refresh(*, refresh_token: str, client: Client, at: datetime) -> TokenPair:
     with transaction.atomic():
         session = Session.objects.select_for_update().get(id=presented.session_id)
         presented = RefreshToken.objects.select_for_update().get(id=presented.id)
-        successor, *older = issuing.successors_of(refresh_token)
-        if presented.used_at is not None and older:
-            successor = _issued(successor, *older)
+        successor = rotation.successor_of(presented, refresh_token)
         if session.revoked_at is None and presented.used_at is None:
             _rotate(presented, successor, session=session, client=client, at=at)
     if session.revoked_at is not None:
         raise InvalidRefreshToken
     _reject_reuse(presented, client=client, at=at)
     return _pair(session, successor, scope=user.scope, at=at)
-
-
-def _issued(*successors: issuing.OpaqueToken) -> issuing.OpaqueToken:
-    """The successor that was issued while SIGNING_KEY_ENCRYPTION_KEY is being replaced."""
-    known = RefreshToken.objects.filter(token_hash__in=[each.digest for each in successors])
-    given = {bytes(digest) for digest in known.values_list("token_hash", flat=True)}
-    return next((each for each in successors if each.digest in given), successors[0])
 
 
 def session_of(*, refresh_token: str) -> Session:
@@ -147,13 +128,13 @@ def _find(text: str, *, at: datetime) -> RefreshToken:
     found = RefreshToken.objects.select_related("session").filter(token_hash=issuing.digest_of(text)).first()
     if found is None or found.session.revoked_at is not None or found.expires_at <= at:
         raise InvalidRefreshToken
-    if not _refresh_token_life(found.session, at=at):
+    if not rotation.life_of_token(found.session, at=at):
         raise InvalidRefreshToken
     return found
 
 
 def _reject_reuse(presented: RefreshToken, *, client: Client, at: datetime) -> None:
-    if presented.used_at is not None and presented.used_at + REUSE_WINDOW < at:
+    if rotation.was_reused(presented, at=at):
         end_session(presented.session, event=audit.Event.REFRESH_TOKEN_REUSE, client=client, at=at, succeeded=False)
         raise InvalidRefreshToken
 

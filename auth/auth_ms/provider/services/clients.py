@@ -1,6 +1,5 @@
-"""Registering clients, and proving that a request comes from one."""
+"""Registering clients, and giving them secrets."""
 
-import hmac
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,13 +10,9 @@ from django.db.models import Q, QuerySet
 
 from auth_ms.audit import services as audit
 from auth_ms.keys.services import issuing, signing_keys
-from auth_ms.provider.errors import InvalidClient
 from auth_ms.provider.models import ClientSecret, OAuthClient
 from chassis.http.client_address import Client
 from chassis.http.errors import InvalidInput, Problem
-from chassis.security.rate_limits import services as rate_limits
-
-FAILURES = rate_limits.Limit(name="client_authentication", times=100, seconds=600)
 
 
 class ClientNotFound(Problem):
@@ -28,7 +23,7 @@ class ClientNotFound(Problem):
 class ClientHasNoSecret(Problem):
     status = 409
     title = "Client has no secret"
-    detail = "A public client authenticates with PKCE alone."
+    detail = "It authenticates with a key, or with PKCE alone."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,14 +43,14 @@ def find(*, client_id: str) -> OAuthClient:
 
 
 def register(*, values: dict[str, Any], actor_id: int | None, client: Client | None, at: datetime) -> Registration:
-    """Store a new client with a random id, and a random secret unless it is public. Raises InvalidInput."""
+    """Store a new client with a random id, and a random secret if it authenticates with one. Raises InvalidInput."""
     new = OAuthClient(client_id=secrets.token_hex(16), subject_salt=secrets.token_bytes(32), created_at=at, **values)
     _check(new)
     if new.signing_algorithm == signing_keys.RS256:
         signing_keys.key_ring(signing_keys.RS256)  # published before the first token
     with transaction.atomic():
         new.save()
-        secret = None if new.is_public else _add_secret(new, at=at)
+        secret = _add_secret(new, at=at) if new.has_secret else None
         audit.record(
             audit.Event.CLIENT_CREATED, client=client, at=at, actor_id=actor_id, client_id=new.client_id, name=new.name
         )
@@ -65,7 +60,7 @@ def register(*, values: dict[str, Any], actor_id: int | None, client: Client | N
 def change(
     *, client_id: str, values: dict[str, Any], actor_id: int | None, client: Client | None, at: datetime
 ) -> OAuthClient:
-    """Change a client; its secrets stay. Raises ClientNotFound and InvalidInput."""
+    """Change a client; its secrets stay if it still uses them. Raises ClientNotFound and InvalidInput."""
     with transaction.atomic():
         found = OAuthClient.objects.select_for_update().filter(client_id=client_id).first()
         if found is None:
@@ -73,13 +68,14 @@ def change(
         for name, value in values.items():
             setattr(found, name, value)
         _check(found)
-        if not found.is_public and not secrets_of(found).exists():
-            raise InvalidInput(
-                errors={"token_endpoint_auth_method": ["A public client cannot become confidential; register another."]}
-            )
+        if found.has_secret and not secrets_of(found).exists():
+            reason = "A client without a secret cannot be given one; register another."
+            raise InvalidInput(errors={"token_endpoint_auth_method": [reason]})
         if found.signing_algorithm == signing_keys.RS256:
             signing_keys.key_ring(signing_keys.RS256)
         found.save()
+        if not found.has_secret:
+            secrets_of(found).delete()
         facts: dict[str, Any] = {"client_id": client_id, "changed": sorted(values)}
         audit.record(audit.Event.CLIENT_CHANGED, client=client, at=at, actor_id=actor_id, **facts)
     return found
@@ -96,6 +92,9 @@ def _check(client: OAuthClient) -> None:
         errors["grant_types"] = ["refresh_token needs authorization_code."]
     if client.is_public and not client.require_pkce:
         errors["require_pkce"] = ["A public client needs PKCE."]
+    uses_key = client.token_endpoint_auth_method == OAuthClient.Authentication.KEY
+    if uses_key != (client.jwks is not None or client.jwks_uri != "") or (client.jwks is not None and client.jwks_uri):
+        errors["jwks"] = ["private_key_jwt needs jwks or jwks_uri, not both; other methods need neither."]
     if errors:
         raise InvalidInput(errors=errors)
 
@@ -108,7 +107,7 @@ def rotate_secret(
         found = OAuthClient.objects.select_for_update().filter(client_id=client_id).first()
         if found is None:
             raise ClientNotFound
-        if found.is_public:
+        if not found.has_secret:
             raise ClientHasNoSecret
         secrets_of(found).filter(expires_at__lte=at).delete()
         secrets_of(found).filter(Q(expires_at=None) | Q(expires_at__gt=at + overlap)).update(expires_at=at + overlap)
@@ -134,27 +133,3 @@ def _add_secret(client: OAuthClient, *, at: datetime) -> str:
     token = issuing.opaque_token()
     ClientSecret.objects.create(client=client, secret_hash=token.digest, created_at=at)
     return token.text
-
-
-def authenticate(*, client_id: str, secret: str | None, basic: bool, client: Client, at: datetime) -> OAuthClient:
-    """The client that a request to the token, introspection or revocation endpoint comes from.
-
-    `secret` is None when the request has none, as of a public client. A client with a secret may send it in the header
-    or in the body. Raises InvalidClient and TooManyRequests.
-    """
-    found = OAuthClient.objects.filter(client_id=client_id, is_active=True).first()
-    if found is not None and found.is_public and secret is None:
-        return found
-    if found is not None and secret is not None and _has_secret(found, secret, at=at):
-        return found
-    rate_limits.take(FAILURES, key=client.network)
-    audit.record(
-        audit.Event.CLIENT_AUTHENTICATION, client=client, at=at, succeeded=False, client_id=found and found.client_id
-    )
-    raise InvalidClient(basic=basic)
-
-
-def _has_secret(client: OAuthClient, secret: str, *, at: datetime) -> bool:
-    valid = secrets_of(client).filter(Q(expires_at=None) | Q(expires_at__gt=at)).values_list("secret_hash", flat=True)
-    digest = issuing.digest_of(secret)
-    return any(hmac.compare_digest(bytes(each), digest) for each in valid)

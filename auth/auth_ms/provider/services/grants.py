@@ -4,7 +4,7 @@ import base64
 import hashlib
 import hmac
 import re
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -17,8 +17,8 @@ from auth_ms.provider import claims, scopes
 from auth_ms.provider.errors import InvalidGrant, OAuthError
 from auth_ms.provider.models import Grant, GrantRefreshToken, OAuthClient
 from auth_ms.provider.services import access_tokens, introspection
+from auth_ms.sessions import rotation
 from auth_ms.sessions.models import Session
-from auth_ms.sessions.services import REUSE_WINDOW
 from auth_ms.users_client import Credentials
 from chassis.http.client_address import Client
 
@@ -173,8 +173,8 @@ def _refresh(
 ) -> dict[str, Any]:
     """The successor of a refresh token, and new tokens with the user's rights of now.
 
-    One that is used again after REUSE_WINDOW was stolen, by the first or the second user of it: its grant ends (RFC
-    9700, §4.14.2). Within the window, for an answer that was lost, the same successor is given.
+    One that is used again too late was stolen: its grant ends (RFC 9700, §4.14.2). Within the window, for an answer
+    that was lost, the same successor is given.
     """
     if "refresh_token" not in form:
         raise OAuthError("invalid_request", "refresh_token is missing.")
@@ -194,7 +194,7 @@ def _refresh(
             raise InvalidGrant
         grant.client = by
         granted, audience = _extent(form, resources, grant=grant, user=user, at=at)
-        is_stolen = stored.used_at is not None and stored.used_at + REUSE_WINDOW < at
+        is_stolen = rotation.was_reused(stored, at=at)
         if not is_stolen:
             tokens = _tokens(grant, user, granted=granted, resources=audience, nonce=False, at=at)
             tokens["refresh_token"] = _successor(stored, form["refresh_token"], grant, session=session, at=at)
@@ -204,7 +204,7 @@ def _refresh(
 
 
 def _reject_reuse(presented: GrantRefreshToken, *, client: Client, at: datetime) -> None:
-    if presented.used_at is not None and presented.used_at + REUSE_WINDOW < at:
+    if rotation.was_reused(presented, at=at):
         introspection.end_grant(
             presented.grant, event=audit.Event.REFRESH_TOKEN_REUSE, client=client, at=at, succeeded=False
         )
@@ -212,21 +212,18 @@ def _reject_reuse(presented: GrantRefreshToken, *, client: Client, at: datetime)
 
 
 def _successor(presented: GrantRefreshToken, text: str, grant: Grant, *, session: Session, at: datetime) -> str:
-    """The next token; the same one for each use within the window, also while the secret is being replaced."""
-    candidates = issuing.successors_of(text)
+    """The next token; the same one for each use within the window."""
+    successor = rotation.successor_of(presented, text)
     if presented.used_at is not None:
-        hashes = GrantRefreshToken.objects.filter(token_hash__in=[each.digest for each in candidates])
-        issued = {bytes(digest) for digest in hashes.values_list("token_hash", flat=True)}
-        return next((each for each in candidates if each.digest in issued), candidates[0]).text
+        return successor.text
     presented.used_at = at
     presented.save(update_fields=["used_at"])
     session.last_used_at = at
     session.save(update_fields=["last_used_at"])
-    return _store(candidates[0], grant, session=session, at=at)
+    return _store(successor, grant, session=session, at=at)
 
 
 def _store(token: issuing.OpaqueToken, grant: Grant, *, session: Session, at: datetime) -> str:
-    latest = session.created_at + timedelta(seconds=settings.SESSION_SECONDS)
-    expires_at = min(at + timedelta(seconds=settings.REFRESH_TOKEN_SECONDS), latest)
+    expires_at = at + rotation.life_of_token(session, at=at)
     GrantRefreshToken.objects.create(grant=grant, token_hash=token.digest, created_at=at, expires_at=expires_at)
     return token.text

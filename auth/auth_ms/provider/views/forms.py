@@ -5,6 +5,7 @@ import binascii
 from typing import Any
 from urllib.parse import unquote_plus
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import QueryDict
 from django.utils import timezone
@@ -15,7 +16,8 @@ from rest_framework.response import Response
 
 from auth_ms.provider.errors import InvalidClient, OAuthError
 from auth_ms.provider.models import OAuthClient
-from auth_ms.provider.services import clients
+from auth_ms.provider.services import authentication
+from auth_ms.provider.services.authentication import Credentials
 from auth_ms.view_helpers import OpenToAll
 from chassis.http.client_address import client_of
 from chassis.http.errors import ServiceUnavailable, as_problem
@@ -98,19 +100,26 @@ def read(data: Any) -> tuple[dict[str, str], list[str]]:
 def authenticated(request: Request) -> tuple[OAuthClient, dict[str, str], list[str]]:
     """The authenticated client of a request, its parameters and resources. Raises OAuthError and TooManyRequests."""
     form, resources = read(request.data)
-    header = request.headers.get("Authorization")
+    given = _credentials(request.headers.get("Authorization"), form, endpoint=f"{settings.PUBLIC_URL}{request.path}")
+    return authentication.authenticate(given, client=client_of(request), at=timezone.now()), form, resources
+
+
+def _credentials(header: str | None, form: dict[str, str], *, endpoint: str) -> Credentials:
+    """The one proof that a request has. Raises OAuthError."""
+    assertion, client_id = form.get("client_assertion"), form.get("client_id")
+    if sum(proof is not None for proof in (header, form.get("client_secret"), assertion)) > 1:
+        raise OAuthError("invalid_request", "The client authenticates in two ways at once.")
+    if (assertion is None) != ("client_assertion_type" not in form):
+        raise OAuthError("invalid_request", "client_assertion and client_assertion_type belong together.")
+    if form.get("client_assertion_type", authentication.ASSERTION_TYPE) != authentication.ASSERTION_TYPE:
+        raise OAuthError("invalid_request", f"client_assertion_type must be {authentication.ASSERTION_TYPE}.")
     if header is None:
-        client_id, secret = form.get("client_id", ""), form.get("client_secret")
-    else:
-        client_id, secret = _basic(header)
-        if "client_secret" in form:
-            raise OAuthError("invalid_request", "The client authenticates in two ways at once.")
-        if form.get("client_id", client_id) != client_id:
-            raise OAuthError("invalid_request", "client_id is not that of the Authorization header.")
-    basic = header is not None
-    at = timezone.now()
-    by = clients.authenticate(client_id=client_id, secret=secret, basic=basic, client=client_of(request), at=at)
-    return by, form, resources
+        secret = form.get("client_secret")
+        return Credentials(client_id=client_id, secret=secret, assertion=assertion, endpoint=endpoint)
+    named, secret = _basic(header)
+    if client_id not in (None, named):
+        raise OAuthError("invalid_request", "client_id is not that of the Authorization header.")
+    return Credentials(client_id=named, secret=secret, basic=True, endpoint=endpoint)
 
 
 def _basic(header: str) -> tuple[str, str]:

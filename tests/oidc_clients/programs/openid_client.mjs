@@ -3,9 +3,7 @@ import * as readline from 'node:readline/promises'
 import * as client from 'openid-client'
 
 const { ISSUER, CLIENT_ID, CLIENT_SECRET, CALLBACK } = process.env
-const configuration = await client.discovery(new URL(ISSUER), CLIENT_ID, CLIENT_SECRET, undefined, {
-  execute: [client.allowInsecureRequests] // the stack of the tests has no TLS
-})
+const configuration = await client.discovery(new URL(ISSUER), CLIENT_ID, CLIENT_SECRET)
 const verifier = client.randomPKCECodeVerifier()
 const [nonce, state] = [client.randomNonce(), client.randomState()]
 const url = await client.buildAuthorizationUrlWithPAR(configuration, {

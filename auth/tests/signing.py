@@ -1,0 +1,57 @@
+"""What clients of the provider sign with keys of their own: assertions and DPoP proofs."""
+
+import base64
+import hashlib
+import json
+import time
+import uuid
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from django.conf import settings
+
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+
+class Key:
+    """A key pair of a client; `public` is its JWK."""
+
+    def __init__(self, algorithm: str = "ES256", *, kid: str | None = None, bits: int = 2048) -> None:
+        self.algorithm, self.kid = algorithm, kid
+        self.private: Any
+        if algorithm == "ES256":
+            self.private = ec.generate_private_key(ec.SECP256R1())
+        else:
+            self.private = rsa.generate_private_key(public_exponent=65537, key_size=bits)
+
+    @property
+    def public(self) -> dict[str, Any]:
+        members = jwt.get_algorithm_by_name(self.algorithm).to_jwk(self.private.public_key(), as_dict=True)
+        known = {name: value for name, value in members.items() if name in ("kty", "crv", "x", "y", "n", "e")}
+        return known | ({"kid": self.kid} if self.kid else {})
+
+    @property
+    def thumbprint(self) -> str:
+        """RFC 7638, §3."""
+        members = {name: value for name, value in self.public.items() if name != "kid"}
+        canonical = json.dumps(members, sort_keys=True, separators=(",", ":"))
+        return base64.urlsafe_b64encode(hashlib.sha256(canonical.encode()).digest()).decode().rstrip("=")
+
+    def sign(self, claims: dict[str, Any], **header: Any) -> str:
+        known = {"kid": self.kid} if self.kid else {}
+        return jwt.encode(claims, self.private, self.algorithm, {**known, **header})
+
+    def assertion(self, client_id: str, *, header: dict[str, Any] | None = None, **changes: Any) -> dict[str, str]:
+        """The two parameters of private_key_jwt; None removes a claim."""
+        now = int(time.time())
+        claims = {
+            "iss": client_id,
+            "sub": client_id,
+            "aud": settings.PUBLIC_URL,
+            "iat": now,
+            "exp": now + 60,
+            "jti": uuid.uuid4().hex,
+        } | changes
+        token = self.sign({name: value for name, value in claims.items() if value is not None}, **(header or {}))
+        return {"client_assertion_type": ASSERTION_TYPE, "client_assertion": token}

@@ -1,0 +1,113 @@
+"""Installs clients of OpenID Connect that others wrote, in pinned versions, from the ordinary package registries.
+
+What is downloaded and built is kept in `.local/oidc-clients`. A test whose client cannot be had is skipped, with the
+reason.
+"""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local import packages
+from local.paths import ROOT
+from tools import environments
+
+CACHE = ROOT / ".local" / "oidc-clients"
+PROGRAMS = ROOT / "tests" / "oidc_clients" / "programs"
+OAUTH2_PROXY = "github.com/oauth2-proxy/oauth2-proxy/v7@v7.15.6"
+SECONDS = 900  # for a compilation on a busy machine
+
+
+def python() -> Path:
+    """The Python with Authlib and mozilla-django-oidc, of requirements/oidc.txt."""
+    try:
+        environments.make(environments.ENVIRONMENTS["oidc"], ROOT / "requirements" / "oidc.txt")
+    except SystemExit as error:
+        pytest.skip(f"the Python clients cannot be installed: {error}")
+    return environments.ENVIRONMENTS["oidc"] / "bin" / "python"
+
+
+def node_modules() -> Path:
+    """A folder with openid-client and jose, of the lock file of npm, and with the programs that use them."""
+    _need({"npm": shutil.which("npm")})
+    folder = CACHE / "node"
+    folder.mkdir(parents=True, exist_ok=True)
+    names = ("package.json", "package-lock.json")
+    locked = folder / "node_modules" / ".package-lock.json"
+    is_current = locked.exists() and all(_same(PROGRAMS / name, folder / name) for name in names)
+    if not is_current:
+        for name in names:
+            shutil.copy(PROGRAMS / name, folder)
+        _install("npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", folder=folder)
+    for program in PROGRAMS.glob("*.mjs"):
+        shutil.copy(program, folder)
+    return folder
+
+
+def oauth2_proxy() -> Path:
+    """The program oauth2-proxy, compiled from Go modules."""
+    program = CACHE / "go" / OAUTH2_PROXY.rpartition("@")[2] / "oauth2-proxy"
+    if not program.exists():
+        _need({"golang-go": shutil.which("go")})
+        folder = CACHE / "go"
+        variables = {"GOBIN": str(program.parent), "CGO_ENABLED": "0"}
+        _install("go", "install", OAUTH2_PROXY, folder=folder, **variables)
+    return program
+
+
+def spring_application() -> list[str | Path]:
+    """The classes and libraries of the application with Spring Security, as a class path."""
+    _need({"maven": shutil.which("mvn"), "default-jdk-headless": shutil.which("javac")})
+    source, folder = PROGRAMS / "spring", CACHE / "spring"
+    libraries, classes = folder / "libraries", folder / "classes"
+    if not (libraries.exists() and _same(source / "pom.xml", folder / "pom.xml")):
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(libraries, ignore_errors=True)
+        copy = ["dependency:copy-dependencies", f"-DoutputDirectory={libraries}"]
+        _install("mvn", "--quiet", "--batch-mode", "--file", source / "pom.xml", *copy, folder=folder)
+        shutil.copy(source / "pom.xml", folder)
+    sources = sorted(source.glob("*.java"))
+    _install("javac", "-parameters", "-cp", f"{libraries}/*", "-d", classes, *sources, folder=folder)
+    return [classes, f"{libraries}/*"]
+
+
+def apache() -> Path:
+    """Debian's Apache with mod_auth_openidc."""
+    module = Path("/usr/lib/apache2/modules/mod_auth_openidc.so")
+    _need({"apache2": _server("apache2"), "libapache2-mod-auth-openidc": module if module.exists() else None})
+    return Path(str(_server("apache2")))
+
+
+def _server(name: str) -> str | None:
+    return shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
+
+
+def _same(one: Path, other: Path) -> bool:
+    return other.exists() and one.read_bytes() == other.read_bytes()
+
+
+def _need(found: dict[str, Any]) -> None:
+    """Installs Debian's packages that were not found; skips the test with the reason when that is not possible."""
+    try:
+        packages.install(found)
+    except SystemExit as error:
+        pytest.skip(str(error))
+
+
+def _install(*command: str | Path, folder: Path, **variables: str) -> None:
+    """Skips the test with the end of the output when the command fails, as without a network."""
+    folder.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=folder,
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+    if done.returncode:
+        pytest.skip(f"{command[0]} failed, perhaps without a network: {(done.stdout + done.stderr)[-2000:]}")
