@@ -8,6 +8,7 @@ from pathlib import Path
 import requests
 
 from evidence.harness.stack import PASSWORD
+from evidence.harness.waiting import eventually
 from local import ports
 
 
@@ -40,10 +41,24 @@ class Clone:
         """What a command prints in the container that makes secrets."""
         return self.typed(f"docker compose run --rm --no-TTY secrets {command} 2>&1", given=given).stdout
 
+    def sign_up(self, user: Mapping[str, str]) -> int:
+        """The status of a sign-up through the gateway."""
+        return self._decided("users-ms/users", user)
+
     def log_in(self, user: Mapping[str, str]) -> int:
         """The status of a login through the gateway."""
-        body = {"username": user["email"], "password": PASSWORD}
-        return requests.post(f"{self.gateway}/auth-ms/auth/login", json=body, timeout=30).status_code
+        return self._decided("auth-ms/auth/login", {"username": user["email"], "password": PASSWORD})
+
+    def _decided(self, path: str, body: Mapping[str, str]) -> int:
+        """The status of a POST; one of 503, as a busy machine may give, changed nothing and is repeated."""
+        status: list[int] = []
+
+        def is_decided() -> bool:
+            status[:] = [requests.post(f"{self.gateway}/{path}", json=body, timeout=60).status_code]
+            return status[0] != 503
+
+        eventually(is_decided)
+        return status[0]
 
     @property
     def gateway(self) -> str:

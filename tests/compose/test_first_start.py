@@ -34,7 +34,7 @@ def user(clone):
     started = time.monotonic()
     clone.typed("docker compose up -d --wait")
     user = a_user()
-    assert requests.post(f"{clone.gateway}/users-ms/users", json=user, timeout=30).status_code == 201
+    assert clone.sign_up(user) == 201
     assert clone.log_in(user) == 200
     print(f"\n    from the clone to the first login: {time.monotonic() - started:.0f} s")
     return user

@@ -144,7 +144,7 @@ def test_a_stack_starts_from_the_registry(clone, registry, options):
     clone.typed("docker compose pull users-ms auth-ms notification-ms")
     clone.typed("docker compose up -d --wait --no-build")
 
-    assert requests.post(f"{clone.gateway}/users-ms/users", json=user, timeout=30).status_code == 201
+    assert clone.sign_up(user) == 201
     assert clone.log_in(user) == 200
     used = clone.typed("docker compose ps --format '{{.Image}}' users-ms auth-event-worker").stdout.split()
     assert used == [f"{registry.host}/tessera/{name}:{VERSION}" for name in ("auth-ms", "users-ms")]
