@@ -162,11 +162,13 @@ def test_two_ways_of_authentication_at_once_are_an_invalid_request(app):
 def test_a_failed_authentication_is_in_the_audit_log_and_limited(app):
     wrong = {"client_id": app.client_id, "client_secret": "wrong", "grant_type": "client_credentials"}
 
-    statuses = [oauth.post("token", **wrong).status_code for _ in range(101)]
+    statuses = [401]
+    while statuses[-1] == 401 and len(statuses) < 300:  # one more is allowed every six seconds
+        statuses.append(oauth.post("token", **wrong).status_code)
 
     failure = AuditEvent.objects.filter(event="client_authentication").first()
     assert (failure.outcome, failure.details["client_id"]) == ("failure", app.client_id)
-    assert statuses[0] == 401
+    assert len(statuses) > 100
     assert statuses[-1] == 429
     limited = oauth.post("token", **wrong)
     assert int(limited["Retry-After"]) >= 1
