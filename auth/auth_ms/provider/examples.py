@@ -20,6 +20,7 @@ _CLIENT = {
     "require_pkce": True,
     "signing_algorithm": "ES256",
     "subject_type": "public",
+    "dpop_bound_access_tokens": False,
     "jwks": None,
     "jwks_uri": "",
     "is_active": True,

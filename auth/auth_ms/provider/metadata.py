@@ -36,6 +36,7 @@ def document() -> dict[str, Any]:
         "revocation_endpoint_auth_methods_supported": list(AUTHENTICATION),
         **{f"{name}_endpoint_auth_signing_alg_values_supported": list(jwk.ALGORITHMS) for name in _AUTHENTICATED},
         "code_challenge_methods_supported": ["S256"],
+        "dpop_signing_alg_values_supported": list(jwk.ALGORITHMS),
         "claims_supported": list(claims.SUPPORTED),
         "claim_types_supported": ["normal"],
         "acr_values_supported": [issuing.ONE_FACTOR, issuing.TWO_FACTORS],

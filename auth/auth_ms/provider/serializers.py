@@ -78,6 +78,9 @@ class ClientInput(serializers.Serializer):
         choices=OAuthClient.Algorithm.choices, default="ES256", help_text="of ID tokens and access tokens"
     )
     subject_type = serializers.ChoiceField(choices=OAuthClient.Subject.choices, default="public")
+    dpop_bound_access_tokens = fields.Boolean(
+        default=False, help_text="its token requests need a DPoP proof (RFC 9449); others may send one"
+    )
     jwks = _KeySet(default=None, allow_null=True, help_text="its public keys as a JWK set, for private_key_jwt")
     jwks_uri = _URI(
         uris.check_request, default="", allow_blank=True, help_text="or where they are: https at a public address"
@@ -122,7 +125,7 @@ class OAuthTokenOutput(serializers.Serializer):
     """RFC 6749, §5.1."""
 
     access_token = serializers.CharField(help_text="a JWT (RFC 9068)")
-    token_type = serializers.CharField()
+    token_type = serializers.CharField(help_text="`Bearer`, or `DPoP` for a token that is bound to a key")
     expires_in = serializers.IntegerField(help_text="seconds")
     scope = serializers.CharField(allow_blank=True)
     refresh_token = serializers.CharField(required=False)

@@ -26,6 +26,8 @@ PROMPTS = {"none", "login", "consent", "select_account"}
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")  # the SHA-256 in base64url (RFC 7636, §4.2)
 _NOT_SUPPORTED = {"request": "request_not_supported", "registration": "registration_not_supported"}
 
+_FOR_TOKENS = ("redirect_uri", "nonce", "code_challenge", "claims", "dpop_jkt")
+
 
 @dataclass(frozen=True, kw_only=True)
 class AuthorizationResponse:
@@ -64,6 +66,7 @@ def check(form: dict[str, str], resources: list[str], *, client: OAuthClient) ->
             "scopes": _scopes(form, client),
             "resources": access_tokens.check_resources(resources, allowed=client.resources),
             "nonce": form.get("nonce"),
+            "dpop_jkt": _key(form),
             "prompt": _prompt(form),
             "max_age": _max_age(form),
             "login_hint": form.get("login_hint", ""),
@@ -102,6 +105,14 @@ def _pkce(form: dict[str, str], client: OAuthClient) -> dict[str, Any]:
     if not _CHALLENGE.fullmatch(challenge):
         raise OAuthError("invalid_request", "code_challenge must be 43 characters of base64url.")
     return {"code_challenge": challenge}
+
+
+def _key(form: dict[str, str]) -> str | None:
+    """The thumbprint of the key to which the code is bound (RFC 9449, §10)."""
+    thumbprint = form.get("dpop_jkt")
+    if thumbprint is not None and not _CHALLENGE.fullmatch(thumbprint):
+        raise OAuthError("invalid_request", "dpop_jkt must be 43 characters of base64url.")
+    return thumbprint
 
 
 def _scopes(form: dict[str, str], client: OAuthClient) -> list[str]:
@@ -262,7 +273,7 @@ def grant(request: AuthorizationRequest, session: Session, *, client: Client, at
             browser_session_id=session.id,
             scopes=asked["scopes"],
             resources=asked["resources"],
-            parameters={name: asked[name] for name in ("redirect_uri", "nonce", "code_challenge", "claims")},
+            parameters={name: asked.get(name) for name in _FOR_TOKENS},
             methods=session.methods,
             authenticated_at=session.created_at,
             code_hash=code.digest,
