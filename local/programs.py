@@ -125,6 +125,7 @@ def service_environment(layout: Layout, service: str) -> dict[str, str]:
             "USERS_URL": layout.url("USERS_PORT"),
             "PUBLIC_URL": f"http://localhost:{layout.ports['GATEWAY_PORT']}",
             "WEBAUTHN_ORIGINS": f"http://localhost:{layout.ports['GATEWAY_PORT']}",
+            "PRIVATE_CLIENT_NETWORKS": "127.0.0.0/8,::1/128",  # applications that are developed on this machine
             "SIGNING_KEY_ENCRYPTION_KEY": layout.secrets["SIGNING_KEY_ENCRYPTION_KEY"],
             "SEALING_PUBLIC_KEY": layout.secrets["SEALING_PUBLIC_KEY"],
         },

@@ -4,3 +4,9 @@ from django.apps import AppConfig
 class SignIn(AppConfig):
     name = "auth_ms"
     label = "sign_in"  # the tables have it in their names
+
+    def ready(self) -> None:
+        from auth_ms.provider.services import back_channel
+        from auth_ms.sessions import endings
+
+        endings.ended.connect(back_channel.on_sessions_ended)

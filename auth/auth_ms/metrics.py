@@ -8,3 +8,6 @@ sign_in_events = Counter("sign_in_events", "entries of the audit log", ["event",
 events_handled = Counter(
     "events_handled", "events consumed without notifying anyone", ["event", "outcome"], registry=REGISTRY
 )
+logout_deliveries = Counter(
+    "logout_deliveries", "attempts to tell a client of a logout", ["outcome"], registry=REGISTRY
+)

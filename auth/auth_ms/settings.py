@@ -18,6 +18,7 @@ globals().update(
             "email_change_requested_event": ["email_change_email_notification"],
             "sign_in_changed_event": ["sign_in_changed_email_notification"],
             "phone_verification_requested_event": ["phone_verification_sms_notification"],
+            "client_logout_event": ["client_logout_delivery"],
         },
     )
 )
@@ -68,6 +69,13 @@ PUBLIC_URL = environment.url(
 PRIVATE_CLIENT_NETWORKS = environment.networks(
     "PRIVATE_CLIENT_NETWORKS",
     "private networks in which auth-ms may request URLs of clients, by http too, such as 10.0.0.0/8; comma-separated",
+)
+LOGOUT_DELIVERY_HOURS = environment.integer(
+    "LOGOUT_DELIVERY_HOURS",
+    "how long a back-channel logout is retried before it is dead-lettered",
+    default=24,
+    minimum=1,
+    maximum=720,
 )
 globals().update(password_settings(environment))
 PASSWORD_RESET_SECONDS = environment.integer(

@@ -7,11 +7,12 @@ SUBSCRIPTIONS = {
     "password_changed_event": "password_changed_session_revocation",
     "new_user_event": "new_user_email_verification",
     "account_changed_event": "account_changed_audit",
+    "client_logout_event": "client_logout_delivery",
 }
 WORKER = "auth-event-worker"  # its broker user
-# The services that may publish an event. Older versions of auth-ms published password_changed_event, and their outbox
-# may still hold some; to be removed in a later version.
-SENDERS = {"password_changed_event": ["users-ms", "auth-ms"]}
+# The services that may publish an event; users-ms by default. Older versions of auth-ms published
+# password_changed_event, and their outbox may still hold some; to be removed in a later version.
+SENDERS = {"password_changed_event": ["users-ms", "auth-ms"], "client_logout_event": ["auth-ms"]}
 
 
 def queues(*, queue_type: str) -> list[EventQueue]:

@@ -6,7 +6,7 @@ from auth_ms.accounts import views as account_views
 from auth_ms.audit import views as audit_views
 from auth_ms.factors import views as factor_views
 from auth_ms.keys import views as key_views
-from auth_ms.provider.views import clients, documents, pages, tokens
+from auth_ms.provider.views import clients, documents, logouts, pages, tokens
 from auth_ms.recovery.views import emails, passwords, phones
 from auth_ms.sessions import views as session_views
 from auth_ms.sign_in import views as sign_in_views
@@ -46,6 +46,8 @@ routes = [
     path("clients", clients.ClientCollection.as_view(), name="clients"),
     path("clients/<slug:client_id>", clients.ClientDetail.as_view(), name="client"),
     path("clients/<slug:client_id>/secrets", clients.ClientSecrets.as_view(), name="client-secrets"),
+    path("logout-deliveries", logouts.LogoutDeliveries.as_view(), name="logout-deliveries"),
+    path("logout-deliveries/<int:delivery_id>/redeliver", logouts.LogoutRedelivery.as_view(), name="logout-redelivery"),
     path("auth/consents", clients.ConsentCollection.as_view(), name="consents"),
     path("auth/consents/<slug:client_id>", clients.ConsentDetail.as_view(), name="consent"),
     path("oauth/authorize", pages.Authorize.as_view(), name="oauth-authorize"),

@@ -169,6 +169,7 @@ def surroundings(settings: Any) -> None:
     """No proxy in front, WebAuthn origins of the tests' authenticator, and a key pair for notification-ms."""
     settings.TRUSTED_PROXIES, settings.WEBAUTHN_ORIGINS = [], ["http://localhost:8080"]
     settings.SEALING_PUBLIC_KEY = SEALING_PUBLIC_KEY
+    settings.PRIVATE_CLIENT_NETWORKS = []
 
 
 @pytest.fixture(autouse=True)

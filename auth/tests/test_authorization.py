@@ -29,6 +29,8 @@ MATRIX = {
     "change_client": [401, 403, 403, 400, 401],
     "delete_client": [401, 403, 403, 404, 401],
     "rotate_client_secret": [401, 403, 403, 404, 401],
+    "list_logout_deliveries": ADMIN,
+    "redeliver_logout": [401, 403, 403, 404, 401],
     "list_consents": OWN,
     "revoke_consent": [401, 404, 404, 404, 401],
     "login": OPEN_BODY,
@@ -101,6 +103,7 @@ def test_an_operation_admits_only_its_callers(users_service, client_of, operatio
     session = Session.objects.get(user_id=7)
     called = authorization.operations("auth-ms")[operation]
 
-    answer = authorization.call(caller, called, session_id=session.id, passkey_id=1, user_id=7, client_id="none")
+    identifiers = {"session_id": session.id, "passkey_id": 1, "user_id": 7, "client_id": "none", "delivery_id": 1}
+    answer = authorization.call(caller, called, **identifiers)
 
     assert answer.status_code == MATRIX[operation][CALLERS.index(kind)], answer.content

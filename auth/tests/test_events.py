@@ -290,6 +290,7 @@ def test_the_worker_handles_every_event_documented_for_it(users_service):
         "user_deleted_event": tasks.delete_data_of_deleted_user,
         "password_changed_event": tasks.apply_password_change,
         "new_user_event": tasks.verify_email_of_new_user,
+        "client_logout_event": tasks.tell_client_of_logout,
     }
     for name, task in handled.items():
         task(event=contract.examples()[name])

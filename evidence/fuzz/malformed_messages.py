@@ -66,6 +66,7 @@ QUEUES: dict[str, tuple[str, dict[str, list[Any]]]] = {
         {"user_id": NOT_ID, "changed_at": NOT_TIME, "kept_session_id": NOT_OPTIONAL_ID, "change_id": [None, 7, "x"]},
     ),
     "new_user_email_verification": ("new_user_event", CONTACT | {"name": OPTIONAL, "email": REQUIRED}),
+    "client_logout_delivery": ("client_logout_event", {"delivery_id": NOT_ID}),
     "account_changed_audit": (
         "account_changed_event",
         {

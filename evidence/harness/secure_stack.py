@@ -1,17 +1,20 @@
 """A stack of its own behind the gateway with TLS, for clients of OpenID Connect: the issuer is an https address."""
 
+import base64
+import hashlib
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import requests
 from cryptography import x509
 
 from evidence.harness.certificates import Authority
-from evidence.harness.stack import Stack
+from evidence.harness.stack import PASSWORD, Stack
 from local import ports, programs
 from local import stack as stacks
 from local.layout import Layout, Program
@@ -21,6 +24,9 @@ from tools.form_browser import FormBrowser
 from tools.testing import runner
 
 OUTSIDE = "https://orders.example.org/"  # a client's address that no test opens
+CALLBACK = f"{OUTSIDE}callback"
+VERIFIER = secrets.token_urlsafe(32)
+CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).decode().rstrip("=")
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,33 @@ class SecureStack:
         """The discovery document, over TLS."""
         url = f"{self.issuer}/.well-known/openid-configuration"
         return dict(requests.get(url, verify=str(self.authority), timeout=60).json())
+
+    def authorization_url(self, client: dict[str, Any], **parameters: str) -> str:
+        """Where the browser goes for a code; `parameters` replace the usual ones, an empty one is left out."""
+        usual = {
+            "response_type": "code",
+            "client_id": client["client_id"],
+            "redirect_uri": CALLBACK,
+            "scope": "openid email",
+            "state": "a-state",
+            "nonce": "a-nonce",
+            "code_challenge": CHALLENGE,
+            "code_challenge_method": "S256",
+        }
+        query = urlencode({name: value for name, value in (usual | parameters).items() if value})
+        return f"{self.discovery()['authorization_endpoint']}?{query}"
+
+    def came_back(self, client: dict[str, Any], **parameters: str) -> dict[str, str]:
+        """What the user's browser brings to CALLBACK after the sign-in."""
+        browser = self.browser()
+        page = browser.open(self.authorization_url(client, **parameters))
+        answer = browser.sign_in(page, self.user["email"], PASSWORD)
+        return dict(parse_qsl(urlsplit(answer.headers["Location"]).query))
+
+    def redeem(self, client: dict[str, Any], **form: str) -> requests.Response:
+        """The answer of the token endpoint to a code."""
+        usual = {"grant_type": "authorization_code", "redirect_uri": CALLBACK, "code_verifier": VERIFIER}
+        return self.post("token_endpoint", usual | form, auth=(client["client_id"], client["client_secret"]))
 
     def post(self, endpoint: str, form: dict[str, Any], **options: Any) -> requests.Response:
         """The answer of an endpoint that the discovery document names, such as `token_endpoint`."""

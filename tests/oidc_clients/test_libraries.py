@@ -11,10 +11,9 @@ import subprocess
 import pytest
 
 from evidence.harness import client_packages
-from evidence.harness.secure_stack import OUTSIDE
+from evidence.harness.secure_stack import CALLBACK
 from evidence.harness.stack import PASSWORD
 
-CALLBACK = f"{OUTSIDE}callback"
 API = "https://api.orders.example.org"
 PROVEN = (
     "discovery, code with PKCE, ID token, userinfo, refresh, introspection, revocation and client credentials over TLS"

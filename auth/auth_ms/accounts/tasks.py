@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from auth_ms import metrics, topology
 from auth_ms.accounts import services as account_changes
+from auth_ms.provider.services import back_channel
 from auth_ms.recovery.services import emails, erasure
 from chassis.http.client_address import MAXIMUM_USER_AGENT_LENGTH, Client
 from chassis.http.errors import ServiceUnavailable
@@ -72,6 +73,16 @@ def verify_email_of_new_user(*, event: dict[str, Any], **_fields_of_newer_produc
 def apply_account_change(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
     """Record a change of an account in the audit log, and apply its consequences."""
     _handle(event, "account_changed_event", lambda new, at: account_changes.apply(_account_change(new), at=at))
+
+
+@shared_task(name="client_logout_event")
+def tell_client_of_logout(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
+    """Tell a client that a session ended (OpenID Connect Back-Channel Logout 1.0)."""
+
+    def deliver(logout: CloudEvent, at: datetime) -> None:
+        back_channel.deliver(delivery_id=logout.positive_integer("delivery_id"), at=at)
+
+    _handle(event, "client_logout_event", deliver)
 
 
 def _account_change(event: CloudEvent) -> account_changes.AccountChange:
@@ -137,17 +148,22 @@ def _run(message: Any, task: str, use_case: Callable[[CloudEvent, datetime], Non
     try:
         event = CloudEvent.parse(message, expected_type=task)
         use_case(event, timezone.now())
-    except (InvalidEvent, erasure.NotDeleted) as failure:
+    except (InvalidEvent, erasure.NotDeleted, back_channel.GivenUp) as failure:
         metrics.events_handled.labels(task, "failed").inc()
         logger.error("message dead-lettered", extra={"reason": str(failure)})
         raise Reject(str(failure), requeue=False) from failure
-    except (OperationalError, InterfaceError, ServiceUnavailable) as failure:
+    except (OperationalError, InterfaceError, ServiceUnavailable, back_channel.NotDelivered) as failure:
         metrics.events_handled.labels(task, "retried").inc()
-        queue = topology.SUBSCRIPTIONS[event.type]
-        retries.retry_later(current_app, queue=queue, event=event.as_dict(), seconds=BACKOFF_SECONDS)
+        queue, is_logout = topology.SUBSCRIPTIONS[event.type], isinstance(failure, back_channel.NotDelivered)
+        seconds = failure.seconds if isinstance(failure, back_channel.NotDelivered) else BACKOFF_SECONDS
+        retries.retry_later(current_app, queue=queue, event=event.as_dict(), seconds=seconds)
         logger.warning(
             "event handling postponed",
-            extra={"event_id": str(event.id), "queue": queue, "reason": type(failure).__name__},
+            extra={
+                "event_id": str(event.id),
+                "queue": queue,
+                "reason": str(failure) if is_logout else type(failure).__name__,
+            },
         )
     else:
         metrics.events_handled.labels(task, "handled").inc()

@@ -16,6 +16,10 @@ _CLIENT = {
     "scopes": ["openid", "profile", "email", "offline_access", "orders:read"],
     "resources": ["https://api.orders.example.org"],
     "web_origins": [],
+    "backchannel_logout_uri": "https://orders.example.org/backchannel-logout",
+    "backchannel_logout_session_required": True,
+    "frontchannel_logout_uri": "",
+    "frontchannel_logout_session_required": False,
     "first_party": False,
     "require_pkce": True,
     "signing_algorithm": "ES256",
@@ -48,6 +52,20 @@ CONSENT = answer_example(
         "given_at": "2026-01-31T12:00:00Z",
     },
 )
+_DELIVERY = {
+    "id": 1,
+    "client_id": _STORED["client_id"],
+    "user_id": 1,
+    "session_id": 7,
+    "status": "failed",
+    "attempts": 171,
+    "last_error": "HTTP 503",
+    "created_at": "2026-01-31T12:00:00Z",
+    "attempted_at": "2026-02-01T12:03:10Z",
+    "give_up_at": "2026-02-01T12:00:00Z",
+}
+LOGOUT_DELIVERY = answer_example("a client that did not answer for a day", _DELIVERY)
+LOGOUT_REDELIVERY = answer_example("begun again", _DELIVERY | {"status": "pending", "attempts": 0}, "202")
 CLIENT_CREDENTIALS = _form(
     "a client calls as itself",
     {"grant_type": "client_credentials", "scope": "orders:read", "client_id": _STORED["client_id"]}

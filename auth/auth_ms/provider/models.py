@@ -38,6 +38,10 @@ class OAuthClient(models.Model):
     scopes = _texts(100)
     resources = _texts(2000)
     web_origins = _texts(300)
+    backchannel_logout_uri = models.CharField(max_length=2000, blank=True, default="", db_default="")
+    backchannel_logout_session_required = models.BooleanField(default=False, db_default=False)
+    frontchannel_logout_uri = models.CharField(max_length=2000, blank=True, default="", db_default="")
+    frontchannel_logout_session_required = models.BooleanField(default=False, db_default=False)
     first_party = models.BooleanField(default=False, help_text="needs no consent")
     require_pkce = models.BooleanField(default=True)
     jwks = models.JSONField(null=True, help_text="its public keys, for private_key_jwt")
@@ -109,7 +113,7 @@ class Grant(models.Model):
     user_id = models.BigIntegerField(db_index=True)
     session = models.ForeignKey("Session", on_delete=models.CASCADE, related_name="+")
     session_id: int
-    browser_session_id = models.BigIntegerField(help_text="the `sid` of ID tokens")
+    browser_session_id = models.BigIntegerField(db_index=True, help_text="the `sid` of ID tokens")
     scopes = _texts(100)
     resources = _texts(2000)
     parameters = models.JSONField(default=dict, help_text="of the request, as far as tokens depend on them")
@@ -123,6 +127,11 @@ class Grant(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["code_hash"], name="grant_code_hash_unique")]
+        indexes = [
+            models.Index(
+                fields=["authenticated_at"], name="grant_authenticated", condition=models.Q(revoked_at__isnull=True)
+            ),
+        ]
 
 
 class GrantRefreshToken(RotatedToken):
@@ -184,3 +193,35 @@ class Consent(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["user_id", "client"], name="consent_unique")]
+
+
+class LogoutDelivery(models.Model):
+    """One back-channel logout of a session at a client, and how far its delivery is."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        DELIVERED = "delivered"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+
+    id = models.BigAutoField(primary_key=True)
+    client = models.ForeignKey(OAuthClient, on_delete=models.CASCADE, related_name="+")
+    client_id: int
+    user_id = models.BigIntegerField()
+    session_id = models.BigIntegerField(help_text="the `sid` of ID tokens")
+    status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
+    attempts = models.PositiveIntegerField(default=0)
+    last_error = models.CharField(max_length=200, blank=True, default="")
+    created_at = models.DateTimeField()
+    give_up_at = models.DateTimeField()
+    attempted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["client", "id"], name="logout_delivery_of_client"),
+            models.Index(fields=["created_at"], name="logout_delivery_created"),
+            # Nearly all rows are `delivered`, so the index leaves them out.
+            models.Index(
+                fields=["status", "id"], name="logout_delivery_status", condition=~models.Q(status="delivered")
+            ),
+        ]

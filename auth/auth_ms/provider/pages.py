@@ -2,15 +2,17 @@
 
 import base64
 import hashlib
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
 
-from auth_ms.provider import texts
+from auth_ms.provider import texts, uris
 from auth_ms.provider.services.authorization import AuthorizationResponse
 
+FRAME_SECONDS = 3  # for which the page of a logout waits for the clients' frames
 # Sends the form of `response_mode=form_post`. Without scripts, there is a button.
 SUBMIT = "document.forms[0].submit()"
 _SUBMIT_HASH = base64.b64encode(hashlib.sha256(SUBMIT.encode()).digest()).decode()
@@ -38,17 +40,19 @@ def show(
     context["scopes"] = [known[scope] for scope in values.get("scopes", ())]
     html = loader.render_to_string(f"provider/{page}.html", context)
     response = HttpResponse(html, status=status, headers={"Cache-Control": "no-store", **(headers or {})})
-    response["Content-Security-Policy"] = _policy(leads_to, script=page == "form_post")
+    response["Content-Security-Policy"] = _policy(leads_to, script=page == "form_post", frames=values.get("frames", ()))
     response["Referrer-Policy"] = "no-referrer"
     return response
 
 
-def _policy(leads_to: str, *, script: bool) -> str:
+def _policy(leads_to: str, *, script: bool, frames: Iterable[str] = ()) -> str:
     parts = urlsplit(leads_to)
     target = f" https: {parts.scheme}:{'//' + parts.netloc if parts.netloc else ''}" if leads_to else ""
     scripts = f" script-src 'sha256-{_SUBMIT_HASH}';" if script else ""
+    origins = sorted({uris.origin_of(frame) for frame in frames})
+    framed = f" frame-src {' '.join(origins)};" if origins else ""
     return (
-        f"default-src 'none'; style-src 'self'; img-src 'self';{scripts} form-action 'self'{target};"
+        f"default-src 'none'; style-src 'self'; img-src 'self';{scripts}{framed} form-action 'self'{target};"
         " base-uri 'none'; frame-ancestors 'none'"
     )
 
@@ -72,9 +76,18 @@ def answer(request: HttpRequest, response: AuthorizationResponse) -> HttpRespons
     return redirect(response.redirect_uri, response.members)
 
 
+def signed_out(request: HttpRequest, *, frames: list[str], target: str, locales: str) -> HttpResponse:
+    """The end of a logout: loads `frames`, then goes on to `target`, if any, after FRAME_SECONDS, or by a link."""
+    return show(request, "signed_out", locales=locales, frames=frames, target=target, seconds=FRAME_SECONDS)
+
+
 def redirect(uri: str, members: dict[str, str]) -> HttpResponse:
     """A redirect that keeps the query of `uri`; by 303, so that no form with a password is repeated elsewhere."""
+    return HttpResponse(status=303, headers={"Location": with_query(uri, members), "Cache-Control": "no-store"})
+
+
+def with_query(uri: str, members: dict[str, str]) -> str:
+    """`uri` with further parameters."""
     query = urlencode(members)
     separator = "&" if urlsplit(uri).query else "?"
-    headers = {"Location": f"{uri}{separator}{query}" if query else uri, "Cache-Control": "no-store"}
-    return HttpResponse(status=303, headers=headers)
+    return f"{uri}{separator}{query}" if query else uri

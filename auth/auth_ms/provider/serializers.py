@@ -6,7 +6,7 @@ from typing import Any
 from rest_framework import serializers
 
 from auth_ms.provider import jwk, metadata, scopes, uris
-from auth_ms.provider.models import OAuthClient
+from auth_ms.provider.models import LogoutDelivery, OAuthClient
 from chassis.http import fields
 
 
@@ -70,6 +70,21 @@ class ClientInput(serializers.Serializer):
     )
     resources = _uris(uris.check_resource, "audiences of its access tokens (RFC 8707); the first one is the default")
     web_origins = _uris(uris.check_origin, "pages that may call token, revocation and userinfo from a script (CORS)")
+    backchannel_logout_uri = _URI(
+        uris.check_request, default="", allow_blank=True, help_text="is sent a logout token when a session ends"
+    )
+    backchannel_logout_session_required = fields.Boolean(
+        default=False, help_text="logout tokens have `sid`; they always do"
+    )
+    frontchannel_logout_uri = _URI(
+        uris.check_frame,
+        default="",
+        allow_blank=True,
+        help_text="is loaded in a frame at a logout in the browser; of the same origin as a redirect URI",
+    )
+    frontchannel_logout_session_required = fields.Boolean(
+        default=False, help_text="the frame's address has `iss` and `sid`; it always does"
+    )
     first_party = fields.Boolean(default=False, help_text="users are not asked for consent")
     require_pkce = fields.Boolean(
         default=True, help_text="false: a confidential client that sends `nonce` instead (OAuth 2.1, §7.5.1)"
@@ -226,3 +241,32 @@ class ConsentOutput(serializers.Serializer):
     scopes = serializers.ListField(child=serializers.CharField())
     resources = serializers.ListField(child=serializers.CharField())
     given_at = serializers.DateTimeField()
+
+
+class LogoutDeliveryFilter(serializers.Serializer):
+    """The filters of the log of deliveries; each matches exactly."""
+
+    client_id = fields.Text(required=False, max_length=64)
+    status = serializers.ChoiceField(required=False, choices=LogoutDelivery.Status.choices)
+
+
+class LogoutDeliveryOutput(serializers.ModelSerializer):
+    """A back-channel logout of one session at one client."""
+
+    client_id = serializers.CharField(source="client.client_id")
+
+    class Meta:
+        model = LogoutDelivery
+        fields = [
+            "id",
+            "client_id",
+            "user_id",
+            "session_id",
+            "status",
+            "attempts",
+            "last_error",
+            "created_at",
+            "attempted_at",
+            "give_up_at",
+        ]
+        read_only_fields = fields

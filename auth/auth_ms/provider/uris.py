@@ -54,6 +54,21 @@ def check_request(uri: str) -> None:
         raise InvalidURI(str(error)) from error
 
 
+def check_frame(uri: str) -> None:
+    """Raises InvalidURI unless pages of the provider may show `uri` in a frame; empty for none."""
+    if uri:
+        parts = _split(uri)
+        if parts.scheme not in ("http", "https"):
+            raise InvalidURI("Must be https, or http on the loopback interface.")
+        _check_web(parts)
+
+
+def origin_of(uri: str) -> str:
+    """Scheme, host and port."""
+    parts = urlsplit(uri)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 def _split(uri: str) -> SplitResult:
     if len(uri) > MAXIMUM_LENGTH or not _CHARACTERS.fullmatch(uri):
         raise InvalidURI("Must be an absolute URI in ASCII, without a fragment.")

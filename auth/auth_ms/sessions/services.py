@@ -12,7 +12,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from auth_ms import users_client
 from auth_ms.audit import services as audit
 from auth_ms.keys.services import issuing
-from auth_ms.sessions import events, rotation
+from auth_ms.sessions import endings, events, rotation
 from auth_ms.sessions.models import RefreshToken, Session
 from auth_ms.users_client import Credentials
 from chassis.http.client_address import Client
@@ -154,6 +154,7 @@ def end_session(session: Session, *, event: str, client: Client | None, at: date
     """End a session, and record why; a session that has already ended stays as it is."""
     with transaction.atomic():
         if Session.objects.filter(id=session.id, revoked_at=None).update(revoked_at=at):
+            endings.ended.send(Session, session_ids=[session.id], at=at)
             audit.record(event, client=client, at=at, user_id=session.user_id, session_id=session.id, **facts)
 
 
@@ -175,7 +176,12 @@ def end_sessions_of(
     sessions = Session.objects.filter(user_id=user_id, revoked_at=None).exclude(id=but)
     if opened_before is not None:
         sessions = sessions.filter(created_at__lt=opened_before)
-    return sessions.update(revoked_at=at)
+    with transaction.atomic():
+        session_ids = list(sessions.select_for_update(no_key=True).order_by("id").values_list("id", flat=True))
+        if session_ids:
+            Session.objects.filter(id__in=session_ids).update(revoked_at=at)
+            endings.ended.send(Session, session_ids=session_ids, at=at)
+    return len(session_ids)
 
 
 def lock_live_session(*, session_id: int) -> None:

@@ -266,6 +266,9 @@ def grant(request: AuthorizationRequest, session: Session, *, client: Client, at
         kept = AuthorizationRequest.objects.filter(token_hash=request.token_hash)
         if request.token_hash and not kept.delete()[0]:
             raise NotForClient("expired")
+        # Locked, so that a session that ends meanwhile finds this grant, and its client is told.
+        if not Session.objects.select_for_update(no_key=True).filter(id=session.id, revoked_at=None).exists():
+            raise NotForClient("expired")
         Grant.objects.create(
             client=request.client,
             user_id=session.user_id,

@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 
 from auth_ms.audit import services as audit
 from auth_ms.keys.services import issuing, signing_keys
+from auth_ms.provider import uris
 from auth_ms.provider.models import ClientSecret, OAuthClient
 from chassis.http.client_address import Client
 from chassis.http.errors import InvalidInput, Problem
@@ -92,6 +93,9 @@ def _check(client: OAuthClient) -> None:
         errors["grant_types"] = ["refresh_token needs authorization_code."]
     if client.is_public and not client.require_pkce:
         errors["require_pkce"] = ["A public client needs PKCE."]
+    origins = {uris.origin_of(uri) for uri in client.redirect_uris}
+    if client.frontchannel_logout_uri and uris.origin_of(client.frontchannel_logout_uri) not in origins:
+        errors["frontchannel_logout_uri"] = ["Must have the scheme, host and port of a redirect URI."]
     uses_key = client.token_endpoint_auth_method == OAuthClient.Authentication.KEY
     if uses_key != (client.jwks is not None or client.jwks_uri != "") or (client.jwks is not None and client.jwks_uri):
         errors["jwks"] = ["private_key_jwt needs jwks or jwks_uri, not both; other methods need neither."]

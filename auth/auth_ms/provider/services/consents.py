@@ -7,6 +7,7 @@ from django.db import transaction
 
 from auth_ms.audit import services as audit
 from auth_ms.provider.models import Consent, Grant, OAuthClient
+from auth_ms.provider.services import back_channel
 from chassis.http.client_address import Client
 from chassis.http.errors import Problem
 
@@ -39,12 +40,12 @@ def give(
 
 
 def revoke(*, user_id: int, client_id: str, client: Client, at: datetime) -> None:
-    """Forget a consent, and end everything that the client was granted. Raises ConsentNotFound."""
+    """Forget a consent, end everything that the client was granted, and tell it. Raises ConsentNotFound."""
     with transaction.atomic():
         deleted = Consent.objects.filter(user_id=user_id, client__client_id=client_id).delete()[0]
-        ended = Grant.objects.filter(user_id=user_id, client__client_id=client_id, revoked_at=None).update(
-            revoked_at=at
-        )
+        grants = Grant.objects.filter(user_id=user_id, client__client_id=client_id, revoked_at=None)
+        back_channel.record(grants, at=at)
+        ended = grants.update(revoked_at=at)
         if not deleted and not ended:
             raise ConsentNotFound
         facts: dict[str, Any] = {"client_id": client_id, "grants": ended}

@@ -11,7 +11,7 @@ from auth_ms.audit import services as audit
 from auth_ms.keys.services import issuing
 from auth_ms.provider import claims, scopes
 from auth_ms.provider.models import Grant, GrantRefreshToken, OAuthClient
-from auth_ms.provider.services import access_tokens
+from auth_ms.provider.services import access_tokens, back_channel
 from chassis.http.client_address import Client
 
 INACTIVE = {"active": False}
@@ -74,6 +74,11 @@ def revoke(*, token: str, by: OAuthClient, client: Client, at: datetime) -> None
 def end_grant(grant: Grant, *, event: str, client: Client | None, at: datetime, **facts: Any) -> None:
     """End a grant with all of its tokens, and record why, once."""
     with transaction.atomic():
+        if event in _NEWS_FOR_CLIENT:
+            back_channel.record(Grant.objects.filter(id=grant.id), at=at)
         if Grant.objects.filter(id=grant.id, revoked_at=None).update(revoked_at=at):
             known = {"user_id": grant.user_id, "session_id": grant.session_id, "client_id": grant.client.client_id}
             audit.record(event, client=client, at=at, **known, **facts)
+
+
+_NEWS_FOR_CLIENT = (audit.Event.REFRESH_TOKEN_REUSE, audit.Event.AUTHORIZATION_CODE_REPLAY)

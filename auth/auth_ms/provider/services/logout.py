@@ -1,13 +1,17 @@
 """Logout that a client asks for (OpenID Connect RP-Initiated Logout 1.0)."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
+from django.conf import settings
+from django.db.models import Q
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from auth_ms.provider import uris
 from auth_ms.provider.errors import NotForClient
-from auth_ms.provider.models import OAuthClient
+from auth_ms.provider.models import Grant, OAuthClient
 from auth_ms.provider.services import access_tokens
 from auth_ms.sessions.models import Session
 
@@ -38,6 +42,15 @@ def check(form: dict[str, str]) -> LogoutRequest:
         if client is None or not uris.is_registered(uri, client.post_logout_redirect_uris):
             raise NotForClient("wrong_logout_uri")
     return LogoutRequest(redirect_uri=uri, hint=hint)
+
+
+def frames(session: Session, *, at: datetime) -> list[str]:
+    """The addresses to load when `session` ends, one per client of it (OpenID Connect Front-Channel Logout 1.0, §3)."""
+    grants = Grant.objects.filter(browser_session_id=session.id, revoked_at=None, client__is_active=True)
+    told = grants.filter(Q(code_used_at__isnull=False) | Q(code_expires_at__gt=at))
+    addresses = told.exclude(client__frontchannel_logout_uri="").values_list("client__frontchannel_logout_uri")
+    named = urlencode({"iss": settings.PUBLIC_URL, "sid": session.id})
+    return [f"{uri}{'&' if '?' in uri else '?'}{named}" for (uri,) in addresses.order_by().distinct()]
 
 
 def confirmation(*, session: Session, browser: str) -> str:

@@ -10,6 +10,7 @@ from auth_ms.provider.models import (
     RevokedAccessToken,
     UsedJWT,
 )
+from auth_ms.provider.services import back_channel
 from chassis.operations import pruning
 
 EXPIRED_SECRETS_KEPT = timedelta(days=1)
@@ -19,8 +20,10 @@ EXPIRED_DEVICES_KEPT = timedelta(hours=1)  # so that a device is told `expired_t
 def prune(*, at: datetime) -> None:
     """Delete expired requests, refresh tokens, secrets, JWTs, and revocations of expired tokens.
 
-    Grants and browser sessions are deleted with their sessions.
+    End grants whose session has expired; they and browser sessions are deleted with their sessions.
     """
+    back_channel.end_expired(at=at)
+    back_channel.prune(at=at)
     pruning.delete(AuthorizationRequest.objects.filter(expires_at__lt=at))
     pruning.delete(GrantRefreshToken.objects.filter(expires_at__lt=at))
     pruning.delete(RevokedAccessToken.objects.filter(expires_at__lt=at))

@@ -262,11 +262,15 @@ class EndSession(Page):
             )
             cookies.set_browser(page, browser)
             return page
+        frames: list[str] = []
         if session is not None:
+            frames = logout.frames(session, at=at)
             sessions.log_out(session_id=session.id, client=client_of(request), at=at)
-        if asked.redirect_uri:
-            response = pages.redirect(asked.redirect_uri, {"state": form["state"]} if "state" in form else {})
+        members = {"state": form["state"]} if "state" in form else {}
+        if asked.redirect_uri and not frames:
+            response = pages.redirect(asked.redirect_uri, members)
         else:
-            response = pages.show(request, "signed_out", locales=form.get("ui_locales", ""))
+            target = pages.with_query(asked.redirect_uri, members) if asked.redirect_uri else ""
+            response = pages.signed_out(request, frames=frames, target=target, locales=form.get("ui_locales", ""))
         cookies.delete_session(response)
         return response
