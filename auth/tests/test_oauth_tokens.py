@@ -233,6 +233,27 @@ def test_the_discovery_document_names_the_public_address(client, settings, name)
     assert {"ES256", "RS256"} == set(document["id_token_signing_alg_values_supported"])
 
 
+@pytest.mark.parametrize("name", ["openid-configuration", "oauth-authorization-server", "jwks.json"])
+def test_any_page_may_read_what_is_public_but_without_credentials(client, name):
+    answer = client.get(f"{WELL_KNOWN}/{name}", headers={"Origin": "https://anything.example"})
+
+    assert answer["Access-Control-Allow-Origin"] == "*"
+    assert "Access-Control-Allow-Credentials" not in answer
+
+
+@pytest.mark.parametrize("endpoint", ["token", "par", "revoke", "userinfo"])
+def test_the_answer_to_a_page_of_a_registered_origin_is_readable_also_when_it_is_an_error(app, endpoint):
+    app.change(web_origins=["https://app.example.org"])
+
+    answer = oauth.post(endpoint, headers={"Origin": "https://app.example.org"})
+
+    assert answer.status_code in (400, 401)
+    assert answer["Access-Control-Allow-Origin"] == "https://app.example.org"
+    assert answer["Vary"] == "Origin"
+    assert "Access-Control-Allow-Credentials" not in answer
+    assert "Access-Control-Allow-Origin" not in oauth.post(endpoint, headers={"Origin": "https://evil.example"})
+
+
 def test_only_pages_of_registered_origins_may_call_from_a_script(app):
     app.change(web_origins=["https://app.example.org"])
 

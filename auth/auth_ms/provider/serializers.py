@@ -69,7 +69,7 @@ class ClientInput(serializers.Serializer):
         help_text="that it may ask for; `admin` and `service` are never granted",
     )
     resources = _uris(uris.check_resource, "audiences of its access tokens (RFC 8707); the first one is the default")
-    web_origins = _uris(uris.check_origin, "pages that may call token, revocation and userinfo from a script (CORS)")
+    web_origins = _uris(uris.check_origin, "pages that may call token, par, revoke and userinfo from a script (CORS)")
     backchannel_logout_uri = _URI(
         uris.check_request, default="", allow_blank=True, help_text="is sent a logout token when a session ends"
     )
@@ -164,6 +164,7 @@ class TokenInput(serializers.Serializer):
     redirect_uri = serializers.CharField(required=False)
     code_verifier = serializers.CharField(required=False)
     refresh_token = serializers.CharField(required=False)
+    device_code = serializers.CharField(required=False)
     client_id = serializers.CharField(required=False)
     client_secret = serializers.CharField(required=False)
     client_assertion_type = serializers.CharField(required=False, help_text="of private_key_jwt (RFC 7523, §2.2)")
@@ -210,6 +211,26 @@ class PushedRequestOutput(serializers.Serializer):
 
     request_uri = serializers.CharField()
     expires_in = serializers.IntegerField(help_text="seconds")
+
+
+class DeviceAuthorizationInput(serializers.Serializer):
+    """A form (RFC 8628, §3.1); the client authenticates as at the token endpoint."""
+
+    scope = serializers.CharField()
+    resource = serializers.CharField(required=False, help_text="may be repeated")
+    client_id = serializers.CharField()
+    client_secret = serializers.CharField(required=False)
+
+
+class DeviceAuthorizationOutput(serializers.Serializer):
+    """RFC 8628, §3.2."""
+
+    device_code = serializers.CharField()
+    user_code = serializers.CharField()
+    verification_uri = serializers.CharField()
+    verification_uri_complete = serializers.CharField(help_text="the same with the code, for a QR code")
+    expires_in = serializers.IntegerField(help_text="seconds")
+    interval = serializers.IntegerField(help_text="seconds between two requests to the token endpoint")
 
 
 class UserInfoInput(serializers.Serializer):

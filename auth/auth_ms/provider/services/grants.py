@@ -16,12 +16,13 @@ from auth_ms.keys.services import issuing
 from auth_ms.provider import claims, scopes
 from auth_ms.provider.errors import InvalidGrant, OAuthError
 from auth_ms.provider.models import Grant, GrantRefreshToken, OAuthClient
-from auth_ms.provider.services import access_tokens, introspection
+from auth_ms.provider.services import access_tokens, devices, introspection
 from auth_ms.sessions import rotation
 from auth_ms.sessions.models import Session
 from auth_ms.users_client import Credentials
 from chassis.http.client_address import Client
 
+GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials", devices.GRANT_TYPE)
 _VERIFIER = re.compile(r"[A-Za-z0-9\-._~]{43,128}")  # RFC 7636, §4.1
 
 
@@ -41,12 +42,14 @@ def exchange(
     kind = form.get("grant_type")
     if kind is None:
         raise OAuthError("invalid_request", "grant_type is missing.")
-    if kind not in ("authorization_code", "refresh_token", "client_credentials"):
+    if kind not in GRANT_TYPES:
         raise OAuthError("unsupported_grant_type", "This grant type is not supported.")
     if kind not in by.grant_types:
         raise OAuthError("unauthorized_client", "The client is not registered for this grant type.")
     if kind == "authorization_code":
         return _redeem_code(form, resources, by=by, bound_to=bound_to, client=client, at=at)
+    if kind == devices.GRANT_TYPE:
+        return _redeem_device_code(form, resources, by=by, bound_to=bound_to, client=client, at=at)
     if kind == "refresh_token":
         return _refresh(form, resources, by=by, bound_to=bound_to, client=client, at=at)
     return _as_itself(form, resources, by=by, bound_to=bound_to, at=at)
@@ -87,8 +90,37 @@ def _redeem_code(
     if "code" not in form:
         raise OAuthError("invalid_request", "code is missing.")
     found = Grant.objects.filter(code_hash=issuing.digest_of(form["code"]), client=by).first()
-    if found is None:
+    if found is None or found.parameters.get("device"):
         raise InvalidGrant
+    return _redeem(found, form, resources, by=by, bound_to=bound_to, client=client, at=at)
+
+
+def _redeem_device_code(
+    form: dict[str, str],
+    resources: list[str],
+    *,
+    by: OAuthClient,
+    bound_to: str | None,
+    client: Client,
+    at: datetime,
+) -> dict[str, Any]:
+    """Tokens for a device code, once the user has allowed it (RFC 8628, §3.4)."""
+    if "device_code" not in form:
+        raise OAuthError("invalid_request", "device_code is missing.")
+    found = devices.poll(form["device_code"], by=by, at=at)
+    return _redeem(found, form, resources, by=by, bound_to=bound_to, client=client, at=at)
+
+
+def _redeem(
+    found: Grant,
+    form: dict[str, str],
+    resources: list[str],
+    *,
+    by: OAuthClient,
+    bound_to: str | None,
+    client: Client,
+    at: datetime,
+) -> dict[str, Any]:
     user = users_client.find_credentials(user_id=found.user_id)
     is_replay, tokens = False, {}
     with transaction.atomic():
@@ -123,6 +155,8 @@ def _check_code(grant: Grant, form: dict[str, str], *, at: datetime) -> None:
     challenge, verifier = known["code_challenge"], form.get("code_verifier")
     if grant.code_expires_at <= at:
         raise InvalidGrant
+    if known.get("device"):  # which has neither a redirect nor PKCE
+        return
     if form.get("redirect_uri", None if challenge else "") not in (known["redirect_uri"], None):
         raise InvalidGrant("redirect_uri is not that of the authorization request.")
     if (challenge is None) != (verifier is None):  # both ways, against a downgrade (RFC 9700, §4.8.2)

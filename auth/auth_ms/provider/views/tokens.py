@@ -18,7 +18,8 @@ from chassis.http.errors import CONTENT_TYPE
 from chassis.http.openapi import problems
 
 
-def _errors(*statuses: int) -> dict[Any, Any]:
+def errors(*statuses: int) -> dict[Any, Any]:
+    """The error responses of an endpoint for clients, for OpenAPI."""
     return {
         status: OpenApiResponse(
             serializers.OAuthErrorOutput,
@@ -35,7 +36,7 @@ class Token(ForClients):
     @extend_schema(
         operation_id="oauth_token",
         request={"application/x-www-form-urlencoded": serializers.TokenInput},
-        responses={200: serializers.OAuthTokenOutput, **_errors(400, 401, 429)},
+        responses={200: serializers.OAuthTokenOutput, **errors(400, 401, 429)},
         examples=[examples.CLIENT_CREDENTIALS, examples.TOKENS],
         tags=["oauth"],
     )
@@ -50,10 +51,12 @@ class Token(ForClients):
 
 
 class PushedAuthorizationRequest(ForClients):
+    methods_for_pages = "POST"
+
     @extend_schema(
         operation_id="oauth_push_authorization_request",
         request={"application/x-www-form-urlencoded": serializers.PushedRequestInput},
-        responses={201: serializers.PushedRequestOutput, **_errors(400, 401, 429)},
+        responses={201: serializers.PushedRequestOutput, **errors(400, 401, 429)},
         examples=[examples.PUSHED_REQUEST, examples.PUSHED],
         tags=["oauth"],
     )
@@ -80,7 +83,7 @@ class OAuthIntrospection(ForClients):
     @extend_schema(
         operation_id="oauth_introspect",
         request={"application/x-www-form-urlencoded": serializers.PresentedTokenInput},
-        responses={200: serializers.OAuthIntrospectionOutput, **_errors(400, 401, 429)},
+        responses={200: serializers.OAuthIntrospectionOutput, **errors(400, 401, 429)},
         examples=[examples.PRESENTED, examples.INTROSPECTED],
         tags=["oauth"],
     )
@@ -98,7 +101,7 @@ class Revocation(ForClients):
     @extend_schema(
         operation_id="oauth_revoke",
         request={"application/x-www-form-urlencoded": serializers.PresentedTokenInput},
-        responses={200: None, **_errors(400, 401, 429)},
+        responses={200: None, **errors(400, 401, 429)},
         examples=[examples.PRESENTED],
         tags=["oauth"],
     )
@@ -120,7 +123,7 @@ class UserInfo(ForClients):
 
     @extend_schema(
         operation_id="oauth_userinfo",
-        responses={200: serializers.UserInfoOutput, **_errors(401, 403)},
+        responses={200: serializers.UserInfoOutput, **errors(401, 403)},
         examples=[examples.USERINFO],
         auth=ACCESS_TOKEN,
         tags=["oauth"],
@@ -132,7 +135,7 @@ class UserInfo(ForClients):
     @extend_schema(
         operation_id="oauth_userinfo_by_post",
         request={"application/x-www-form-urlencoded": serializers.UserInfoInput},
-        responses={200: serializers.UserInfoOutput, **_errors(400, 401, 403)},
+        responses={200: serializers.UserInfoOutput, **errors(400, 401, 403)},
         examples=[examples.USERINFO_INPUT, examples.USERINFO],
         auth=ACCESS_TOKEN,
         tags=["oauth"],
