@@ -24,14 +24,14 @@ LOOKS = {
 }
 OPEN = ["sign-in", "sign-up", "password/forgot"]
 OPEN += [f"{page}/{'x' * 43}" for page in ("password/reset", "verify", "email/undo")]
-OWN = ["profile", "security", "sessions", "activity", "notifications", "preferences"]
-OWN += ["users", "dead-letters", "audit-log"]
+OWN = ["profile", "security", "sessions", "applications", "activity", "notifications", "preferences"]
+OWN += ["users", "clients", "clients/new", "dead-letters", "audit-log"]
 AXE = Axe()
 # Rules beyond axe-core: exactly one main heading, a name for each control, nothing wider than the window.
 RULES = """() => {
   const wrong = [];
   const named = (element) => element.labels?.length || element.getAttribute("aria-label") || element.textContent.trim();
-  for (const each of document.querySelectorAll("input:not([hidden]), select, button, a")) {
+  for (const each of document.querySelectorAll("input:not([hidden]), select, textarea, button, a")) {
     if (!named(each)) wrong.push(`no name: ${each.outerHTML}`);
   }
   for (const each of document.querySelectorAll("img:not([alt]), svg:not([aria-label])")) wrong.push(each.outerHTML);
@@ -64,6 +64,9 @@ def user_with_history(stack, admins_email):
             return any(letter["user_id"] == user["id"] for letter in letters)
 
         eventually(dead)
+        client = {"name": "Orders", "redirect_uris": ["https://orders.example.org/callback"]}
+        client |= {"backchannel_logout_uri": "https://orders.example.org/logout"}
+        requests.post(f"{stack.auth}/auth-ms/clients", json=client, headers=headers, timeout=60).raise_for_status()
     return admins_email
 
 
@@ -130,6 +133,11 @@ def test_every_page_is_accessible_in_every_theme_and_size(
         for path in OWN:
             _show(page, stack, path)
             _check_and_keep(page, stack, look, path)
+        page.goto(f"{stack.gateway}/#/clients")
+        page.locator("td a").first.click()
+        expect(page.locator("#field-redirect_uris")).to_be_visible()
+        expect(page.locator("[aria-busy]")).to_have_count(0)
+        _check_and_keep(page, stack, look, "client")
         page.goto(f"{stack.gateway}/#/users")
         page.locator("td a").first.click()
         expect(page.locator("#field-scopes")).to_be_visible()
@@ -145,7 +153,7 @@ def test_every_page_is_accessible_in_every_theme_and_size(
 
 
 # The enabled controls in document order; the focused element, and whether its focus is visible.
-CONTROLS = """() => [...document.querySelectorAll("a[href], button, input, select, summary")]
+CONTROLS = """() => [...document.querySelectorAll("a[href], button, input, select, textarea, summary")]
   .filter((each) => !each.disabled && each.checkVisibility()).map((each) => each.outerHTML)"""
 FOCUSED = """() => {
   const each = document.activeElement, style = getComputedStyle(each);

@@ -250,6 +250,9 @@ def test_a_repeated_parameter_gets_a_page(app, browser, name):
         ({"claims": "[]"}, "invalid_request"),
         ({"claims": '{"id_token": 1}'}, "invalid_request"),
         ({"claims": "[" * 5000}, "invalid_request"),
+        ({"claims": r'{"id_token": {"sub": {"value": "\u0000"}}}'}, "invalid_request"),
+        ({"claims": r'{"id_token": {"sub": {"value": "\ud800"}}}'}, "invalid_request"),
+        ({"claims": r'{"id_token": {"acr": {"values": ["\ud800"], "essential": true}}}'}, "invalid_request"),
         ({"id_token_hint": "e30.e30."}, "invalid_request"),
     ],
 )

@@ -139,7 +139,13 @@ def test_id_and_secret_are_form_encoded_within_the_header(app):
     assert answer.status_code == 200
 
 
-@pytest.mark.parametrize("header", ["Basic", "Basic !", "Basic " + base64.b64encode(b"no colon").decode(), "Bearer x"])
+MALFORMED_PAIRS = [b"no colon", b"%00:secret", b"id:%00", b"\xff:secret"]
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Basic", "Basic !", "Bearer x", *(f"Basic {base64.b64encode(pair).decode()}" for pair in MALFORMED_PAIRS)],
+)
 def test_a_malformed_header_is_an_invalid_client_with_a_challenge(app, header):
     answer = oauth.post("token", headers={"Authorization": header}, grant_type="client_credentials")
 

@@ -190,3 +190,24 @@ function deviceName(agent) {
   ]);
   return [browser, system].filter(Boolean).join(", ") || agent.slice(0, 40) || t("sessions.unknown");
 }
+
+/** The applications that the user has allowed something. */
+export function applications() {
+  const columns = [
+    { label: t("applications.name"), cell: (row) => row.name },
+    { label: t("applications.scopes"), cell: (row) => h("ul", { class: "links" }, row.scopes.map((scope) => h("li", {}, named("scope", scope)))) },
+    { label: t("applications.since"), cell: (row) => time(row.given_at) },
+    {
+      label: t("table.action"),
+      kind: "action",
+      cell: (row) => action(t("applications.disconnect"), async () => {
+        if (!(await confirm(t("applications.disconnect.sure", { name: row.name }), t("applications.disconnect")))) return;
+        await api.call("DELETE", `/auth-ms/auth/consents/${row.client_id}`);
+        announce(t("applications.disconnected"));
+        await rows.reload();
+      }, { kind: "danger", name: t("applications.disconnect.name", { name: row.name }) }),
+    },
+  ];
+  const rows = list("/auth-ms/auth/consents?limit=20", t("applications.caption"), columns);
+  return [card(null, h("p", {}, t("applications.explained")), rows.node)];
+}

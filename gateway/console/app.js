@@ -2,6 +2,7 @@
 import * as api from "./api.js";
 import * as account from "./account.js";
 import * as admin from "./admin.js";
+import * as clients from "./clients.js";
 import { announce, failure, h } from "./dom.js";
 import * as entry from "./entry.js";
 import * as notices from "./notices.js";
@@ -20,15 +21,19 @@ const ROUTES = [
   [/^\/security$/, "security.title", security.page, "person"],
   [/^\/sessions(?:\/(\d+))?$/, "sessions.title", account.sessions, "person"],
   [/^\/activity$/, "activity.title", account.activity, "person"],
+  [/^\/applications$/, "applications.title", account.applications, "person"],
   [/^\/notifications$/, "notifications.title", notices.notifications, "person"],
   [/^\/preferences$/, "preferences.title", notices.preferences, "person"],
   [/^\/users$/, "users.title", admin.users, "admin"],
   [/^\/users\/(\d+)$/, "user.title", admin.user, "admin"],
+  [/^\/clients$/, "clients.title", clients.clients, "admin"],
+  [/^\/clients\/new$/, "clients.add", clients.addClient, "admin"],
+  [/^\/clients\/([0-9a-f]{32})$/, "client.title", clients.client, "admin"],
   [/^\/dead-letters$/, "dead.title", admin.deadLetters, "admin"],
   [/^\/audit-log$/, "audit.title", admin.auditLog, "admin"],
 ];
-const PERSON = ["profile", "security", "sessions", "activity", "notifications", "preferences"];
-const ADMIN = ["users", "dead-letters", "audit-log"];
+const PERSON = ["profile", "security", "sessions", "applications", "activity", "notifications", "preferences"];
+const ADMIN = ["users", "clients", "dead-letters", "audit-log"];
 
 const main = document.getElementById("main");
 let me = null;

@@ -59,24 +59,15 @@ export function failure(problem) {
 
 /** An input with its label, hint and error. */
 export function field(name, label, { id = `field-${name}`, hint, value = "", type = "text", ...attributes } = {}) {
-  const error = h("p", { class: "error", id: `${id}-error`, hidden: true });
-  const described = [hint && `${id}-hint`, `${id}-error`].filter(Boolean).join(" ");
   const checkbox = type === "checkbox";
-  const input = h("input", { id, name, type, "aria-describedby": described, ...attributes });
+  const input = h("input", { id, name, type, ...attributes });
   if (checkbox) input.checked = Boolean(value);
   else input.value = value;
   const labelled = checkbox
     ? [h("label", { for: id }, input, label)]
     : [h("label", { for: id }, label), input];
-  const node = h("div", { class: checkbox ? "field check" : "field" }, ...labelled);
-  if (hint) node.append(h("p", { class: "hint", id: `${id}-hint` }, hint));
-  node.append(error);
-  const show = (message) => {
-    error.textContent = message;
-    error.hidden = !message;
-    if (message) input.setAttribute("aria-invalid", "true");
-    else input.removeAttribute("aria-invalid");
-  };
+  const [below, show] = remarks(input, id, hint);
+  const node = h("div", { class: checkbox ? "field check" : "field" }, ...labelled, ...below);
   return { name, node, input, show, read: () => (checkbox ? input.checked : input.value) };
 }
 
@@ -87,12 +78,48 @@ function busy(button, working) {
   return button.hasAttribute("aria-disabled");
 }
 
+/** The hint and the error of an input, and a function that shows an error. */
+function remarks(input, id, hint) {
+  const error = h("p", { class: "error", id: `${id}-error`, hidden: true });
+  input.setAttribute("aria-describedby", [hint && `${id}-hint`, `${id}-error`].filter(Boolean).join(" "));
+  const show = (message) => {
+    error.textContent = message;
+    error.hidden = !message;
+    if (message) input.setAttribute("aria-invalid", "true");
+    else input.removeAttribute("aria-invalid");
+  };
+  return [[hint && h("p", { class: "hint", id: `${id}-hint` }, hint), error].filter(Boolean), show];
+}
+
 /** A labelled select of `options`, pairs of value and text; a form field. */
-export function choice(name, label, options) {
+export function choice(name, label, options, { hint, value } = {}) {
   const id = `field-${name}`;
-  const input = h("select", { id, name }, options.map(([value, text]) => h("option", { value }, text)));
-  const node = h("div", { class: "field" }, h("label", { for: id }, label), input);
-  return { name, node, input, show: () => {}, read: () => input.value };
+  const input = h("select", { id, name }, options.map(([each, text]) => h("option", { value: each }, text)));
+  if (value !== undefined) input.value = value;
+  const [below, show] = remarks(input, id, hint);
+  const node = h("div", { class: "field" }, h("label", { for: id }, label), input, ...below);
+  return { name, node, input, show, read: () => input.value };
+}
+
+/** A text area with one value per line; a form field. */
+export function lines(name, label, { hint, value = [], ...attributes } = {}) {
+  const id = `field-${name}`;
+  const input = h("textarea", { id, name, rows: Math.max(2, value.length), spellcheck: "false", ...attributes });
+  input.value = value.join("\n");
+  const [below, show] = remarks(input, id, hint);
+  const node = h("div", { class: "field" }, h("label", { for: id }, label), input, ...below);
+  return { name, node, input, show, read: () => input.value.split("\n").map((line) => line.trim()).filter(Boolean) };
+}
+
+/** A group of check boxes for `options`, pairs of value and text; a form field whose value is a list. */
+export function checks(name, legend, options, { value = [] } = {}) {
+  const id = `field-${name}`;
+  const boxes = options.map(([each]) => h("input", { id: `${id}-${each}`, type: "checkbox", value: each }));
+  for (const box of boxes) box.checked = value.includes(box.value);
+  const [below, show] = remarks(boxes[0], id);
+  const labelled = boxes.map((box, index) => h("div", { class: "field check" }, h("label", {}, box, options[index][1])));
+  const node = h("fieldset", {}, h("legend", {}, legend), ...labelled, ...below);
+  return { name, node, input: boxes[0], show, read: () => boxes.filter((box) => box.checked).map((box) => box.value) };
 }
 
 /** A form of `fields`; `submit(values)` may throw a Problem, whose errors appear at their fields. */
@@ -124,15 +151,22 @@ function focusFirstError(fields) {
   return Boolean(first);
 }
 
+/** The messages of a field; those of a list are by the index of the wrong value, which is counted from 1 here. */
+function sentences(messages) {
+  if (typeof messages === "string") return [said(messages)];
+  if (Array.isArray(messages)) return messages.flatMap(sentences);
+  return Object.entries(messages).map(([index, each]) => `${Number(index) + 1}: ${sentences(each).join(" ")}`);
+}
+
 function showProblem(problem, fields, place) {
   const unclaimed = Object.entries(problem.errors || {}).filter(([name, messages]) => {
     const own = fields.find((each) => each.name === name);
-    own?.show([messages].flat().map(said).join(" "));
+    own?.show(sentences(messages).join(" "));
     return !own;
   });
   if (focusFirstError(fields) && !unclaimed.length) return;
   const message = failure(problem);
-  message.append(...unclaimed.map(([name, messages]) => h("p", {}, `${name}: ${[messages].flat().map(said).join(" ")}`)));
+  message.append(...unclaimed.map(([name, messages]) => h("p", {}, `${name}: ${sentences(messages).join(" ")}`)));
   place.replaceChildren(message);
 }
 

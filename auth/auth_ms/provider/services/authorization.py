@@ -1,6 +1,5 @@
 """Authorization requests: checked, kept on the server while the user decides, and answered with a code."""
 
-import json
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +15,7 @@ from auth_ms.provider.errors import AuthorizationError, NotForClient, OAuthError
 from auth_ms.provider.models import AuthorizationRequest, Grant, OAuthClient
 from auth_ms.provider.services import access_tokens, consents, devices
 from auth_ms.sessions.models import Session
+from chassis.http import strict_json
 from chassis.http.client_address import Client
 
 REQUEST_URI = "urn:ietf:params:oauth:request_uri:"
@@ -140,13 +140,13 @@ def _max_age(form: dict[str, str]) -> int | None:
 def _claims(form: dict[str, str], client: OAuthClient) -> dict[str, Any]:
     """The single claims, the user and the levels of authentication that the request asks for (Core, §5.5)."""
     try:
-        asked = json.loads(form.get("claims", "{}"))
+        asked = strict_json.loads(form.get("claims", "{}").encode())
         by_target = {target: dict(asked.get(target) or {}) for target in ("userinfo", "id_token")}
         details = {name: dict(by_target["id_token"].get(name) or {}) for name in ("sub", "acr")}
         levels = details["acr"].get("values") or [details["acr"].get("value")]
         essential = [str(level) for level in levels if level] if details["acr"].get("essential") else []
         subject = details["sub"].get("value")
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         raise OAuthError("invalid_request", "claims must be an object as OpenID Connect defines it.") from error
     if "id_token_hint" in form:
         hint = access_tokens.decode(form["id_token_hint"], typ="JWT", audience=client.client_id, expired=True)

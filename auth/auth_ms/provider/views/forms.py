@@ -141,9 +141,10 @@ def _basic(header: str) -> tuple[str, str]:
     try:
         if scheme.lower() != "basic":
             raise ValueError(scheme)
-        client_id, colon, secret = base64.b64decode(value.strip(), validate=True).decode().partition(":")
+        encoded_id, colon, encoded_secret = base64.b64decode(value.strip(), validate=True).decode().partition(":")
+        client_id, secret = unquote_plus(encoded_id), unquote_plus(encoded_secret)
         if not colon or "\0" in client_id + secret:
             raise ValueError(value)
     except (ValueError, binascii.Error) as error:
         raise InvalidClient(basic=True) from error
-    return unquote_plus(client_id), unquote_plus(secret)
+    return client_id, secret
