@@ -6,7 +6,7 @@ revision = REVISION=$$(git rev-parse HEAD) SOURCE=$$(git remote get-url origin 2
 canary-% blue-green-%: S ?= users-ms
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up down clean status logs demo admin manage images push backup restore deploy test test-more compose-test cluster-test chaos brokers load bench experiments fuzz lint format generate requirements breached-passwords dashboards audit sbom soak states dev seed shell cover mutants docs-test docs new-service \
+.PHONY: help venv up down clean status logs demo demo-oidc admin manage images push backup restore deploy test test-more compose-test cluster-test chaos brokers load bench experiments fuzz lint format generate requirements breached-passwords dashboards audit sbom soak states dev seed shell cover mutants docs-test docs new-service \
 	minikube kubernetes-lint canary-start canary-status canary-promote canary-abort \
 	blue-green-start blue-green-status blue-green-promote blue-green-finish blue-green-abort
 
@@ -33,6 +33,9 @@ logs: venv ##! follow the logs (P=users-ms: of one process)
 
 demo: venv ##! tour the running stack: sign up, log in, read the mail
 	@$(tools) demo
+
+demo-oidc: venv ## tour of an application that signs in with OpenID Connect, calls an API, and learns of a logout
+	@$(tools) demo-oidc
 
 admin: venv ##! create an admin: EMAIL=you@example.org (password by prompt, ADMIN_PASSWORD_FILE or ADMIN_PASSWORD; PROMOTE=yes: promote a verified user)
 	@test -n "$(EMAIL)" || { echo "EMAIL is missing: make admin EMAIL=you@example.org"; exit 2; }

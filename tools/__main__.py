@@ -53,6 +53,7 @@ COMMANDS = {
     "restore": on_stack("restore", argument("file", type=Path)),
     "deploy": on_stack("deploy"),
     "demo": on_stack("demo"),
+    "demo-oidc": on_stack("demo_oidc"),
     "seed": on_stack("seed"),
     "dev": on_stack("dev"),
     "test": Command(

@@ -127,6 +127,21 @@ def demo(*, directory: Path, cluster: bool) -> None:
     demo.run(running(directory, cluster=cluster).addresses())
 
 
+def demo_oidc(*, directory: Path, cluster: bool) -> None:
+    """Runs the tour of an application that signs in with OpenID Connect."""
+    from tools import demo_oidc
+
+    stack = running(directory, cluster=cluster)
+
+    def create_admin(email: str, password: str) -> None:
+        os.environ["ADMIN_PASSWORD"] = password
+        if stack.manage("users", "create_admin", f"--email={email}"):
+            sys.exit("The admin of the demo could not be created.")
+
+    is_here = isinstance(stack, LocalProcesses)
+    demo_oidc.run(stack.addresses(), create_admin=create_admin, reaches_this_machine=is_here)
+
+
 def seed(*, directory: Path, cluster: bool) -> None:
     """Adds the example users."""
     from tools.seeds import seeding

@@ -47,6 +47,24 @@ MAIN_PATHS = (
     "tests/attacks/test_attacks_on_rights.py",
     "tests/test_console.py",
 )
+# What `make brokers` runs on each release and type of queue: declarations, publishing, consuming, redelivery, dead
+# letters, outages of the broker and its users' rights. `make test-more` runs these and the rest on one of them.
+MEET_THE_BROKER = (
+    "tests/test_main_job.py",
+    "tests/test_account_life.py",
+    "tests/test_back_channel_logout.py",
+    "tests/test_broker.py",
+    "tests/test_broker_rights.py",
+    "tests/test_dead_letters.py",
+    "tests/test_fuzzed_messages.py",
+    "tests/test_messages.py",
+    "tests/test_metrics.py",
+    "tests/test_observability.py",
+    "tests/test_outages.py",
+    "tests/test_webhook_worker.py",
+    "tests/attacks/test_attacks_on_notices.py",
+    "tests/attacks/test_attacks_on_the_broker.py",
+)
 # Own tests share nothing but servers, where each worker has its own database. The chassis' tests of one file share
 # exchanges.
 UNUSED = ["-p", "no:schemathesis", "-p", "no:hypothesispytest"]  # plugins that take each worker a second to import
@@ -233,11 +251,7 @@ def of_events(layout: Layout) -> list[Suite]:
     """What `make brokers` runs: all that meets the broker."""
     return [
         own_tests(layout, "chassis"),
-        Suite(
-            name="tests",
-            variables=_outside(layout),
-            options=ignoring("chaos", "compose", "cluster", "fuzz", "oidc_clients"),
-        ),
+        Suite(name="tests", variables=_outside(layout), paths=MEET_THE_BROKER),
     ]
 
 
