@@ -40,9 +40,10 @@ class Page(View):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
-            return super().dispatch(request, *args, **kwargs)  # type: ignore[return-value]  # Django's stubs
-        except AuthorizationError as error:
-            return pages.answer(request, authorization.refuse(error))
+            try:
+                return super().dispatch(request, *args, **kwargs)  # type: ignore[return-value]  # Django's stubs
+            except AuthorizationError as error:
+                return pages.answer(request, authorization.refuse(error, at=timezone.now()))
         except NotForClient as error:
             return pages.error(request, error.reason)
         except OAuthError:
@@ -121,6 +122,7 @@ def _ask_consent(
         scopes=[f"scope_{scope}" for scope in wanted if scope in scopes.IDENTITY],
         rights=[scope for scope in wanted if scope not in scopes.IDENTITY],
         resources=asked.parameters["resources"],
+        user_code=asked.parameters.get("user_code", ""),
     )
 
 
