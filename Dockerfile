@@ -37,6 +37,5 @@ COPY --from=build /venv /venv
 COPY --from=build /app ./
 USER 10001:10001
 EXPOSE 4000
-# Why 10 s: compose.yaml, at x-heartbeat.
-HEALTHCHECK --interval=5s --timeout=10s --start-period=60s --retries=3 CMD ["python", "-m", "chassis.operations.health"]
+HEALTHCHECK --interval=5s --timeout=10s --start-period=120s --retries=3 CMD ["python", "-m", "chassis.operations.health"]
 CMD ["gunicorn", "--config", "python:chassis.operations.gunicorn"]

@@ -3,12 +3,13 @@ PYTHON ?= python3
 tools = .venv/bin/python -m tools
 evidence = .venv/bin/python -m evidence
 revision = REVISION=$$(git rev-parse HEAD) SOURCE=$$(git remote get-url origin 2>/dev/null)
+ATTESTATIONS = --provenance=mode=max --sbom=true
 canary-% blue-green-%: S ?= users-ms
 # With it, as some machines set it, each of hundreds of processes would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up down clean status logs demo demo-oidc admin manage images push backup restore deploy test test-more compose-test cluster-test chaos brokers load bench experiments fuzz lint format generate requirements breached-passwords dashboards audit sbom soak states dev seed shell cover mutants docs-test docs new-service \
+.PHONY: help venv up down clean status logs demo demo-oidc admin manage images push release backup restore deploy test test-more compose-test cluster-test chaos brokers load bench experiments fuzz lint format generate requirements breached-passwords dashboards audit sbom soak states dev seed shell cover mutants docs-test docs new-service \
 	minikube kubernetes-lint canary-start canary-status canary-promote canary-abort \
 	blue-green-start blue-green-status blue-green-promote blue-green-finish blue-green-abort
 
@@ -141,7 +142,11 @@ push: ## build the images for amd64 and arm64 and push them with SBOM and proven
 	@test "$(VERSION)" != latest || { echo "VERSION must be a version number, not latest."; exit 2; }
 	@mkdir -p sbom
 	@REGISTRY=$(REGISTRY) VERSION=$(VERSION) $(revision) docker buildx bake --file docker-bake.hcl --metadata-file=sbom/images.json \
-		--provenance=mode=max --sbom=true --push
+		$(ATTESTATIONS) --push
+
+release: venv ## commit and tag a version, and write its files into release/: VERSION=0.2.0 [REGISTRY=...]
+	@test -n "$(VERSION)" || { echo "VERSION is missing: make release VERSION=0.2.0"; exit 2; }
+	@$(tools) release "$(VERSION)" --registry "$(REGISTRY)"
 
 deploy: venv ## update the services in Compose one by one under load
 	@$(tools) deploy

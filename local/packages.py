@@ -1,4 +1,4 @@
-"""PostgreSQL, RabbitMQ and Caddy from the distribution; installs missing ones when run as root."""
+"""Installs packages of the distribution that are missing, when run as root; otherwise says how to."""
 
 import os
 import shutil
@@ -9,57 +9,46 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from local import installed_servers
+
 POLICY = Path("/usr/sbin/policy-rc.d")
-RABBITMQ_BINARIES = Path("/usr/lib/rabbitmq/bin")
-
-
-def postgresql_binaries() -> Path | None:
-    """The folder with `initdb` and `postgres`: the distribution's newest version, or the one on PATH."""
-    versions = [path for path in Path("/usr/lib/postgresql").glob("*/bin") if (path / "postgres").exists()]
-    if versions:
-        return max(versions, key=lambda path: int(path.parent.name))
-    found = shutil.which("postgres")
-    return Path(found).resolve().parent if found else None
-
-
-def rabbitmq_server() -> Path | None:
-    """The start script from RABBITMQ_SERVER, or the distribution's, without its wrapper that changes the user."""
-    if chosen := os.environ.get("RABBITMQ_SERVER"):
-        return Path(chosen)
-    script = RABBITMQ_BINARIES / "rabbitmq-server"
-    found = str(script) if script.exists() else shutil.which("rabbitmq-server", path=_search_path())
-    return Path(found) if found else None
-
-
-def caddy() -> Path | None:
-    """The reverse proxy."""
-    found = shutil.which("caddy", path=_search_path())
-    return Path(found) if found else None
-
-
-def _search_path() -> str:
-    return os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin", "/usr/local/sbin"])
+# What a package manager calls them, when it is not the name in Debian, and how it installs.
+MANAGERS = {
+    "apt-get": ("apt-get update && sudo apt-get install -y --no-install-recommends", {}),
+    "dnf": ("dnf install -y", {"postgresql": "postgresql-server"}),
+    "zypper": ("zypper install -y", {"postgresql": "postgresql-server"}),
+    "pacman": ("pacman -S --needed", {"rabbitmq-server": "rabbitmq"}),
+    "apk": ("apk add", {"postgresql": "postgresql17"}),
+    "brew": ("brew install", {"postgresql": "postgresql@17", "rabbitmq-server": "rabbitmq"}),
+}
 
 
 def ensure() -> None:
     """Makes sure that all three servers are installed. Exits like `install`."""
-    install({"postgresql": postgresql_binaries(), "rabbitmq-server": rabbitmq_server(), "caddy": caddy()})
+    servers = {"postgresql": installed_servers.postgresql_binaries(), "caddy": installed_servers.program("caddy")}
+    install(servers | {"rabbitmq-server": installed_servers.rabbitmq_server()})
 
 
 def ensure_browser() -> None:
     """Makes sure that Chromium is installed, for the browser tests. Exits like `install`."""
-    install({"chromium": shutil.which("chromium", path=_search_path())})
+    install({"chromium": installed_servers.program("chromium")})
 
 
 def ensure_load_generator() -> None:
     """Makes sure that wrk is installed, for `make bench`. Exits like `install`."""
-    install({"wrk": shutil.which("wrk", path=_search_path())})
+    install({"wrk": installed_servers.program("wrk")})
 
 
 def ensure_prometheus() -> None:
     """Installs Prometheus and the PostgreSQL exporter when run as root; without them, tests of alerts are skipped."""
     if os.geteuid() == 0 and shutil.which("apt-get"):
         install({name: shutil.which(name) for name in ("prometheus", "prometheus-postgres-exporter")})
+
+
+def ensure_registry() -> None:
+    """Installs Debian's image registry when run as root; without it, tests of pushed images are skipped."""
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        install({"docker-registry": shutil.which("docker-registry")})
 
 
 def install(found: dict[str, Any]) -> None:
@@ -71,7 +60,7 @@ def install(found: dict[str, Any]) -> None:
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         sys.exit(
             f"Missing on this machine: {', '.join(missing)}. Install them as root, then repeat the command:\n"
-            f"  sudo apt-get update && sudo {' '.join(command)}"
+            f"  {installation(missing)}"
         )
     print(f"Installing {', '.join(missing)} from the distribution (a minute or two) ...", flush=True)
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
@@ -80,6 +69,14 @@ def install(found: dict[str, Any]) -> None:
             done = subprocess.run(step, env=environment, capture_output=True, text=True)
             if done.returncode:
                 sys.exit(f"{done.stdout[-2000:]}{done.stderr[-2000:]}\nCommand failed: {' '.join(step)}")
+
+
+def installation(missing: list[str]) -> str:
+    """The command that installs these packages of Debian, or what takes their place, with this machine's manager."""
+    manager = next((name for name in MANAGERS if shutil.which(name)), "apt-get")
+    command, names = MANAGERS[manager]
+    as_root = "" if manager == "brew" else "sudo "
+    return f"{as_root}{command} {' '.join(names.get(package, package) for package in missing)}"
 
 
 @contextmanager

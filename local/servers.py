@@ -12,7 +12,7 @@ import psycopg2
 from psycopg2 import sql
 
 from installation import broker_rights
-from local import packages, programs
+from local import installed_servers, programs
 from local.layout import Layout
 from local.paths import ROOT
 
@@ -23,6 +23,11 @@ def initialise_database(layout: Layout, service: str, *, say: Callable[[str], No
     """Creates a service's PostgreSQL cluster if it does not exist. Exits when that fails."""
     data = layout.directory / f"{service}-db"
     if (data / "PG_VERSION").exists():
+        if installed_servers.postgresql_binaries(data) is None:
+            made_by = (data / "PG_VERSION").read_text().strip()
+            sys.exit(
+                f"{data} needs PostgreSQL {made_by}, which is not found. Install it, or delete all data: make clean"
+            )
         return
     say(f"{service}-db: creating a private PostgreSQL cluster")
     shutil.rmtree(data, ignore_errors=True)
@@ -34,7 +39,7 @@ def initialise_database(layout: Layout, service: str, *, say: Callable[[str], No
         password_file.flush()
         if os.geteuid() == 0:
             shutil.chown(password_file.name, "postgres")
-        command = [*programs.as_postgres(layout.directory), f"{packages.postgresql_binaries()}/initdb"]
+        command = [*programs.as_postgres(layout.directory), f"{installed_servers.postgresql_binaries()}/initdb"]
         command += [f"--pgdata={data}", "--username=postgres", "--auth=scram-sha-256"]
         command += [f"--pwfile={password_file.name}", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
         done = subprocess.run(command, capture_output=True, text=True, cwd="/")

@@ -16,6 +16,7 @@ COMMON = (
     argument("--cluster", action="store_true", help="use the stack on the current Kubernetes cluster"),
 )
 PYTEST = argument("pytest", nargs="*", help="arguments for pytest, after --")
+REGISTRY = argument("--registry", default="", help="where the images of the Kubernetes bundle are")
 SERVICE = argument("service", choices=SERVICES)
 
 
@@ -70,6 +71,8 @@ COMMANDS = {
     "check-documents": Command("tools.documents.checking:check"),
     "generate": Command("tools.documents.generated:run", (argument("--check", action="store_true"),)),
     "version": Command("tools.documents.generated:change_version", (argument("version"),)),
+    "release": Command("tools.release:prepare", (argument("version"), REGISTRY)),
+    "release-files": Command("tools.release:write_files", (REGISTRY,)),
     "audit": Command(
         "tools.supply_chain.auditing:run",
         (argument("--lint", dest="in_lint", action="store_true", help="succeed if the package index does not answer"),),

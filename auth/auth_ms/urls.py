@@ -6,7 +6,7 @@ from auth_ms.accounts import views as account_views
 from auth_ms.audit import views as audit_views
 from auth_ms.factors import views as factor_views
 from auth_ms.keys import views as key_views
-from auth_ms.provider.views import clients, documents, logouts, pages, tokens
+from auth_ms.provider.views import clients, devices, documents, logouts, pages, tokens
 from auth_ms.recovery.views import emails, passwords, phones
 from auth_ms.sessions import views as session_views
 from auth_ms.sign_in import views as sign_in_views
@@ -52,6 +52,8 @@ routes = [
     path("auth/consents/<slug:client_id>", clients.ConsentDetail.as_view(), name="consent"),
     path("oauth/authorize", pages.Authorize.as_view(), name="oauth-authorize"),
     path("oauth/interaction", pages.Interaction.as_view(), name="oauth-interaction"),
+    path("oauth/device", devices.DeviceAuthorization.as_view(), name="oauth-device"),
+    path("oauth/verify", devices.Verification.as_view(), name="oauth-verify"),
     path("oauth/end-session", pages.EndSession.as_view(), name="oauth-end-session"),
     path("oauth/token", tokens.Token.as_view(), name="oauth-token"),
     path("oauth/par", tokens.PushedAuthorizationRequest.as_view(), name="oauth-par"),

@@ -6,6 +6,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+PUBLIC = {"Cache-Control": "public, max-age=60", "Access-Control-Allow-Origin": "*"}  # for every page
 NO_STORE = {"Cache-Control": "no-store"}  # RFC 6749, §5.1
 
 

@@ -49,9 +49,9 @@ class Application:
         pair = f"{self.client_id}:{self.secret}".encode()
         return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
 
-    def post(self, endpoint: str, **form: Any) -> Any:
+    def post(self, endpoint: str, headers: dict[str, str] | None = None, **form: Any) -> Any:
         """A request of the client's back end, authenticated in the body."""
-        return post(endpoint, **self.credentials | form)
+        return post(endpoint, headers, **self.credentials | form)
 
     def query(self, **changes: Any) -> dict[str, Any]:
         """The parameters of a valid authorization request; None removes one."""
@@ -70,14 +70,14 @@ class Application:
     def authorize(self, browser: Client, **changes: Any) -> Any:
         return browser.get("/auth-ms/oauth/authorize", self.query(**changes))
 
-    def redeem(self, code: str, **changes: Any) -> Any:
+    def redeem(self, code: str, headers: dict[str, str] | None = None, **changes: Any) -> Any:
         form = {
             "grant_type": "authorization_code",
             "code": code,
             "redirect_uri": CALLBACK,
             "code_verifier": VERIFIER,
         } | changes
-        return self.post("token", **{name: value for name, value in form.items() if value is not None})
+        return self.post("token", headers, **{name: value for name, value in form.items() if value is not None})
 
 
 def register(**changes: Any) -> Application:

@@ -10,6 +10,9 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from django.conf import settings
+from django.utils import timezone
+
+from auth_ms.provider.services import dpop
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
@@ -55,3 +58,20 @@ class Key:
         } | changes
         token = self.sign({name: value for name, value in claims.items() if value is not None}, **(header or {}))
         return {"client_assertion_type": ASSERTION_TYPE, "client_assertion": token}
+
+    def proof(self, endpoint: str = "token", *, header: dict[str, Any] | None = None, **changes: Any) -> dict[str, str]:
+        """The header of a DPoP proof with a nonce of now (RFC 9449, §4.2); None removes a claim."""
+        claims = {
+            "jti": uuid.uuid4().hex,
+            "htm": "POST",
+            "htu": f"{settings.PUBLIC_URL}/auth-ms/oauth/{endpoint}",
+            "iat": int(time.time()),
+            "nonce": dpop.nonce(at=timezone.now()),
+        } | changes
+        known = {"typ": "dpop+jwt", "jwk": self.public} | (header or {})
+        return {"DPoP": self.sign({name: value for name, value in claims.items() if value is not None}, **known)}
+
+
+def hash_of(token: str) -> str:
+    """`ath` (RFC 9449, §4.2)."""
+    return base64.urlsafe_b64encode(hashlib.sha256(token.encode()).digest()).decode().rstrip("=")

@@ -19,6 +19,7 @@ MATRIX = {
     # Clients authenticate in a form; `{}` is none.
     "oauth_token": OPEN_BODY,
     "oauth_push_authorization_request": OPEN_BODY,
+    "oauth_authorize_device": OPEN_BODY,
     "oauth_introspect": OPEN_BODY,
     "oauth_revoke": OPEN_BODY,
     "oauth_userinfo": [401, 401, 401, 401, 401],

@@ -10,11 +10,13 @@ from django.core.management.base import CommandError
 from django.test import Client
 from django.utils import timezone
 
+from auth.tests import oauth
 from auth.tests.builders import as_json, bearer, login
 from auth_ms.keys.services import signing_keys, vault
 from auth_ms.management.commands import reseal
 from auth_ms.models import TOTP, AuditEvent, SigningKey
 from chassis.operations.environment import ConfigurationError, Environment
+from chassis.security import tokens
 
 pytestmark = pytest.mark.django_db
 
@@ -186,3 +188,78 @@ def test_the_newest_secret_comes_first(monkeypatch):
     monkeypatch.setenv("SIGNING_KEY_ENCRYPTION_KEY", f" {NEW} , {OLD} ")
 
     assert Environment("auth-ms").secrets("SIGNING_KEY_ENCRYPTION_KEY", "encrypts") == [NEW, OLD]
+
+
+def kids(client, algorithm):
+    keys = client.get("/auth-ms/.well-known/jwks.json").json()["keys"]
+    return [key["kid"] for key in keys if key["alg"] == algorithm]
+
+
+def token_of(app):
+    return app.post("token", grant_type="client_credentials").json()["access_token"]
+
+
+def is_active(app, token):
+    return app.post("introspect", token=token).json()["active"]
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "RS256"])
+def test_a_rotation_covers_each_algorithm_and_tokens_of_clients_stay_valid(client, algorithm):
+    app = oauth.register(signing_algorithm=algorithm)
+    before = token_of(app)
+
+    call_command("rotate_signing_key")
+    during = token_of(app)
+    let_the_new_key_sign()
+    after = token_of(app)
+
+    old, new = kids(client, algorithm)
+    assert [jwt.get_unverified_header(token)["kid"] for token in (before, during, after)] == [old, old, new]
+    assert all(is_active(app, token) for token in (before, during, after))
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "RS256"])
+def test_a_compromised_key_of_each_algorithm_verifies_nothing_any_more(client, algorithm):
+    app = oauth.register(signing_algorithm=algorithm)
+    before = token_of(app)
+
+    call_command("rotate_signing_key", "--compromised")
+
+    assert not is_active(app, before)
+    assert is_active(app, token_of(app))
+    assert len(kids(client, algorithm)) == 1
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "RS256"])
+def test_the_secret_at_rest_is_replaced_for_each_algorithm(settings, algorithm):
+    settings.SIGNING_KEY_ENCRYPTION_KEYS = [OLD]
+    signing_keys._pair.cache_clear()
+    app = oauth.register(signing_algorithm=algorithm)
+    before = token_of(app)
+
+    restart_with(settings, NEW, OLD)
+    assert is_active(app, before)
+    call_command("reseal")
+    restart_with(settings, NEW)
+
+    assert is_active(app, before)
+    after = token_of(app)
+    assert jwt.get_unverified_header(after)["kid"] == jwt.get_unverified_header(before)["kid"]
+
+
+def test_while_the_issuer_changes_the_first_is_written_and_both_are_accepted(client, sign_in, settings):
+    settings.TOKEN_ISSUER, settings.TOKEN_ISSUERS = "tessera", ["tessera", "https://accounts.example.org"]
+    before = sign_in()
+    settings.TOKEN_ISSUER, settings.TOKEN_ISSUERS = "https://accounts.example.org", settings.TOKEN_ISSUERS[::-1]
+    after = sign_in()
+
+    def issuer_of(pair):
+        return jwt.decode(pair["access_token"], options={"verify_signature": False})["iss"]
+
+    assert (issuer_of(before), issuer_of(after)) == ("tessera", "https://accounts.example.org")
+    for pair in (before, after):
+        assert client.get("/auth-ms/auth/sessions", headers=bearer(pair)).status_code == 200
+    settings.TOKEN_ISSUERS = ["https://accounts.example.org"]
+    tokens._verified.cache_clear()
+    assert client.get("/auth-ms/auth/sessions", headers=bearer(before)).status_code == 401
+    assert client.get("/auth-ms/auth/sessions", headers=bearer(after)).status_code == 200

@@ -95,12 +95,8 @@ def test_each_endpoint_for_clients_takes_an_assertion(app):
         {"sub": None},
         {"iss": None},
         {"exp": None},
-        {"exp": int(time.time()) - 60},
-        {"exp": int(time.time()) + 7200},
         {"exp": 10**30},
         {"exp": "soon"},
-        {"iat": int(time.time()) + 600},
-        {"nbf": int(time.time()) + 600},
         {"jti": None},
         {"jti": 5},
         {"header": {"typ": "at+jwt"}},
@@ -113,6 +109,11 @@ def test_each_endpoint_for_clients_takes_an_assertion(app):
 )
 def test_an_assertion_that_says_anything_else_is_rejected(app, changes):
     assert rejected(own_token(KEY.assertion(app.client_id, **changes)))
+
+
+@pytest.mark.parametrize(("name", "seconds"), [("exp", -60), ("exp", 7200), ("iat", 600), ("nbf", 600)])
+def test_an_assertion_of_another_time_is_rejected(app, name, seconds):
+    assert rejected(own_token(KEY.assertion(app.client_id, **{name: int(time.time()) + seconds})))
 
 
 def test_an_assertion_works_once_also_at_another_endpoint(app):

@@ -1,6 +1,7 @@
 """The endpoints that clients call with their own credentials."""
 
 import base64
+from dataclasses import replace
 from urllib.parse import quote_plus
 
 import jwt
@@ -10,8 +11,10 @@ from django.test import Client
 
 from auth.tests import oauth
 from auth.tests.builders import as_json, bearer
+from auth_ms import metrics
 from auth_ms.keys.services import issuing
 from auth_ms.models import AuditEvent, ClientSecret, SigningKey
+from auth_ms.provider.services import authentication
 
 pytestmark = pytest.mark.django_db
 WELL_KNOWN = "/auth-ms/.well-known"
@@ -111,6 +114,27 @@ def test_each_error_has_the_code_of_the_specification(app, form, status, code):
     assert answer["Cache-Control"] == "no-store"
 
 
+def test_answers_are_counted_by_grant_type_and_outcome_with_few_labels(app):
+    def counted(kind, outcome):
+        return metrics.oauth_token_requests.labels(kind, outcome)._value.get()
+
+    expected = [
+        ("client_credentials", "success"),
+        ("client_credentials", "invalid_client"),
+        ("other", "invalid_request"),
+    ]
+    expected += [("other", "unsupported_grant_type"), ("device_code", "unauthorized_client")]
+    before = [counted(*each) for each in expected]
+
+    own_token(app)
+    own_token(app, client_secret="wrong")
+    app.post("token")
+    app.post("token", grant_type="an invented one")
+    app.post("token", grant_type="urn:ietf:params:oauth:grant-type:device_code")
+
+    assert [counted(*each) for each in expected] == [value + 1 for value in before]
+
+
 def test_a_client_gets_only_the_grants_that_it_is_registered_for():
     answer = own_token(oauth.register(grant_types=["authorization_code"]))
 
@@ -159,15 +183,16 @@ def test_two_ways_of_authentication_at_once_are_an_invalid_request(app):
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
 
 
-def test_a_failed_authentication_is_in_the_audit_log_and_limited(app):
+def test_a_failed_authentication_is_in_the_audit_log_and_limited(app, monkeypatch):
+    limit = replace(authentication.FAILURES, times=3, seconds=86400)
+    monkeypatch.setattr(authentication, "FAILURES", limit)
     wrong = {"client_id": app.client_id, "client_secret": "wrong", "grant_type": "client_credentials"}
 
-    statuses = [oauth.post("token", **wrong).status_code for _ in range(101)]
+    statuses = [oauth.post("token", **wrong).status_code for _ in range(4)]
 
     failure = AuditEvent.objects.filter(event="client_authentication").first()
     assert (failure.outcome, failure.details["client_id"]) == ("failure", app.client_id)
-    assert statuses[0] == 401
-    assert statuses[-1] == 429
+    assert statuses == [401, 401, 401, 429]
     limited = oauth.post("token", **wrong)
     assert int(limited["Retry-After"]) >= 1
     assert own_token(app).status_code == 200  # who knows the secret is not kept out
@@ -237,6 +262,27 @@ def test_the_discovery_document_names_the_public_address(client, settings, name)
     assert document["token_endpoint"] == "https://accounts.example.org/auth-ms/oauth/token"
     assert document["code_challenge_methods_supported"] == ["S256"]
     assert {"ES256", "RS256"} == set(document["id_token_signing_alg_values_supported"])
+
+
+@pytest.mark.parametrize("name", ["openid-configuration", "oauth-authorization-server", "jwks.json"])
+def test_any_page_may_read_what_is_public_but_without_credentials(client, name):
+    answer = client.get(f"{WELL_KNOWN}/{name}", headers={"Origin": "https://anything.example"})
+
+    assert answer["Access-Control-Allow-Origin"] == "*"
+    assert "Access-Control-Allow-Credentials" not in answer
+
+
+@pytest.mark.parametrize("endpoint", ["token", "par", "revoke", "userinfo"])
+def test_the_answer_to_a_page_of_a_registered_origin_is_readable_also_when_it_is_an_error(app, endpoint):
+    app.change(web_origins=["https://app.example.org"])
+
+    answer = oauth.post(endpoint, headers={"Origin": "https://app.example.org"})
+
+    assert answer.status_code in (400, 401)
+    assert answer["Access-Control-Allow-Origin"] == "https://app.example.org"
+    assert answer["Vary"] == "Origin"
+    assert "Access-Control-Allow-Credentials" not in answer
+    assert "Access-Control-Allow-Origin" not in oauth.post(endpoint, headers={"Origin": "https://evil.example"})
 
 
 def test_only_pages_of_registered_origins_may_call_from_a_script(app):

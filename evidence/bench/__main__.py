@@ -10,7 +10,7 @@ from django.conf import settings
 
 settings.configure(PASSWORD_HASHERS=["django.contrib.auth.hashers.BCryptSHA256PasswordHasher"])
 
-from evidence.bench import bench_stack, limits, measures  # noqa: E402
+from evidence.bench import bench_stack, limits, measures, provider  # noqa: E402
 from evidence.bench.rows import Row  # noqa: E402
 from evidence.harness import machine  # noqa: E402 - Django's hashers need the settings
 from evidence.harness.reports import facts_table, table  # noqa: E402
@@ -24,6 +24,7 @@ ALL = {
     "logins": measures.logins,
     "reads": measures.reads,
     "sign-ups": measures.sign_ups,
+    "oauth": provider.provider,
     "drain": measures.drains,
     "latency": measures.latency,
     "processes": measures.processes,

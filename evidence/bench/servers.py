@@ -43,6 +43,17 @@ def stock(layout: Layout, database: str, variables: dict[str, str] | None = None
         yield url
 
 
+@contextmanager
+def signed(layout: Layout) -> Iterator[tuple[str, int]]:
+    """An empty application that signs a token, under the same gunicorn; yields its address and process id."""
+    url = f"http://127.0.0.1:{(port := ports.free()['USERS_PORT'])}"
+    options = ["--workers", str(count()), "--threads", "8", "--keep-alive", "75", "--bind", f"127.0.0.1:{port}"]
+    command = [sys.executable, "-m", "gunicorn", "--no-control-socket", *options, "evidence.bench.signed:application"]
+    program = Program(name="bench-signed", command=command, environment={"PYTHONPATH": str(ROOT)})
+    with running_program(layout, program, ready=lambda: _answers(url)) as process:
+        yield url, process.pid
+
+
 def _answers(url: str) -> bool:
     """True when it answers without a server error."""
     try:

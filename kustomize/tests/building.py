@@ -16,6 +16,7 @@ ALONE = ["hpa", "keda", "pdb", "topology-spread", "network-policies", "node-port
 ALONE += [
     "external-secrets",
     "generated-secrets",
+    "image-pull-secret",
     "gateway-api",
     "zalando-postgres",
     "cloud-managed-postgres",

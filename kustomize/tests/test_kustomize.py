@@ -1,6 +1,8 @@
 """Rules for single overlays and components. Run by `make kubernetes-lint`, in .venv-kubernetes."""
 
 import json
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ import yaml
 from kustomize.tests import building
 from kustomize.tests.building import FOLDER, Manifest
 from local.paths import ROOT
+from tools.deployment import kustomize
 
 
 @pytest.mark.parametrize("overlay", ["overlays/cloud", "overlays/minikube+gateway-api"])
@@ -65,6 +68,43 @@ def test_the_cloud_overlay_has_no_node_ports_and_no_load_test() -> None:
     assert "NodePort" not in text
     assert "LOAD_TEST_ENABLED" not in text
     assert "kind: Secret\n" not in text
+
+
+@pytest.mark.parametrize("registry", ["localhost:5000/tessera", "europe-docker.pkg.dev/project/accounts"])
+def test_the_job_that_makes_secrets_is_named_after_the_version_whatever_the_registry(
+    registry: str, tmp_path: Path
+) -> None:
+    """A name with the registry's port or path would be rejected; a name without the version, at the next version."""
+    shutil.copytree(FOLDER, tmp_path / "kustomize", ignore=shutil.ignore_patterns("tests"))
+    for needed in ("gateway", "broker"):  # what the manifests read from elsewhere
+        shutil.copytree(ROOT / needed, tmp_path / needed)
+    overlay = tmp_path / "kustomize" / "overlays" / "minikube"
+    file = overlay / "kustomization.yaml"
+    image = "{name: tessera/users-ms, newTag: "
+    assert image in file.read_text()
+    moved = f"{{name: tessera/users-ms, newName: '{registry}/users-ms', newTag: 0.2.0}}"
+    file.write_text(re.sub(rf"{re.escape(image)}[^}}]+}}", moved, file.read_text()))
+
+    [job] = [item for item in yaml.safe_load_all(kustomize.build(overlay)) if item["kind"] == "Job"]
+
+    assert job["metadata"]["name"] == "secrets-0.2.0"
+    assert job["spec"]["template"]["spec"]["containers"][0]["image"] == f"{registry}/users-ms:0.2.0"
+
+
+def test_every_pod_pulls_with_the_login_of_the_registry() -> None:
+    pods = building.pods("base+image-pull-secret", "Deployment", "Job")
+
+    assert len(pods) > 10
+    assert all(pod["spec"]["imagePullSecrets"] == [{"name": "registry"}] for pod in pods)
+
+
+def test_the_api_server_is_allowed_at_every_port_that_it_has_somewhere() -> None:
+    """Its Service has 443, itself 6443 on most clusters and 8443 on minikube; policies see one or the other."""
+    for combination in building.COMBINATIONS:
+        for item in building.objects(combination):
+            for rule in item["spec"].get("egress", []) if item["kind"] == "NetworkPolicy" else []:
+                ports = {each["port"] for each in rule.get("ports", [])}
+                assert not ports & {6443, 8443} or ports >= {443, 6443, 8443}, (combination, item["metadata"]["name"])
 
 
 def test_load_is_only_sent_on_demand_and_for_a_limited_time() -> None:
@@ -125,7 +165,7 @@ def test_checkov_finds_nothing_unexpected(overlay: str, tmp_path: Path) -> None:
 def test_the_gateway_mounts_every_file_at_its_path() -> None:
     """The files are listed one by one, because a ConfigMap has no directories."""
     folder = ROOT / "gateway"
-    others = {"kustomization.yaml", "compose.Caddyfile", "compose.sh"}
+    others = {"kustomization.yaml", "compose.Caddyfile", "compose.sh", "compose.swagger-ui.conf"}
     here = {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()} - others
     objects = {(item["kind"], item["metadata"]["name"]): item for item in building.objects("overlays/minikube")}
     pod = objects["Deployment", "gateway-deployment"]["spec"]["template"]["spec"]

@@ -60,7 +60,7 @@ def test_the_job_may_touch_exactly_these_secrets_and_create_more() -> None:
     ("name", "key"), [("users-db-secrets", "POSTGRES_PASSWORD"), ("auth-ms-secrets", "SIGNING_KEY_ENCRYPTION_KEY")]
 )
 @pytest.mark.parametrize("whole", [True, False])
-def test_what_the_data_depends_on_is_not_made_anew(held: cluster.Secrets, name: str, key: str, whole: bool) -> None:
+def test_what_the_data_depends_on_is_not_regenerated(held: cluster.Secrets, name: str, key: str, whole: bool) -> None:
     cluster.main()
     if whole:
         del held[name]

@@ -1,7 +1,6 @@
 """`docker compose up` as typed in a fresh clone: no .env, no .local, nothing but the engine."""
 
 import itertools
-import os
 import shutil
 import signal
 import socket
@@ -12,56 +11,18 @@ import time
 import pytest
 import requests
 
-from evidence.harness.stack import PASSWORD, a_user
+from evidence.harness.stack import a_user
+from evidence.harness.typed_commands import Clone
 from local import ports
 from tools.testing import tree_copy
 
 
-class Clone:
-    """A copy of the tree, with a Compose project and ports of its own so that it runs beside other stacks."""
-
-    def __init__(self, folder, name):
-        self.folder = folder
-        self.ports = ports.free()
-        kept = {name: os.environ[name] for name in ("PATH", "HOME")}
-        numbers = {name: str(port) for name, port in self.ports.items()}
-        self.environment = {**kept, **numbers, "COMPOSE_PROJECT_NAME": name}
-
-    def typed(self, command, *, given="", check=True):
-        """What a shell prints for `command`, and its exit status."""
-        done = subprocess.run(
-            ["sh", "-c", command],
-            cwd=self.folder,
-            env=self.environment,
-            input=given,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=600,
-        )
-        assert done.returncode == 0 or not check, done.stdout
-        return done
-
-    def inside(self, command, *, given=""):
-        """What a command prints in the container that makes secrets."""
-        return self.typed(f"docker compose run --rm --no-TTY secrets {command} 2>&1", given=given).stdout
-
-    def log_in(self, user):
-        """The status of a login through the gateway."""
-        body = {"username": user["email"], "password": PASSWORD}
-        return requests.post(f"{self.gateway}/auth-ms/auth/login", json=body, timeout=30).status_code
-
-    @property
-    def gateway(self):
-        return f"http://127.0.0.1:{self.ports['GATEWAY_PORT']}"
-
-
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("clone") / "tessera"
+    folder = tmp_path_factory.mktemp("clone") / "tessera-first-start"
     folder.mkdir()
     tree_copy.copy_tree(folder)
-    clone = Clone(folder, "tessera-first-start")
+    clone = Clone(folder)
     yield clone
     clone.typed("docker compose down --volumes --remove-orphans")
     shutil.rmtree(folder)
@@ -73,7 +34,7 @@ def user(clone):
     started = time.monotonic()
     clone.typed("docker compose up -d --wait")
     user = a_user()
-    assert requests.post(f"{clone.gateway}/users-ms/users", json=user, timeout=30).status_code == 201
+    assert clone.sign_up(user) == 201
     assert clone.log_in(user) == 200
     print(f"\n    from the clone to the first login: {time.monotonic() - started:.0f} s")
     return user
@@ -126,7 +87,7 @@ def test_a_lost_secret_is_reported_and_not_replaced(clone, user, name):
     assert clone.log_in(user) == 200
 
 
-def test_a_secret_that_no_data_needs_is_made_anew_and_that_is_said(clone, user):
+def test_a_secret_that_no_data_needs_is_regenerated_and_that_is_said(clone, user):
     before = clone.inside("cat /secrets/users_secret_key")
     clone.inside("rm /secrets/users_secret_key")
 
@@ -172,6 +133,48 @@ def test_in_the_foreground_the_addresses_come_last(clone, user):
     assert f"gateway (all public routes)   {clone.gateway}" in end
     assert f"auth-ms                       http://127.0.0.1:{clone.ports['AUTH_PORT']}/auth-ms/docs" in end
     assert "create_admin --email=you@example.org" in end
+
+
+def test_other_clones_have_stacks_of_their_own_and_touch_no_other(clone, user, tmp_path):
+    """One in a directory of another name, and one in a directory of the same."""
+    other, same = (Clone(tmp_path / folder) for folder in ("tessera-second", f"elsewhere/{clone.folder.name}"))
+    try:
+        for each in (other, same):
+            each.folder.mkdir(parents=True)
+            tree_copy.copy_tree(each.folder)
+        other.typed("docker compose up -d --wait users-db")
+        assert other.inside("cat /secrets/users_db_password") != clone.inside("cat /secrets/users_db_password")
+        other.typed("docker compose down -v")
+        same.typed(f"{sys.executable} -m tools clean")
+        same.typed(f"{sys.executable} -m tools down")
+        assert clone.log_in(user) == 200
+
+        said = same.typed(f"UP=compose {sys.executable} -m tools up").stdout
+
+        assert f"the containers of {clone.folder.name} are those of another clone" in said
+        assert same.log_in(user) == 401
+        same.typed(f"{sys.executable} -m tools clean")
+        assert clone.log_in(user) == 200
+    finally:
+        same.typed(f"{sys.executable} -m tools clean", check=False)
+        other.typed("docker compose down -v", check=False)
+
+
+def test_a_taken_port_is_named_and_its_variable_moves_it(clone, user):
+    clone.typed("docker compose down")
+    taken = clone.ports["GATEWAY_PORT"]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", taken))
+        listener.listen()
+
+        refused = clone.typed("docker compose up -d --wait", check=False)
+        clone.ports["GATEWAY_PORT"] = ports.free()["GATEWAY_PORT"]
+        clone.environment["GATEWAY_PORT"] = str(clone.ports["GATEWAY_PORT"])
+        clone.typed("docker compose up -d --wait")
+
+    assert refused.returncode != 0
+    assert f"127.0.0.1:{taken}" in refused.stdout
+    assert clone.log_in(user) == 200
 
 
 def test_make_up_moves_a_taken_port_and_compose_reads_it_afterwards(clone, user):

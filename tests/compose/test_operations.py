@@ -6,6 +6,7 @@ from pathlib import Path
 import requests
 
 from evidence.harness.load import traffic
+from tools.testing.compose_tests import NEXT_VERSION
 
 
 def test_the_data_survives_a_stop(stack, containers, all_is_well):
@@ -19,8 +20,11 @@ def test_the_data_survives_a_stop(stack, containers, all_is_well):
     all_is_well()
 
 
-def test_no_request_fails_while_every_process_is_replaced(stack, containers):
+def test_no_request_fails_while_the_next_version_replaces_every_process(stack, containers):
+    """`make deploy` builds it and keeps the data. It is the same code under another version."""
     user = stack.verified_user()
+    with containers.project.environment.open("a") as settings:
+        settings.write(f"TESSERA_VERSION={NEXT_VERSION}\n")
     before = {service: set(containers.of(service)) for service in ("users-ms", "auth-ms", "notification-ms")}
 
     calls = {
@@ -35,7 +39,10 @@ def test_no_request_fails_while_every_process_is_replaced(stack, containers):
     assert seen.served > 100
     assert seen.failures == []
     for service, old in before.items():
-        assert not old & set(containers.of(service))
+        now = set(containers.of(service))
+        assert not old & now
+        assert {containers.inspect(each)["Config"]["Image"] for each in now} == {f"tessera/{service}:{NEXT_VERSION}"}
+    assert stack.log_in(user["email"]).status_code == 200
 
 
 def test_a_backup_restores_the_accounts_into_an_empty_stack(stack, containers, tmp_path):

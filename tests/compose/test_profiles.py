@@ -1,13 +1,19 @@
-"""Optional profiles: load test, Prometheus and exporters, Grafana."""
+"""Optional profiles: load test, Swagger UI, Prometheus and exporters, Grafana."""
 
+import json
 import subprocess
 
 import pytest
 import requests
+from playwright.sync_api import expect
 
+from evidence.harness.browser import browser, page
 from evidence.harness.containers import docker
 from evidence.harness.prometheus import asker
+from evidence.harness.stack import PASSWORD
 from evidence.harness.waiting import eventually
+
+__all__ = ["browser", "page"]
 
 
 def test_the_load_test_ends_in_time_and_reports_whether_it_passed(containers):
@@ -25,16 +31,34 @@ def test_the_load_test_ends_in_time_and_reports_whether_it_passed(containers):
     assert "passed" in report
 
 
-def start(containers, *services):
+def start(containers, *services, profile="observability"):
     """Start services of the profile; skip when an image cannot be pulled."""
-    images = containers.project.run("--profile", "observability", "config", "--images", *services, capture_output=True)
+    images = containers.project.run("--profile", profile, "config", "--images", *services, capture_output=True)
     for image in set(images.stdout.split()):
         there = [["docker", "image", "inspect", image], ["docker", "pull", "--quiet", image]]
         if all(subprocess.run(command, capture_output=True).returncode for command in there):
             pytest.skip(f"the image {image} is not available and cannot be pulled")
-    options = ["--profile", "observability", "up", "--detach", "--wait", "--no-recreate", "--no-deps"]
+    options = ["--profile", profile, "up", "--detach", "--wait", "--no-recreate", "--no-deps"]
     done = containers.project.run(*options, *services, capture_output=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_swagger_ui_in_a_container_describes_the_three_services_and_tries_them_out(stack, containers, page):
+    start(containers, "swagger-ui", profile="swagger")
+    user = stack.verified_user()
+    url = f"http://127.0.0.1:{containers.port('swagger-ui', 8081)}"
+
+    page.goto(url)
+    for service in ("users-ms", "notification-ms", "auth-ms"):
+        page.locator("#select").select_option(label=service)
+        expect(page.locator(".info .title")).to_contain_text(service)
+    operation = page.locator("#operations-sign-in-login")
+    operation.get_by_role("button").first.click()
+    operation.get_by_role("button", name="Try it out").click()
+    operation.locator("textarea").fill(json.dumps({"username": user["email"], "password": PASSWORD}))
+    operation.get_by_role("button", name="Execute").click()
+
+    expect(operation.locator(".live-responses-table .response-col_status").nth(1)).to_contain_text("200")
 
 
 def test_prometheus_reads_every_service_and_the_broker(containers):

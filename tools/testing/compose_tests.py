@@ -14,7 +14,8 @@ from tools.testing import runner
 
 COMPOSE_FILES = "compose.yaml:tests/compose/compose.yaml"
 DIRECTORY = ROOT / ".local" / "compose-test"
-MORE_PORTS = ("LOADTEST_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT")  # of what starts on demand
+NEXT_VERSION = "0.2.0-test"  # what `make deploy` builds and starts
+MORE_PORTS = ("LOADTEST_PORT", "SWAGGER_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT")  # of what starts on demand
 
 
 def run(pytest: list[str], *, faults: bool = False) -> int:
@@ -24,6 +25,7 @@ def run(pytest: list[str], *, faults: bool = False) -> int:
         print("This needs a Docker engine with Compose v2; none answers. Nothing was tested.", flush=True)
         return 2
     packages.ensure_browser()
+    packages.ensure_registry()
     project = Project(DIRECTORY)
     with runner.alone(DIRECTORY):
         project.clean()
@@ -36,6 +38,8 @@ def run(pytest: list[str], *, faults: bool = False) -> int:
                 _keep_logs(project)
         finally:
             project.clean()
+            built = [f"tessera/{name}:{NEXT_VERSION}" for name in (*SERVICES.values(), "loadtest")]
+            subprocess.run(["docker", "image", "rm", *built], capture_output=True)  # those that a test built
     return outcome.report()
 
 
@@ -63,7 +67,7 @@ def _addresses(project: Project) -> dict[str, str]:
 
 
 def database_url(project: Project, service: str) -> str:
-    """That of a service's database as long as its container runs; started anew, it may have another address."""
+    """That of a service's database as long as its container runs; restarted, it may have another address."""
     [container] = project.containers(f"{service}-db")
     [network] = _inspect(container)["NetworkSettings"]["Networks"].values()
     password = project.secrets[f"{service.upper()}_SERVICE_DB_PASSWORD"]

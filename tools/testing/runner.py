@@ -31,7 +31,9 @@ OF_THE_TREE = (
     "test_audited_packages.py",
     "test_development.py",
     "test_documents.py",
+    "test_installed_servers.py",
     "test_new_service.py",
+    "test_release.py",
     "test_supply_chain.py",
 )
 # What `make test` runs on the stack; `make test-more` runs all other files of tests/.

@@ -6,7 +6,7 @@ from rest_framework.response import Response
 
 from auth_ms.keys import examples, serializers
 from auth_ms.keys.services import signing_keys
-from auth_ms.view_helpers import OpenToAll
+from auth_ms.view_helpers import PUBLIC, OpenToAll
 from chassis.http.openapi import problems
 
 
@@ -19,4 +19,4 @@ class KeySet(OpenToAll):
     )
     def get(self, request: Request) -> Response:
         """Get the public keys that verify access tokens, as a JSON Web Key Set (RFC 7517)."""
-        return Response(signing_keys.jwks(), headers={"Cache-Control": "public, max-age=60"})
+        return Response(signing_keys.jwks(), headers=PUBLIC)

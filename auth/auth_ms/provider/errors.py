@@ -35,6 +35,20 @@ class InvalidGrant(OAuthError):
         super().__init__("invalid_grant", description)
 
 
+class InvalidProof(OAuthError):
+    """The DPoP proof is missing, or not one for this request (RFC 9449, §5)."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("invalid_dpop_proof", f"The DPoP proof is not valid. {reason}")
+
+
+class UseNonce(OAuthError):
+    """The DPoP proof must contain the nonce in the header DPoP-Nonce (RFC 9449, §8)."""
+
+    def __init__(self) -> None:
+        super().__init__("use_dpop_nonce", "The DPoP proof must contain the nonce of the header DPoP-Nonce.")
+
+
 class InvalidBearerToken(OAuthError):
     """The access token in the Authorization header is not valid (RFC 6750, §3.1)."""
 

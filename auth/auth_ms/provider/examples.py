@@ -24,6 +24,7 @@ _CLIENT = {
     "require_pkce": True,
     "signing_algorithm": "ES256",
     "subject_type": "public",
+    "dpop_bound_access_tokens": False,
     "jwks": None,
     "jwks_uri": "",
     "is_active": True,
@@ -99,6 +100,18 @@ PUSHED_REQUEST = _form(
 )
 PUSHED = answer_example(
     "a pushed request", {"request_uri": f"urn:ietf:params:oauth:request_uri:{TOKEN}", "expires_in": 90}, "201"
+)
+DEVICE_INPUT = _form("a command line", {"client_id": _STORED["client_id"], "scope": "openid offline_access"})
+DEVICE = answer_example(
+    "two codes",
+    {
+        "device_code": TOKEN,
+        "user_code": "WDJB-MJHT",
+        "verification_uri": "https://accounts.example.org/auth-ms/oauth/verify",
+        "verification_uri_complete": "https://accounts.example.org/auth-ms/oauth/verify?user_code=WDJB-MJHT",
+        "expires_in": 600,
+        "interval": 5,
+    },
 )
 USERINFO_INPUT = _form("a token in a form", {"access_token": _JWT})
 USERINFO = answer_example("a user", {"sub": "1", "email": "ada@example.org", "email_verified": True})

@@ -7,7 +7,12 @@ from django.conf import settings
 from auth_ms.keys.services import issuing
 from auth_ms.provider import claims, jwk, scopes
 
-GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials")
+GRANT_TYPES = (
+    "authorization_code",
+    "refresh_token",
+    "client_credentials",
+    "urn:ietf:params:oauth:grant-type:device_code",
+)
 AUTHENTICATION = ("client_secret_basic", "client_secret_post", "private_key_jwt", "none")
 _AUTHENTICATED = ("token", "introspection", "revocation")
 
@@ -19,6 +24,7 @@ def document() -> dict[str, Any]:
         "issuer": settings.PUBLIC_URL,
         "authorization_endpoint": f"{base}/authorize",
         "pushed_authorization_request_endpoint": f"{base}/par",
+        "device_authorization_endpoint": f"{base}/device",
         "token_endpoint": f"{base}/token",
         "userinfo_endpoint": f"{base}/userinfo",
         "introspection_endpoint": f"{base}/introspect",
@@ -36,6 +42,7 @@ def document() -> dict[str, Any]:
         "revocation_endpoint_auth_methods_supported": list(AUTHENTICATION),
         **{f"{name}_endpoint_auth_signing_alg_values_supported": list(jwk.ALGORITHMS) for name in _AUTHENTICATED},
         "code_challenge_methods_supported": ["S256"],
+        "dpop_signing_alg_values_supported": list(jwk.ALGORITHMS),
         "claims_supported": list(claims.SUPPORTED),
         "claim_types_supported": ["normal"],
         "acr_values_supported": [issuing.ONE_FACTOR, issuing.TWO_FACTORS],

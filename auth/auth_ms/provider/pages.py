@@ -63,7 +63,9 @@ def error(request: HttpRequest, reason: str, *, status: int = 400, locales: str 
 
 
 def answer(request: HttpRequest, response: AuthorizationResponse) -> HttpResponse:
-    """The browser's way back to the client: a redirect, or a form that is sent at once."""
+    """The browser's way back to the client: a redirect, or a form that is sent at once. A device needs none."""
+    if not response.redirect_uri:
+        return show(request, "device_done", reason="device_denied" if "error" in response.members else "device_allowed")
     if response.response_mode == "form_post":
         return show(
             request,

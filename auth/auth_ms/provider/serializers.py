@@ -69,7 +69,7 @@ class ClientInput(serializers.Serializer):
         help_text="that it may ask for; `admin` and `service` are never granted",
     )
     resources = _uris(uris.check_resource, "audiences of its access tokens (RFC 8707); the first one is the default")
-    web_origins = _uris(uris.check_origin, "pages that may call token, revocation and userinfo from a script (CORS)")
+    web_origins = _uris(uris.check_origin, "pages that may call token, par, revoke and userinfo from a script (CORS)")
     backchannel_logout_uri = _URI(
         uris.check_request, default="", allow_blank=True, help_text="is sent a logout token when a session ends"
     )
@@ -93,6 +93,9 @@ class ClientInput(serializers.Serializer):
         choices=OAuthClient.Algorithm.choices, default="ES256", help_text="of ID tokens and access tokens"
     )
     subject_type = serializers.ChoiceField(choices=OAuthClient.Subject.choices, default="public")
+    dpop_bound_access_tokens = fields.Boolean(
+        default=False, help_text="its token requests need a DPoP proof (RFC 9449); others may send one"
+    )
     jwks = _KeySet(default=None, allow_null=True, help_text="its public keys as a JWK set, for private_key_jwt")
     jwks_uri = _URI(
         uris.check_request, default="", allow_blank=True, help_text="or where they are: https at a public address"
@@ -137,7 +140,7 @@ class OAuthTokenOutput(serializers.Serializer):
     """RFC 6749, §5.1."""
 
     access_token = serializers.CharField(help_text="a JWT (RFC 9068)")
-    token_type = serializers.CharField()
+    token_type = serializers.CharField(help_text="`Bearer`, or `DPoP` for a token that is bound to a key")
     expires_in = serializers.IntegerField(help_text="seconds")
     scope = serializers.CharField(allow_blank=True)
     refresh_token = serializers.CharField(required=False)
@@ -161,6 +164,7 @@ class TokenInput(serializers.Serializer):
     redirect_uri = serializers.CharField(required=False)
     code_verifier = serializers.CharField(required=False)
     refresh_token = serializers.CharField(required=False)
+    device_code = serializers.CharField(required=False)
     client_id = serializers.CharField(required=False)
     client_secret = serializers.CharField(required=False)
     client_assertion_type = serializers.CharField(required=False, help_text="of private_key_jwt (RFC 7523, §2.2)")
@@ -207,6 +211,26 @@ class PushedRequestOutput(serializers.Serializer):
 
     request_uri = serializers.CharField()
     expires_in = serializers.IntegerField(help_text="seconds")
+
+
+class DeviceAuthorizationInput(serializers.Serializer):
+    """A form (RFC 8628, §3.1); the client authenticates as at the token endpoint."""
+
+    scope = serializers.CharField()
+    resource = serializers.CharField(required=False, help_text="may be repeated")
+    client_id = serializers.CharField()
+    client_secret = serializers.CharField(required=False)
+
+
+class DeviceAuthorizationOutput(serializers.Serializer):
+    """RFC 8628, §3.2."""
+
+    device_code = serializers.CharField()
+    user_code = serializers.CharField()
+    verification_uri = serializers.CharField()
+    verification_uri_complete = serializers.CharField(help_text="the same with the code, for a QR code")
+    expires_in = serializers.IntegerField(help_text="seconds")
+    interval = serializers.IntegerField(help_text="seconds between two requests to the token endpoint")
 
 
 class UserInfoInput(serializers.Serializer):

@@ -34,13 +34,18 @@ def check_resources(wanted: list[str], *, allowed: list[str]) -> list[str]:
     return list(dict.fromkeys(wanted)) or allowed[:1]
 
 
-def for_client(client: OAuthClient, *, granted: list[str], resources: list[str], at: datetime) -> str:
-    """A token with which a client calls as itself: `sub` is the client."""
-    members = {"sub": client.client_id, **_shared(client, granted, resources)}
+def for_client(
+    client: OAuthClient, *, granted: list[str], resources: list[str], bound_to: str | None, at: datetime
+) -> str:
+    """A token with which a client calls as itself: `sub` is the client.
+
+    `bound_to` is the thumbprint of the key that its bearer must prove to have, if any (RFC 9449, §6.1).
+    """
+    members = {"sub": client.client_id, **_shared(client, granted, resources), **_confirmation(bound_to)}
     return issuing.sign(members, at=at, life=life(), algorithm=client.signing_algorithm)
 
 
-def for_user(grant: Grant, *, granted: list[str], resources: list[str], at: datetime) -> str:
+def for_user(grant: Grant, *, granted: list[str], resources: list[str], bound_to: str | None, at: datetime) -> str:
     """A token with which a client calls in the name of a user."""
     members = {
         "sub": claims.subject_of(grant.user_id, client=grant.client),
@@ -49,8 +54,18 @@ def for_user(grant: Grant, *, granted: list[str], resources: list[str], at: date
         "amr": grant.methods,
         "acr": level_of(grant.methods),
         GRANT: grant.id,
+        **_confirmation(bound_to),
     }
     return issuing.sign(members, at=at, life=life(), algorithm=grant.client.signing_algorithm)
+
+
+def _confirmation(bound_to: str | None) -> dict[str, Any]:
+    return {"cnf": {"jkt": bound_to}} if bound_to else {}
+
+
+def key_of(members: dict[str, Any]) -> str | None:
+    """The thumbprint of the key to which an access token is bound."""
+    return (members.get("cnf") or {}).get("jkt")
 
 
 def level_of(methods: list[str]) -> str:

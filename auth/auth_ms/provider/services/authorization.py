@@ -13,7 +13,7 @@ from auth_ms.keys.services import issuing
 from auth_ms.provider import claims, scopes, uris
 from auth_ms.provider.errors import AuthorizationError, NotForClient, OAuthError
 from auth_ms.provider.models import AuthorizationRequest, Grant, OAuthClient
-from auth_ms.provider.services import access_tokens, consents
+from auth_ms.provider.services import access_tokens, consents, devices
 from auth_ms.sessions.models import Session
 from chassis.http import strict_json
 from chassis.http.client_address import Client
@@ -25,6 +25,8 @@ CODE_LIFE = timedelta(seconds=60)
 PROMPTS = {"none", "login", "consent", "select_account"}
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")  # the SHA-256 in base64url (RFC 7636, §4.2)
 _NOT_SUPPORTED = {"request": "request_not_supported", "registration": "registration_not_supported"}
+
+_FOR_TOKENS = ("redirect_uri", "nonce", "code_challenge", "claims", "dpop_jkt", "device")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +66,7 @@ def check(form: dict[str, str], resources: list[str], *, client: OAuthClient) ->
             "scopes": _scopes(form, client),
             "resources": access_tokens.check_resources(resources, allowed=client.resources),
             "nonce": form.get("nonce"),
+            "dpop_jkt": _key(form),
             "prompt": _prompt(form),
             "max_age": _max_age(form),
             "login_hint": form.get("login_hint", ""),
@@ -102,6 +105,14 @@ def _pkce(form: dict[str, str], client: OAuthClient) -> dict[str, Any]:
     if not _CHALLENGE.fullmatch(challenge):
         raise OAuthError("invalid_request", "code_challenge must be 43 characters of base64url.")
     return {"code_challenge": challenge}
+
+
+def _key(form: dict[str, str]) -> str | None:
+    """The thumbprint of the key to which the code is bound (RFC 9449, §10)."""
+    thumbprint = form.get("dpop_jkt")
+    if thumbprint is not None and not _CHALLENGE.fullmatch(thumbprint):
+        raise OAuthError("invalid_request", "dpop_jkt must be 43 characters of base64url.")
+    return thumbprint
 
 
 def _scopes(form: dict[str, str], client: OAuthClient) -> list[str]:
@@ -235,14 +246,14 @@ def needs_consent(request: AuthorizationRequest, session: Session) -> bool:
     """True when the user must be asked. Raises AuthorizationError for `prompt=none`.
 
     Another app on the user's device can use the client id and the redirect URI of a native app, so it is never
-    answered unasked (RFC 8252, §8.6).
+    answered unasked (RFC 8252, §8.6); nor is a device, which somebody else may hold (RFC 8628, §5.4).
     """
     asked, client = request.parameters, request.client
     is_native = client.is_public and not asked["redirect_uri"].startswith("https:")
     known = client.first_party or consents.covers(
         user_id=session.user_id, client=client, wanted=scopes_to_consent(asked), resources=asked["resources"]
     )
-    needed = is_native or not known or "consent" in asked["prompt"]
+    needed = is_native or not known or "consent" in asked["prompt"] or "device" in asked
     if needed and "none" in asked["prompt"]:
         raise AuthorizationError("consent_required", "The user must consent.", parameters=asked)
     return needed
@@ -258,6 +269,7 @@ def grant(request: AuthorizationRequest, session: Session, *, client: Client, at
         # Locked, so that a session that ends meanwhile finds this grant, and its client is told.
         if not Session.objects.select_for_update(no_key=True).filter(id=session.id, revoked_at=None).exists():
             raise NotForClient("expired")
+        device = devices.lock(asked, at=at) if "device" in asked else None
         Grant.objects.create(
             client=request.client,
             user_id=session.user_id,
@@ -265,11 +277,11 @@ def grant(request: AuthorizationRequest, session: Session, *, client: Client, at
             browser_session_id=session.id,
             scopes=asked["scopes"],
             resources=asked["resources"],
-            parameters={name: asked[name] for name in ("redirect_uri", "nonce", "code_challenge", "claims")},
+            parameters={name: asked.get(name) for name in _FOR_TOKENS},
             methods=session.methods,
             authenticated_at=session.created_at,
-            code_hash=code.digest,
-            code_expires_at=at + CODE_LIFE,
+            code_hash=bytes(device.device_code_hash) if device else code.digest,
+            code_expires_at=device.expires_at if device else at + CODE_LIFE,
             created_at=at,
         )
         audit.record(
@@ -307,6 +319,8 @@ def respond(parameters: dict[str, Any], members: dict[str, str]) -> Authorizatio
     )
 
 
-def refuse(error: AuthorizationError) -> AuthorizationResponse:
-    """The response for an error that the client receives."""
+def refuse(error: AuthorizationError, *, at: datetime) -> AuthorizationResponse:
+    """The response for an error that the client receives; a device learns it when it asks next."""
+    if "device" in error.parameters:
+        devices.deny(error.parameters, at=at)
     return respond(error.parameters, {"error": error.code, "error_description": error.description})

@@ -16,62 +16,111 @@ from auth_ms.keys.services import issuing
 from auth_ms.provider import claims, scopes
 from auth_ms.provider.errors import InvalidGrant, OAuthError
 from auth_ms.provider.models import Grant, GrantRefreshToken, OAuthClient
-from auth_ms.provider.services import access_tokens, introspection
+from auth_ms.provider.services import access_tokens, devices, introspection
 from auth_ms.sessions import rotation
 from auth_ms.sessions.models import Session
 from auth_ms.users_client import Credentials
 from chassis.http.client_address import Client
 
+GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials", devices.GRANT_TYPE)
 _VERIFIER = re.compile(r"[A-Za-z0-9\-._~]{43,128}")  # RFC 7636, §4.1
 
 
 def exchange(
-    form: dict[str, str], resources: list[str], *, by: OAuthClient, client: Client, at: datetime
+    form: dict[str, str],
+    resources: list[str],
+    *,
+    by: OAuthClient,
+    bound_to: str | None,
+    client: Client,
+    at: datetime,
 ) -> dict[str, Any]:
-    """The token response for an authenticated client. Raises OAuthError and ServiceUnavailable."""
+    """The token response for an authenticated client. Raises OAuthError and ServiceUnavailable.
+
+    `bound_to` is the thumbprint of the key that the request has proven (RFC 9449, §5), if any.
+    """
     kind = form.get("grant_type")
     if kind is None:
         raise OAuthError("invalid_request", "grant_type is missing.")
-    if kind not in ("authorization_code", "refresh_token", "client_credentials"):
+    if kind not in GRANT_TYPES:
         raise OAuthError("unsupported_grant_type", "This grant type is not supported.")
     if kind not in by.grant_types:
         raise OAuthError("unauthorized_client", "The client is not registered for this grant type.")
     if kind == "authorization_code":
-        return _redeem_code(form, resources, by=by, client=client, at=at)
+        return _redeem_code(form, resources, by=by, bound_to=bound_to, client=client, at=at)
+    if kind == devices.GRANT_TYPE:
+        return _redeem_device_code(form, resources, by=by, bound_to=bound_to, client=client, at=at)
     if kind == "refresh_token":
-        return _refresh(form, resources, by=by, client=client, at=at)
-    return _as_itself(form, resources, by=by, at=at)
+        return _refresh(form, resources, by=by, bound_to=bound_to, client=client, at=at)
+    return _as_itself(form, resources, by=by, bound_to=bound_to, at=at)
 
 
-def _as_itself(form: dict[str, str], resources: list[str], *, by: OAuthClient, at: datetime) -> dict[str, Any]:
+def _as_itself(
+    form: dict[str, str], resources: list[str], *, by: OAuthClient, bound_to: str | None, at: datetime
+) -> dict[str, Any]:
     own = [scope for scope in by.scopes if scope not in scopes.IDENTITY]
     wanted = scopes.parse(form["scope"]) if "scope" in form else own
     granted = scopes.allowed(wanted or [], by_client=own)
     if wanted is None or len(granted) < len(wanted):
         raise OAuthError("invalid_scope", "The client may not have all of these scopes.")
     audience = access_tokens.check_resources(resources, allowed=by.resources)
-    token = access_tokens.for_client(by, granted=granted, resources=audience, at=at)
-    return _response(token, granted)
+    token = access_tokens.for_client(by, granted=granted, resources=audience, bound_to=bound_to, at=at)
+    return _response(token, granted, bound_to)
 
 
-def _response(access_token: str, granted: list[str]) -> dict[str, Any]:
+def _response(access_token: str, granted: list[str], bound_to: str | None) -> dict[str, Any]:
     return {
         "access_token": access_token,
-        "token_type": "Bearer",
+        "token_type": "DPoP" if bound_to else "Bearer",
         "expires_in": settings.ACCESS_TOKEN_SECONDS,
         "scope": " ".join(granted),
     }
 
 
 def _redeem_code(
-    form: dict[str, str], resources: list[str], *, by: OAuthClient, client: Client, at: datetime
+    form: dict[str, str],
+    resources: list[str],
+    *,
+    by: OAuthClient,
+    bound_to: str | None,
+    client: Client,
+    at: datetime,
 ) -> dict[str, Any]:
     """Tokens for a code. A code that is used again ends what its first use gave (RFC 6749, §4.1.2)."""
     if "code" not in form:
         raise OAuthError("invalid_request", "code is missing.")
     found = Grant.objects.filter(code_hash=issuing.digest_of(form["code"]), client=by).first()
-    if found is None:
+    if found is None or found.parameters.get("device"):
         raise InvalidGrant
+    return _redeem(found, form, resources, by=by, bound_to=bound_to, client=client, at=at)
+
+
+def _redeem_device_code(
+    form: dict[str, str],
+    resources: list[str],
+    *,
+    by: OAuthClient,
+    bound_to: str | None,
+    client: Client,
+    at: datetime,
+) -> dict[str, Any]:
+    """Tokens for a device code, once the user has allowed it (RFC 8628, §3.4)."""
+    if "device_code" not in form:
+        raise OAuthError("invalid_request", "device_code is missing.")
+    found = devices.poll(form["device_code"], by=by, at=at)
+    return _redeem(found, form, resources, by=by, bound_to=bound_to, client=client, at=at)
+
+
+def _redeem(
+    found: Grant,
+    form: dict[str, str],
+    resources: list[str],
+    *,
+    by: OAuthClient,
+    bound_to: str | None,
+    client: Client,
+    at: datetime,
+) -> dict[str, Any]:
     user = users_client.find_credentials(user_id=found.user_id)
     is_replay, tokens = False, {}
     with transaction.atomic():
@@ -84,10 +133,13 @@ def _redeem_code(
         is_replay = grant.code_used_at is not None
         if not is_replay:
             _check_code(grant, form, at=at)
+            _check_key(grant, bound_to)
             granted, audience = _extent(form, resources, grant=grant, user=user, at=at)
             grant.code_used_at = at
-            grant.save(update_fields=["code_used_at"])
-            tokens = _tokens(grant, user, granted=granted, resources=audience, nonce=True, at=at)
+            if by.is_public:  # so that its refresh tokens are of no use to a thief (RFC 9449, §5)
+                grant.parameters["dpop_jkt"] = bound_to
+            grant.save(update_fields=["code_used_at", "parameters"])
+            tokens = _tokens(grant, user, granted=granted, resources=audience, bound_to=bound_to, nonce=True, at=at)
             if "refresh_token" in by.grant_types:
                 tokens["refresh_token"] = _store(issuing.opaque_token(), grant, session=session, at=at)
     if is_replay:
@@ -103,6 +155,8 @@ def _check_code(grant: Grant, form: dict[str, str], *, at: datetime) -> None:
     challenge, verifier = known["code_challenge"], form.get("code_verifier")
     if grant.code_expires_at <= at:
         raise InvalidGrant
+    if known.get("device"):  # which has neither a redirect nor PKCE
+        return
     if form.get("redirect_uri", None if challenge else "") not in (known["redirect_uri"], None):
         raise InvalidGrant("redirect_uri is not that of the authorization request.")
     if (challenge is None) != (verifier is None):  # both ways, against a downgrade (RFC 9700, §4.8.2)
@@ -111,6 +165,12 @@ def _check_code(grant: Grant, form: dict[str, str], *, at: datetime) -> None:
         _VERIFIER.fullmatch(verifier) and hmac.compare_digest(_challenge_of(verifier), challenge)
     ):
         raise InvalidGrant("code_verifier does not match the authorization request.")
+
+
+def _check_key(grant: Grant, bound_to: str | None) -> None:
+    """Raises InvalidGrant unless the request has proven the key to which the grant is bound, if it is."""
+    if grant.parameters.get("dpop_jkt") not in (None, bound_to):
+        raise InvalidGrant("The code or refresh token is bound to another key.")
 
 
 def _challenge_of(verifier: str) -> str:
@@ -140,11 +200,12 @@ def _tokens(
     *,
     granted: list[str],
     resources: list[str],
+    bound_to: str | None,
     nonce: bool,
     at: datetime,
 ) -> dict[str, Any]:
-    access_token = access_tokens.for_user(grant, granted=granted, resources=resources, at=at)
-    tokens = _response(access_token, granted)
+    access_token = access_tokens.for_user(grant, granted=granted, resources=resources, bound_to=bound_to, at=at)
+    tokens = _response(access_token, granted, bound_to)
     if scopes.OPENID in granted and user is not None:
         tokens["id_token"] = _id_token(grant, user, granted=granted, nonce=nonce, at=at)
     return tokens
@@ -169,7 +230,13 @@ def _id_token(grant: Grant, user: Credentials, *, granted: list[str], nonce: boo
 
 
 def _refresh(
-    form: dict[str, str], resources: list[str], *, by: OAuthClient, client: Client, at: datetime
+    form: dict[str, str],
+    resources: list[str],
+    *,
+    by: OAuthClient,
+    bound_to: str | None,
+    client: Client,
+    at: datetime,
 ) -> dict[str, Any]:
     """The successor of a refresh token, and new tokens with the user's rights of now.
 
@@ -193,10 +260,12 @@ def _refresh(
         if session is None or grant is None or stored is None:
             raise InvalidGrant
         grant.client = by
+        if by.is_public:
+            _check_key(grant, bound_to)
         granted, audience = _extent(form, resources, grant=grant, user=user, at=at)
         is_stolen = rotation.was_reused(stored, at=at)
         if not is_stolen:
-            tokens = _tokens(grant, user, granted=granted, resources=audience, nonce=False, at=at)
+            tokens = _tokens(grant, user, granted=granted, resources=audience, bound_to=bound_to, nonce=False, at=at)
             tokens["refresh_token"] = _successor(stored, form["refresh_token"], grant, session=session, at=at)
     if is_stolen:
         _reject_reuse(stored, client=client, at=at)

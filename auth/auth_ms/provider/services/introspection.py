@@ -36,7 +36,7 @@ def introspect(*, token: str, by: OAuthClient, at: datetime) -> dict[str, Any]:
             return INACTIVE
         members["scope"] = " ".join(scopes.for_user(members["scope"].split(), rights=user.scopes))
     members.pop(access_tokens.GRANT, None)
-    return {"active": True, "token_type": "Bearer", **members}
+    return {"active": True, "token_type": "DPoP" if access_tokens.key_of(members) else "Bearer", **members}
 
 
 def _refresh_token(token: str, *, by: OAuthClient, at: datetime) -> dict[str, Any]:

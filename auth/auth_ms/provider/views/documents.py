@@ -5,10 +5,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from auth_ms.provider import examples, metadata, serializers
-from auth_ms.view_helpers import OpenToAll
+from auth_ms.view_helpers import PUBLIC, OpenToAll
 from chassis.http.openapi import problems
-
-PUBLIC = {"Cache-Control": "public, max-age=60", "Access-Control-Allow-Origin": "*"}
 
 
 class OpenIDConfiguration(OpenToAll):

@@ -14,9 +14,9 @@ from rest_framework.parsers import FormParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from auth_ms.provider.errors import InvalidClient, OAuthError
+from auth_ms.provider.errors import InvalidClient, InvalidProof, OAuthError
 from auth_ms.provider.models import OAuthClient
-from auth_ms.provider.services import authentication
+from auth_ms.provider.services import authentication, dpop
 from auth_ms.provider.services.authentication import Credentials
 from auth_ms.view_helpers import OpenToAll
 from chassis.http.client_address import client_of
@@ -48,15 +48,17 @@ class ForClients(OpenToAll):
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         response = super().finalize_response(request, response, *args, **kwargs)
+        if "DPoP" in request.headers:
+            response.headers["DPoP-Nonce"] = dpop.nonce(at=timezone.now())
         origin = request.headers.get("Origin", "")
         if self.methods_for_pages and origin:
             response.headers["Vary"] = "Origin"
             if "\0" not in origin and _is_registered(origin):
                 response.headers["Access-Control-Allow-Origin"] = origin
-                response.headers["Access-Control-Expose-Headers"] = "WWW-Authenticate"
+                response.headers["Access-Control-Expose-Headers"] = "DPoP-Nonce, Retry-After, WWW-Authenticate"
                 if request.method == "OPTIONS":
                     response.headers["Access-Control-Allow-Methods"] = self.methods_for_pages
-                    response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
+                    response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, DPoP"
                     response.headers["Access-Control-Max-Age"] = "600"
         return response
 
@@ -102,6 +104,17 @@ def authenticated(request: Request) -> tuple[OAuthClient, dict[str, str], list[s
     form, resources = read(request.data)
     given = _credentials(request.headers.get("Authorization"), form, endpoint=f"{settings.PUBLIC_URL}{request.path}")
     return authentication.authenticate(given, client=client_of(request), at=timezone.now()), form, resources
+
+
+def proven_key(request: Request, *, required: bool, access_token: str | None = None) -> str | None:
+    """The thumbprint of the key in the DPoP proof of a request; None without one (RFC 9449, §4). Raises OAuthError."""
+    proof = request.headers.get("DPoP")
+    if proof is None and required:
+        raise InvalidProof("The header DPoP is missing.")
+    if proof is None:
+        return None
+    url = f"{settings.PUBLIC_URL}{request.path}"
+    return dpop.check(proof, method=str(request.method), url=url, access_token=access_token, at=timezone.now())
 
 
 def _credentials(header: str | None, form: dict[str, str], *, endpoint: str) -> Credentials:

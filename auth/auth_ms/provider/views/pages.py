@@ -40,9 +40,10 @@ class Page(View):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
-            return super().dispatch(request, *args, **kwargs)  # type: ignore[return-value]  # Django's stubs
-        except AuthorizationError as error:
-            return pages.answer(request, authorization.refuse(error))
+            try:
+                return super().dispatch(request, *args, **kwargs)  # type: ignore[return-value]  # Django's stubs
+            except AuthorizationError as error:
+                return pages.answer(request, authorization.refuse(error, at=timezone.now()))
         except NotForClient as error:
             return pages.error(request, error.reason)
         except OAuthError:
@@ -121,6 +122,7 @@ def _ask_consent(
         scopes=[f"scope_{scope}" for scope in wanted if scope in scopes.IDENTITY],
         rights=[scope for scope in wanted if scope not in scopes.IDENTITY],
         resources=asked.parameters["resources"],
+        user_code=asked.parameters.get("user_code", ""),
     )
 
 
@@ -222,7 +224,6 @@ def _consent(
         raise NotForClient("expired")  # the user of this browser has changed since the page was shown
     if form.get("decision") != "allow":
         raise AuthorizationError("access_denied", "The user did not consent.", parameters=asked.parameters)
-    response = authorization.grant(asked, session, client=client_of(request), at=at)
     consents.give(
         user_id=session.user_id,
         oauth_client=asked.client,
@@ -231,7 +232,7 @@ def _consent(
         client=client_of(request),
         at=at,
     )
-    return pages.answer(request, response)
+    return pages.answer(request, authorization.grant(asked, session, client=client_of(request), at=at))
 
 
 class EndSession(Page):

@@ -7,18 +7,19 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from auth_ms import users_client
+from auth_ms import metrics, users_client
 from auth_ms.provider import claims, examples, scopes, serializers
-from auth_ms.provider.errors import AuthorizationError, InvalidBearerToken, NotForClient, OAuthError
-from auth_ms.provider.services import access_tokens, authorization, grants, introspection
-from auth_ms.provider.views.forms import NO_STORE, ForClients, authenticated, read
+from auth_ms.provider.errors import AuthorizationError, InvalidBearerToken, InvalidProof, NotForClient, OAuthError
+from auth_ms.provider.services import access_tokens, authorization, dpop, grants, introspection
+from auth_ms.provider.views.forms import NO_STORE, ForClients, authenticated, proven_key, read
 from auth_ms.sessions.authentication import ACCESS_TOKEN
 from chassis.http.client_address import client_of
 from chassis.http.errors import CONTENT_TYPE
 from chassis.http.openapi import problems
 
 
-def _errors(*statuses: int) -> dict[Any, Any]:
+def errors(*statuses: int) -> dict[Any, Any]:
+    """The error responses of an endpoint for clients, for OpenAPI."""
     return {
         status: OpenApiResponse(
             serializers.OAuthErrorOutput,
@@ -31,26 +32,43 @@ def _errors(*statuses: int) -> dict[Any, Any]:
 
 class Token(ForClients):
     methods_for_pages = "POST"
+    _grant_type = ""  # as the request says, for the metrics
 
     @extend_schema(
         operation_id="oauth_token",
         request={"application/x-www-form-urlencoded": serializers.TokenInput},
-        responses={200: serializers.OAuthTokenOutput, **_errors(400, 401, 429)},
+        responses={200: serializers.OAuthTokenOutput, **errors(400, 401, 429)},
         examples=[examples.CLIENT_CREDENTIALS, examples.TOKENS],
         tags=["oauth"],
     )
     def post(self, request: Request) -> Response:
         """Exchange a code, a refresh token, or the client's own credentials for tokens (RFC 6749, §3.2)."""
+        self._grant_type = str(request.data.get("grant_type"))
         by, form, resources = authenticated(request)
-        tokens = grants.exchange(form, resources, by=by, client=client_of(request), at=timezone.now())
+        bound_to = proven_key(request, required=by.dpop_bound_access_tokens)
+        tokens = grants.exchange(
+            form, resources, by=by, bound_to=bound_to, client=client_of(request), at=timezone.now()
+        )
         return Response(tokens, headers=NO_STORE)
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        if request.method == "POST":
+            members = response.data if isinstance(response.data, dict) else {}
+            kind = self._grant_type
+            known = kind.rpartition(":")[2] if kind in grants.GRANT_TYPES else "other"
+            outcome = str(members.get("error", "success" if response.status_code == 200 else response.status_code))
+            metrics.oauth_token_requests.labels(known, outcome).inc()
+        return response
 
 
 class PushedAuthorizationRequest(ForClients):
+    methods_for_pages = "POST"
+
     @extend_schema(
         operation_id="oauth_push_authorization_request",
         request={"application/x-www-form-urlencoded": serializers.PushedRequestInput},
-        responses={201: serializers.PushedRequestOutput, **_errors(400, 401, 429)},
+        responses={201: serializers.PushedRequestOutput, **errors(400, 401, 429)},
         examples=[examples.PUSHED_REQUEST, examples.PUSHED],
         tags=["oauth"],
     )
@@ -60,6 +78,9 @@ class PushedAuthorizationRequest(ForClients):
         try:
             if "request_uri" in form:
                 raise OAuthError("invalid_request", "A pushed request must not contain request_uri.")
+            proven = proven_key(request, required=False)
+            if proven is not None and form.setdefault("dpop_jkt", proven) != proven:
+                raise InvalidProof("dpop_jkt is of another key.")
             parameters = authorization.check(form, resources, client=by)
         except NotForClient as error:
             raise OAuthError("invalid_request", "redirect_uri is not registered.") from error
@@ -74,7 +95,7 @@ class OAuthIntrospection(ForClients):
     @extend_schema(
         operation_id="oauth_introspect",
         request={"application/x-www-form-urlencoded": serializers.PresentedTokenInput},
-        responses={200: serializers.OAuthIntrospectionOutput, **_errors(400, 401, 429)},
+        responses={200: serializers.OAuthIntrospectionOutput, **errors(400, 401, 429)},
         examples=[examples.PRESENTED, examples.INTROSPECTED],
         tags=["oauth"],
     )
@@ -92,7 +113,7 @@ class Revocation(ForClients):
     @extend_schema(
         operation_id="oauth_revoke",
         request={"application/x-www-form-urlencoded": serializers.PresentedTokenInput},
-        responses={200: None, **_errors(400, 401, 429)},
+        responses={200: None, **errors(400, 401, 429)},
         examples=[examples.PRESENTED],
         tags=["oauth"],
     )
@@ -114,19 +135,19 @@ class UserInfo(ForClients):
 
     @extend_schema(
         operation_id="oauth_userinfo",
-        responses={200: serializers.UserInfoOutput, **_errors(401, 403)},
+        responses={200: serializers.UserInfoOutput, **errors(401, 403)},
         examples=[examples.USERINFO],
         auth=ACCESS_TOKEN,
         tags=["oauth"],
     )
     def get(self, request: Request) -> Response:
         """Get the claims that the user has granted with the access token (OpenID Connect Core 1.0, §5.3)."""
-        return self._answer(request.headers.get("Authorization", ""))
+        return self._answer(request, request.headers.get("Authorization", ""))
 
     @extend_schema(
         operation_id="oauth_userinfo_by_post",
         request={"application/x-www-form-urlencoded": serializers.UserInfoInput},
-        responses={200: serializers.UserInfoOutput, **_errors(400, 401, 403)},
+        responses={200: serializers.UserInfoOutput, **errors(400, 401, 403)},
         examples=[examples.USERINFO_INPUT, examples.USERINFO],
         auth=ACCESS_TOKEN,
         tags=["oauth"],
@@ -137,21 +158,20 @@ class UserInfo(ForClients):
         form = read(request.data)[0] if request.content_type.startswith("application/x-www-form-urlencoded") else {}
         if header and "access_token" in form:
             raise OAuthError("invalid_request", "The access token is sent in two ways at once.")
-        return self._answer(header or f"Bearer {form.get('access_token', '')}".strip())
+        return self._answer(request, header or f"Bearer {form.get('access_token', '')}".strip())
 
-    def _answer(self, header: str) -> Response:
+    def _answer(self, request: Request, header: str) -> Response:
         scheme, _, token = header.partition(" ")
-        if scheme.lower() != "bearer" or not token:
+        if scheme.lower() not in ("bearer", "dpop") or not token:
+            challenges = f'Bearer realm="tessera", {dpop.challenge()}'
             raise OAuthError(
-                "invalid_request",
-                "The access token is missing.",
-                status=401,
-                headers={"WWW-Authenticate": 'Bearer realm="tessera"'},
+                "invalid_request", "The access token is missing.", status=401, headers={"WWW-Authenticate": challenges}
             )
         found = access_tokens.find(token.strip(), at=timezone.now(), audience=access_tokens.userinfo_audience())
         if found is None or found[1] is None:
             raise InvalidBearerToken
         members, grant = found
+        _check_possession(request, scheme.lower(), token.strip(), members)
         user = users_client.find_credentials(user_id=grant.user_id)
         if user is None or not user.is_active:
             raise InvalidBearerToken
@@ -162,3 +182,19 @@ class UserInfo(ForClients):
         requested = grant.parameters["claims"]["userinfo"]
         told = claims.of_user(user, client=grant.client, scopes=granted, requested=requested)
         return Response({"sub": members["sub"], **told}, headers=NO_STORE)
+
+
+def _check_possession(request: Request, scheme: str, token: str, members: dict[str, Any]) -> None:
+    """Raises OAuthError unless a bound token comes with a proof of its key, and an unbound one as a bearer token (RFC
+    9449, §7)."""
+    bound_to = access_tokens.key_of(members)
+    if scheme == "bearer" and bound_to is None:
+        return
+    try:
+        if bound_to is None or scheme == "bearer":
+            raise OAuthError("invalid_token", "A token that is bound to a key belongs to the scheme DPoP, others not.")
+        if proven_key(request, access_token=token, required=True) != bound_to:
+            raise OAuthError("invalid_token", "The token is bound to another key.")
+    except OAuthError as error:
+        headers = {"WWW-Authenticate": dpop.challenge(error)}
+        raise OAuthError(error.code, error.description, status=401, headers=headers) from error
