@@ -63,7 +63,9 @@ def gateway():
     service.server_close()
 
 
-@pytest.mark.parametrize("path", ["auth/refresh", "oauth/authorize", "oauth/interaction", "oauth/end-session"])
+@pytest.mark.parametrize(
+    "path", ["auth/refresh", "oauth/authorize", "oauth/interaction", "oauth/verify", "oauth/end-session"]
+)
 def test_the_routes_that_use_cookies_get_them(gateway, path):
     answer = requests.post(f"{gateway}/auth-ms/{path}", headers={"Cookie": COOKIE}, timeout=60)
 

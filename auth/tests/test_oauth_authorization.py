@@ -14,7 +14,8 @@ from django.utils import timezone
 from auth.tests import oauth
 from auth.tests.actions import begin, confirm
 from auth.tests.builders import bearer
-from auth_ms.models import AuditEvent, AuthorizationRequest, Consent, Session
+from auth_ms.models import AuditEvent, AuthorizationRequest, Consent, Grant, Session
+from chassis.outbox.models import OutboxMessage
 
 pytestmark = pytest.mark.django_db
 
@@ -444,6 +445,32 @@ def test_another_party_needs_consent_which_is_remembered(third_party, signed_in)
     assert "code" in back
     assert "code" in oauth.members_of(again)
     assert AuditEvent.objects.get(event="consent_given").details["scopes"] == ["openid", "email"]
+
+
+def test_the_user_is_notified_of_what_is_new_in_a_consent_and_of_its_end(third_party, signed_in, sign_in):
+    for changes in ({}, {"prompt": "consent"}, {"scope": "openid email profile"}):
+        page = third_party.authorize(signed_in, **changes)
+        oauth.members_of(oauth.submit(signed_in, page, decision="allow"))
+    account = Client(headers=bearer(sign_in()))
+    assert account.delete(f"/auth-ms/auth/consents/{third_party.client_id}").status_code == 204
+
+    changes = OutboxMessage.objects.filter(exchange="sign_in_changed_event").order_by("id")
+    assert [each.body["data"]["change"] for each in changes] == [
+        "application_allowed",
+        "application_allowed",
+        "application_disconnected",
+    ]
+
+
+def test_no_consent_is_stored_when_the_user_cannot_be_notified(third_party, signed_in, users_service):
+    page = third_party.authorize(signed_in)
+    users_service.status = 500
+
+    answer = oauth.submit(signed_in, page, decision="allow")
+
+    assert answer.status_code == 503
+    assert not Consent.objects.exists()
+    assert not Grant.objects.filter(client__client_id=third_party.client_id).exists()
 
 
 def test_single_claims_need_consent_as_their_scopes_do(third_party, signed_in):

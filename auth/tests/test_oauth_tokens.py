@@ -11,6 +11,7 @@ from django.test import Client
 
 from auth.tests import oauth
 from auth.tests.builders import as_json, bearer
+from auth_ms import metrics
 from auth_ms.keys.services import issuing
 from auth_ms.models import AuditEvent, ClientSecret, SigningKey
 from auth_ms.provider.services import authentication
@@ -111,6 +112,27 @@ def test_each_error_has_the_code_of_the_specification(app, form, status, code):
 
     assert (answer.status_code, answer.json()["error"]) == (status, code)
     assert answer["Cache-Control"] == "no-store"
+
+
+def test_answers_are_counted_by_grant_type_and_outcome_with_few_labels(app):
+    def counted(kind, outcome):
+        return metrics.oauth_token_requests.labels(kind, outcome)._value.get()
+
+    expected = [
+        ("client_credentials", "success"),
+        ("client_credentials", "invalid_client"),
+        ("other", "invalid_request"),
+    ]
+    expected += [("other", "unsupported_grant_type"), ("device_code", "unauthorized_client")]
+    before = [counted(*each) for each in expected]
+
+    own_token(app)
+    own_token(app, client_secret="wrong")
+    app.post("token")
+    app.post("token", grant_type="an invented one")
+    app.post("token", grant_type="urn:ietf:params:oauth:grant-type:device_code")
+
+    assert [counted(*each) for each in expected] == [value + 1 for value in before]
 
 
 def test_a_client_gets_only_the_grants_that_it_is_registered_for():

@@ -30,6 +30,29 @@ def openid_client():
     return ["node", client_packages.node_modules() / "openid_client.mjs"]
 
 
+def run(secure, command, client, *, visit):
+    """Runs a program; `visit` opens the address that it prints and returns where the browser came back to."""
+    settings = {
+        "ISSUER": secure.issuer,
+        "CLIENT_ID": client["client_id"],
+        "CLIENT_SECRET": client["client_secret"] or "",
+        "CALLBACK": CALLBACK,
+        "REQUESTS_CA_BUNDLE": str(secure.authority),
+        "NODE_EXTRA_CA_CERTS": str(secure.authority),
+    }
+    pipe = subprocess.PIPE
+    program = subprocess.Popen(command, env=os.environ | settings, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+    url = program.stdout.readline().strip()
+    out, errors = program.communicate(f"{visit(url) if url else ''}\n", timeout=120)
+    assert program.returncode == 0, errors
+    return json.loads(out)
+
+
+def signed_in(secure, url):
+    browser = secure.browser()
+    return browser.sign_in(browser.open(url), secure.user["email"], PASSWORD).headers["Location"]
+
+
 @pytest.mark.parametrize("library", ["authlib", "openid_client"])
 @pytest.mark.parametrize("algorithm", ["ES256", "RS256"])
 def test_a_library_signs_in_refreshes_introspects_and_revokes(secure, request, library, algorithm):
@@ -44,23 +67,8 @@ def test_a_library_signs_in_refreshes_introspects_and_revokes(secure, request, l
         signing_algorithm=algorithm,
         token_endpoint_auth_method="client_secret_post" if library == "openid_client" else "client_secret_basic",
     )
-    settings = {
-        "ISSUER": secure.issuer,
-        "CLIENT_ID": client["client_id"],
-        "CLIENT_SECRET": client["client_secret"],
-        "CALLBACK": CALLBACK,
-        "REQUESTS_CA_BUNDLE": str(secure.authority),
-        "NODE_EXTRA_CA_CERTS": str(secure.authority),
-    }
-    pipe = subprocess.PIPE
-    program = subprocess.Popen(command, env=os.environ | settings, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
-    url, browser, came_back = program.stdout.readline().strip(), secure.browser(), ""
-    if url:
-        came_back = browser.sign_in(browser.open(url), secure.user["email"], PASSWORD).headers["Location"]
-    out, errors = program.communicate(f"{came_back}\n", timeout=120)
+    learned = run(secure, command, client, visit=lambda url: signed_in(secure, url))
 
-    assert program.returncode == 0, errors
-    learned = json.loads(out)
     assert learned.pop("machine").lower() == "bearer"
     assert learned == {
         "issuer": secure.issuer,
@@ -70,3 +78,50 @@ def test_a_library_signs_in_refreshes_introspects_and_revokes(secure, request, l
         "active_after_revocation": False,
     }
     print(f"{library} with {algorithm}: {PROVEN}")
+
+
+def test_openid_client_binds_tokens_to_its_key_with_dpop(secure):
+    client = secure.register(
+        "DPoP",
+        grant_types=["authorization_code", "refresh_token", "client_credentials"],
+        redirect_uris=[CALLBACK],
+        scopes=["openid", "email", "orders:read"],
+        resources=[API],
+        first_party=True,
+        token_endpoint_auth_method="client_secret_post",
+        dpop_bound_access_tokens=True,
+    )
+    command = ["node", client_packages.node_modules() / "openid_client_dpop.mjs"]
+
+    learned = run(secure, command, client, visit=lambda url: signed_in(secure, url))
+
+    known = {"types": ["dpop"] * 3, "thumbprint": True, "userinfo": secure.user["email"], "stolen": 401}
+    assert learned == known
+    print("openid_client: DPoP with the server's nonce for PAR, code, refresh, userinfo and client credentials")
+
+
+@pytest.mark.parametrize("is_signed_in", [False, True])
+def test_openid_client_on_a_device(secure, is_signed_in):
+    grants = ["urn:ietf:params:oauth:grant-type:device_code"]
+    client = secure.register(
+        "Television", grant_types=grants, scopes=["openid", "email"], token_endpoint_auth_method="none"
+    )
+    command = ["node", client_packages.node_modules() / "openid_client_device.mjs"]
+    browser = secure.browser()
+    if is_signed_in:
+        other = secure.register("Orders", redirect_uris=[CALLBACK], scopes=["openid", "email"], first_party=True)
+        browser.sign_in(browser.open(secure.authorization_url(other)), secure.user["email"], PASSWORD)
+
+    def visit(url):
+        page = browser.send(browser.open(url))  # the code is filled in
+        if not is_signed_in:
+            page = browser.send(page, username=secure.user["email"], password=PASSWORD)
+        assert 'value="consent"' in page.text, page.text
+        done = browser.send(page, decision="allow")
+        assert done.status_code == 200, done.text
+        return ""
+
+    learned = run(secure, command, client, visit=visit)
+
+    assert learned["userinfo"] == secure.user["email"]
+    print(f"openid_client: device authorization; the user is {'already' if is_signed_in else 'not yet'} signed in")

@@ -83,6 +83,8 @@ TEXTS = {
                 "recovery_codes_renewed",
                 "second_factors_removed",
                 "second_factor_failures",
+                "application_allowed",
+                "application_disconnected",
             }
         ),
     ),

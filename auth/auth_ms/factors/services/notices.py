@@ -19,6 +19,8 @@ class Change(StrEnum):
     RECOVERY_CODES_RENEWED = "recovery_codes_renewed"
     SECOND_FACTORS_REMOVED = "second_factors_removed"
     SECOND_FACTOR_FAILURES = "second_factor_failures"
+    APPLICATION_ALLOWED = "application_allowed"
+    APPLICATION_DISCONNECTED = "application_disconnected"
 
 
 def record(change: Change, *, contact: dict[str, Any], client: Client | None, at: datetime) -> None:

@@ -5,7 +5,9 @@ from typing import Any
 
 from django.db import transaction
 
+from auth_ms import users_client
 from auth_ms.audit import services as audit
+from auth_ms.factors.services import notices
 from auth_ms.provider.models import Consent, Grant, OAuthClient
 from auth_ms.provider.services import back_channel
 from chassis.http.client_address import Client
@@ -26,7 +28,12 @@ def covers(*, user_id: int, client: OAuthClient, wanted: list[str], resources: l
 def give(
     *, user_id: int, oauth_client: OAuthClient, scopes: list[str], resources: list[str], client: Client, at: datetime
 ) -> None:
-    """Remember what the user allows, beside what it has allowed before."""
+    """Remember what the user allows, beside what it has allowed before, and notify it of what is new.
+
+    Raises ServiceUnavailable.
+    """
+    is_new = not covers(user_id=user_id, client=oauth_client, wanted=scopes, resources=resources)
+    user = users_client.find_credentials(user_id=user_id) if is_new else None
     with transaction.atomic():
         found, _ = Consent.objects.select_for_update().get_or_create(
             user_id=user_id, client=oauth_client, defaults={"given_at": at}
@@ -37,10 +44,16 @@ def give(
         found.save()
         facts: dict[str, Any] = {"client_id": oauth_client.client_id, "scopes": scopes}
         audit.record(audit.Event.CONSENT_GIVEN, client=client, at=at, user_id=user_id, **facts)
+        if user is not None:
+            notices.record(notices.Change.APPLICATION_ALLOWED, contact=user.contact, client=client, at=at)
 
 
 def revoke(*, user_id: int, client_id: str, client: Client, at: datetime) -> None:
-    """Forget a consent, end everything that the client was granted, and tell it. Raises ConsentNotFound."""
+    """Forget a consent, end everything that the client was granted, and tell it and the user.
+
+    Raises ConsentNotFound and ServiceUnavailable.
+    """
+    user = users_client.find_credentials(user_id=user_id)
     with transaction.atomic():
         deleted = Consent.objects.filter(user_id=user_id, client__client_id=client_id).delete()[0]
         grants = Grant.objects.filter(user_id=user_id, client__client_id=client_id, revoked_at=None)
@@ -50,6 +63,8 @@ def revoke(*, user_id: int, client_id: str, client: Client, at: datetime) -> Non
             raise ConsentNotFound
         facts: dict[str, Any] = {"client_id": client_id, "grants": ended}
         audit.record(audit.Event.CONSENT_REVOKED, client=client, at=at, user_id=user_id, **facts)
+        if user is not None:
+            notices.record(notices.Change.APPLICATION_DISCONNECTED, contact=user.contact, client=client, at=at)
 
 
 def delete_user_data(*, user_id: int) -> None:

@@ -224,7 +224,6 @@ def _consent(
         raise NotForClient("expired")  # the user of this browser has changed since the page was shown
     if form.get("decision") != "allow":
         raise AuthorizationError("access_denied", "The user did not consent.", parameters=asked.parameters)
-    response = authorization.grant(asked, session, client=client_of(request), at=at)
     consents.give(
         user_id=session.user_id,
         oauth_client=asked.client,
@@ -233,7 +232,7 @@ def _consent(
         client=client_of(request),
         at=at,
     )
-    return pages.answer(request, response)
+    return pages.answer(request, authorization.grant(asked, session, client=client_of(request), at=at))
 
 
 class EndSession(Page):

@@ -7,7 +7,7 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from auth_ms import users_client
+from auth_ms import metrics, users_client
 from auth_ms.provider import claims, examples, scopes, serializers
 from auth_ms.provider.errors import AuthorizationError, InvalidBearerToken, InvalidProof, NotForClient, OAuthError
 from auth_ms.provider.services import access_tokens, authorization, dpop, grants, introspection
@@ -32,6 +32,7 @@ def errors(*statuses: int) -> dict[Any, Any]:
 
 class Token(ForClients):
     methods_for_pages = "POST"
+    _grant_type = ""  # as the request says, for the metrics
 
     @extend_schema(
         operation_id="oauth_token",
@@ -42,12 +43,23 @@ class Token(ForClients):
     )
     def post(self, request: Request) -> Response:
         """Exchange a code, a refresh token, or the client's own credentials for tokens (RFC 6749, §3.2)."""
+        self._grant_type = str(request.data.get("grant_type"))
         by, form, resources = authenticated(request)
         bound_to = proven_key(request, required=by.dpop_bound_access_tokens)
         tokens = grants.exchange(
             form, resources, by=by, bound_to=bound_to, client=client_of(request), at=timezone.now()
         )
         return Response(tokens, headers=NO_STORE)
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        if request.method == "POST":
+            members = response.data if isinstance(response.data, dict) else {}
+            kind = self._grant_type
+            known = kind.rpartition(":")[2] if kind in grants.GRANT_TYPES else "other"
+            outcome = str(members.get("error", "success" if response.status_code == 200 else response.status_code))
+            metrics.oauth_token_requests.labels(known, outcome).inc()
+        return response
 
 
 class PushedAuthorizationRequest(ForClients):
