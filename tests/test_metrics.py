@@ -52,6 +52,8 @@ def value(samples, name, **labels):
 
 
 def test_requests_are_counted_by_route_and_status(stack, read):
+    if stack.on_cluster:
+        pytest.skip("several pods answer at one address, each with counters of its own")
     before = read("auth-ms")
     user = stack.verified_user()
     stack.log_in(user["email"])

@@ -100,7 +100,8 @@ class Stack:
 
     def sign_up(self, **changes: Any) -> dict[str, Any]:
         """A new user, with an email that no other test uses."""
-        answer = requests.post(f"{self.users}/users-ms/users", json=a_user(**changes), timeout=60)
+        user = a_user(**changes)
+        answer = self._decided(lambda: requests.post(f"{self.users}/users-ms/users", json=user, timeout=60))
         assert answer.status_code == 201, answer.text
         return dict(answer.json())
 
@@ -139,18 +140,30 @@ class Stack:
         self.command("manage", "users", "create_admin", f"--email={email}", *options, env=variables)
 
     def log_in(self, email: str, password: str = PASSWORD) -> requests.Response:
-        """The answer to a login; one of 503, as a busy machine may give, changed nothing and is repeated."""
+        """The answer to a login."""
+        return self._decided(lambda: self.log_in_once(email, password))
+
+    def _decided(self, send: Callable[[], requests.Response]) -> requests.Response:
+        """The answer; one of 503, as a busy machine may give, changed nothing and is repeated.
+
+        So is a connection that a cluster refuses, because no pod is ready at that moment.
+        """
         answer: list[requests.Response] = []
 
         def is_decided() -> bool:
-            answer[:] = [self.log_in_once(email, password)]
+            try:
+                answer[:] = [send()]
+            except requests.ConnectionError as error:
+                if self.on_cluster and "refused" in str(error):
+                    return False
+                raise
             return answer[0].status_code != 503
 
         eventually(is_decided)
         return answer[0]
 
     def log_in_once(self, email: str, password: str = PASSWORD) -> requests.Response:
-        """The answer to a login."""
+        """The answer to a login, whatever it is."""
         return self.call("POST", "/auth-ms/auth/login", {"username": email, "password": password})
 
     def token_of(self, email: str, password: str = PASSWORD) -> str:

@@ -7,8 +7,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from local.paths import ROOT
-from tools.deployment import kubernetes
+from tools.deployment import kubernetes, kustomize
 from tools.deployment.kubernetes import kubectl
 
 WEIGHT = 20
@@ -69,6 +71,7 @@ def _start(way: str, service: str, version: str, weight: int, stable: dict[str, 
     if way == "blue-green" or weighted:
         _send_requests(service, to="stable")  # before the new pods start, so that they get no requests
     folder = _write_kustomization(service, name, "canary-weights" if weighted else f"{way}/{service}", version, count)
+    _apply_settings(folder)
     kubectl("apply", "--kustomize", str(folder), "--selector", f"tessera/track={TRACKS[way]}")
     print(f"{name}: {count} pods of version {version} beside {running} of the running version", flush=True)
     if not _rolled_out(f"{name}-deployment") or (weighted and not _rolled_out("gateway-canary-deployment")):
@@ -105,6 +108,16 @@ replicas: [{{name: {name}-deployment, count: {count}}}]
 """
     )
     return folder
+
+
+def _apply_settings(folder: Path) -> None:
+    """Creates the ConfigMaps that the new pods mount, if the overlay has changed since it was applied.
+
+    A hash of its content is part of the name of each, so none that running pods use is changed.
+    """
+    every = yaml.safe_load_all(kustomize.build(folder))
+    maps = [each for each in every if each and each["kind"] == "ConfigMap"]
+    kubectl("apply", "--filename=-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": maps}))
 
 
 def _has_route() -> bool:
