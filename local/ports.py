@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import socket
 import sys
 from pathlib import Path
@@ -23,6 +24,7 @@ DEFAULTS = service_catalog.ports() | {
     "SMS_WORKER_METRICS_PORT": 24014,
 }
 
+CHOSEN_FROM = range(10000, 32768)  # below the ports that Linux gives to connections (net.ipv4.ip_local_port_range)
 MOVE = 1000  # by how much a taken port is moved, once or several times
 
 
@@ -56,14 +58,13 @@ def _number(name: str, text: str) -> int:
 
 
 def free(*more: str) -> dict[str, int]:
-    """A free port for each process, and for each name in `more`."""
-    probes = {name: socket.socket() for name in (*DEFAULTS, *more)}
-    for probe in probes.values():
-        probe.bind(("127.0.0.1", 0))
-    ports = {name: probe.getsockname()[1] for name, probe in probes.items()}
-    for probe in probes.values():
-        probe.close()
-    return ports
+    """A free port for each process, and for each name in `more`.
+
+    Not the kernel's choice: a port of its range may go to a connection before the process listens on it.
+    """
+    numbers = random.SystemRandom().sample(CHOSEN_FROM, 1000)
+    unused = (number for number in numbers if number not in DEFAULTS.values() and not is_taken(number))
+    return {name: next(unused) for name in (*DEFAULTS, *more)}
 
 
 def without_taken(ports: dict[str, int]) -> dict[str, int]:

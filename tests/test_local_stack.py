@@ -14,6 +14,7 @@ import requests
 
 from evidence.harness.local_processes import processes_of
 from evidence.harness.stack import PASSWORD
+from local import ports
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -116,6 +117,12 @@ def test_a_port_in_use_is_named_before_anything_starts(directory):
     assert f"{port} is taken" in done.stderr
     assert "USERS_PORT" in done.stderr
     assert processes_of(directory) == []
+
+
+def test_free_ports_are_none_that_the_kernel_gives_to_connections():
+    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+
+    assert max(ports.free().values()) < first
 
 
 def test_a_stopped_stack_says_how_to_start_it(directory):

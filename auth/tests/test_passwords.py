@@ -90,8 +90,8 @@ def cpu_seconds_of_a_rejection(client, **changes):
     [
         password_hash(PASSWORD, cost=8),
         password_hash(PASSWORD, cost=6),
-        argon2id_hash(PASSWORD, memory=8192, passes=2),
-        argon2id_hash(PASSWORD, memory=2048, passes=1),
+        argon2id_hash(PASSWORD, memory=16384, passes=2),
+        argon2id_hash(PASSWORD, memory=4096, passes=1),
         "!no-password",
     ],
     ids=["todays-bcrypt", "older-bcrypt", "todays-argon2id", "older-argon2id", "none"],
@@ -103,7 +103,7 @@ def test_a_wrong_password_and_an_unknown_email_are_rejected_in_the_same_time(cli
     Without the padding work the two would differ by half.
     """
     settings.PASSWORD_HASHER, settings.BCRYPT_COST = chosen, 8
-    settings.ARGON2_MEMORY_KIB, settings.ARGON2_PASSES = 8192, 2
+    settings.ARGON2_MEMORY_KIB, settings.ARGON2_PASSES = 16384, 2
     settings.LOGIN_FAILURES_OF_AN_ACCOUNT = settings.LOGIN_FAILURES_OF_AN_ADDRESS = 1000
     ada["password_hash"] = stored
     cpu_seconds_of_a_rejection(client, username="nobody@example.org")  # creates the dummy hash
