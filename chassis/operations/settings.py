@@ -33,6 +33,9 @@ def shared_settings(
 
     `awaited_queues`: by event, the consumers' queues that must exist before the relay publishes it.
     """
+    # Before any application: prometheus_client decides when it is first imported whether processes share their values.
+    from chassis.operations import metrics  # noqa: F401
+
     service = environment.service
     log_level = environment.choice(
         "LOG_LEVEL", "minimum level of log messages", ["DEBUG", "INFO", "WARNING", "ERROR"], default="INFO"
