@@ -25,6 +25,12 @@ from tools.testing import runner
 
 OUTSIDE = "https://orders.example.org/"  # a client's address that no test opens
 CALLBACK = f"{OUTSIDE}callback"
+ORDERS = {  # the registration of an ordinary confidential client
+    "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
+    "redirect_uris": [CALLBACK],
+    "scopes": ["openid", "email", "orders:read"],
+    "resources": ["https://api.orders.example.org"],
+}
 VERIFIER = secrets.token_urlsafe(32)
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).decode().rstrip("=")
 

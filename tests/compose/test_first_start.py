@@ -142,6 +142,7 @@ def test_other_clones_have_stacks_of_their_own_and_touch_no_other(clone, user, t
         for each in (other, same):
             each.folder.mkdir(parents=True)
             tree_copy.copy_tree(each.folder)
+        clone.typed("docker compose up -d --wait")
         other.typed("docker compose up -d --wait users-db")
         assert other.inside("cat /secrets/users_db_password") != clone.inside("cat /secrets/users_db_password")
         other.typed("docker compose down -v")
@@ -163,10 +164,7 @@ def test_other_clones_have_stacks_of_their_own_and_touch_no_other(clone, user, t
 def test_a_taken_port_is_named_and_its_variable_moves_it(clone, user):
     clone.typed("docker compose down")
     taken = clone.ports["GATEWAY_PORT"]
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", taken))
-        listener.listen()
-
+    with socket.create_server(("127.0.0.1", taken)):
         refused = clone.typed("docker compose up -d --wait", check=False)
         clone.ports["GATEWAY_PORT"] = ports.free()["GATEWAY_PORT"]
         clone.environment["GATEWAY_PORT"] = str(clone.ports["GATEWAY_PORT"])

@@ -3,8 +3,11 @@
 import os
 import subprocess
 
+from evidence.harness import client_packages
+
 
 def test_the_demo_signs_in_refreshes_calls_an_api_and_learns_of_the_logout(secure):
+    client_packages.python()  # before only the stack's own authority is trusted, also by pip
     trust = os.environ | {"REQUESTS_CA_BUNDLE": str(secure.authority)}
 
     done = secure.stack.command("demo-oidc", env=trust, stdout=subprocess.PIPE)

@@ -7,6 +7,7 @@ import os
 import secrets
 import subprocess
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -82,6 +83,7 @@ def test_mozilla_django_oidc(secure, tmp_path, algorithm):
 @pytest.mark.parametrize(("algorithm", "mode"), [("ES256", "query"), ("RS256", "form_post")])
 def test_mod_auth_openidc(secure, tmp_path, algorithm, mode):
     apache, port = client_packages.apache(), free_port()
+    secure = replace(secure, user=secure.stack.verified_user())  # all of its sessions end
     told = {"backchannel_logout_uri": f"http://127.0.0.1:{port}/callback?logout=backchannel"}
     known = register(secure, "Apache", port, "/callback", bye="/bye.html", signing_algorithm=algorithm, **told)
     pages = tmp_path / "pages"

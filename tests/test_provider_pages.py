@@ -1,0 +1,100 @@
+"""The provider's pages in a real browser: a sign-in with consent, and a logout that loads the application's frame."""
+
+import base64
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+import requests
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from evidence.harness.browser import browser, keep, page_of
+from evidence.harness.stack import PASSWORD
+
+__all__ = ["browser"]
+AXE = Axe()
+
+
+@pytest.fixture
+def application():
+    """A server that shows a page at every address: its own address, and the paths that were visited."""
+    visited = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            visited.append(self.path)
+            body = b"<!doctype html><html lang=en><title>Orders</title><link rel=icon href=data:,><h1>Orders</h1>"
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}", visited
+    server.shutdown()
+    server.server_close()
+
+
+def check(page, stack, name):
+    """No violation of axe-core's rules, and nothing wider than the window or the card."""
+    violations = AXE.run(page).response["violations"]
+    assert [(each["id"], each["nodes"][0]["html"]) for each in violations] == [], name
+    for box in (page.locator("html"), page.locator("main")):
+        assert box.evaluate("(each) => each.scrollWidth - each.clientWidth") <= 0, name
+    keep(page, stack, f"provider-{name}")
+
+
+@pytest.mark.parametrize("width", [375, 1280])
+def test_a_user_signs_in_consents_and_logs_out_of_the_application_too(stack, admin, browser, application, width):
+    address, visited = application
+    user = stack.verified_user(email=f"{'long' * 14}{width}@example.org")
+    registration = {
+        "name": "Orders",
+        "redirect_uris": [f"{address}/callback"],
+        "post_logout_redirect_uris": [f"{address}/goodbye"],
+        "frontchannel_logout_uri": f"{address}/logout",
+        "scopes": ["openid", "email", "orders:read"],
+        "require_pkce": False,
+    }
+    client = stack.call("POST", "/auth-ms/clients", registration, token=admin["access_token"]).json()
+    query = {"client_id": client["client_id"], "response_type": "code", "scope": "openid email orders:read"}
+    query |= {"redirect_uri": f"{address}/callback", "nonce": "a-nonce"}
+    with page_of(browser, size=(width, 800)) as page:
+        page.goto(f"{stack.gateway}/auth-ms/oauth/authorize?{urlencode(query)}")
+        check(page, stack, f"sign-in-{width}")
+        page.get_by_label("Email").fill(user["email"])
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("heading", name="Allow access?")).to_be_visible()
+        check(page, stack, f"consent-{width}")
+        page.get_by_role("button", name="Allow").click()
+        page.wait_for_url(f"{address}/callback*")
+        code = parse_qs(urlsplit(page.url).query)["code"][0]
+        form = {"grant_type": "authorization_code", "code": code, "redirect_uri": f"{address}/callback"}
+        credentials = (client["client_id"], client["client_secret"])
+        tokens = requests.post(f"{stack.gateway}/auth-ms/oauth/token", form, auth=credentials, timeout=60).json()
+        part = tokens["id_token"].split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+
+        leave = {"client_id": client["client_id"], "post_logout_redirect_uri": f"{address}/goodbye", "state": "a-state"}
+        page.goto(f"{stack.gateway}/auth-ms/oauth/end-session?{urlencode(leave)}")
+        check(page, stack, f"sign-out-{width}")
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_text("You are signed out.")).to_be_visible()
+        keep(page, stack, f"provider-signed-out-{width}")
+        page.wait_for_url(f"{address}/goodbye?state=a-state")
+
+        [frame] = [path for path in visited if path.startswith("/logout")]
+        assert parse_qs(urlsplit(frame).query) == {"iss": [claims["iss"]], "sid": [claims["sid"]]}
+        page.goto(f"{stack.gateway}/auth-ms/oauth/end-session")
+        check(page, stack, f"signed-out-{width}")
+        page.goto(f"{stack.gateway}/auth-ms/oauth/end-session?id_token_hint={tokens['id_token']}")
+        expect(page.get_by_text("You are signed out.")).to_be_visible()
