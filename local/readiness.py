@@ -7,7 +7,7 @@ from pathlib import Path
 from local import ports, servers
 from local.layout import Layout, Program
 
-READY_SECONDS = 180  # for a machine that is busy with other things
+READY_SECONDS = 300  # for a machine that is busy with other things
 
 
 def log_file(layout: Layout, program: Program) -> Path:

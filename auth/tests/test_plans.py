@@ -1,9 +1,9 @@
 """Every filter of the audit log uses an index, however common the value is."""
 
 import pytest
-from django.db import connection
 
 from auth_ms.models import AuditEvent
+from chassis.testing import large_tables
 
 pytestmark = pytest.mark.django_db
 
@@ -26,12 +26,10 @@ CHOSEN = [
 @pytest.fixture(scope="module")
 def many(django_db_setup, django_db_blocker):
     """50,000 events, deleted after the tests of this file."""
-    with django_db_blocker.unblock(), connection.cursor() as cursor:
-        cursor.execute(FILL)
-        cursor.execute("ANALYZE sign_in_auditevent")
+    with django_db_blocker.unblock():
+        large_tables.execute(FILL, "ANALYZE sign_in_auditevent")
         yield
-        cursor.execute("TRUNCATE sign_in_auditevent")
-        cursor.execute("ANALYZE sign_in_auditevent")
+        large_tables.execute("TRUNCATE sign_in_auditevent", "ANALYZE sign_in_auditevent")
 
 
 @pytest.mark.parametrize("chosen", CHOSEN, ids=str)

@@ -47,7 +47,7 @@ def prepare(owner, role, *arguments, command="prepare_database"):
 def test_concurrent_runs_prepare_one_database(urls):
     owner, role = urls
     running = [prepare(owner, role) for _ in range(3)]
-    said = [process.communicate(timeout=60)[0] for process in running]
+    said = [process.communicate(timeout=600)[0] for process in running]
 
     assert [process.returncode for process in running] == [0, 0, 0], said
     assert PASSWORD not in "".join(said)
@@ -64,16 +64,16 @@ def test_errors_name_missing_and_overprivileged_urls(urls, owner, named):
     role = urls[1]
     process = prepare(role if owner is None else owner, role)
 
-    assert named in process.communicate(timeout=60)[0]
+    assert named in process.communicate(timeout=600)[0]
     assert process.returncode != 0
 
 
 def test_workers_wait_until_the_database_is_migrated(urls):
     owner, role = urls
     waiting = prepare("", role, "--wait", "60", command="wait_for_migrations")
-    assert prepare(owner, role).wait(timeout=60) == 0
+    assert prepare(owner, role).wait(timeout=600) == 0
 
-    said = waiting.communicate(timeout=60)[0]
+    said = waiting.communicate(timeout=600)[0]
 
     assert waiting.returncode == 0, said
     assert said.count("waiting for the migrations") <= 3  # each reason once
@@ -85,7 +85,7 @@ def test_an_unreachable_database_is_waited_for_and_then_reported(urls):
     started = time.monotonic()
     process = prepare(nobody, role, "--wait", "2")
 
-    said = process.communicate(timeout=60)[0]
+    said = process.communicate(timeout=600)[0]
 
     assert process.returncode != 0
     assert time.monotonic() - started > 2

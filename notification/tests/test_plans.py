@@ -1,9 +1,9 @@
 """Every filter of the list uses an index, however common the value is."""
 
 import pytest
-from django.db import connection
 
 from chassis.security.principal import ADMIN_SCOPE, Principal
+from chassis.testing import large_tables
 from notification_ms import topology
 from notification_ms.deliveries.models import Delivery
 from notification_ms.deliveries.selectors import notifications_for
@@ -32,12 +32,10 @@ CHOSEN = [
 @pytest.fixture(scope="module")
 def many(django_db_setup, django_db_blocker):
     """50,000 deliveries, deleted after the tests of this file."""
-    with django_db_blocker.unblock(), connection.cursor() as cursor:
-        cursor.execute(FILL)
-        cursor.execute("ANALYZE deliveries_delivery")
+    with django_db_blocker.unblock():
+        large_tables.execute(FILL, "ANALYZE deliveries_delivery")
         yield
-        cursor.execute("TRUNCATE deliveries_delivery")
-        cursor.execute("ANALYZE deliveries_delivery")
+        large_tables.execute("TRUNCATE deliveries_delivery", "ANALYZE deliveries_delivery")
 
 
 def principal_of(kind: str) -> Principal:

@@ -2,6 +2,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from chassis.testing import large_tables
 from users.tests.builders import a_user
 from users_ms.accounts.models import User
 
@@ -108,15 +109,16 @@ def test_a_list_takes_one_query_besides_the_check_of_rights(admin, django_assert
 @pytest.fixture
 def many_users(db):
     """Twenty thousand users, half of them named Ada, with the statistics for the planner."""
-    with connection.cursor() as cursor:
-        cursor.execute("""
-            INSERT INTO accounts_user (name, surname, email, password_hash, email_verified, phone, locale, time_zone,
-                                       attributes, is_active, is_admin, updated_at)
-            SELECT CASE n % 2 WHEN 0 THEN 'Grace' ELSE 'Ada' END, 'Surname' || n, 'user' || n || '@example.org', 'x',
-                   false, '', 'en', 'UTC', '{}', true, false, now()
-            FROM generate_series(1, 20000) AS n
-        """)
-        cursor.execute("ANALYZE accounts_user")
+    large_tables.execute(
+        """
+        INSERT INTO accounts_user (name, surname, email, password_hash, email_verified, phone, locale, time_zone,
+                                   attributes, is_active, is_admin, updated_at)
+        SELECT CASE n % 2 WHEN 0 THEN 'Grace' ELSE 'Ada' END, 'Surname' || n, 'user' || n || '@example.org', 'x',
+               false, '', 'en', 'UTC', '{}', true, false, now()
+        FROM generate_series(1, 20000) AS n
+    """,
+        "ANALYZE accounts_user",
+    )
 
 
 def pages_read(admin, query):

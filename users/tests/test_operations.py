@@ -73,7 +73,7 @@ def test_concurrent_first_requests_get_the_openapi_document():
         "print(set(ThreadPoolExecutor(8).map(ask, range(16))))"
     )
 
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=600)
 
     assert done.stdout == "{200}\n", done.stderr
 
@@ -119,7 +119,7 @@ def test_a_missing_or_invalid_variable_is_named_at_startup(changes, named):
         cwd=Path(__file__).parents[1],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
     )
 
     assert done.returncode != 0
