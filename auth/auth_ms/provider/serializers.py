@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from auth_ms.provider import jwk, metadata, scopes, uris
@@ -34,6 +35,7 @@ class _Scope(fields.Text):
         return value
 
 
+@extend_schema_field({"type": ["object", "null"]})
 class _KeySet(serializers.JSONField):
     """A JWK set of public keys."""
 
@@ -105,6 +107,8 @@ class ClientInput(serializers.Serializer):
 
 class ClientOutput(serializers.ModelSerializer):
     """A registered client."""
+
+    jwks = _KeySet(read_only=True, help_text="its public keys, for private_key_jwt")
 
     class Meta:
         model = OAuthClient
