@@ -152,23 +152,21 @@ def _run(message: Any, task: str, use_case: Callable[[CloudEvent, datetime], Non
         metrics.events_handled.labels(task, "failed").inc()
         logger.error("message dead-lettered", extra={"reason": str(failure)})
         raise Reject(str(failure), requeue=False) from failure
-    except (OperationalError, InterfaceError, ServiceUnavailable, back_channel.NotDelivered) as failure:
-        metrics.events_handled.labels(task, "retried").inc()
-        queue, is_logout = topology.SUBSCRIPTIONS[event.type], isinstance(failure, back_channel.NotDelivered)
-        seconds = failure.seconds if isinstance(failure, back_channel.NotDelivered) else BACKOFF_SECONDS
-        retries.retry_later(current_app, queue=queue, event=event.as_dict(), seconds=seconds)
-        logger.warning(
-            "event handling postponed",
-            extra={
-                "event_id": str(event.id),
-                "queue": queue,
-                "reason": str(failure) if is_logout else type(failure).__name__,
-            },
-        )
+    except (OperationalError, InterfaceError, ServiceUnavailable) as failure:
+        _postpone(event, seconds=BACKOFF_SECONDS, reason=type(failure).__name__)
+    except back_channel.NotDelivered as failure:
+        _postpone(event, seconds=failure.seconds, reason=str(failure))
     else:
         metrics.events_handled.labels(task, "handled").inc()
         logger.info("event handled", extra={"event": event.type, "event_id": str(event.id)})
         _redeliver_soon(event, at=timezone.now())
+
+
+def _postpone(event: CloudEvent, *, seconds: float, reason: str) -> None:
+    metrics.events_handled.labels(event.type, "retried").inc()
+    queue = topology.SUBSCRIPTIONS[event.type]
+    retries.retry_later(current_app, queue=queue, event=event.as_dict(), seconds=seconds)
+    logger.warning("event handling postponed", extra={"event_id": str(event.id), "queue": queue, "reason": reason})
 
 
 def _redeliver_soon(event: CloudEvent, *, at: datetime) -> None:

@@ -1,10 +1,10 @@
 """What tokens and userinfo say of a user (OpenID Connect Core 1.0, §5)."""
 
-import base64
 import hashlib
 import hmac
 from typing import Any
 
+from auth_ms.keys.services import issuing
 from auth_ms.provider.models import OAuthClient
 from auth_ms.users_client import Credentials
 
@@ -53,4 +53,4 @@ def subject_of(user_id: int, *, client: OAuthClient) -> str:
     if client.subject_type == OAuthClient.Subject.PUBLIC:
         return str(user_id)
     digest = hmac.new(bytes(client.subject_salt), str(user_id).encode(), hashlib.sha256).digest()
-    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+    return issuing.base64url(digest)

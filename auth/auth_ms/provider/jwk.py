@@ -1,12 +1,12 @@
 """The public keys of clients (RFC 7517): which are accepted, and what names one."""
 
-import base64
 import hashlib
 import json
 from typing import Any
 
 import jwt
 
+from auth_ms.keys.services import issuing
 from chassis.http import strict_json
 from chassis.security import tokens
 
@@ -76,7 +76,7 @@ def thumbprint(key: jwt.PyJWK) -> str:
     members = dict(key.Algorithm.to_jwk(key.key, as_dict=True))
     canonical = {name: members[name] for name in sorted(("kty", *_REQUIRED[members["kty"]]))}
     digest = hashlib.sha256(json.dumps(canonical, separators=(",", ":")).encode()).digest()
-    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+    return issuing.base64url(digest)
 
 
 def header_and_claims(token: str) -> tuple[dict[str, Any], dict[str, Any]]:

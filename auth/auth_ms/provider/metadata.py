@@ -7,12 +7,8 @@ from django.conf import settings
 from auth_ms.keys.services import issuing
 from auth_ms.provider import claims, jwk, scopes
 
-GRANT_TYPES = (
-    "authorization_code",
-    "refresh_token",
-    "client_credentials",
-    "urn:ietf:params:oauth:grant-type:device_code",
-)
+DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"  # RFC 8628, §3.4
+GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials", DEVICE_CODE)
 AUTHENTICATION = ("client_secret_basic", "client_secret_post", "private_key_jwt", "none")
 _AUTHENTICATED = ("token", "introspection", "revocation")
 

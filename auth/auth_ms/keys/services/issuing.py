@@ -87,7 +87,12 @@ def successors_of(refresh_token: str) -> list[OpaqueToken]:
 def _successor_of(refresh_token: str, secret: str) -> OpaqueToken:
     key = hashlib.sha256(b"refresh " + secret.encode()).digest()
     following = hmac.new(key, refresh_token.encode(), hashlib.sha256).digest()
-    return OpaqueToken(text=base64.urlsafe_b64encode(following).decode().rstrip("="))
+    return OpaqueToken(text=base64url(following))
+
+
+def base64url(value: bytes) -> str:
+    """`value` in base64url without padding (RFC 7515, §2)."""
+    return base64.urlsafe_b64encode(value).decode().rstrip("=")
 
 
 def digest_of(token: str) -> bytes:

@@ -10,12 +10,10 @@ from django.db.models import Q, QuerySet
 
 from auth_ms.audit import services as audit
 from auth_ms.keys.services import issuing, signing_keys
-from auth_ms.provider import uris
+from auth_ms.provider import metadata, uris
 from auth_ms.provider.models import ClientSecret, OAuthClient
 from chassis.http.client_address import Client
 from chassis.http.errors import InvalidInput, Problem
-
-_DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 
 
 class ClientNotFound(Problem):
@@ -91,7 +89,9 @@ def _check(client: OAuthClient) -> None:
         errors["redirect_uris"] = ["The grant type authorization_code needs at least one."]
     if "client_credentials" in client.grant_types and client.is_public:
         errors["grant_types"] = ["A public client cannot have client_credentials."]
-    if "refresh_token" in client.grant_types and not {"authorization_code", _DEVICE} & set(client.grant_types):
+    if "refresh_token" in client.grant_types and not {"authorization_code", metadata.DEVICE_CODE} & set(
+        client.grant_types
+    ):
         errors["grant_types"] = ["refresh_token needs authorization_code or device_code."]
     if client.is_public and not client.require_pkce:
         errors["require_pkce"] = ["A public client needs PKCE."]

@@ -10,14 +10,13 @@ from django.db import transaction
 from django.utils.crypto import salted_hmac
 
 from auth_ms.keys.services import issuing
-from auth_ms.provider import scopes
+from auth_ms.provider import metadata, scopes
 from auth_ms.provider.errors import InvalidGrant, NotForClient, OAuthError
 from auth_ms.provider.models import AuthorizationRequest, DeviceAuthorization, Grant, OAuthClient
 from auth_ms.provider.services import access_tokens
 from chassis.http.client_address import Client
 from chassis.security.rate_limits import services as rate_limits
 
-GRANT_TYPE = "urn:ietf:params:oauth:grant-type:device_code"
 LIFE = timedelta(minutes=10)
 INTERVAL = timedelta(seconds=5)
 SLOWER = 5  # seconds that each early poll adds to the interval (§3.5)
@@ -35,7 +34,7 @@ def start(
     form: dict[str, str], resources: list[str], *, by: OAuthClient, client: Client, at: datetime
 ) -> dict[str, Any]:
     """The two codes of a device (§3.2). Raises OAuthError and TooManyRequests."""
-    if GRANT_TYPE not in by.grant_types:
+    if metadata.DEVICE_CODE not in by.grant_types:
         raise OAuthError("unauthorized_client", "The client is not registered for this grant type.")
     granted = scopes.allowed(scopes.parse(form.get("scope", "")) or [], by_client=by.scopes)
     if not granted:

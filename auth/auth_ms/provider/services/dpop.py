@@ -1,6 +1,5 @@
 """Proof of possession: tokens that work only with the key of the client that got them (RFC 9449)."""
 
-import base64
 import hashlib
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,6 +8,7 @@ from urllib.parse import urlsplit
 import jwt
 from django.utils.crypto import constant_time_compare, salted_hmac
 
+from auth_ms.keys.services import issuing
 from auth_ms.provider import jwk
 from auth_ms.provider.errors import InvalidProof, OAuthError, UseNonce
 from auth_ms.provider.services import single_use
@@ -31,7 +31,7 @@ def _period(at: datetime) -> int:
 
 def _nonce_of(period: int) -> str:
     digest = salted_hmac("provider.dpop", str(period), algorithm="sha256").digest()
-    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+    return issuing.base64url(digest)
 
 
 def check(proof: str, *, method: str, url: str, access_token: str | None = None, at: datetime) -> str:
@@ -88,8 +88,7 @@ def _without_query(url: Any) -> tuple[Any, ...]:
 
 def _is_hash_of(access_token: str, given: Any) -> bool:
     digest = hashlib.sha256(access_token.encode()).digest()
-    expected = base64.urlsafe_b64encode(digest).decode().rstrip("=")
-    return isinstance(given, str) and constant_time_compare(given, expected)
+    return isinstance(given, str) and constant_time_compare(given, issuing.base64url(digest))
 
 
 def challenge(error: OAuthError | None = None) -> str:

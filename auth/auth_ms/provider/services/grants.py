@@ -1,9 +1,9 @@
 """The token endpoint: a code, a refresh token, or a client's own credentials for tokens (RFC 6749, §4 to §6)."""
 
-import base64
 import hashlib
 import hmac
 import re
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from django.db import transaction
 from auth_ms import users_client
 from auth_ms.audit import services as audit
 from auth_ms.keys.services import issuing
-from auth_ms.provider import claims, scopes
+from auth_ms.provider import claims, metadata, scopes
 from auth_ms.provider.errors import InvalidGrant, OAuthError
 from auth_ms.provider.models import Grant, GrantRefreshToken, OAuthClient
 from auth_ms.provider.services import access_tokens, devices, introspection
@@ -22,50 +22,56 @@ from auth_ms.sessions.models import Session
 from auth_ms.users_client import Credentials
 from chassis.http.client_address import Client
 
-GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials", devices.GRANT_TYPE)
 _VERIFIER = re.compile(r"[A-Za-z0-9\-._~]{43,128}")  # RFC 7636, §4.1
 
 
-def exchange(
-    form: dict[str, str],
-    resources: list[str],
-    *,
-    by: OAuthClient,
-    bound_to: str | None,
-    client: Client,
-    at: datetime,
-) -> dict[str, Any]:
-    """The token response for an authenticated client. Raises OAuthError and ServiceUnavailable.
+@dataclass(frozen=True, kw_only=True)
+class TokenRequest:
+    """A request of the authenticated client `by`, which came from `client`; `resources` as RFC 8707, §2, says.
 
     `bound_to` is the thumbprint of the key that the request has proven (RFC 9449, §5), if any.
     """
-    kind = form.get("grant_type")
-    if kind is None:
-        raise OAuthError("invalid_request", "grant_type is missing.")
-    if kind not in GRANT_TYPES:
+
+    form: dict[str, str]
+    resources: list[str]
+    by: OAuthClient
+    bound_to: str | None
+    client: Client
+    at: datetime
+
+    def required(self, name: str) -> str:
+        """A parameter of the form. Raises OAuthError."""
+        if name not in self.form:
+            raise OAuthError("invalid_request", f"{name} is missing.")
+        return self.form[name]
+
+
+def exchange(asked: TokenRequest) -> dict[str, Any]:
+    """The token response. Raises OAuthError and ServiceUnavailable."""
+    kind = asked.required("grant_type")
+    if kind not in metadata.GRANT_TYPES:
         raise OAuthError("unsupported_grant_type", "This grant type is not supported.")
-    if kind not in by.grant_types:
+    if kind not in asked.by.grant_types:
         raise OAuthError("unauthorized_client", "The client is not registered for this grant type.")
     if kind == "authorization_code":
-        return _redeem_code(form, resources, by=by, bound_to=bound_to, client=client, at=at)
-    if kind == devices.GRANT_TYPE:
-        return _redeem_device_code(form, resources, by=by, bound_to=bound_to, client=client, at=at)
+        return _redeem_code(asked)
+    if kind == metadata.DEVICE_CODE:
+        return _redeem_device_code(asked)
     if kind == "refresh_token":
-        return _refresh(form, resources, by=by, bound_to=bound_to, client=client, at=at)
-    return _as_itself(form, resources, by=by, bound_to=bound_to, at=at)
+        return _refresh(asked)
+    return _as_itself(asked)
 
 
-def _as_itself(
-    form: dict[str, str], resources: list[str], *, by: OAuthClient, bound_to: str | None, at: datetime
-) -> dict[str, Any]:
+def _as_itself(asked: TokenRequest) -> dict[str, Any]:
+    by = asked.by
     own = [scope for scope in by.scopes if scope not in scopes.IDENTITY]
-    wanted = scopes.parse(form["scope"]) if "scope" in form else own
+    wanted = scopes.parse(asked.form["scope"]) if "scope" in asked.form else own
     granted = scopes.allowed(wanted or [], by_client=own)
     if wanted is None or len(granted) < len(wanted):
         raise OAuthError("invalid_scope", "The client may not have all of these scopes.")
-    audience = access_tokens.check_resources(resources, allowed=by.resources)
-    token = access_tokens.for_client(by, granted=granted, resources=audience, bound_to=bound_to, at=at)
-    return _response(token, granted, bound_to)
+    audience = access_tokens.check_resources(asked.resources, allowed=by.resources)
+    token = access_tokens.for_client(by, granted=granted, resources=audience, bound_to=asked.bound_to, at=asked.at)
+    return _response(token, granted, asked.bound_to)
 
 
 def _response(access_token: str, granted: list[str], bound_to: str | None) -> dict[str, Any]:
@@ -77,50 +83,20 @@ def _response(access_token: str, granted: list[str], bound_to: str | None) -> di
     }
 
 
-def _redeem_code(
-    form: dict[str, str],
-    resources: list[str],
-    *,
-    by: OAuthClient,
-    bound_to: str | None,
-    client: Client,
-    at: datetime,
-) -> dict[str, Any]:
+def _redeem_code(asked: TokenRequest) -> dict[str, Any]:
     """Tokens for a code. A code that is used again ends what its first use gave (RFC 6749, §4.1.2)."""
-    if "code" not in form:
-        raise OAuthError("invalid_request", "code is missing.")
-    found = Grant.objects.filter(code_hash=issuing.digest_of(form["code"]), client=by).first()
+    found = Grant.objects.filter(code_hash=issuing.digest_of(asked.required("code")), client=asked.by).first()
     if found is None or found.parameters.get("device"):
         raise InvalidGrant
-    return _redeem(found, form, resources, by=by, bound_to=bound_to, client=client, at=at)
+    return _redeem(found, asked)
 
 
-def _redeem_device_code(
-    form: dict[str, str],
-    resources: list[str],
-    *,
-    by: OAuthClient,
-    bound_to: str | None,
-    client: Client,
-    at: datetime,
-) -> dict[str, Any]:
+def _redeem_device_code(asked: TokenRequest) -> dict[str, Any]:
     """Tokens for a device code, once the user has allowed it (RFC 8628, §3.4)."""
-    if "device_code" not in form:
-        raise OAuthError("invalid_request", "device_code is missing.")
-    found = devices.poll(form["device_code"], by=by, at=at)
-    return _redeem(found, form, resources, by=by, bound_to=bound_to, client=client, at=at)
+    return _redeem(devices.poll(asked.required("device_code"), by=asked.by, at=asked.at), asked)
 
 
-def _redeem(
-    found: Grant,
-    form: dict[str, str],
-    resources: list[str],
-    *,
-    by: OAuthClient,
-    bound_to: str | None,
-    client: Client,
-    at: datetime,
-) -> dict[str, Any]:
+def _redeem(found: Grant, asked: TokenRequest) -> dict[str, Any]:
     user = users_client.find_credentials(user_id=found.user_id)
     is_replay, tokens = False, {}
     with transaction.atomic():
@@ -129,22 +105,22 @@ def _redeem(
         grant = Grant.objects.select_for_update().select_related(None).filter(id=found.id).first()
         if grant is None or session is None:
             raise InvalidGrant
-        grant.client = by
+        grant.client = asked.by
         is_replay = grant.code_used_at is not None
         if not is_replay:
-            _check_code(grant, form, at=at)
-            _check_key(grant, bound_to)
-            granted, audience = _extent(form, resources, grant=grant, user=user, at=at)
-            grant.code_used_at = at
-            if by.is_public:  # so that its refresh tokens are of no use to a thief (RFC 9449, §5)
-                grant.parameters["dpop_jkt"] = bound_to
+            _check_code(grant, asked.form, at=asked.at)
+            _check_key(grant, asked.bound_to)
+            granted, audience = _extent(asked, grant=grant, user=user)
+            grant.code_used_at = asked.at
+            if asked.by.is_public:  # so that its refresh tokens are of no use to a thief (RFC 9449, §5)
+                grant.parameters["dpop_jkt"] = asked.bound_to
             grant.save(update_fields=["code_used_at", "parameters"])
-            tokens = _tokens(grant, user, granted=granted, resources=audience, bound_to=bound_to, nonce=True, at=at)
-            if "refresh_token" in by.grant_types:
-                tokens["refresh_token"] = _store(issuing.opaque_token(), grant, session=session, at=at)
+            tokens = _tokens(grant, user, asked, granted=granted, resources=audience, nonce=True)
+            if "refresh_token" in asked.by.grant_types:
+                tokens["refresh_token"] = _store(issuing.opaque_token(), grant, session=session, at=asked.at)
     if is_replay:
         introspection.end_grant(
-            found, event=audit.Event.AUTHORIZATION_CODE_REPLAY, client=client, at=at, succeeded=False
+            found, event=audit.Event.AUTHORIZATION_CODE_REPLAY, client=asked.client, at=asked.at, succeeded=False
         )
         raise InvalidGrant
     return tokens
@@ -174,22 +150,22 @@ def _check_key(grant: Grant, bound_to: str | None) -> None:
 
 
 def _challenge_of(verifier: str) -> str:
-    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
+    return issuing.base64url(hashlib.sha256(verifier.encode()).digest())
 
 
-def _extent(
-    form: dict[str, str], resources: list[str], *, grant: Grant, user: Credentials | None, at: datetime
-) -> tuple[list[str], list[str]]:
+def _extent(asked: TokenRequest, *, grant: Grant, user: Credentials | None) -> tuple[list[str], list[str]]:
     """The scopes and resources of new tokens: at most those granted, and only rights that the user has now.
 
     Raises InvalidGrant when the grant, its session or its user has ended, and OAuthError.
     """
-    if user is None or not user.is_active or not access_tokens.live_grants(at=at).filter(id=grant.id).exists():
+    form, live = asked.form, access_tokens.live_grants(at=asked.at)
+    if user is None or not user.is_active or not live.filter(id=grant.id).exists():
         raise InvalidGrant
     wanted = scopes.parse(form["scope"]) if "scope" in form and form["grant_type"] == "refresh_token" else grant.scopes
     if wanted is None or not set(wanted) <= set(grant.scopes):
         raise OAuthError("invalid_scope", "The scopes are more than the user has granted.")
-    audience = access_tokens.check_resources(resources, allowed=grant.resources) if resources else grant.resources
+    allowed = grant.resources
+    audience = access_tokens.check_resources(asked.resources, allowed=allowed) if asked.resources else allowed
     still_allowed = scopes.allowed(wanted, by_client=grant.client.scopes)
     return scopes.for_user(still_allowed, rights=user.scopes), audience
 
@@ -197,13 +173,13 @@ def _extent(
 def _tokens(
     grant: Grant,
     user: Credentials | None,
+    asked: TokenRequest,
     *,
     granted: list[str],
     resources: list[str],
-    bound_to: str | None,
     nonce: bool,
-    at: datetime,
 ) -> dict[str, Any]:
+    bound_to, at = asked.bound_to, asked.at
     access_token = access_tokens.for_user(grant, granted=granted, resources=resources, bound_to=bound_to, at=at)
     tokens = _response(access_token, granted, bound_to)
     if scopes.OPENID in granted and user is not None:
@@ -229,29 +205,20 @@ def _id_token(grant: Grant, user: Credentials, *, granted: list[str], nonce: boo
     return issuing.sign(members, at=at, life=access_tokens.life(), typ="JWT", algorithm=algorithm)
 
 
-def _refresh(
-    form: dict[str, str],
-    resources: list[str],
-    *,
-    by: OAuthClient,
-    bound_to: str | None,
-    client: Client,
-    at: datetime,
-) -> dict[str, Any]:
+def _refresh(asked: TokenRequest) -> dict[str, Any]:
     """The successor of a refresh token, and new tokens with the user's rights of now.
 
     One that is used again too late was stolen: its grant ends (RFC 9700, §4.14.2). Within the window, for an answer
     that was lost, the same successor is given.
     """
-    if "refresh_token" not in form:
-        raise OAuthError("invalid_request", "refresh_token is missing.")
+    text, at = asked.required("refresh_token"), asked.at
     presented = GrantRefreshToken.objects.select_related("grant__client").filter(
-        token_hash=issuing.digest_of(form["refresh_token"]), grant__client=by, expires_at__gt=at
+        token_hash=issuing.digest_of(text), grant__client=asked.by, expires_at__gt=at
     )
     found = presented.first()
     if found is None:
         raise InvalidGrant
-    _reject_reuse(found, client=client, at=at)
+    _reject_reuse(found, client=asked.client, at=at)
     user = users_client.find_credentials(user_id=found.grant.user_id)
     with transaction.atomic():
         session = Session.objects.select_for_update().filter(id=found.grant.session_id).first()
@@ -259,16 +226,16 @@ def _refresh(
         stored = GrantRefreshToken.objects.select_for_update().filter(id=found.id).first()
         if session is None or grant is None or stored is None:
             raise InvalidGrant
-        grant.client = by
-        if by.is_public:
-            _check_key(grant, bound_to)
-        granted, audience = _extent(form, resources, grant=grant, user=user, at=at)
+        grant.client = asked.by
+        if asked.by.is_public:
+            _check_key(grant, asked.bound_to)
+        granted, audience = _extent(asked, grant=grant, user=user)
         is_stolen = rotation.was_reused(stored, at=at)
         if not is_stolen:
-            tokens = _tokens(grant, user, granted=granted, resources=audience, bound_to=bound_to, nonce=False, at=at)
-            tokens["refresh_token"] = _successor(stored, form["refresh_token"], grant, session=session, at=at)
+            tokens = _tokens(grant, user, asked, granted=granted, resources=audience, nonce=False)
+            tokens["refresh_token"] = _successor(stored, text, grant, session=session, at=at)
     if is_stolen:
-        _reject_reuse(stored, client=client, at=at)
+        _reject_reuse(stored, client=asked.client, at=at)
     return tokens
 
 

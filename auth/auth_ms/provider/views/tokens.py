@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from auth_ms import metrics, users_client
-from auth_ms.provider import claims, examples, scopes, serializers
+from auth_ms.provider import claims, examples, metadata, scopes, serializers
 from auth_ms.provider.errors import AuthorizationError, InvalidBearerToken, InvalidProof, NotForClient, OAuthError
 from auth_ms.provider.services import access_tokens, authorization, dpop, grants, introspection
 from auth_ms.provider.views.forms import NO_STORE, ForClients, authenticated, proven_key, read
@@ -46,17 +46,17 @@ class Token(ForClients):
         self._grant_type = str(request.data.get("grant_type"))
         by, form, resources = authenticated(request)
         bound_to = proven_key(request, required=by.dpop_bound_access_tokens)
-        tokens = grants.exchange(
-            form, resources, by=by, bound_to=bound_to, client=client_of(request), at=timezone.now()
+        asked = grants.TokenRequest(
+            form=form, resources=resources, by=by, bound_to=bound_to, client=client_of(request), at=timezone.now()
         )
-        return Response(tokens, headers=NO_STORE)
+        return Response(grants.exchange(asked), headers=NO_STORE)
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         response = super().finalize_response(request, response, *args, **kwargs)
         if request.method == "POST":
             members = response.data if isinstance(response.data, dict) else {}
             kind = self._grant_type
-            known = kind.rpartition(":")[2] if kind in grants.GRANT_TYPES else "other"
+            known = kind.rpartition(":")[2] if kind in metadata.GRANT_TYPES else "other"
             outcome = str(members.get("error", "success" if response.status_code == 200 else response.status_code))
             metrics.oauth_token_requests.labels(known, outcome).inc()
         return response
