@@ -3,13 +3,12 @@
 import base64
 import json
 import re
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
 
+from evidence.harness.local_server import QuietHandler, serving
 from evidence.harness.stack import PASSWORD
 from evidence.harness.waiting import eventually
 
@@ -19,20 +18,14 @@ def application():
     """A server for logouts: its address, and the received forms. It fails once, as while it restarts."""
     received = []
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_POST(self):
             received.append(parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode()))
             self.send_response(503 if len(received) == 1 else 200)
             self.end_headers()
 
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}", received
-    server.shutdown()
-    server.server_close()
+    with serving(Handler) as address:
+        yield address, received
 
 
 def claims_of(token):

@@ -88,7 +88,7 @@ def test_an_admin_changes_rotates_and_deletes_an_application(stack, page, admins
     heading(page, "Application")
 
     page.get_by_label("Signing algorithm").select_option("RS256")
-    page.get_by_label("One of ours").check()
+    page.get_by_label("First-party").check()
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("status")).to_have_text("Saved.")
     path = f"/auth-ms/clients/{made['client_id']}"

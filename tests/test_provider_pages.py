@@ -2,8 +2,6 @@
 
 import base64
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
@@ -12,6 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from evidence.harness.browser import browser, keep, page_of
+from evidence.harness.local_server import QuietHandler, serving
 from evidence.harness.stack import PASSWORD
 
 __all__ = ["browser"]
@@ -23,7 +22,7 @@ def application():
     """A server that shows a page at every address: its own address, and the paths that were visited."""
     visited = []
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self):
             visited.append(self.path)
             body = b"<!doctype html><html lang=en><title>Orders</title><link rel=icon href=data:,><h1>Orders</h1>"
@@ -33,14 +32,8 @@ def application():
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}", visited
-    server.shutdown()
-    server.server_close()
+    with serving(Handler) as address:
+        yield address, visited
 
 
 def check(page, stack, name):

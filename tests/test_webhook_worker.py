@@ -4,12 +4,11 @@ import base64
 import hashlib
 import hmac
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from kombu import Connection
 
+from evidence.harness.local_server import QuietHandler, serving
 from evidence.harness.waiting import eventually
 from evidence.harness.workers import workers
 
@@ -21,20 +20,14 @@ def backend():
     """A server for webhooks: its address, and the received requests."""
     received = []
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_POST(self):
             received.append((dict(self.headers), self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(500 if len(received) == 1 else 204)  # the first attempt fails
             self.end_headers()
 
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/hooks", received
-    server.shutdown()
-    server.server_close()
+    with serving(Handler) as address:
+        yield f"{address}/hooks", received
 
 
 @pytest.fixture

@@ -70,6 +70,10 @@ class Application:
     def authorize(self, browser: Client, **changes: Any) -> Any:
         return browser.get("/auth-ms/oauth/authorize", self.query(**changes))
 
+    def code(self, browser: Client, **changes: Any) -> str:
+        """The code for a signed-in browser."""
+        return members_of(self.authorize(browser, **changes))["code"]
+
     def redeem(self, code: str, headers: dict[str, str] | None = None, **changes: Any) -> Any:
         form = {
             "grant_type": "authorization_code",
@@ -113,6 +117,13 @@ def submit(browser: Client, page: Any, **fields: Any) -> Any:
 
 def sign_in(browser: Client, page: Any, **changes: Any) -> Any:
     return submit(browser, page, **{"username": "ada@example.org", "password": PASSWORD} | changes)
+
+
+def signed_in_browser(app: Application) -> Client:
+    """Ada's browser, which has signed in for `app`."""
+    browser = Client()
+    sign_in(browser, app.authorize(browser))
+    return browser
 
 
 def members_of(answer: Any) -> dict[str, str]:

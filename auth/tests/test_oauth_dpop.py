@@ -30,21 +30,15 @@ def app():
 @pytest.fixture
 def browser(app, ada):
     """Ada's browser, signed in."""
-    browser = Client()
-    oauth.sign_in(browser, app.authorize(browser))
-    return browser
+    return oauth.signed_in_browser(app)
 
 
 def own_token(app, headers):
     return app.post("token", headers, grant_type="client_credentials")
 
 
-def code(app, browser, **changes):
-    return oauth.members_of(app.authorize(browser, **changes))["code"]
-
-
 def tokens_of(app, browser, key=KEY, **changes):
-    answer = app.redeem(code(app, browser, **changes), key.proof())
+    answer = app.redeem(app.code(browser, **changes), key.proof())
     assert answer.status_code == 200, answer.content
     return answer.json()
 
@@ -224,9 +218,9 @@ def test_a_client_registered_for_bound_tokens_gets_no_others(app):
 def test_a_code_is_bound_to_the_key_that_the_authorization_request_names(app, browser):
     named = {"dpop_jkt": KEY.thumbprint}
 
-    assert is_refused(app.redeem(code(app, browser, **named), OTHER.proof()), "invalid_grant")
-    assert is_refused(app.redeem(code(app, browser, **named)), "invalid_grant")
-    assert app.redeem(code(app, browser, **named), KEY.proof()).status_code == 200
+    assert is_refused(app.redeem(app.code(browser, **named), OTHER.proof()), "invalid_grant")
+    assert is_refused(app.redeem(app.code(browser, **named)), "invalid_grant")
+    assert app.redeem(app.code(browser, **named), KEY.proof()).status_code == 200
 
 
 def test_a_malformed_thumbprint_is_an_invalid_request(app, browser):
@@ -239,7 +233,7 @@ def test_a_pushed_request_binds_its_code_to_the_key_of_its_proof(app, browser):
 
     pushed = push(KEY.proof("par")).json()["request_uri"]
     by_other, by_same = (
-        app.redeem(code(app, browser, request_uri=uri), key.proof())
+        app.redeem(app.code(browser, request_uri=uri), key.proof())
         for uri, key in ((pushed, OTHER), (push(KEY.proof("par")).json()["request_uri"], KEY))
     )
 
@@ -306,7 +300,7 @@ def test_a_thief_with_a_key_of_its_own_gets_nothing(app, browser):
 
 
 def test_a_bearer_token_does_not_become_a_bound_one(app, browser):
-    tokens = app.redeem(code(app, browser)).json()
+    tokens = app.redeem(app.code(browser)).json()
 
     assert is_refused(userinfo(tokens), "invalid_token", status=401)
     assert userinfo(tokens, scheme="Bearer", proof={}).status_code == 200

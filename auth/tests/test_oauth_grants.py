@@ -26,17 +26,11 @@ def app():
 @pytest.fixture
 def browser(app, ada):
     """Ada's browser, signed in."""
-    browser = Client()
-    oauth.sign_in(browser, app.authorize(browser))
-    return browser
-
-
-def code(app, browser, **changes):
-    return oauth.members_of(app.authorize(browser, **changes))["code"]
+    return oauth.signed_in_browser(app)
 
 
 def tokens_of(app, browser, **changes):
-    answer = app.redeem(code(app, browser, **changes))
+    answer = app.redeem(app.code(browser, **changes))
     assert answer.status_code == 200, answer.content
     return answer.json()
 
@@ -161,19 +155,19 @@ def test_a_client_gets_pseudonyms_when_registered_so(app, browser):
     ],
 )
 def test_a_stolen_code_is_worth_nothing_without_verifier_and_redirect_uri(app, browser, changes):
-    stolen = code(app, browser)
+    stolen = app.code(browser)
 
     assert refused(app.redeem(**{"code": stolen} | changes))
     assert app.redeem(stolen).status_code == 200
 
 
 def test_a_code_of_another_client_is_rejected(app, browser):
-    assert refused(oauth.register().redeem(code(app, browser)))
+    assert refused(oauth.register().redeem(app.code(browser)))
 
 
 def test_a_verifier_without_a_challenge_is_a_downgrade(browser):
     old = oauth.register(require_pkce=False)
-    given = code(old, browser, code_challenge=None, code_challenge_method=None)
+    given = old.code(browser, code_challenge=None, code_challenge_method=None)
 
     assert refused(old.redeem(given))
     assert old.redeem(given, code_verifier=None).status_code == 200
@@ -181,20 +175,20 @@ def test_a_verifier_without_a_challenge_is_a_downgrade(browser):
 
 def test_without_pkce_the_redirect_uri_is_needed(browser):
     old = oauth.register(require_pkce=False)
-    given = code(old, browser, code_challenge=None, code_challenge_method=None)
+    given = old.code(browser, code_challenge=None, code_challenge_method=None)
 
     assert refused(old.redeem(given, code_verifier=None, redirect_uri=None))
 
 
 def test_a_code_expires(app, browser):
-    given = code(app, browser)
+    given = app.code(browser)
 
     with time_machine.travel(timezone.now() + timedelta(seconds=61)):
         assert refused(app.redeem(given))
 
 
 def test_a_replayed_code_ends_what_its_first_use_gave(app, browser):
-    given = code(app, browser)
+    given = app.code(browser)
     first = app.redeem(given).json()
 
     assert refused(app.redeem(given))
@@ -205,7 +199,7 @@ def test_a_replayed_code_ends_what_its_first_use_gave(app, browser):
 
 
 def test_nobody_but_the_client_can_end_a_grant_with_a_code(app, browser):
-    given = code(app, browser)
+    given = app.code(browser)
     first = app.redeem(given).json()
 
     assert refused(oauth.register().redeem(given))
@@ -214,7 +208,7 @@ def test_nobody_but_the_client_can_end_a_grant_with_a_code(app, browser):
 
 @pytest.mark.parametrize("fact", ["is_active", "gone"])
 def test_a_user_who_may_not_sign_in_any_more_gets_nothing(app, browser, ada, users_service, fact):
-    given, tokens = code(app, browser), tokens_of(app, browser)
+    given, tokens = app.code(browser), tokens_of(app, browser)
     if fact == "gone":
         users_service.users.clear()
     else:
@@ -227,7 +221,7 @@ def test_a_user_who_may_not_sign_in_any_more_gets_nothing(app, browser, ada, use
 
 
 def test_the_client_is_told_to_come_back_when_users_ms_does_not_answer(app, browser, users_service):
-    given = code(app, browser)
+    given = app.code(browser)
     users_service.status = 500
     answer = app.redeem(given)
     users_service.status = 200

@@ -78,14 +78,11 @@ def app(receiver):
 @pytest.fixture
 def browser(app, ada):
     """Ada's browser, signed in."""
-    browser = Client()
-    oauth.sign_in(browser, app.authorize(browser))
-    return browser
+    return oauth.signed_in_browser(app)
 
 
 def tokens_of(app, browser, **changes):
-    code = oauth.members_of(app.authorize(browser, **changes))["code"]
-    return app.redeem(code).json()
+    return app.redeem(app.code(browser, **changes)).json()
 
 
 def logouts():
@@ -245,7 +242,7 @@ def test_a_client_is_told_when_its_refresh_token_was_stolen_and_not_when_it_give
     assert len(logouts()) == 1
 
 
-# Whom it is told
+# Which clients are notified
 
 
 def test_each_client_is_told_once_and_only_of_its_own_sessions(app, browser, receiver):

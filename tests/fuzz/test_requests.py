@@ -5,13 +5,12 @@ They change passwords and delete users, so no other test may follow on the same 
 
 import json
 import os
-import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from evidence.fuzz import generated_requests
+from evidence.harness.local_server import QuietHandler, serving
 
 EXAMPLES = 3
 PHASES = ("examples", "coverage", "fuzzing")
@@ -33,7 +32,7 @@ def test_every_answer_is_documented_and_none_is_an_error(stack, service, tmp_pat
 PATHS = {"/good": 200, "/broken": 500, "/undocumented": 418, "/other": 200}
 
 
-class Documented(BaseHTTPRequestHandler):
+class Documented(QuietHandler):
     """Documents 200 with a number for every path, but only the first path answers so."""
 
     def do_GET(self):
@@ -51,9 +50,6 @@ class Documented(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *_):
-        pass
-
 
 def document():
     answer = {"description": "a number", "content": {"application/json": {"schema": {"type": "integer"}}}}
@@ -64,13 +60,8 @@ def document():
 
 @contextmanager
 def documented_server():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Documented)
-    threading.Thread(target=server.serve_forever).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/openapi.json"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with serving(Documented) as address:
+        yield f"{address}/openapi.json"
 
 
 def test_failures_and_server_errors_are_counted(tmp_path):
