@@ -18,6 +18,7 @@ USER = OpenApiExample(
     | _PROFILE
     | {"phone_verified": False}
     | {
+        "metadata": {"plan": "team"},
         "is_active": True,
         "is_admin": False,
         "scopes": ["orders:read"],

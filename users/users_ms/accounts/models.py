@@ -63,7 +63,8 @@ class User(models.Model):
     phone_verified = models.BooleanField(default=False, db_default=False)
     locale = models.CharField(max_length=35, default="en", help_text="a BCP 47 language tag")
     time_zone = models.CharField(max_length=64, default="UTC", help_text="an IANA time zone")
-    attributes = models.JSONField(default=dict)
+    attributes = models.JSONField(default=dict, help_text="written by the user")
+    metadata = models.JSONField(default=dict, db_default={}, help_text="written by admins only")
     is_active = models.BooleanField(default=True)
     is_admin = models.BooleanField(default=False)
     scopes = ArrayField(
@@ -127,6 +128,7 @@ class SignUp(models.Model):
 # Not part of the answer, or the same for every new user; code of an older version does not know these either.
 _NOT_ANSWERED = {
     "email_canonical",
+    "metadata",
     "pending_email",
     "password_hash",
     "password_version",

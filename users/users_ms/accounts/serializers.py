@@ -14,7 +14,7 @@ from chassis.http import fields
 from chassis.security.principal import RESERVED_SCOPES
 from users_ms.accounts.models import MAXIMUM_SCOPE_LENGTH, FormerAddress, User
 
-MAXIMUM_ATTRIBUTES_BYTES = 4096
+MAXIMUM_OBJECT_BYTES = 4096
 _LANGUAGE_TAG = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|\d{3}))?", re.ASCII)
 _SCOPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:/_-]*", re.ASCII)
 _TIME_ZONES = frozenset(zoneinfo.available_timezones())
@@ -71,13 +71,13 @@ class TimeZone(fields.Text):
         return value
 
 
-class Attributes(serializers.DictField):
+class JsonObject(serializers.DictField):
     """A JSON object chosen by the caller, up to 4 KiB without spaces."""
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         value: dict[str, Any] = super().to_internal_value(data)
-        if len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()) > MAXIMUM_ATTRIBUTES_BYTES:
-            raise serializers.ValidationError(f"Must not have more than {MAXIMUM_ATTRIBUTES_BYTES} bytes.")
+        if len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()) > MAXIMUM_OBJECT_BYTES:
+            raise serializers.ValidationError(f"Must not have more than {MAXIMUM_OBJECT_BYTES} bytes.")
         return value
 
 
@@ -105,7 +105,7 @@ class UserChange(serializers.Serializer):
     phone = Phone(max_length=32, required=False, allow_blank=True)
     locale = Locale(max_length=35, required=False)
     time_zone = TimeZone(max_length=64, required=False)
-    attributes = Attributes(required=False)
+    attributes = JsonObject(required=False)
 
 
 class UserInput(UserChange):
@@ -125,7 +125,7 @@ class UserReplacement(UserChange):
     phone = Phone(max_length=32, allow_blank=True, default="")
     locale = Locale(max_length=35, default="en")
     time_zone = TimeZone(max_length=64, default="UTC")
-    attributes = Attributes(default=dict)
+    attributes = JsonObject(default=dict)
 
 
 class _Administration(serializers.Serializer):
@@ -134,6 +134,7 @@ class _Administration(serializers.Serializer):
     is_active = fields.Boolean(required=False)
     is_admin = fields.Boolean(required=False)
     scopes = serializers.ListField(child=Scope(), required=False, max_length=32)
+    metadata = JsonObject(required=False)
 
 
 class UserChangeByAdmin(_Administration, UserChange):
@@ -176,6 +177,7 @@ class UserOutput(fields.Output):
             "locale",
             "time_zone",
             "attributes",
+            "metadata",
             "is_active",
             "is_admin",
             "scopes",
