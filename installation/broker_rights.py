@@ -20,7 +20,7 @@ from installation.service_catalog import RELAYS, SERVICES
 ROOT = Path(__file__).resolve().parents[1]
 FILE = ROOT / "broker" / "rights.json"
 ADMINISTRATOR = "administrator"  # for operators and tests; no service has its password
-OBSERVER = "queue-lengths"  # reads queue lengths for autoscaling, which needs no permission
+OBSERVER = "queue-lengths"  # reads queue lengths for autoscaling
 DAY_MILLISECONDS = 24 * 3600 * 1000
 # Messages contain personal data; dead letters expire after one day.
 POLICIES = [
@@ -109,8 +109,8 @@ def generate() -> str:
     events: set[str] = set()
     rights: list[dict[str, str]] = [
         {"user": ADMINISTRATOR, "vhost": "/", "configure": ".*", "write": ".*", "read": ".*"},
-        _rights(OBSERVER),
     ]
+    observed: list[str] = []
     for service in SERVICES:
         topology = _topology(service)
         if topology is None:
@@ -123,10 +123,13 @@ def generate() -> str:
             for queue in queues:
                 events.add(queue.exchange.name)
                 for sender in queue.senders:
-                    relays[broker.relay_of(sender)].add(queue.exchange.name)
+                    relays[broker.relay_of(sender)] |= {queue.exchange.name, queue.name}
+        observed += every
         if redeliverer := getattr(topology, "REDELIVERED_BY", None):
             rights.append(_rights(redeliverer, write=["amq.default"], read=[f"{queue}.dead" for queue in every]))
-    rights += [_rights(relay, write=own) for relay, own in relays.items()]
+    # Passive declaration takes some permission on the queue since RabbitMQ 4.3. `write` alone allows nothing else:
+    # publishing to a queue takes the default exchange, and binding one takes permission to read an exchange.
+    rights += [_rights(relay, write=own) for relay, own in relays.items()] + [_rights(OBSERVER, write=observed)]
     exchanges = [
         {"vhost": "/", "name": event, "type": "fanout", "durable": True, "auto_delete": False, "arguments": {}}
         for event in sorted(events)

@@ -1,12 +1,14 @@
 """Starts and stops the stack of local processes."""
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 from installation import broker_rights, secret_values
@@ -40,7 +42,15 @@ def existing(directory: Path) -> Layout | None:
 def running(directory: Path) -> Layout | None:
     """The stack in `directory`; None when it is not running."""
     layout = existing(directory)
-    return layout if layout is not None and Supervisor(layout).runs() else None
+    if layout is None or not Supervisor(layout).runs():
+        return None
+    file = _variables_file(directory)
+    return replace(layout, variables=json.loads(file.read_text()) if file.exists() else {})
+
+
+def _variables_file(directory: Path) -> Path:
+    """The variables that the stack was started with, so that programs added to it get the same."""
+    return directory / "variables.json"
 
 
 def up(directory: Path, *, free_ports: bool = False, variables: dict[str, str] | None = None) -> Layout:
@@ -159,6 +169,7 @@ def _prepare(layout: Layout, services: Collection[str]) -> None:
         servers.initialise_database(layout, service, say=say)
     servers.configure_broker(layout)
     ports.remember(layout.directory, layout.ports)
+    _variables_file(layout.directory).write_text(json.dumps(layout.variables, indent=2))
 
 
 def _start_all(layout: Layout) -> None:

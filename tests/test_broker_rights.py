@@ -56,13 +56,31 @@ def expect_rejection(connection, error=AccessRefused):
     channel = connection.channel()
     with pytest.raises(error):
         yield channel
-        channel.queue_declare("login_email_notification", passive=True)  # waits for the broker's answer
+        channel.basic_qos(0, 1, False)  # needs no permission; waits for the broker's answer
 
 
 def send(channel, *, exchange, routing_key="", user_id=None):
     properties = {"user_id": user_id} if user_id else {}
     message = channel.prepare_message("{}", content_encoding="utf-8", properties=properties)
     channel.basic_publish(message, exchange, routing_key)
+
+
+@pytest.mark.parametrize("process", ["users-outbox-relay", "auth-outbox-relay", "queue-lengths"])
+def test_relays_and_autoscaling_can_ask_for_queues(connection, process):
+    """A relay waits for its consumers' queues; autoscaling reads their lengths."""
+    sent = _events_of(process) or EVENTS
+    for queue in sorted(QUEUES - WEBHOOK):
+        if CONTRACT["operations"][queue]["channel"]["$ref"].rpartition("/")[2] in sent:
+            connection.channel().queue_declare(queue, passive=True)
+
+
+def _events_of(process):
+    _, prefix = PROCESSES[process]
+    return {
+        operation["channel"]["$ref"].rpartition("/")[2]
+        for name, operation in CONTRACT["operations"].items()
+        if prefix and name.startswith(prefix)
+    }
 
 
 def test_a_process_cannot_read_queues_of_another(connection, process):
@@ -79,13 +97,7 @@ def test_a_process_cannot_read_queues_of_another(connection, process):
 
 
 def test_a_process_cannot_publish_events_of_another_service(connection, process):
-    _, prefix = PROCESSES[process]
-    own = {
-        operation["channel"]["$ref"].rpartition("/")[2]
-        for name, operation in CONTRACT["operations"].items()
-        if prefix and name.startswith(prefix)
-    }
-    for event in sorted(EVENTS - own):
+    for event in sorted(EVENTS - _events_of(process)):
         if (process, event) not in INHERITED:
             with expect_rejection(connection) as channel:
                 send(channel, exchange=event)
@@ -95,7 +107,7 @@ def test_only_processes_that_publish_retries_can_use_the_default_exchange(connec
     if process in TO_DEFAULT_EXCHANGE:
         channel = connection.channel()
         send(channel, exchange="", routing_key="a missing queue")
-        channel.queue_declare("login_email_notification", passive=True)
+        channel.basic_qos(0, 1, False)  # waits for the broker's answer
         return
     with expect_rejection(connection) as channel:
         send(channel, exchange="", routing_key="login_email_notification")

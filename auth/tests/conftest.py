@@ -11,7 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.test import Client
 
-from auth.tests.builders import SEALING_PUBLIC_KEY, bearer, credentials, login, password_hash
+from auth.tests.actions import signed_in
+from auth.tests.builders import SEALING_PUBLIC_KEY, credentials, login, password_hash
 from auth_ms import users_client
 from chassis.http import email_addresses
 from chassis.testing.contract import events_follow_the_contract
@@ -221,14 +222,12 @@ def sign_in(client: Client, ada: dict[str, Any]) -> Callable[..., dict[str, Any]
 
 
 @pytest.fixture
-def ada_client(sign_in: Callable[..., dict[str, Any]]) -> Client:
+def ada_client(ada: dict[str, Any], db: None) -> Client:
     """An HTTP client signed in as Ada."""
-    return Client(headers=bearer(sign_in()))
+    return signed_in(ada)
 
 
 @pytest.fixture
-def admin_client(users_service: UsersService) -> Client:
+def admin_client(users_service: UsersService, db: None) -> Client:
     """An HTTP client signed in as an admin."""
-    users_service.add(id=1, email="root@example.org", is_admin=True)
-    answer = Client().post("/auth-ms/auth/login", **login(username="root@example.org"))
-    return Client(headers=bearer(answer.json()))
+    return signed_in(users_service.add(id=1, email="root@example.org", is_admin=True))

@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from auth.tests.builders import bearer, login
+from auth.tests.actions import signed_in
 from auth_ms.keys.services import issuing
 from auth_ms.models import Session
 from chassis.testing import authorization
@@ -81,14 +81,10 @@ EMAILS = {"user": "ada@example.org", "other": "eve@example.org", "admin": "root@
 def client_of(users_service):
     """`client_of("user")`: an HTTP client with the access token of that kind of caller."""
 
-    def sign_in(email):
-        answer = Client().post("/auth-ms/auth/login", **login(username=email))
-        return Client(headers=bearer(answer.json()))
-
     def make(kind):
         if kind == "service":
             return Client(headers={"Authorization": f"Bearer {issuing.service_token(audience='auth-ms')}"})
-        return sign_in(EMAILS[kind]) if kind in EMAILS else Client()
+        return signed_in(users_service.find(email=EMAILS[kind])) if kind in EMAILS else Client()
 
     return make
 

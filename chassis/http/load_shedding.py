@@ -3,6 +3,7 @@
 It would be answered late, perhaps to a client that has given up, and would delay those behind it.
 """
 
+import select
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -22,6 +23,20 @@ class Worker(gthread.ThreadWorker):
     def get_thread_pool(self) -> Executor:
         """Overrides the hook that gunicorn has for this."""
         return RequestPool(threads=gunicorn.threads, waiting=gunicorn.WAITING)
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """On stopping, takes the connections that wait to be accepted, and refuses further ones at once.
+
+        gunicorn stops accepting but keeps listening until the last request is answered. Until then the kernel completes
+        connections and takes requests, which are lost when the process ends; a gateway cannot repeat them.
+        """
+        super().set_accept_enabled(enabled)
+        if self.alive:
+            return
+        for listener in self.sockets:
+            while select.select([listener], [], [], 0)[0]:
+                self.accept(listener)
+            listener.close()
 
 
 class RequestPool(Executor):

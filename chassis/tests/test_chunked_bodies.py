@@ -1,43 +1,21 @@
 """Chunked bodies, sent to a real gunicorn: read up to 64 KiB, or rejected; never ignored."""
 
 import json
-import os
 import socket
-import subprocess
-import sys
 from http.client import HTTPResponse
 
 import pytest
 
-from chassis.testing.waiting import eventually
+from chassis.tests.web_server import web_server
 
 LIMIT = 64 * 1024
 CHUNKED = "Transfer-Encoding: chunked"
 
 
-def free_port():
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return listening.getsockname()[1]
-
-
 @pytest.fixture(scope="module")
 def server():
-    port = free_port()
-    command = [sys.executable, "-m", "gunicorn", "--config", "python:chassis.operations.gunicorn", "chassis.tests.wsgi"]
-    variables = {"BIND": f"127.0.0.1:{port}", "WEB_PROCESSES": "1", "SERVICE": "example-ms"}
-    process = subprocess.Popen(command, env=os.environ | variables, stdout=subprocess.DEVNULL)
-    try:
-        eventually(lambda: is_listening(port))
+    with web_server() as (port, _):
         yield port
-    finally:
-        process.terminate()
-        process.wait(timeout=120)
-
-
-def is_listening(port):
-    with socket.socket() as connection:
-        return connection.connect_ex(("127.0.0.1", port)) == 0
 
 
 def chunks(body, *, size=1000):
