@@ -17,7 +17,7 @@ def operations(document):
 
 def follows_oauth(operation, status):
     """True for errors whose form RFC 6749, §5.2, prescribes."""
-    return operation["operationId"].startswith("oauth_") and status != "413"
+    return operation["operationId"].startswith("oauth_") and status not in ("404", "413")
 
 
 def test_every_operation_says_who_may_call_it(document):

@@ -39,6 +39,8 @@ PRUNERS += [  # noqa: F821
 SPECTACULAR_SETTINGS["ENUM_NAME_OVERRIDES"] = {  # noqa: F821
     "SecondFactorMethod": "auth_ms.factors.serializers.METHODS",
     "OAuthGrantType": "auth_ms.provider.metadata.GRANT_TYPES",
+    "RegisteredGrantType": "auth_ms.provider.services.registration.GRANT_TYPES",
+    "SigningAlgorithmEnum": "auth_ms.provider.models.OAuthClient.Algorithm",
 }
 # Tables that the service's role may only insert into and read, so that an attacker cannot cover their tracks.
 APPEND_ONLY_TABLES = ["sign_in_auditevent"]
@@ -69,6 +71,12 @@ PUBLIC_URL = environment.url(
 PRIVATE_CLIENT_NETWORKS = environment.networks(
     "PRIVATE_CLIENT_NETWORKS",
     "private networks in which auth-ms may request URLs of clients, by http too, such as 10.0.0.0/8; comma-separated",
+)
+CLIENT_REGISTRATION = environment.choice(
+    "CLIENT_REGISTRATION",
+    "token: OpenID Connect clients register themselves with an initial access token (RFC 7591)",
+    choices=["off", "token"],
+    default="off",
 )
 LOGOUT_DELIVERY_HOURS = environment.integer(
     "LOGOUT_DELIVERY_HOURS",

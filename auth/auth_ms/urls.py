@@ -6,7 +6,7 @@ from auth_ms.accounts import views as account_views
 from auth_ms.audit import views as audit_views
 from auth_ms.factors import views as factor_views
 from auth_ms.keys import views as key_views
-from auth_ms.provider.views import clients, devices, documents, logouts, pages, tokens
+from auth_ms.provider.views import clients, devices, documents, logouts, pages, registration, tokens
 from auth_ms.recovery.views import emails, passwords, phones
 from auth_ms.sessions import views as session_views
 from auth_ms.sign_in import views as sign_in_views
@@ -59,6 +59,8 @@ routes = [
     path("oauth/par", tokens.PushedAuthorizationRequest.as_view(), name="oauth-par"),
     path("oauth/introspect", tokens.OAuthIntrospection.as_view(), name="oauth-introspect"),
     path("oauth/revoke", tokens.Revocation.as_view(), name="oauth-revoke"),
+    path("oauth/register", registration.Registration.as_view(), name="oauth-register"),
+    path("oauth/register/<slug:client_id>", registration.Registered.as_view(), name="oauth-registered"),
     path("oauth/userinfo", tokens.UserInfo.as_view(), name="oauth-userinfo"),
     path(".well-known/openid-configuration", documents.OpenIDConfiguration.as_view(), name="openid-configuration"),
     path(

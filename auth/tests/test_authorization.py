@@ -24,6 +24,11 @@ MATRIX = {
     "oauth_revoke": OPEN_BODY,
     "oauth_userinfo": [401, 401, 401, 401, 401],
     "oauth_userinfo_by_post": [401, 401, 401, 401, 401],
+    # CLIENT_REGISTRATION is off; test_oauth_registration has the callers when it is on.
+    "oauth_register": [404, 404, 404, 404, 404],
+    "oauth_get_registration": [404, 404, 404, 404, 404],
+    "oauth_change_registration": [404, 404, 404, 404, 404],
+    "oauth_delete_registration": [404, 404, 404, 404, 404],
     "list_clients": ADMIN,
     "create_client": [401, 403, 403, 400, 401],
     "get_client": [401, 403, 403, 404, 401],

@@ -100,6 +100,29 @@ def test_openid_client_binds_tokens_to_its_key_with_dpop(secure):
     print("openid_client: DPoP with the server's nonce for PAR, code, refresh, userinfo and client credentials")
 
 
+def test_openid_client_registers_itself_and_signs_in_with_consent(secure):
+    registrar = secure.register(
+        "Registrar",
+        grant_types=["client_credentials"],
+        scopes=["clients:register"],
+        resources=[f"{secure.issuer}/auth-ms/oauth/register"],
+        token_endpoint_auth_method="client_secret_post",
+    )
+    command = ["node", client_packages.node_modules() / "openid_client_registration.mjs"]
+
+    def visit(url):
+        browser = secure.browser()
+        page = browser.send(browser.open(url), username=secure.user["email"], password=PASSWORD)
+        assert "Invoices" in page.text, page.text
+        assert CALLBACK in page.text, page.text
+        return browser.send(page, decision="allow").headers["Location"]
+
+    learned = run(secure, command, registrar, visit=visit)
+
+    assert learned == {"name": "Invoices", "userinfo": secure.user["email"], "statuses": [200, 204, 401]}
+    print("openid_client: dynamic registration, consent, code, refresh, userinfo, and managing its registration")
+
+
 @pytest.mark.parametrize("is_signed_in", [False, True])
 def test_openid_client_on_a_device(secure, is_signed_in):
     grants = ["urn:ietf:params:oauth:grant-type:device_code"]

@@ -57,6 +57,15 @@ class InvalidBearerToken(OAuthError):
         super().__init__("invalid_token", description, status=401, headers={"WWW-Authenticate": challenge})
 
 
+class InsufficientScope(OAuthError):
+    """The access token lacks `scope` (RFC 6750, §3.1)."""
+
+    def __init__(self, scope: str) -> None:
+        description = f"The scope {scope} is missing."
+        challenge = f'Bearer realm="tessera", error="insufficient_scope", scope="{scope}"'
+        super().__init__("insufficient_scope", description, status=403, headers={"WWW-Authenticate": challenge})
+
+
 class NotForClient(Exception):
     """An authorization request whose error the client must not receive, because nothing proves where it is.
 

@@ -125,6 +125,28 @@ DISCOVERY = answer_example(
     },
 )
 
+_METADATA = {
+    "client_name": "Orders",
+    "redirect_uris": ["https://orders.example.org/callback"],
+    "grant_types": ["authorization_code", "refresh_token"],
+    "scope": "openid profile email offline_access",
+    "token_endpoint_auth_method": "client_secret_basic",
+    "id_token_signed_response_alg": "ES256",
+}
+_INFORMATION = {
+    "client_id": _STORED["client_id"],
+    "client_id_issued_at": 1767225600,
+    "client_secret_expires_at": 0,
+    "registration_access_token": TOKEN,
+    "registration_client_uri": f"https://accounts.example.org/auth-ms/oauth/register/{_STORED['client_id']}",
+    **_METADATA,
+    "response_types": ["code"],
+}
+METADATA = request_example("an application with a server", _METADATA)
+METADATA_CHANGE = request_example("the same again", {"client_id": _STORED["client_id"], **_METADATA})
+INFORMATION = answer_example("a client", _INFORMATION)
+INFORMATION_CREATED = answer_example("a client with its secret", _INFORMATION | {"client_secret": TOKEN}, "201")
+
 
 def error(status: int) -> OpenApiExample:
     """The example of an error response."""

@@ -26,6 +26,7 @@ def document() -> dict[str, Any]:
         "introspection_endpoint": f"{base}/introspect",
         "revocation_endpoint": f"{base}/revoke",
         "end_session_endpoint": f"{base}/end-session",
+        **({"registration_endpoint": f"{base}/register"} if settings.CLIENT_REGISTRATION == "token" else {}),
         "jwks_uri": f"{settings.PUBLIC_URL}/auth-ms/.well-known/jwks.json",
         "scopes_supported": list(scopes.IDENTITY),
         "response_types_supported": ["code"],

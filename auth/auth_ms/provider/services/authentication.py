@@ -73,10 +73,11 @@ def _is_proven(client: OAuthClient, given: Credentials, *, at: datetime) -> bool
         return False
     if given.secret is None:
         return client.is_public
-    return client.has_secret and _has_secret(client, given.secret, at=at)
+    return client.has_secret and has_secret(client, given.secret, at=at)
 
 
-def _has_secret(client: OAuthClient, secret: str, *, at: datetime) -> bool:
+def has_secret(client: OAuthClient, secret: str, *, at: datetime) -> bool:
+    """True when this is a secret of the client, valid now."""
     valid = ClientSecret.objects.filter(client=client).filter(Q(expires_at=None) | Q(expires_at__gt=at))
     digest = issuing.digest_of(secret)
     return any(hmac.compare_digest(bytes(each), digest) for each in valid.values_list("secret_hash", flat=True))

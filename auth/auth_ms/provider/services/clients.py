@@ -12,6 +12,7 @@ from auth_ms.audit import services as audit
 from auth_ms.keys.services import issuing, signing_keys
 from auth_ms.provider import metadata, uris
 from auth_ms.provider.models import ClientSecret, OAuthClient
+from auth_ms.provider.services import own_resources
 from chassis.http.client_address import Client
 from chassis.http.errors import InvalidInput, Problem
 
@@ -43,8 +44,13 @@ def find(*, client_id: str) -> OAuthClient:
     return found
 
 
-def register(*, values: dict[str, Any], actor_id: int | None, client: Client | None, at: datetime) -> Registration:
-    """Store a new client with a random id, and a random secret if it authenticates with one. Raises InvalidInput."""
+def register(
+    *, values: dict[str, Any], actor_id: int | None, client: Client | None, at: datetime, **facts: Any
+) -> Registration:
+    """Store a new client with a random id, and a random secret if it authenticates with one. Raises InvalidInput.
+
+    `facts` are for the audit log.
+    """
     new = OAuthClient(client_id=secrets.token_hex(16), subject_salt=secrets.token_bytes(32), created_at=at, **values)
     _check(new)
     if new.signing_algorithm == signing_keys.RS256:
@@ -52,20 +58,32 @@ def register(*, values: dict[str, Any], actor_id: int | None, client: Client | N
     with transaction.atomic():
         new.save()
         secret = _add_secret(new, at=at) if new.has_secret else None
-        audit.record(
-            audit.Event.CLIENT_CREATED, client=client, at=at, actor_id=actor_id, client_id=new.client_id, name=new.name
-        )
+        facts |= {"client_id": new.client_id, "name": new.name}
+        audit.record(audit.Event.CLIENT_CREATED, client=client, at=at, actor_id=actor_id, **facts)
     return Registration(client=new, secret=secret)
 
 
 def change(
-    *, client_id: str, values: dict[str, Any], actor_id: int | None, client: Client | None, at: datetime
+    *,
+    client_id: str,
+    values: dict[str, Any],
+    actor_id: int | None,
+    client: Client | None,
+    at: datetime,
+    registration_token_hash: bytes | None = None,
 ) -> OAuthClient:
-    """Change a client; its secrets stay if it still uses them. Raises ClientNotFound and InvalidInput."""
+    """Change a client; its secrets stay if it still uses them. Raises ClientNotFound and InvalidInput.
+
+    `registration_token_hash` is that of a client that changes itself. Once an admin has changed a client, it no longer
+    can: it would undo what the admin decided, or put its own redirect URIs behind what the admin allowed.
+    """
+    by_itself = {"registration_token_hash": registration_token_hash, "is_active": True}
     with transaction.atomic():
-        found = OAuthClient.objects.select_for_update().filter(client_id=client_id).first()
+        known = OAuthClient.objects.filter(client_id=client_id, **(by_itself if registration_token_hash else {}))
+        found = known.select_for_update().first()
         if found is None:
             raise ClientNotFound
+        found.registration_token_hash = registration_token_hash
         for name, value in values.items():
             setattr(found, name, value)
         _check(found)
@@ -98,6 +116,8 @@ def _check(client: OAuthClient) -> None:
     origins = {uris.origin_of(uri) for uri in client.redirect_uris}
     if client.frontchannel_logout_uri and uris.origin_of(client.frontchannel_logout_uri) not in origins:
         errors["frontchannel_logout_uri"] = ["Must have the scheme, host and port of a redirect URI."]
+    if reason := own_resources.reason_against(client):
+        errors["resources"] = [reason]
     uses_key = client.token_endpoint_auth_method == OAuthClient.Authentication.KEY
     if uses_key != (client.jwks is not None or client.jwks_uri != "") or (client.jwks is not None and client.jwks_uri):
         errors["jwks"] = ["private_key_jwt needs jwks or jwks_uri, not both; other methods need neither."]

@@ -20,6 +20,11 @@ from chassis.http.pagination import NewestFirst
 from chassis.http.reading import read_body
 from chassis.security import permissions
 
+# What a replacement that leaves a list out makes of it.
+NO_MEMBERS: dict[str, Any] = {
+    name: [] for name in ("redirect_uris", "post_logout_redirect_uris", "scopes", "resources", "web_origins")
+}
+
 
 def _registered(registration: Registration, *, status: int) -> Response:
     members = serializers.ClientOutput(registration.client).data | {"client_secret": registration.secret}
@@ -79,12 +84,13 @@ class ClientDetail(APIView):
         tags=["clients"],
     )
     def put(self, request: Request, client_id: str) -> Response:
-        """Replace the settings of a client; its id and secrets stay. For admins."""
-        lists = ("redirect_uris", "post_logout_redirect_uris", "scopes", "resources", "web_origins")
-        blank: dict[str, Any] = {name: [] for name in lists}
+        """Replace the settings of a client; its id and secrets stay. For admins.
+
+        A client that registered itself can no longer change itself afterwards.
+        """
         changed = clients.change(
             client_id=client_id,
-            values=blank | read_body(serializers.ClientInput, request),
+            values=NO_MEMBERS | read_body(serializers.ClientInput, request),
             actor_id=request.user.user_id,
             client=client_of(request),
             at=timezone.now(),

@@ -9,7 +9,14 @@ from rest_framework.response import Response
 
 from auth_ms import metrics, users_client
 from auth_ms.provider import claims, examples, metadata, scopes, serializers
-from auth_ms.provider.errors import AuthorizationError, InvalidBearerToken, InvalidProof, NotForClient, OAuthError
+from auth_ms.provider.errors import (
+    AuthorizationError,
+    InsufficientScope,
+    InvalidBearerToken,
+    InvalidProof,
+    NotForClient,
+    OAuthError,
+)
 from auth_ms.provider.services import access_tokens, authorization, dpop, grants, introspection
 from auth_ms.provider.views.forms import NO_STORE, ForClients, authenticated, proven_key, read
 from auth_ms.sessions.authentication import ACCESS_TOKEN
@@ -177,8 +184,7 @@ class UserInfo(ForClients):
             raise InvalidBearerToken
         granted = members["scope"].split()
         if scopes.OPENID not in granted:
-            headers = {"WWW-Authenticate": 'Bearer realm="tessera", error="insufficient_scope", scope="openid"'}
-            raise OAuthError("insufficient_scope", "The scope openid is missing.", status=403, headers=headers)
+            raise InsufficientScope(scopes.OPENID)
         requested = grant.parameters["claims"]["userinfo"]
         told = claims.of_user(user, client=grant.client, scopes=granted, requested=requested)
         return Response({"sub": members["sub"], **told}, headers=NO_STORE)
