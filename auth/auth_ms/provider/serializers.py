@@ -125,6 +125,13 @@ class RegistrationOutput(ClientOutput):
         fields = [*ClientOutput.Meta.fields, "client_secret"]
 
 
+class LiveClientOutput(serializers.Serializer):
+    """A client that calls as itself."""
+
+    client_id = serializers.CharField()
+    scopes = serializers.ListField(child=serializers.CharField())
+
+
 class SecretRotationInput(serializers.Serializer):
     overlap_seconds = serializers.IntegerField(
         default=86400, min_value=0, max_value=30 * 86400, help_text="for which the old secrets stay valid"

@@ -88,12 +88,13 @@ def admit(initial_token: str, *, client: Client, at: datetime) -> OAuthClient:
     Raises InvalidBearerToken, InsufficientScope and TooManyRequests.
     """
     try:
-        by = own_resources.caller(initial_token, path=own_resources.REGISTRATION, scope=own_resources.REGISTER, at=at)
+        by = own_resources.caller(initial_token, path=own_resources.REGISTRATION, at=at)
     except InvalidBearerToken:
         _count_failure(client, at=at, reason="The initial access token is not valid.")
         raise
-    rate_limits.take(REGISTRATIONS, key=by.client_id)
-    return by
+    by.check_scope(own_resources.REGISTER)
+    rate_limits.take(REGISTRATIONS, key=by.client.client_id)
+    return by.client
 
 
 def register(*, values: dict[str, Any], by: OAuthClient, client: Client, at: datetime) -> Registered:
