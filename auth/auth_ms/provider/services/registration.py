@@ -141,10 +141,9 @@ def check_change(body: dict[str, Any], *, client: OAuthClient, at: datetime) -> 
 
 def change(*, known: Registered, values: dict[str, Any], client: Client, at: datetime) -> Registered:
     """Replace the metadata of a client. Raises ClientNotFound and InvalidInput."""
-    kept = {name: value for name, value in values.items() if name != "is_active"}
     changed = clients.change(
         client_id=known.client.client_id,
-        values=kept,
+        values=values,
         actor_id=None,
         client=client,
         at=at,
