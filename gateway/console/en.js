@@ -244,6 +244,7 @@ export const texts = {
   "scope.email": "see your email address",
   "scope.phone": "see your phone number",
   "scope.roles": "see your roles",
+  "scope.attributes": "see what your account holds for it",
   "scope.offline_access": "keep this access while you are away",
   "clients.title": "Applications",
   "clients.explained": "Applications sign users in with OpenID Connect and OAuth 2.1.",

@@ -244,6 +244,7 @@ export const texts = {
   "scope.email": "vedere il tuo indirizzo email",
   "scope.phone": "vedere il tuo numero di telefono",
   "scope.roles": "vedere i tuoi ruoli",
+  "scope.attributes": "vedere ciò che il tuo account contiene per questa applicazione",
   "scope.offline_access": "mantenere questo accesso mentre non ci sei",
   "clients.title": "Applicazioni",
   "clients.explained": "Le applicazioni fanno accedere gli utenti con OpenID Connect e OAuth 2.1.",
