@@ -101,14 +101,37 @@ export function choice(name, label, options, { hint, value } = {}) {
   return { name, node, input, show, read: () => input.value };
 }
 
-/** A text area with one value per line; a form field. */
-export function lines(name, label, { hint, value = [], ...attributes } = {}) {
+/** A text area of `text`; a form field whose value is what `parse` makes of the text. */
+function area(name, label, text, parse, { hint, ...attributes }) {
   const id = `field-${name}`;
-  const input = h("textarea", { id, name, rows: Math.max(2, value.length), spellcheck: "false", ...attributes });
-  input.value = value.join("\n");
+  const rows = Math.max(2, text.split("\n").length);
+  const input = h("textarea", { id, name, rows, spellcheck: "false", ...attributes });
+  input.value = text;
   const [below, show] = remarks(input, id, hint);
   const node = h("div", { class: "field" }, h("label", { for: id }, label), input, ...below);
-  return { name, node, input, show, read: () => input.value.split("\n").map((line) => line.trim()).filter(Boolean) };
+  return { name, node, input, show, read: () => parse(input.value) };
+}
+
+/** A text area with one value per line; a form field. */
+export function lines(name, label, { value = [], ...attributes } = {}) {
+  return area(name, label, value.join("\n"), valuesOf, attributes);
+}
+
+function valuesOf(text) {
+  return text.split("\n").map((line) => line.trim()).filter(Boolean);
+}
+
+/** A text area with JSON; a form field whose value is null when it is empty. The server refuses text that is no JSON. */
+export function json(name, label, { value = null, ...attributes } = {}) {
+  return area(name, label, value === null ? "" : JSON.stringify(value, null, 2), parsed, attributes);
+}
+
+function parsed(text) {
+  try {
+    return text.trim() ? JSON.parse(text) : null;
+  } catch {
+    return text;
+  }
 }
 
 /** A group of check boxes for `options`, pairs of value and text; a form field whose value is a list. */
