@@ -83,7 +83,7 @@ def test_errors_stand_beside_their_fields_and_name_the_line(stack, browser, admi
         expect(logout).to_have_accessible_description(re.compile("Must be https at a public address."))
 
 
-def test_an_admin_registers_an_application_of_a_device_with_its_keys(stack, browser, admins_email, admin):
+def test_an_admin_registers_an_application_of_a_device_with_keys_and_claims(stack, browser, admins_email, admin):
     keys = {"keys": [ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP256R1()).public_key(), as_dict=True)]}
     with page_of(browser, expected_statuses=(400,)) as page:
         sign_in(page, stack, admins_email)
@@ -100,6 +100,11 @@ def test_an_admin_registers_an_application_of_a_device_with_its_keys(stack, brow
         page.get_by_role("button", name=register).click()
         expect(field).to_have_accessible_description(re.compile("Must be an object with the member keys"))
         field.fill(json.dumps(keys))
+        claims = page.get_by_label("Claims of your own")
+        claims.fill('{"plan": "metadata.plan", "groups": "attributes.groups"}')
+        page.get_by_role("button", name=register).click()
+        expect(claims).to_have_accessible_description(re.compile("'groups' can only come from metadata"))
+        claims.fill('{"plan": "metadata.plan"}')
         page.get_by_role("button", name=register).click()
 
         expect(page.get_by_text("This application has no secret.")).to_be_visible()
@@ -110,6 +115,7 @@ def test_an_admin_registers_an_application_of_a_device_with_its_keys(stack, brow
         expect(page.get_by_role("status")).to_have_text("Saved.")
     stored = stack.call("GET", f"/auth-ms/clients/{page.url.rpartition('/')[2]}", token=admin["access_token"]).json()
     assert (stored["name"], stored["jwks"]) == ("Televisions", keys)
+    assert stored["claims"] == {"plan": "metadata.plan"}
     assert stored["grant_types"] == ["refresh_token", "urn:ietf:params:oauth:grant-type:device_code"]
 
 

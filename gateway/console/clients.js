@@ -7,7 +7,7 @@ import { named, namesOf, t } from "./texts.js";
 const NEW = {
   name: "", token_endpoint_auth_method: "client_secret_basic", grant_types: ["authorization_code", "refresh_token"],
   redirect_uris: [], post_logout_redirect_uris: [], scopes: ["openid", "profile", "email"], resources: [],
-  web_origins: [], backchannel_logout_uri: "", frontchannel_logout_uri: "", jwks: null, jwks_uri: "",
+  claims: {}, web_origins: [], backchannel_logout_uri: "", frontchannel_logout_uri: "", jwks: null, jwks_uri: "",
   first_party: false, require_pkce: true, signing_algorithm: "ES256", subject_type: "public", is_active: true,
 };
 const READ_ONLY = ["id", "client_id", "client_secret", "created_at"];
@@ -42,6 +42,7 @@ function fields(client) {
     checks("grant_types", t("clients.grants"), namesOf("client-grant"), { value: client.grant_types }),
     lines("redirect_uris", t("clients.redirect"), { value: client.redirect_uris, hint: t("clients.redirect.hint") }),
     field("scopes", t("users.scopes"), { value: client.scopes.join(" "), hint: t("clients.scopes.hint") }),
+    json("claims", t("clients.claims"), { value: client.claims, empty: {}, hint: t("clients.claims.hint") }),
     lines("resources", t("clients.resources"), { value: client.resources, hint: t("clients.resources.hint") }),
     field("first_party", t("clients.firstParty"), { type: "checkbox", value: client.first_party }),
     lines("post_logout_redirect_uris", t("clients.afterLogout"), { value: client.post_logout_redirect_uris }),

@@ -121,14 +121,15 @@ function valuesOf(text) {
   return text.split("\n").map((line) => line.trim()).filter(Boolean);
 }
 
-/** A text area with JSON; a form field whose value is null when it is empty. The server refuses text that is no JSON. */
-export function json(name, label, { value = null, ...attributes } = {}) {
-  return area(name, label, value === null ? "" : JSON.stringify(value, null, 2), parsed, attributes);
+/** A text area with JSON, blank for the value `empty`; a form field. The server refuses text that is no JSON. */
+export function json(name, label, { value = null, empty = null, ...attributes } = {}) {
+  const text = JSON.stringify(value, null, 2);
+  return area(name, label, text === JSON.stringify(empty) ? "" : text, (given) => parsed(given, empty), attributes);
 }
 
-function parsed(text) {
+function parsed(text, empty) {
   try {
-    return text.trim() ? JSON.parse(text) : null;
+    return text.trim() ? JSON.parse(text) : empty;
   } catch {
     return text;
   }
@@ -174,11 +175,12 @@ function focusFirstError(fields) {
   return Boolean(first);
 }
 
-/** The messages of a field; those of a list are by the index of the wrong value, which is counted from 1 here. */
+/** The messages of a field; those of a list are by the index of the wrong value, counted from 1 here, others by name. */
 function sentences(messages) {
   if (typeof messages === "string") return [said(messages)];
   if (Array.isArray(messages)) return messages.flatMap(sentences);
-  return Object.entries(messages).map(([index, each]) => `${Number(index) + 1}: ${sentences(each).join(" ")}`);
+  const place = (key) => (/^\d+$/.test(key) ? Number(key) + 1 : key);
+  return Object.entries(messages).map(([key, each]) => `${place(key)}: ${sentences(each).join(" ")}`);
 }
 
 function showProblem(problem, fields, place) {

@@ -266,6 +266,8 @@ export const texts = {
   "clients.redirect": "Redirect URIs",
   "clients.redirect.hint": "One per line; compared character by character.",
   "clients.scopes.hint": "Separated by spaces, such as openid profile email orders:read.",
+  "clients.claims": "Claims of your own",
+  "clients.claims.hint": "By name, as JSON, for the scope attributes: {\"plan\": \"metadata.plan\"}. Users write their attributes themselves; only admins write metadata.",
   "clients.resources": "Resources",
   "clients.resources.hint": "Audiences of its access tokens, one per line; the first one is the default.",
   "clients.firstParty": "First-party: users are not asked for consent",

@@ -266,6 +266,8 @@ export const texts = {
   "clients.redirect": "URI di reindirizzamento",
   "clients.redirect.hint": "Uno per riga; confrontati carattere per carattere.",
   "clients.scopes.hint": "Separati da spazi, per esempio openid profile email orders:read.",
+  "clients.claims": "Claim aggiuntivi",
+  "clients.claims.hint": "Per nome, in JSON, per lo scope attributes: {\"plan\": \"metadata.plan\"}. Gli utenti scrivono da sé i loro attributes; solo gli amministratori scrivono i metadata.",
   "clients.resources": "Risorse",
   "clients.resources.hint": "Destinatari dei suoi token di accesso, uno per riga; il primo è il predefinito.",
   "clients.firstParty": "Applicazione propria: agli utenti non si chiede il consenso",
