@@ -91,12 +91,14 @@ def test_the_consent_page_names_them_and_asks_again_when_there_are_more(ada, adm
     assert "orders.example.org/team</code>" in app.authorize(browser, scope="openid attributes").content.decode()
 
 
-@pytest.mark.parametrize("name", ["sub", "iss", "aud", "email", "email_verified", "roles", "amr", "sid", "client_id"])
+@pytest.mark.parametrize(
+    "name", ["sub", "iss", "aud", "email", "email_verified", "roles", "amr", "sid", "client_id", "Sub", "ROLES"]
+)
 def test_a_claim_of_tessera_cannot_be_mapped(admin_client, name):
     assert_rejected(admin_client, {name: "metadata.x"})
 
 
-@pytest.mark.parametrize("name", ["groups", "entitlements", "permissions", "preferred_username", "admin"])
+@pytest.mark.parametrize("name", ["admin", "Groups", "entitlements", "https://a.example.org/Roles", "cognito:groups"])
 def test_what_grants_access_comes_from_metadata_alone(admin_client, name):
     assert_rejected(admin_client, {name: "attributes.x"})
 

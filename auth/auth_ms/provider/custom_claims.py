@@ -20,7 +20,13 @@ RESERVED = frozenset(
     email_verified phone_number phone_number_verified error error_description
     """.split()  # noqa: SIM905 - forty lines otherwise
 )
-RIGHTS = frozenset(["groups", "entitlements", "permissions", "preferred_username", "is_admin", "admin"])
+# What applications decide on access by, alone or at the end of a name such as `https://orders.example.org/roles`.
+RIGHTS = frozenset(
+    """
+    admin authorities entitlements group groups is_admin permission permissions preferred_username realm_access
+    resource_access rights role roles scopes scp uid upn wids
+    """.split()  # noqa: SIM905 - as above
+)
 
 
 class InvalidClaim(ValueError):
@@ -31,11 +37,11 @@ def check(name: str, source: str) -> None:
     """Raises InvalidClaim unless a claim may have this name and come from this source, such as `metadata.plan`."""
     if not _NAME.fullmatch(name):
         raise InvalidClaim(f"{name!r} is no name of a claim: a letter, then letters, digits and . : / _ -")
-    if name in RESERVED:
+    if name.lower() in RESERVED:
         raise InvalidClaim(f"{name!r} is a claim of its own; choose another name.")
     if not _SOURCE.fullmatch(source):
         raise InvalidClaim(f"{source!r} is no source: write attributes.KEY or metadata.KEY.")
-    if name in RIGHTS and not source.startswith("metadata."):
+    if re.split("[.:/]", name.lower())[-1] in RIGHTS and not source.startswith("metadata."):
         raise InvalidClaim(f"{name!r} can only come from metadata: users write their attributes themselves.")
 
 
