@@ -1,9 +1,12 @@
 """Applications in the console: registered by admins, and disconnected by users."""
 
+import json
 import re
 
 import pytest
 import requests
+from cryptography.hazmat.primitives.asymmetric import ec
+from jwt.algorithms import ECAlgorithm
 from playwright.sync_api import expect
 
 from evidence.harness.browser import browser, page, page_of
@@ -78,6 +81,42 @@ def test_errors_stand_beside_their_fields_and_name_the_line(stack, browser, admi
         expect(uris).to_have_accessible_description(re.compile("2: Must be https; http is only for the loopback"))
         logout = page.get_by_label("Back-channel logout URI")
         expect(logout).to_have_accessible_description(re.compile("Must be https at a public address."))
+
+
+def test_an_admin_registers_an_application_of_a_device_with_keys_and_claims(stack, browser, admins_email, admin):
+    keys = {"keys": [ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP256R1()).public_key(), as_dict=True)]}
+    with page_of(browser, expected_statuses=(400,)) as page:
+        sign_in(page, stack, admins_email)
+        heading(page, "Profile")
+        page.goto(f"{stack.gateway}/#/clients/new")
+        heading(page, "Register an application")
+        page.get_by_label("Name", exact=True).fill("Television")
+        page.get_by_label("Authentication of the application").select_option("key (private_key_jwt)")
+        page.get_by_label("users sign in (authorization code)").uncheck()
+        page.get_by_label("they sign in on another device").check()
+        field, register = page.get_by_label("Its keys (JWKS)", exact=True), "Register an application"
+
+        field.fill("-----BEGIN PUBLIC KEY-----")
+        page.get_by_role("button", name=register).click()
+        expect(field).to_have_accessible_description(re.compile("Must be an object with the member keys"))
+        field.fill(json.dumps(keys))
+        claims = page.get_by_label("Claims of your own")
+        claims.fill('{"plan": "metadata.plan", "groups": "attributes.groups"}')
+        page.get_by_role("button", name=register).click()
+        expect(claims).to_have_accessible_description(re.compile("'groups' can only come from metadata"))
+        claims.fill('{"plan": "metadata.plan"}')
+        page.get_by_role("button", name=register).click()
+
+        expect(page.get_by_text("This application has no secret.")).to_be_visible()
+        page.get_by_role("link", name="Open Television").click()
+        heading(page, "Application")
+        page.get_by_label("Name", exact=True).fill("Televisions")
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_role("status")).to_have_text("Saved.")
+    stored = stack.call("GET", f"/auth-ms/clients/{page.url.rpartition('/')[2]}", token=admin["access_token"]).json()
+    assert (stored["name"], stored["jwks"]) == ("Televisions", keys)
+    assert stored["claims"] == {"plan": "metadata.plan"}
+    assert stored["grant_types"] == ["refresh_token", "urn:ietf:params:oauth:grant-type:device_code"]
 
 
 def test_an_admin_changes_rotates_and_deletes_an_application(stack, page, admins_email, registered, admin):

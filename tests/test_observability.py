@@ -86,10 +86,12 @@ def is_number(series: dict) -> bool:
     return series["value"][1] != "NaN"
 
 
-def test_every_panel_and_alert_finds_its_series(stack, prometheus):
+def test_every_panel_and_alert_finds_its_series(stack, admin, prometheus):
     """After successful, rejected and retried requests and events."""
     assert len(panels()) > 30 and len(series_of_rules()) > 15
     old = stack.log_in(stack.sign_up()["email"]).json()["refresh_token"]
+    body = {"name": "Billing", "grant_types": ["client_credentials"]}
+    client = stack.call("POST", "/auth-ms/clients", body, token=admin["access_token"]).json()
     with stack.mail_rejected(451):
         stack.sign_up()
         eventually(lambda: prometheus('deliveries_total{outcome="retried"}'))
@@ -100,6 +102,9 @@ def test_every_panel_and_alert_finds_its_series(stack, prometheus):
         stack.log_in(user["email"], "not the password")
         # A used refresh token that is reused after ten seconds counts as stolen.
         requests.post(f"{stack.auth}/auth-ms/auth/refresh", json={"refresh_token": old}, timeout=60)
+        for secret in (client["client_secret"], "not the secret"):
+            form, credentials = {"grant_type": "client_credentials"}, (client["client_id"], secret)
+            requests.post(f"{stack.auth}/auth-ms/oauth/token", form, auth=credentials, timeout=60)
         empty = [title for title, query in panels() if not any(map(is_number, prometheus(query)))]
         return empty + [series for series in series_of_rules() if not prometheus(series)]
 

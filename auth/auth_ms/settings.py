@@ -78,6 +78,12 @@ CLIENT_REGISTRATION = environment.choice(
     choices=["off", "token"],
     default="off",
 )
+TOKEN_REQUESTS_PER_MINUTE = environment.integer(
+    "TOKEN_REQUESTS_PER_MINUTE",
+    "authenticated requests to oauth/token, for each client and address that it calls from",
+    default=6000,
+    minimum=1,
+)
 LOGOUT_DELIVERY_HOURS = environment.integer(
     "LOGOUT_DELIVERY_HOURS",
     "how long a back-channel logout is retried before it is dead-lettered",

@@ -43,6 +43,7 @@ routes = [
     path("auth/audit-log", audit_views.AuditLog.as_view(), name="audit-log"),
     path("internal/session", session_views.InternalSession.as_view(), name="internal-session"),
     path("internal/principal", session_views.InternalPrincipal.as_view(), name="internal-principal"),
+    path("internal/client", clients.InternalClient.as_view(), name="internal-client"),
     path("clients", clients.ClientCollection.as_view(), name="clients"),
     path("clients/<slug:client_id>", clients.ClientDetail.as_view(), name="client"),
     path("clients/<slug:client_id>/secrets", clients.ClientSecrets.as_view(), name="client-secrets"),

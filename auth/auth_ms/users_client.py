@@ -1,7 +1,7 @@
 """The synchronous calls to users-ms, each answered or failed within three seconds."""
 
 import uuid
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any, TypeVar
 
@@ -37,6 +37,8 @@ class Credentials:
     pending_email: str = ""
     password_version: int = 1
     password_change_id: str | None = None
+    attributes: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
 
     @property
     def scope(self) -> str:

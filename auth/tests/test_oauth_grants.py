@@ -418,3 +418,17 @@ def test_a_logout_leads_nowhere_that_is_not_registered(app, browser, query):
     assert answer.status_code == 400
     assert "Location" not in answer
     assert Session.objects.filter(revoked_at=None).exists()
+
+
+def test_a_client_that_asks_too_often_is_told_when_to_come_back_and_others_are_not(settings):
+    settings.TOKEN_REQUESTS_PER_MINUTE, settings.TRUSTED_PROXIES = 2, ["127.0.0.1"]
+    one, other = oauth.register(), oauth.register()
+    elsewhere = {"X-Forwarded-For": "203.0.113.9"}
+
+    answers = [one.post("token", grant_type="client_credentials") for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert answers[2].json()["error"] == "temporarily_unavailable"
+    assert 1 <= int(answers[2]["Retry-After"]) <= 30
+    assert other.post("token", grant_type="client_credentials").status_code == 200
+    assert one.post("token", elsewhere, grant_type="client_credentials").status_code == 200

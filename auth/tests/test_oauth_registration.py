@@ -381,7 +381,7 @@ def test_a_deactivated_client_cannot_come_back_by_itself(initial):
 
     answer = manage("put", made, body=METADATA | {"client_id": made["client_id"]})
 
-    assert answer.status_code == 401
+    assert answer.status_code == manage("get", made).status_code == 401
     assert not OAuthClient.objects.get(client_id=made["client_id"]).is_active
 
 

@@ -1,12 +1,13 @@
 """Django REST framework's authentication by bearer token (RFC 6750)."""
 
 from functools import cached_property
+from typing import Any
 
 from django.conf import settings
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from chassis.security import authority, tokens
+from chassis.security import authority, permissions, tokens
 from chassis.security.principal import Principal
 from chassis.security.public_keys import KeySource, key_source
 
@@ -48,6 +49,25 @@ class BearerAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="tessera"'
+
+
+class UserOrClientAuthentication(BearerAuthentication):
+    """The token of a user; or that of a client that calls as itself, which auth-ms is asked for at each request.
+
+    A view names the scope that a client needs by method: `client_scopes = {"GET": "users:read"}`. Other methods know
+    no clients.
+    """
+
+    def authenticate(self, request: Request) -> tuple[Any, str] | None:
+        """As BearerAuthentication; the principal of a client is a ClientPrincipal."""
+        view = (request.parser_context or {}).get("view")
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if permissions.client_scope(request, view) is None or scheme.lower() != "bearer":
+            return super().authenticate(request)
+        token = token.strip()
+        if not tokens.is_of_client(token, keys=self._keys):
+            return super().authenticate(request)
+        return authority.find_client(token, resource=f"/{settings.SERVICE}"), token
 
 
 class ServiceAuthentication(BearerAuthentication):

@@ -14,7 +14,7 @@ from django.utils.module_loading import import_string
 from rest_framework.exceptions import AuthenticationFailed
 
 from chassis.http.service_client import ServiceClient
-from chassis.security.principal import ADMIN_SCOPE, Principal
+from chassis.security.principal import ADMIN_SCOPE, ClientPrincipal, Principal
 
 
 class Authority(Protocol):
@@ -59,11 +59,23 @@ def check_session(token: str) -> None:
     _ask("/auth-ms/internal/session", token)
 
 
+def find_client(token: str, *, resource: str) -> ClientPrincipal:
+    """The client that calls `resource`, such as `/users-ms`, as itself, with the scopes that it has now.
+
+    Raises AuthenticationFailed when the token is not for that, and ServiceUnavailable.
+    """
+    members = _ask(f"/auth-ms/internal/client?resource={resource}", token)
+    try:
+        return ClientPrincipal(client_id=str(members["client_id"]), scopes=frozenset(members["scopes"]))
+    except (KeyError, TypeError) as error:
+        raise _auth(settings.AUTH_URL).unavailable() from error
+
+
 def _ask(path: str, token: str) -> dict[str, Any]:
     auth = _auth(settings.AUTH_URL)
     answer = auth.call("GET", path, token=token)
     if answer.status_code == 401:
-        raise AuthenticationFailed("The session has ended.")
+        raise AuthenticationFailed("The session has ended, or the access token is not valid.")
     if answer.status_code != 200:
         raise auth.unavailable()
     try:

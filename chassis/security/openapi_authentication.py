@@ -21,6 +21,10 @@ class AccessTokenScheme(OpenApiAuthenticationExtension):
         }
 
 
+class UserOrClientScheme(AccessTokenScheme):
+    target_class = "chassis.security.authentication.UserOrClientAuthentication"
+
+
 class ServiceTokenScheme(OpenApiAuthenticationExtension):
     target_class = "chassis.security.authentication.ServiceAuthentication"
     name = "serviceToken"

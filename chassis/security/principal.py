@@ -11,6 +11,17 @@ RESERVED_SCOPES = frozenset({SERVICE_SCOPE, ADMIN_SCOPE})
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClientPrincipal:
+    """A client of the OpenID provider that calls as itself. It is no `Principal`, so that only routes that ask for it
+    admit it; `scopes` are those that it has now."""
+
+    client_id: str
+    scopes: frozenset[str]
+
+    is_authenticated = True
+
+
+@dataclass(frozen=True, kw_only=True)
 class Principal:
     """A user (`user_id` is set) or another service of Tessera."""
 

@@ -27,6 +27,10 @@ class AuthService:
         if self.away:
             raise ServiceUnavailable("auth-ms does not answer as it should; try again soon.")
         claims = jwt.decode(token, options={"verify_signature": False})
+        if path.startswith("/auth-ms/internal/client"):
+            if not path.endswith(f"resource=/{str(claims['aud']).rpartition('/')[2]}"):
+                raise AuthenticationFailed("The access token is not valid.")
+            return {"client_id": claims["client_id"], "scopes": claims["scope"].split()}
         user_id, session_id = int(claims["sub"]), int(claims["sid"])
         if session_id in self.ended:
             raise AuthenticationFailed("The session has ended.")

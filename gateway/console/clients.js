@@ -1,14 +1,14 @@
 // For admins: the applications that sign users in with OpenID Connect, their secrets, and their logouts.
 import { call } from "./api.js";
-import { action, announce, badge, card, checks, choice, confirm, field, form, h, lines, time } from "./dom.js";
+import { action, announce, badge, card, checks, choice, confirm, field, form, h, json, lines, time } from "./dom.js";
 import { list } from "./paging.js";
 import { named, namesOf, t } from "./texts.js";
 
 const NEW = {
   name: "", token_endpoint_auth_method: "client_secret_basic", grant_types: ["authorization_code", "refresh_token"],
   redirect_uris: [], post_logout_redirect_uris: [], scopes: ["openid", "profile", "email"], resources: [],
-  web_origins: [], backchannel_logout_uri: "", frontchannel_logout_uri: "", jwks_uri: "", first_party: false,
-  require_pkce: true, signing_algorithm: "ES256", subject_type: "public", is_active: true,
+  claims: {}, web_origins: [], backchannel_logout_uri: "", frontchannel_logout_uri: "", jwks: null, jwks_uri: "",
+  first_party: false, require_pkce: true, signing_algorithm: "ES256", subject_type: "public", is_active: true,
 };
 const READ_ONLY = ["id", "client_id", "client_secret", "created_at"];
 const OVERLAPS = [[86400, "day"], [3600, "hour"], [604800, "week"], [0, "none"]];
@@ -37,10 +37,12 @@ function fields(client) {
   return [
     field("name", t("clients.name"), { value: client.name, required: true, maxlength: 100, hint: t("clients.name.hint") }),
     choice("token_endpoint_auth_method", t("clients.method"), namesOf("client-method"), { value: client.token_endpoint_auth_method }),
+    json("jwks", t("clients.keySet"), { value: client.jwks, hint: t("clients.keySet.hint") }),
     field("jwks_uri", t("clients.keys"), { value: client.jwks_uri, inputmode: "url", hint: t("clients.keys.hint") }),
     checks("grant_types", t("clients.grants"), namesOf("client-grant"), { value: client.grant_types }),
     lines("redirect_uris", t("clients.redirect"), { value: client.redirect_uris, hint: t("clients.redirect.hint") }),
     field("scopes", t("users.scopes"), { value: client.scopes.join(" "), hint: t("clients.scopes.hint") }),
+    json("claims", t("clients.claims"), { value: client.claims, empty: {}, hint: t("clients.claims.hint") }),
     lines("resources", t("clients.resources"), { value: client.resources, hint: t("clients.resources.hint") }),
     field("first_party", t("clients.firstParty"), { type: "checkbox", value: client.first_party }),
     lines("post_logout_redirect_uris", t("clients.afterLogout"), { value: client.post_logout_redirect_uris }),

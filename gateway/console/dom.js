@@ -101,14 +101,38 @@ export function choice(name, label, options, { hint, value } = {}) {
   return { name, node, input, show, read: () => input.value };
 }
 
-/** A text area with one value per line; a form field. */
-export function lines(name, label, { hint, value = [], ...attributes } = {}) {
+/** A text area of `text`; a form field whose value is what `parse` makes of the text. */
+function area(name, label, text, parse, { hint, ...attributes }) {
   const id = `field-${name}`;
-  const input = h("textarea", { id, name, rows: Math.max(2, value.length), spellcheck: "false", ...attributes });
-  input.value = value.join("\n");
+  const rows = Math.max(2, text.split("\n").length);
+  const input = h("textarea", { id, name, rows, spellcheck: "false", ...attributes });
+  input.value = text;
   const [below, show] = remarks(input, id, hint);
   const node = h("div", { class: "field" }, h("label", { for: id }, label), input, ...below);
-  return { name, node, input, show, read: () => input.value.split("\n").map((line) => line.trim()).filter(Boolean) };
+  return { name, node, input, show, read: () => parse(input.value) };
+}
+
+/** A text area with one value per line; a form field. */
+export function lines(name, label, { value = [], ...attributes } = {}) {
+  return area(name, label, value.join("\n"), valuesOf, attributes);
+}
+
+function valuesOf(text) {
+  return text.split("\n").map((line) => line.trim()).filter(Boolean);
+}
+
+/** A text area with JSON, blank for the value `empty`; a form field. The server refuses text that is no JSON. */
+export function json(name, label, { value = null, empty = null, ...attributes } = {}) {
+  const text = JSON.stringify(value, null, 2);
+  return area(name, label, text === JSON.stringify(empty) ? "" : text, (given) => parsed(given, empty), attributes);
+}
+
+function parsed(text, empty) {
+  try {
+    return text.trim() ? JSON.parse(text) : empty;
+  } catch {
+    return text;
+  }
 }
 
 /** A group of check boxes for `options`, pairs of value and text; a form field whose value is a list. */
@@ -151,11 +175,12 @@ function focusFirstError(fields) {
   return Boolean(first);
 }
 
-/** The messages of a field; those of a list are by the index of the wrong value, which is counted from 1 here. */
+/** The messages of a field; those of a list are by the index of the wrong value, counted from 1 here, others by name. */
 function sentences(messages) {
   if (typeof messages === "string") return [said(messages)];
   if (Array.isArray(messages)) return messages.flatMap(sentences);
-  return Object.entries(messages).map(([index, each]) => `${Number(index) + 1}: ${sentences(each).join(" ")}`);
+  const place = (key) => (/^\d+$/.test(key) ? Number(key) + 1 : key);
+  return Object.entries(messages).map(([key, each]) => `${place(key)}: ${sentences(each).join(" ")}`);
 }
 
 function showProblem(problem, fields, place) {

@@ -244,6 +244,7 @@ export const texts = {
   "scope.email": "vedere il tuo indirizzo email",
   "scope.phone": "vedere il tuo numero di telefono",
   "scope.roles": "vedere i tuoi ruoli",
+  "scope.attributes": "vedere ciò che il tuo account contiene per questa applicazione",
   "scope.offline_access": "mantenere questo accesso mentre non ci sei",
   "clients.title": "Applicazioni",
   "clients.explained": "Le applicazioni fanno accedere gli utenti con OpenID Connect e OAuth 2.1.",
@@ -257,12 +258,16 @@ export const texts = {
   "clients.id": "Client ID",
   "clients.secret": "Client secret",
   "clients.method": "Autenticazione dell'applicazione",
+  "clients.keySet": "Le sue chiavi (JWKS)",
+  "clients.keySet.hint": "Le chiavi pubbliche in JSON, oppure il loro indirizzo qui sotto. Solo per l'autenticazione con una chiave.",
   "clients.keys": "Indirizzo delle sue chiavi (JWKS)",
   "clients.keys.hint": "Solo per l'autenticazione con una chiave.",
   "clients.grants": "Tipi di concessione",
   "clients.redirect": "URI di reindirizzamento",
   "clients.redirect.hint": "Uno per riga; confrontati carattere per carattere.",
   "clients.scopes.hint": "Separati da spazi, per esempio openid profile email orders:read.",
+  "clients.claims": "Claim aggiuntivi",
+  "clients.claims.hint": "Per nome, in JSON, per lo scope attributes: {\"plan\": \"metadata.plan\"}. Gli utenti scrivono da sé i loro attributes; solo gli amministratori scrivono i metadata.",
   "clients.resources": "Risorse",
   "clients.resources.hint": "Destinatari dei suoi token di accesso, uno per riga; il primo è il predefinito.",
   "clients.firstParty": "Applicazione propria: agli utenti non si chiede il consenso",
@@ -307,6 +312,7 @@ export const texts = {
   "client-method.none": "nessuna: un'applicazione sul dispositivo dell'utente o nel browser",
   "client-grant.authorization_code": "gli utenti accedono (authorization code)",
   "client-grant.refresh_token": "gli utenti restano connessi (refresh token)",
+  "client-grant.urn:ietf:params:oauth:grant-type:device_code": "accedono da un altro dispositivo (device code)",
   "client-grant.client_credentials": "chiama a proprio nome (client credentials)",
   "client-subject.public": "l'ID dell'account",
   "client-subject.pairwise": "pseudonimi che solo questa applicazione vede",
@@ -416,7 +422,13 @@ export const serverTexts = {
   "The grant type authorization_code needs at least one.": "Per far accedere gli utenti ne serve almeno uno.",
   "A public client cannot have client_credentials.":
     "Un'applicazione senza secret non può chiamare a proprio nome.",
-  "refresh_token needs authorization_code.": "Prima gli utenti devono poter accedere.",
+  "refresh_token needs authorization_code or device_code.": "Prima gli utenti devono poter accedere.",
+  "private_key_jwt needs jwks or jwks_uri, not both; other methods need neither.":
+    "Per l'autenticazione con una chiave servono le chiavi o il loro indirizzo, non entrambi; altrimenti nessuno dei due.",
+  "Must be an object with the member keys, a list of 1 to 20 public keys.":
+    "Serve un oggetto con il membro keys, un elenco da 1 a 20 chiavi pubbliche.",
+  "A key must be the public part of an EC key on P-256 or of an RSA key.":
+    "Serve la parte pubblica di una chiave EC su P-256 o RSA.",
   "A public client needs PKCE.": "Senza secret serve PKCE.",
   "Must have the scheme, host and port of a redirect URI.":
     "Servono schema, host e porta di un URI di reindirizzamento.",

@@ -3,6 +3,7 @@
 Each application runs as its guide says; `/` shows the address of the user.
 """
 
+import json
 import os
 import secrets
 import subprocess
@@ -10,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from jwt.algorithms import ECAlgorithm
 
 from evidence.harness import client_packages
 from evidence.harness.stack import PASSWORD
@@ -40,7 +43,7 @@ def register(secure, name, port, callback, *, bye="", **changes):
         "scopes": ["openid", "profile", "email", "offline_access"],
     }
     client = secure.register(name, **members | changes)
-    return {"CLIENT_ID": client["client_id"], "CLIENT_SECRET": client["client_secret"]}
+    return {"CLIENT_ID": client["client_id"], "CLIENT_SECRET": client.get("client_secret", "")}
 
 
 def sign_in(secure, browser, address):
@@ -59,6 +62,14 @@ def assert_signed_out(secure, browser, address):
     """The session is gone at the provider too: the next visit asks for the password."""
     page = browser.open(address)
     assert page.url.startswith(f"{secure.issuer}/auth-ms/oauth/authorize") and 'type="password"' in page.text
+
+
+def assert_signed_out_by_back_channel(secure, browser, address):
+    """All sessions of the user end elsewhere; then the application, whose page was open, asks for a sign-in."""
+    assert secure.user["email"] in browser.open(address).text
+    ended = secure.stack.call("POST", "/auth-ms/auth/logout-all", token=secure.stack.token_of(secure.user["email"]))
+    assert ended.status_code == 204, ended.text
+    eventually(lambda: browser.open(address).url.startswith(secure.issuer))
 
 
 @pytest.mark.parametrize("algorithm", ["ES256", "RS256"])
@@ -115,17 +126,16 @@ def test_mod_auth_openidc(secure, tmp_path, algorithm, mode):
         if mode == "form_post":
             page = browser.send(page)
         assert secure.user["email"] in page.text
-        ended = secure.stack.call("POST", "/auth-ms/auth/logout-all", token=secure.stack.token_of(secure.user["email"]))
-        assert ended.status_code == 204, ended.text
-        eventually(lambda: browser.open(address).url.startswith(secure.issuer))
+        assert_signed_out_by_back_channel(secure, browser, address)
     proven = "consent, RP-initiated and back-channel logout"
     print(f"Apache mod_auth_openidc with {algorithm}: code with PKCE, {mode}, {proven}")
 
 
-def test_oauth2_proxy(secure):
+@pytest.mark.parametrize("algorithm", ["ES256", "RS256"])
+def test_oauth2_proxy(secure, algorithm):
     program, port = client_packages.oauth2_proxy(), free_port()
-    grants = ["authorization_code", "refresh_token"]
-    known = register(secure, "oauth2-proxy", port, "/oauth2/callback", grant_types=grants)
+    changes = {"grant_types": ["authorization_code", "refresh_token"], "signing_algorithm": algorithm}
+    known = register(secure, "oauth2-proxy", port, "/oauth2/callback", **changes)
     address = f"http://127.0.0.1:{port}"
     options = [
         "--provider=oidc",
@@ -137,7 +147,7 @@ def test_oauth2_proxy(secure):
         "--code-challenge-method=S256",
         "--scope=openid email offline_access",
         "--skip-provider-button",
-        "--oidc-enabled-signing-alg=ES256",
+        f"--oidc-enabled-signing-alg={algorithm}",
         "--cookie-secure=false",
         "--cookie-refresh=1s",
         f"--provider-ca-file={secure.authority}",
@@ -147,7 +157,8 @@ def test_oauth2_proxy(secure):
         "OAUTH2_PROXY_CLIENT_SECRET": known["CLIENT_SECRET"],
         "OAUTH2_PROXY_COOKIE_SECRET": secrets.token_hex(16),
     }
-    with application(secure, "oauth2-proxy", [program, *options], port=port, **variables):
+    name = f"oauth2-proxy-{algorithm}"
+    with application(secure, name, [program, *options], port=port, **variables):
         browser = secure.browser()
         page = browser.sign_in(browser.open(address), secure.user["email"], PASSWORD)
         assert page.status_code == 202 and page.url.startswith(address), (page.url, page.text)
@@ -155,18 +166,40 @@ def test_oauth2_proxy(secure):
         def is_refreshed():
             told = browser.open(f"{address}/oauth2/userinfo").json()
             assert told["email"] == secure.user["email"]
-            return "refreshing session" in secure.stack.log("oauth2-proxy").lower()
+            return "refreshing session" in secure.stack.log(name).lower()
 
         eventually(is_refreshed)
-        assert "unable to refresh" not in secure.stack.log("oauth2-proxy").lower()
-    print("oauth2-proxy 7: discovery, code with PKCE, consent, ID token with ES256, refresh")
+        assert "unable to refresh" not in secure.stack.log(name).lower()
+    print(f"oauth2-proxy 7: discovery, code with PKCE, consent, ID token with {algorithm}, refresh")
 
 
-@pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
-def test_spring_security(secure, tmp_path, algorithm):
+def private_key():
+    """A new key on P-256, as a JWK."""
+    return ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP256R1()), as_dict=True) | {"kid": "1"}
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "method", "pkce"),
+    [
+        ("RS256", "client_secret_basic", False),
+        ("ES256", "client_secret_basic", True),
+        ("RS256", "private_key_jwt", True),
+    ],
+)
+def test_spring_security(secure, tmp_path, algorithm, method, pkce):
     classes, libraries = client_packages.spring_application()
+    secure = replace(secure, user=secure.stack.verified_user())  # all of its sessions end
     port = free_port()
-    changes = {"signing_algorithm": algorithm, "require_pkce": False}
+    changes = {"signing_algorithm": algorithm, "token_endpoint_auth_method": method, "require_pkce": pkce}
+    variables = {"PKCE": str(pkce)}
+    if method == "private_key_jwt":
+        key = private_key()
+        variables["PRIVATE_KEY"] = json.dumps(key)
+        changes["jwks"] = {"keys": [{name: value for name, value in key.items() if name != "d"}]}
+    if algorithm == "RS256":
+        changes["backchannel_logout_uri"] = f"http://127.0.0.1:{port}/logout/connect/back-channel/tessera"
+    else:
+        variables["ALGORITHM"] = algorithm
     known = register(secure, "Spring", port, "/login/oauth2/code/tessera", bye="/bye", **changes)
     store = tmp_path / "authorities.p12"
     imported = ["keytool", "-importcert", "-noprompt", "-alias", "ca", "-file", str(secure.authority)]
@@ -179,14 +212,12 @@ def test_spring_security(secure, tmp_path, algorithm):
         "--server.address=127.0.0.1",
         f"{prefix}.provider.tessera.issuer-uri={secure.issuer}",
         f"{prefix}.registration.tessera.scope=openid,profile,email",
+        f"{prefix}.registration.tessera.client-authentication-method={method}",
         f"{prefix}.registration.tessera.redirect-uri=http://127.0.0.1:{port}/login/oauth2/code/tessera",
     ]
-    variables = {
-        "SPRING_SECURITY_OAUTH2_CLIENT_REGISTRATION_TESSERA_CLIENTID": known["CLIENT_ID"],
-        "SPRING_SECURITY_OAUTH2_CLIENT_REGISTRATION_TESSERA_CLIENTSECRET": known["CLIENT_SECRET"],
-    }
-    if algorithm != "RS256":
-        variables["ALGORITHM"] = algorithm
+    variables["SPRING_SECURITY_OAUTH2_CLIENT_REGISTRATION_TESSERA_CLIENTID"] = known["CLIENT_ID"]
+    if known["CLIENT_SECRET"]:
+        variables["SPRING_SECURITY_OAUTH2_CLIENT_REGISTRATION_TESSERA_CLIENTSECRET"] = known["CLIENT_SECRET"]
     trust = [f"-Djavax.net.ssl.trustStore={store}", "-Djavax.net.ssl.trustStorePassword=changeit"]
     command = ["java", *trust, "-cp", f"{classes}{os.pathsep}{libraries}", "org.example.Application", *options]
     with application(secure, "spring", command, port=port, **variables) as address:
@@ -194,4 +225,9 @@ def test_spring_security(secure, tmp_path, algorithm):
         sign_in(secure, browser, address)
         assert "signed out" in browser.open(f"{address}/logout").text
         assert_signed_out(secure, browser, address)
-    print(f"Spring Security 6 with {algorithm}: discovery, code with nonce and no PKCE, consent, RP-initiated logout")
+        if "backchannel_logout_uri" in changes:
+            browser = secure.browser()
+            browser.sign_in(browser.open(address), secure.user["email"], PASSWORD)
+            assert_signed_out_by_back_channel(secure, browser, address)
+    proof = "PKCE" if pkce else "nonce and no PKCE"
+    print(f"Spring Security 6 with {algorithm}: discovery, code with {proof}, {method}, consent, RP-initiated logout")

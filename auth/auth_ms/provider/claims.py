@@ -5,6 +5,8 @@ import hmac
 from typing import Any
 
 from auth_ms.keys.services import issuing
+from auth_ms.provider import custom_claims
+from auth_ms.provider import scopes as scope_names
 from auth_ms.provider.models import OAuthClient
 from auth_ms.users_client import Credentials
 
@@ -18,9 +20,14 @@ BY_SCOPE = {
 SUPPORTED = ("sub", *(name for names in BY_SCOPE.values() for name in names))
 
 
+def by_scope(client: OAuthClient) -> dict[str, tuple[str, ...]]:
+    """The names of the claims that each scope covers for a client."""
+    return BY_SCOPE | {scope_names.ATTRIBUTES: tuple(client.claims)}
+
+
 def permitted(client: OAuthClient) -> tuple[str, ...]:
     """The claims that a client may request: those of the scopes that it is registered for."""
-    return ("sub", *(name for scope, names in BY_SCOPE.items() if scope in client.scopes for name in names))
+    return ("sub", *(name for scope, names in by_scope(client).items() if scope in client.scopes for name in names))
 
 
 def of_user(user: Credentials, *, client: OAuthClient, scopes: list[str], requested: list[str]) -> dict[str, Any]:
@@ -40,7 +47,9 @@ def of_user(user: Credentials, *, client: OAuthClient, scopes: list[str], reques
         "phone_number_verified": bool(user.phone) and user.phone_verified,
         "roles": list(user.scopes),
     }
-    names = {name for scope in scopes for name in BY_SCOPE.get(scope, ())} | set(requested).intersection(
+    values |= custom_claims.values_of(user, client.claims)
+    covered = by_scope(client)
+    names = {name for scope in scopes for name in covered.get(scope, ())} | set(requested).intersection(
         permitted(client)
     )
     if not user.phone:

@@ -52,6 +52,9 @@ CONSENT = answer_example(
         "given_at": "2026-01-31T12:00:00Z",
     },
 )
+LIVE_CLIENT = answer_example(
+    "a back end that reads users", {"client_id": _STORED["client_id"], "scopes": ["users:read"]}
+)
 _DELIVERY = {
     "id": 1,
     "client_id": _STORED["client_id"],

@@ -38,6 +38,7 @@ class OAuthClient(models.Model):
     scopes = _texts(100)
     resources = _texts(2000)
     web_origins = _texts(300)
+    claims = models.JSONField(default=dict, db_default={}, help_text="of the scope `attributes`: name to source")
     backchannel_logout_uri = models.CharField(max_length=2000, blank=True, default="", db_default="")
     backchannel_logout_session_required = models.BooleanField(default=False, db_default=False)
     frontchannel_logout_uri = models.CharField(max_length=2000, blank=True, default="", db_default="")

@@ -6,7 +6,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from auth_ms.provider import jwk, metadata, scopes, uris
+from auth_ms.provider import custom_claims, jwk, metadata, scopes, uris
 from auth_ms.provider.models import LogoutDelivery, OAuthClient
 from chassis.http import fields
 
@@ -48,6 +48,21 @@ class _KeySet(serializers.JSONField):
         return value
 
 
+class _Claims(serializers.DictField):
+    """Names of claims, each with its source."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        value = super().to_internal_value(data)
+        if len(value) > custom_claims.MAXIMUM:
+            raise serializers.ValidationError(f"Must not have more than {custom_claims.MAXIMUM} claims.")
+        for name, source in value.items():
+            try:
+                custom_claims.check(name, source)
+            except custom_claims.InvalidClaim as error:
+                raise serializers.ValidationError(str(error)) from error
+        return value
+
+
 def _uris(check: Callable[[str], None], meaning: str) -> serializers.ListField:
     return serializers.ListField(child=_URI(check), required=False, max_length=20, help_text=meaning)
 
@@ -69,6 +84,11 @@ class ClientInput(serializers.Serializer):
         required=False,
         max_length=100,
         help_text="that it may ask for; `admin` and `service` are never granted",
+    )
+    claims = _Claims(
+        child=fields.Text(max_length=400),
+        required=False,
+        help_text="of the scope `attributes`, by name: `attributes.KEY`, which users write, or `metadata.KEY`",
     )
     resources = _uris(uris.check_resource, "audiences of its access tokens (RFC 8707); the first one is the default")
     web_origins = _uris(uris.check_origin, "pages that may call token, par, revoke and userinfo from a script (CORS)")
@@ -109,6 +129,7 @@ class ClientOutput(serializers.ModelSerializer):
     """A registered client."""
 
     jwks = _KeySet(read_only=True, help_text="its public keys, for private_key_jwt")
+    claims = serializers.DictField(child=serializers.CharField(), read_only=True)
 
     class Meta:
         model = OAuthClient
@@ -123,6 +144,13 @@ class RegistrationOutput(ClientOutput):
 
     class Meta(ClientOutput.Meta):
         fields = [*ClientOutput.Meta.fields, "client_secret"]
+
+
+class LiveClientOutput(serializers.Serializer):
+    """A client that calls as itself."""
+
+    client_id = serializers.CharField()
+    scopes = serializers.ListField(child=serializers.CharField())
 
 
 class SecretRotationInput(serializers.Serializer):

@@ -122,6 +122,8 @@ class CredentialsOutput(fields.Output):
             "phone_verified",
             "locale",
             "time_zone",
+            "attributes",
+            "metadata",
             "is_active",
             "is_admin",
             "scopes",

@@ -17,18 +17,30 @@ from chassis.http.openapi import problems
 from chassis.http.pagination import KeysetPagination
 from chassis.http.reading import read_body, read_query
 from chassis.security import permissions
+from chassis.security.authentication import UserOrClientAuthentication
 from users_ms.accounts import examples, load_test, parameters, selectors, serializers, services, versions
 from users_ms.accounts.events import Origin
 from users_ms.accounts.models import User
 
+READ_BY_CLIENT = {"GET": "users:read"}
 
-class AnyoneMayPostAdminsMayList(BasePermission):
+
+class AnyoneMayPostAdminsAndClientsMayList(BasePermission):
     def has_permission(self, request: Request, view: Any) -> bool:
-        return request.method == "POST" or permissions.IsAdmin().has_permission(request, view)
+        kinds = (permissions.IsClient, permissions.IsAdmin)
+        return request.method == "POST" or any(kind().has_permission(request, view) for kind in kinds)
+
+
+class IsUserOrClient(BasePermission):
+    def has_permission(self, request: Request, view: Any) -> bool:
+        kinds = (permissions.IsClient, permissions.IsUser)
+        return any(kind().has_permission(request, view) for kind in kinds)
 
 
 class UserCollection(APIView):
-    permission_classes = [AnyoneMayPostAdminsMayList]
+    authentication_classes = [UserOrClientAuthentication]
+    permission_classes = [AnyoneMayPostAdminsAndClientsMayList]
+    client_scopes = READ_BY_CLIENT
     pagination_class = KeysetPagination
 
     def get_authenticators(self) -> list[Any]:
@@ -73,7 +85,8 @@ class UserCollection(APIView):
         tags=["users"],
     )
     def get(self, request: Request) -> Response:
-        """List users, for admins. Exact filters and the prefix `search` do not regard case."""
+        """List users, for admins and clients with the scope `users:read`. Exact filters and the prefix `search` do not
+        regard case."""
         given = read_query(serializers.UserFilter, request)
         pages = self.pagination_class()
         rows = pages.paginate_queryset(selectors.find_users(**given), request)
@@ -97,6 +110,10 @@ def _origin(request: Request, user_id: int) -> Origin:
 
 
 class UserDetail(APIView):
+    authentication_classes = [UserOrClientAuthentication]
+    permission_classes = [IsUserOrClient]
+    client_scopes = READ_BY_CLIENT
+
     def _permitted_id(self, request: Request, user_id: int) -> int:
         """The id, if the caller may see that user. Raises UserNotFound otherwise, so that ids are not disclosed."""
         if not permissions.may_act_for(request, user_id):
@@ -111,8 +128,10 @@ class UserDetail(APIView):
         tags=["users"],
     )
     def get(self, request: Request, user_id: int) -> Response:
-        """Read a user: the user itself, or an admin."""
-        return _representation(selectors.get_user(user_id=self._permitted_id(request, user_id)))
+        """Read a user: the user itself, an admin, or a client with the scope `users:read`."""
+        if not permissions.is_client(request):
+            user_id = self._permitted_id(request, user_id)
+        return _representation(selectors.get_user(user_id=user_id))
 
     @extend_schema(
         operation_id="replace_user",

@@ -235,11 +235,12 @@ def _why_sign_in(request: AuthorizationRequest, session: Session | None, *, at: 
     return "age" if asked["max_age"] is not None and age > asked["max_age"] else ""
 
 
-def scopes_to_consent(parameters: dict[str, Any]) -> list[str]:
+def scopes_to_consent(request: AuthorizationRequest) -> list[str]:
     """The scopes of a request, and those whose claims it asks for one by one."""
-    single = {name for names in parameters["claims"].values() for name in names}
-    implied = [scope for scope, names in claims.BY_SCOPE.items() if single & set(names)]
-    return list(dict.fromkeys([*parameters["scopes"], *implied]))
+    asked = request.parameters
+    single = {name for names in asked["claims"].values() for name in names}
+    implied = [scope for scope, names in claims.by_scope(request.client).items() if single & set(names)]
+    return list(dict.fromkeys([*asked["scopes"], *implied]))
 
 
 def needs_consent(request: AuthorizationRequest, session: Session) -> bool:
@@ -251,7 +252,7 @@ def needs_consent(request: AuthorizationRequest, session: Session) -> bool:
     asked, client = request.parameters, request.client
     is_native = client.is_public and not asked["redirect_uri"].startswith("https:")
     known = client.first_party or consents.covers(
-        user_id=session.user_id, client=client, wanted=scopes_to_consent(asked), resources=asked["resources"]
+        user_id=session.user_id, client=client, wanted=scopes_to_consent(request), resources=asked["resources"]
     )
     needed = is_native or not known or "consent" in asked["prompt"] or "device" in asked
     if needed and "none" in asked["prompt"]:

@@ -10,9 +10,9 @@ from django.db.models import Q, QuerySet
 
 from auth_ms.audit import services as audit
 from auth_ms.keys.services import issuing, signing_keys
-from auth_ms.provider import metadata, uris
+from auth_ms.provider import metadata, scopes, uris
 from auth_ms.provider.models import ClientSecret, OAuthClient
-from auth_ms.provider.services import own_resources
+from auth_ms.provider.services import consents, own_resources
 from chassis.http.client_address import Client
 from chassis.http.errors import InvalidInput, Problem
 
@@ -84,6 +84,7 @@ def change(
         if found is None:
             raise ClientNotFound
         found.registration_token_hash = registration_token_hash
+        more_claims = not set(values.get("claims", {}).items()) <= set(found.claims.items())
         for name, value in values.items():
             setattr(found, name, value)
         _check(found)
@@ -93,6 +94,8 @@ def change(
         if found.signing_algorithm == signing_keys.RS256:
             signing_keys.key_ring(signing_keys.RS256)
         found.save()
+        if more_claims:
+            consents.forget(scopes.ATTRIBUTES, oauth_client=found)
         if not found.has_secret:
             secrets_of(found).delete()
         facts: dict[str, Any] = {"client_id": client_id, "changed": sorted(values)}

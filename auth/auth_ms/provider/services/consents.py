@@ -48,6 +48,13 @@ def give(
             notices.record(notices.Change.APPLICATION_ALLOWED, contact=user.contact, client=client, at=at)
 
 
+def forget(scope: str, *, oauth_client: OAuthClient) -> None:
+    """Ask every user again for a scope that now covers more. What is granted already goes on until it ends."""
+    for consent in Consent.objects.filter(client=oauth_client, scopes__contains=[scope]).iterator():
+        consent.scopes.remove(scope)
+        consent.save(update_fields=["scopes"])
+
+
 def revoke(*, user_id: int, client_id: str, client: Client, at: datetime) -> None:
     """Forget a consent, end everything that the client was granted, and tell it and the user.
 

@@ -21,6 +21,7 @@ from auth_ms.sessions import rotation
 from auth_ms.sessions.models import Session
 from auth_ms.users_client import Credentials
 from chassis.http.client_address import Client
+from chassis.security.rate_limits import services as rate_limits
 
 _VERIFIER = re.compile(r"[A-Za-z0-9\-._~]{43,128}")  # RFC 7636, §4.1
 
@@ -47,7 +48,12 @@ class TokenRequest:
 
 
 def exchange(asked: TokenRequest) -> dict[str, Any]:
-    """The token response. Raises OAuthError and ServiceUnavailable."""
+    """The token response. Raises OAuthError, TooManyRequests and ServiceUnavailable.
+
+    The limit is for client and address: anybody may name a public client, and must not lock out its users elsewhere.
+    """
+    limit = rate_limits.Limit(name="token_requests", times=settings.TOKEN_REQUESTS_PER_MINUTE, seconds=60)
+    rate_limits.take(limit, key=f"{asked.by.client_id} {asked.client.network}")
     kind = asked.required("grant_type")
     if kind not in metadata.GRANT_TYPES:
         raise OAuthError("unsupported_grant_type", "This grant type is not supported.")

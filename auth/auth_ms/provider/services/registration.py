@@ -19,7 +19,7 @@ from chassis.http.client_address import Client
 from chassis.security.rate_limits import services as rate_limits
 
 REGISTRATIONS = rate_limits.Limit(name="client_registration", times=100, seconds=3600)
-SCOPES = [scope for scope in scopes.IDENTITY if scope != "roles"]
+SCOPES = [scope for scope in scopes.IDENTITY if scope not in ("roles", scopes.ATTRIBUTES)]
 GRANT_TYPES = ("authorization_code", "refresh_token", metadata.DEVICE_CODE)
 # Members that RFC 7591 and OpenID Connect name as the model does, and the two that they do not.
 _SAME = (
@@ -88,12 +88,13 @@ def admit(initial_token: str, *, client: Client, at: datetime) -> OAuthClient:
     Raises InvalidBearerToken, InsufficientScope and TooManyRequests.
     """
     try:
-        by = own_resources.caller(initial_token, path=own_resources.REGISTRATION, scope=own_resources.REGISTER, at=at)
+        by = own_resources.caller(initial_token, path=own_resources.REGISTRATION, at=at)
     except InvalidBearerToken:
         _count_failure(client, at=at, reason="The initial access token is not valid.")
         raise
-    rate_limits.take(REGISTRATIONS, key=by.client_id)
-    return by
+    by.check_scope(own_resources.REGISTER)
+    rate_limits.take(REGISTRATIONS, key=by.client.client_id)
+    return by.client
 
 
 def register(*, values: dict[str, Any], by: OAuthClient, client: Client, at: datetime) -> Registered:
@@ -140,10 +141,9 @@ def check_change(body: dict[str, Any], *, client: OAuthClient, at: datetime) -> 
 
 def change(*, known: Registered, values: dict[str, Any], client: Client, at: datetime) -> Registered:
     """Replace the metadata of a client. Raises ClientNotFound and InvalidInput."""
-    kept = {name: value for name, value in values.items() if name != "is_active"}
     changed = clients.change(
         client_id=known.client.client_id,
-        values=kept,
+        values=values,
         actor_id=None,
         client=client,
         at=at,

@@ -4,16 +4,19 @@ from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from auth_ms.provider import examples, serializers
+from auth_ms.provider.errors import InvalidBearerToken
 from auth_ms.provider.models import Consent, OAuthClient
-from auth_ms.provider.services import clients, consents
+from auth_ms.provider.services import clients, consents, own_resources
 from auth_ms.provider.services.clients import Registration
-from auth_ms.view_helpers import NO_STORE, answer
+from auth_ms.sessions.authentication import ACCESS_TOKEN
+from auth_ms.view_helpers import NO_STORE, OpenToAll, answer
 from chassis.http.client_address import client_of
 from chassis.http.openapi import problems
 from chassis.http.pagination import NewestFirst
@@ -128,6 +131,34 @@ class ClientSecrets(APIView):
             at=timezone.now(),
         )
         return _registered(made, status=201)
+
+
+class InternalClient(OpenToAll):
+    """For users-ms, which asks at each request of a client that calls as itself."""
+
+    @extend_schema(
+        operation_id="get_live_client",
+        parameters=[OpenApiParameter("resource", description="the path of the resource, such as /users-ms")],
+        responses={200: serializers.LiveClientOutput, **problems(401, 403)},
+        examples=[examples.LIVE_CLIENT],
+        auth=ACCESS_TOKEN,
+        tags=["internal"],
+    )
+    def get(self, request: Request) -> Response:
+        """Get the client of an access token for this resource, and the scopes that it has now; 401 for any other."""
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        try:
+            if scheme.lower() != "bearer":
+                raise InvalidBearerToken
+            path = request.query_params.get("resource", "")
+            caller = own_resources.caller(token.strip(), path=path, at=timezone.now())
+        except InvalidBearerToken as error:
+            raise exceptions.AuthenticationFailed(error.description) from error
+        told = {"client_id": caller.client.client_id, "scopes": sorted(caller.scopes)}
+        return answer(serializers.LiveClientOutput, told)
+
+    def get_authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="tessera"'
 
 
 class ConsentCollection(APIView):

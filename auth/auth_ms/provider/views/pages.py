@@ -110,7 +110,7 @@ def _ask_consent(
     request: HttpRequest, asked: AuthorizationRequest, session: Session, *, at: datetime, token: str = ""
 ) -> HttpResponse:
     user = find_credentials(user_id=session.user_id)
-    wanted = authorization.scopes_to_consent(asked.parameters)
+    wanted = authorization.scopes_to_consent(asked)
     return _ask(
         request,
         asked,
@@ -119,7 +119,8 @@ def _ask_consent(
         token=token,
         session_id=session.id,
         email=user.email if user else "",
-        scopes=[f"scope_{scope}" for scope in wanted if scope in scopes.IDENTITY],
+        scopes=[f"scope_{scope}" for scope in wanted if scope in scopes.IDENTITY and scope != scopes.ATTRIBUTES],
+        custom_claims=sorted(asked.client.claims) if scopes.ATTRIBUTES in wanted else [],
         rights=[scope for scope in wanted if scope not in scopes.IDENTITY],
         resources=asked.parameters["resources"],
         user_code=asked.parameters.get("user_code", ""),
@@ -228,7 +229,7 @@ def _consent(
     consents.give(
         user_id=session.user_id,
         oauth_client=asked.client,
-        scopes=authorization.scopes_to_consent(asked.parameters),
+        scopes=authorization.scopes_to_consent(asked),
         resources=asked.parameters["resources"],
         client=client_of(request),
         at=at,
