@@ -1,5 +1,6 @@
 """The admin pages of the account console."""
 
+import re
 import secrets
 
 from playwright.sync_api import expect
@@ -33,6 +34,25 @@ def test_an_admin_finds_a_user_and_grants_rights(stack, page, admins_email):
     expect(page.get_by_role("status")).to_have_text("Saved.")
     page.reload()
     expect(page.get_by_label("Scopes")).to_have_value("orders:read")
+
+
+def test_a_slow_answer_does_not_replace_that_of_a_later_search(stack, page, admins_email):
+    surname, whole_list, held = f"Zz{secrets.token_hex(6)}", re.compile(r"/users-ms/users\?limit=20$"), []
+    stack.sign_up(name="Ada", surname=surname)
+    sign_in(page, stack, admins_email)
+    heading(page, "Profile")
+    page.route(whole_list, lambda route: held.append(route))
+    follow(page, "Users")
+    page.get_by_label("Search").fill(surname)
+    page.get_by_role("button", name="Search").click()
+    expect(page.get_by_role("link", name=f"Ada {surname}")).to_be_visible()
+
+    with page.expect_response(whole_list) as late:
+        held[0].continue_()
+    late.value.finished()
+    page.evaluate("() => new Promise((done) => setTimeout(done, 200))")  # for the page to show it, if it does
+
+    expect(page.get_by_role("row")).to_have_count(2)
 
 
 def test_an_admin_redelivers_a_dead_letter_and_reads_the_audit_log(stack, page, admins_email):

@@ -7,11 +7,14 @@ import { t } from "./texts.js";
 export function list(path, caption, columns) {
   const place = h("div", { "aria-busy": "true" }, h("p", { class: "quiet" }, t("table.loading")));
   let shown = path;
+  let requests = 0;
   async function show(url, moved = false) {
     shown = url;
+    const number = ++requests; // a slow answer must not replace that of a later request
     place.setAttribute("aria-busy", "true");
     try {
       const { value } = await call("GET", url);
+      if (number !== requests) return;
       const turn = (label, target) =>
         h("button", { type: "button", class: "plain", disabled: !target, onclick: () => show(target, true) }, label);
       const buttons = h("div", { class: "actions" }, turn(t("table.previous"), value.previous), turn(t("table.next"), value.next));
@@ -22,9 +25,9 @@ export function list(path, caption, columns) {
         place.firstElementChild.focus();
       }
     } catch (problem) {
-      place.replaceChildren(failure(problem));
+      if (number === requests) place.replaceChildren(failure(problem));
     } finally {
-      place.removeAttribute("aria-busy");
+      if (number === requests) place.removeAttribute("aria-busy");
     }
   }
   show(path);

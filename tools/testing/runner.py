@@ -85,6 +85,7 @@ VARIABLES = {
     "NOTICES_OF_A_KIND": "1000000",
     "TOKEN_REQUESTS_PER_MINUTE": "1000000",
 }
+ALL_ROUTES = {"CLIENT_REGISTRATION": "token"}  # off by default, and then no route for the generated requests
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,7 +177,7 @@ def run(
         stack.clean(directory, keep={"lock"})
         print("Starting a stack for the tests, on free ports below .local/test/", flush=True)
         try:
-            layout = stack.up(directory, free_ports=True, variables=VARIABLES | (variables or {}))
+            layout = stack.up(directory, free_ports=True, variables=VARIABLES | ALL_ROUTES | (variables or {}))
             outcome = run_all(directory, suites(layout), pytest_arguments)
         finally:
             stack.down(directory)
