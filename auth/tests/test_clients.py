@@ -7,8 +7,9 @@ import pytest
 from django.utils import timezone
 
 from auth.tests import oauth
-from auth.tests.builders import as_json
+from auth.tests.builders import as_json, recorded
 from auth_ms.models import AuditEvent, ClientSecret
+from chassis.outbox.models import OutboxMessage
 
 pytestmark = pytest.mark.django_db
 INPUT = {"name": "Orders", "redirect_uris": [oauth.CALLBACK], "scopes": ["openid"]}
@@ -150,6 +151,40 @@ def test_a_rotation_without_overlap_ends_a_stolen_secret_at_once(admin_client):
     admin_client.post(f"/auth-ms/clients/{app.client_id}/secrets", **as_json({"overlap_seconds": 0}))
 
     assert app.post("token", grant_type="client_credentials").status_code == 401
+
+
+def test_every_change_of_a_client_is_published_without_secrets_or_personal_data(admin_client):
+    made = create(admin_client).json()
+    path = f"/auth-ms/clients/{made['client_id']}"
+    admin_client.put(path, **as_json(INPUT | {"name": "Invoices", "scopes": ["openid", "email"]}))
+    rotated = admin_client.post(f"{path}/secrets", **as_json({})).json()
+    admin_client.delete(path)
+
+    shared = {"client_id": made["client_id"], "changed": [], "actor": "admin"}
+    assert recorded("client_changed_event") == [
+        shared | {"change": "created"},
+        shared | {"change": "changed", "changed": ["name", "scopes"]},
+        shared | {"change": "secret_rotated"},
+        shared | {"change": "deleted"},
+    ]
+    messages = OutboxMessage.objects.filter(exchange="client_changed_event")
+    assert {message.body["subject"] for message in messages} == {f"clients/{made['client_id']}"}
+    stored = repr(list(messages.values()))
+    assert not any(each in stored for each in (made["client_secret"], rotated["client_secret"], "Invoices"))
+    written = AuditEvent.objects.filter(event="client_changed").get()
+    assert written.details == {"client_id": made["client_id"], "changed": ["name", "scopes"]}
+
+
+def test_a_change_that_fails_is_not_published(admin_client):
+    made = create(admin_client).json()
+
+    answers = [
+        admin_client.put(f"/auth-ms/clients/{made['client_id']}", **as_json(INPUT | {"redirect_uris": []})),
+        admin_client.delete(f"/auth-ms/clients/{made['client_id'][::-1]}"),
+    ]
+
+    assert [answer.status_code for answer in answers] == [400, 404]
+    assert [each["change"] for each in recorded("client_changed_event")] == ["created"]
 
 
 def test_a_deleted_client_and_an_inactive_one_get_nothing(admin_client):

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.test import Client
 
 from auth.tests import oauth, signing
-from auth.tests.builders import as_json
+from auth.tests.builders import as_json, recorded
 from auth_ms.models import AuditEvent, OAuthClient
 from auth_ms.provider.services import registration
 from chassis.security.rate_limits.services import Limit
@@ -108,6 +108,19 @@ def test_nothing_is_registered_or_managed_while_it_is_off(initial, settings):
 
     assert [answer.status_code for answer in answers] == [404] * 4
     assert OAuthClient.objects.count() == 2
+
+
+def test_what_a_client_does_with_itself_is_published(initial):
+    made = create(initial).json()
+    manage("put", made, body=METADATA | {"client_id": made["client_id"], "client_name": "Bills"})
+    manage("delete", made)
+
+    told = [each for each in recorded("client_changed_event") if each["client_id"] == made["client_id"]]
+    assert [(each["change"], each["changed"], each["actor"]) for each in told] == [
+        ("created", [], "client"),
+        ("changed", ["name"], "client"),
+        ("deleted", [], "client"),
+    ]
 
 
 @pytest.mark.parametrize("name", ["openid-configuration", "oauth-authorization-server"])
