@@ -36,6 +36,15 @@ def application():
         yield address, visited
 
 
+def register(stack, admin, **members):
+    """A new client, as the API answers, and the address at which it sends its users to sign in."""
+    members = {"name": "Orders", "require_pkce": False, "scopes": ["openid", "email", "orders:read"]} | members
+    client = stack.call("POST", "/auth-ms/clients", members, token=admin["access_token"]).json()
+    query = {"client_id": client["client_id"], "response_type": "code", "scope": " ".join(members["scopes"])}
+    query |= {"redirect_uri": members["redirect_uris"][0], "nonce": "a-nonce"}
+    return client, f"{stack.gateway}/auth-ms/oauth/authorize?{urlencode(query)}"
+
+
 def check(page, stack, name):
     """No violation of axe-core's rules, and nothing wider than the window or the card."""
     violations = AXE.run(page).response["violations"]
@@ -45,23 +54,19 @@ def check(page, stack, name):
     keep(page, stack, f"provider-{name}")
 
 
-@pytest.mark.parametrize("width", [375, 1280])
-def test_a_user_signs_in_consents_and_logs_out_of_the_application_too(stack, admin, browser, application, width):
+@pytest.mark.parametrize(("width", "theme"), [(390, "dark"), (1280, "light")])
+def test_a_user_signs_in_consents_and_logs_out_of_the_application_too(stack, admin, browser, application, width, theme):
     address, visited = application
     user = stack.verified_user(email=f"{'long' * 14}{width}@example.org")
-    registration = {
-        "name": "Orders",
-        "redirect_uris": [f"{address}/callback"],
-        "post_logout_redirect_uris": [f"{address}/goodbye"],
-        "frontchannel_logout_uri": f"{address}/logout",
-        "scopes": ["openid", "email", "orders:read"],
-        "require_pkce": False,
-    }
-    client = stack.call("POST", "/auth-ms/clients", registration, token=admin["access_token"]).json()
-    query = {"client_id": client["client_id"], "response_type": "code", "scope": "openid email orders:read"}
-    query |= {"redirect_uri": f"{address}/callback", "nonce": "a-nonce"}
-    with page_of(browser, size=(width, 800)) as page:
-        page.goto(f"{stack.gateway}/auth-ms/oauth/authorize?{urlencode(query)}")
+    client, url = register(
+        stack,
+        admin,
+        redirect_uris=[f"{address}/callback"],
+        post_logout_redirect_uris=[f"{address}/goodbye"],
+        frontchannel_logout_uri=f"{address}/logout",
+    )
+    with page_of(browser, size=(width, 800), color_scheme=theme) as page:
+        page.goto(url)
         check(page, stack, f"sign-in-{width}")
         page.get_by_label("Email").fill(user["email"])
         page.get_by_label("Password").fill(PASSWORD)
@@ -91,3 +96,28 @@ def test_a_user_signs_in_consents_and_logs_out_of_the_application_too(stack, adm
         check(page, stack, f"signed-out-{width}")
         page.goto(f"{stack.gateway}/auth-ms/oauth/end-session?id_token_hint={tokens['id_token']}")
         expect(page.get_by_text("You are signed out.")).to_be_visible()
+
+
+def test_the_consent_page_shows_the_logo_of_the_client_or_its_initial(stack, admin, browser):
+    user, host = stack.verified_user(), "https://images.example.org"
+    svg = "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 9 9'><rect width='9' height='9' fill='teal'/></svg>"
+    links = {name: f"https://orders.example.org/{name}" for name in ("client_uri", "policy_uri", "tos_uri")}
+    shown = {}
+    with page_of(browser, size=(375, 800), expected_statuses=(404,)) as page:
+        page.route(f"{host}/logo.svg", lambda route: route.fulfill(body=svg, content_type="image/svg+xml"))
+        page.route(f"{host}/missing.svg", lambda route: route.fulfill(status=404))
+        for name, logo in (("none", ""), ("logo", f"{host}/logo.svg"), ("missing", f"{host}/missing.svg")):
+            members = {"redirect_uris": ["https://orders.example.org/callback"], "logo_uri": logo, **links}
+            _, url = register(stack, admin, **members)
+            page.goto(url)
+            if not shown:
+                page.get_by_label("Email").fill(user["email"])
+                page.get_by_label("Password").fill(PASSWORD)
+                page.get_by_role("button", name="Sign in").click()
+            expect(page.get_by_role("link", name="Privacy policy")).to_be_visible()
+            page.wait_for_function("[...document.images].every((each) => each.complete)")
+            check(page, stack, f"consent-{name}")
+            shown[name] = page.locator(".logo").screenshot()
+
+    assert shown["missing"] == shown["none"]
+    assert shown["logo"] != shown["none"]

@@ -124,7 +124,8 @@ def _ask_consent(
         rights=[scope for scope in wanted if scope not in scopes.IDENTITY],
         resources=asked.parameters["resources"],
         user_code=asked.parameters.get("user_code", ""),
-        unknown_place=asked.parameters.get("redirect_uri", "") if asked.client.registration_token_hash else "",
+        logo=asked.client.presentation["logo_uri"],
+        place=asked.parameters["redirect_uri"],
     )
 
 
