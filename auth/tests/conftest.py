@@ -42,8 +42,9 @@ class _Handler(BaseHTTPRequestHandler):
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         if parts.path.endswith("/rights"):
             query = {} if "rights" in self.server.service.missing else {"user_id": self.user_id}
+        hidden = () if query.pop("attributes", "") == "true" else ("attributes", "metadata")
         found = self.server.service.find(**query)
-        self.answer(200 if found else 404, found or {})
+        self.answer(200 if found else 404, {name: value for name, value in (found or {}).items() if name not in hidden})
 
     def do_PUT(self) -> None:
         self.answer_for_user(self.server.service.set_password)

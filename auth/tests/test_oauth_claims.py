@@ -70,6 +70,8 @@ def test_they_are_those_of_now_and_of_an_older_users_ms_none(app, ada):
     tokens = tokens_for(app)
     ada["metadata"] = {"plan": "silver"}
     assert userinfo(tokens)["plan"] == "silver"
+    tokens = app.post("token", grant_type="refresh_token", refresh_token=tokens["refresh_token"]).json()
+    assert id_token(tokens)["plan"] == "silver"
 
     del ada["metadata"], ada["attributes"]
     assert userinfo(tokens) == {"sub": "7"}
