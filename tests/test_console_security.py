@@ -10,7 +10,15 @@ import requests
 from playwright.sync_api import expect
 
 from evidence.harness.browser import browser, page, page_of
-from evidence.harness.console import follow, heading, newest_mail, sign_in, sign_out
+from evidence.harness.console import (
+    add_passkey,
+    follow,
+    heading,
+    newest_mail,
+    sign_in,
+    sign_out,
+    virtual_authenticator,
+)
 from evidence.harness.stack import PASSWORD
 from evidence.harness.waiting import eventually
 
@@ -116,20 +124,10 @@ def test_a_passkey_is_created_and_signs_in(stack, browser):
     here = f"http://localhost:{address.port}"
     user = stack.verified_user()
     with page_of(browser) as page:
-        tools = page.context.new_cdp_session(page)
-        tools.send("WebAuthn.enable")
-        options = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}
-        options |= {"isUserVerified": True, "automaticPresenceSimulation": True}
-        tools.send("WebAuthn.addVirtualAuthenticator", {"options": options})
-        page.goto(f"{here}/#/sign-in")
-        page.get_by_label("Email").fill(user["email"])
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Sign in", exact=True).click()
+        virtual_authenticator(page)
+        sign_in(page, stack, user["email"], at=here)
         heading(page, "Profile")
-        follow(page, "Security")
-        page.get_by_label("Name", exact=True).fill("my laptop")
-        page.get_by_role("button", name="Add a passkey").click()
-        expect(page.get_by_role("cell", name="my laptop", exact=True)).to_be_visible()
+        add_passkey(page, "my laptop")
         page.get_by_role("button", name="Sign out").click()
 
         page.get_by_role("button", name="Sign in with a passkey").click()

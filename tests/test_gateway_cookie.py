@@ -64,7 +64,15 @@ def gateway():
 
 
 @pytest.mark.parametrize(
-    "path", ["auth/refresh", "oauth/authorize", "oauth/interaction", "oauth/verify", "oauth/end-session"]
+    "path",
+    [
+        "auth/refresh",
+        "oauth/authorize",
+        "oauth/interaction",
+        "oauth/passkey-options",
+        "oauth/verify",
+        "oauth/end-session",
+    ],
 )
 def test_the_routes_that_use_cookies_get_them(gateway, path):
     answer = requests.post(f"{gateway}/auth-ms/{path}", headers={"Cookie": COOKIE}, timeout=60)

@@ -6,7 +6,7 @@ from auth_ms.accounts import views as account_views
 from auth_ms.audit import views as audit_views
 from auth_ms.factors import views as factor_views
 from auth_ms.keys import views as key_views
-from auth_ms.provider.views import clients, devices, documents, logouts, pages, registration, tokens
+from auth_ms.provider.views import clients, devices, documents, interaction, logouts, pages, registration, tokens
 from auth_ms.recovery.views import emails, passwords, phones
 from auth_ms.sessions import views as session_views
 from auth_ms.sign_in import views as sign_in_views
@@ -52,7 +52,8 @@ routes = [
     path("auth/consents", clients.ConsentCollection.as_view(), name="consents"),
     path("auth/consents/<slug:client_id>", clients.ConsentDetail.as_view(), name="consent"),
     path("oauth/authorize", pages.Authorize.as_view(), name="oauth-authorize"),
-    path("oauth/interaction", pages.Interaction.as_view(), name="oauth-interaction"),
+    path("oauth/interaction", interaction.Interaction.as_view(), name="oauth-interaction"),
+    path("oauth/passkey-options", interaction.PasskeyOptions.as_view(), name="oauth-passkey-options"),
     path("oauth/device", devices.DeviceAuthorization.as_view(), name="oauth-device"),
     path("oauth/verify", devices.Verification.as_view(), name="oauth-verify"),
     path("oauth/end-session", pages.EndSession.as_view(), name="oauth-end-session"),

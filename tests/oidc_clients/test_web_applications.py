@@ -13,13 +13,17 @@ from dataclasses import replace
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
+from playwright.sync_api import expect
 
-from evidence.harness import client_packages
+from evidence.harness import client_packages, console
+from evidence.harness.browser import browser, keep, page_of
 from evidence.harness.stack import PASSWORD
 from evidence.harness.waiting import eventually
 from local import ports
 from local.layout import Program
 from local.running_program import running_program
+
+__all__ = ["browser"]
 
 
 def free_port():
@@ -89,6 +93,42 @@ def test_mozilla_django_oidc(secure, tmp_path, algorithm):
         assert "signed out" in browser.open(f"{address}/oidc/logout/").text
         assert_signed_out(secure, browser, address)
     print(f"mozilla-django-oidc with {algorithm}: code with PKCE, consent, userinfo, prompt=none, RP-initiated logout")
+
+
+def test_a_passkey_signs_in_to_mozilla_django_oidc_alone_and_after_the_password(secure, browser, tmp_path):
+    port, user = free_port(), secure.stack.verified_user()
+    known = register(secure, "Django", port, "/oidc/callback/", bye="/bye", first_party=True)
+    command = [client_packages.python(), client_packages.PROGRAMS / "django_application.py", tmp_path, port]
+    variables = {"ALGORITHM": "ES256", "REQUESTS_CA_BUNDLE": str(secure.authority), **known}
+    trusting = {"ignore_https_errors": True}  # the CA is the test's own
+    with application(secure, "django", command, port=port, **variables) as address:
+        with page_of(browser, **trusting) as page:
+            console.virtual_authenticator(page)
+            console.sign_in(page, secure.stack, user["email"], at=secure.issuer)
+            console.heading(page, "Profile")
+            console.add_passkey(page, "my laptop")
+            console.sign_out(page)
+
+            page.goto(address)
+            keep(page, secure.stack, "provider-sign-in-passkey")
+            page.get_by_role("button", name="Sign in with a passkey").click()
+            expect(page.get_by_text(user["email"])).to_be_visible()
+            assert page.url == f"{address}/"
+
+            page.goto(f"{address}/oidc/logout/")
+            page.goto(address)
+            page.get_by_label("Email").fill(user["email"])
+            page.get_by_label("Password").fill(PASSWORD)
+            page.get_by_role("button", name="Sign in", exact=True).click()
+            expect(page.get_by_role("heading", name="Second factor")).to_be_visible()
+            keep(page, secure.stack, "provider-second-factor-passkey")
+            page.get_by_role("button", name="Sign in with a passkey").click()
+            expect(page.get_by_text(user["email"])).to_be_visible()
+            assert page.url == f"{address}/"
+        with page_of(browser, **trusting, java_script_enabled=False) as page:
+            page.goto(address)
+            expect(page.get_by_label("Password")).to_be_visible()
+            expect(page.locator("#passkey")).to_be_hidden()
 
 
 @pytest.mark.parametrize(("algorithm", "mode"), [("ES256", "query"), ("RS256", "form_post")])

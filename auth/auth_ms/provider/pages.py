@@ -1,4 +1,4 @@
-"""The pages that people see: plain HTML forms, without scripts but one, with a policy of their own."""
+"""The pages that people see: plain HTML forms, which work without their scripts, with a policy of their own."""
 
 import base64
 import hashlib
@@ -16,6 +16,8 @@ FRAME_SECONDS = 3  # for which the page of a logout waits for the clients' frame
 # Sends the form of `response_mode=form_post`. Without scripts, there is a button.
 SUBMIT = "document.forms[0].submit()"
 _SUBMIT_HASH = base64.b64encode(hashlib.sha256(SUBMIT.encode()).digest()).decode()
+_PASSKEY = "script-src 'self'; connect-src 'self'; require-trusted-types-for 'script'; trusted-types 'none';"
+_SCRIPTS = {"form_post": f"script-src 'sha256-{_SUBMIT_HASH}';", "sign_in": _PASSKEY, "second_factor": _PASSKEY}
 
 
 def show(
@@ -40,26 +42,27 @@ def show(
     context["scopes"] = [known[scope] for scope in values.get("scopes", ())]
     html = loader.render_to_string(f"provider/{page}.html", context)
     response = HttpResponse(html, status=status, headers={"Cache-Control": "no-store", **(headers or {})})
-    response["Content-Security-Policy"] = _policy(leads_to, script=page == "form_post", frames=values.get("frames", ()))
+    response["Content-Security-Policy"] = _policy(leads_to, _SCRIPTS.get(page, ""), frames=values.get("frames", ()))
     response["Referrer-Policy"] = "no-referrer"
     return response
 
 
-def _policy(leads_to: str, *, script: bool, frames: Iterable[str] = ()) -> str:
+def _policy(leads_to: str, scripts: str, *, frames: Iterable[str] = ()) -> str:
     parts = urlsplit(leads_to)
     target = f" https: {parts.scheme}:{'//' + parts.netloc if parts.netloc else ''}" if leads_to else ""
-    scripts = f" script-src 'sha256-{_SUBMIT_HASH}';" if script else ""
     origins = sorted({uris.origin_of(frame) for frame in frames})
     framed = f" frame-src {' '.join(origins)};" if origins else ""
     return (
-        f"default-src 'none'; style-src 'self'; img-src 'self';{scripts}{framed} form-action 'self'{target};"
+        f"default-src 'none'; style-src 'self'; img-src 'self'; {scripts}{framed} form-action 'self'{target};"
         " base-uri 'none'; frame-ancestors 'none'"
     )
 
 
-def error(request: HttpRequest, reason: str, *, status: int = 400, locales: str = "") -> HttpResponse:
+def error(
+    request: HttpRequest, reason: str, *, status: int = 400, locales: str = "", headers: dict[str, str] | None = None
+) -> HttpResponse:
     """A page for what cannot be sent back to the client; `reason` is the key of a text."""
-    return show(request, "error", status=status, locales=locales, reason=reason)
+    return show(request, "error", status=status, locales=locales, headers=headers, reason=reason)
 
 
 def answer(request: HttpRequest, response: AuthorizationResponse) -> HttpResponse:

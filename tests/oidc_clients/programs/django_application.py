@@ -76,6 +76,7 @@ urlpatterns = [
     path("", index),
     path("expire", expire),
     path("bye", lambda request: HttpResponse("signed out")),
+    path("favicon.ico", lambda request: HttpResponse(status=204)),
     path("oidc/", include("mozilla_django_oidc.urls")),
 ]
 call_command("migrate", verbosity=0)

@@ -133,31 +133,32 @@ def remove(*, user_id: int, passkey_id: int, client: Client, at: datetime) -> No
         notices.record(Change.PASSKEY_REMOVED, contact=user.contact, client=client, at=at)
 
 
-def authentication_options(*, user_id: int | None, client: Client, at: datetime) -> dict[str, Any]:
+def authentication_options(*, user_id: int | None, client: Client, at: datetime, ceremony: str = "") -> dict[str, Any]:
     """The options for `navigator.credentials.get()`, as JSON: for a known user its passkeys, otherwise any passkey.
 
-    Raises TooManyRequests. A known user has already given the password and is limited separately from others at the
-    same client address.
+    `ceremony` names what the challenge is made for, such as one page in one browser; it is accepted there only. Raises
+    TooManyRequests. A known user has already given the password and is limited separately from others at the same
+    client address.
     """
     _limit_challenges(f"{user_id} {client.network}" if user_id else client.network)
     preferred, required = UserVerificationRequirement.PREFERRED, UserVerificationRequirement.REQUIRED
     options = webauthn.generate_authentication_options(
         rp_id=settings.WEBAUTHN_RP_ID,
-        challenge=_challenge(registers_for=None, at=at),
+        challenge=_challenge(registers_for=None, at=at, ceremony=ceremony),
         allow_credentials=_descriptors(user_id) if user_id else None,
         user_verification=preferred if user_id else required,
     )
     return dict(json.loads(webauthn.options_to_json(options)))
 
 
-def matches(*, user_id: int, credential: Any, at: datetime) -> bool:
+def matches(*, user_id: int, credential: Any, at: datetime, ceremony: str = "") -> bool:
     """True when the credential is a passkey of the user with a valid signature: the second factor."""
-    return _verify(credential, user_id=user_id, at=at) is not None
+    return _verify(credential, user_id=user_id, at=at, ceremony=ceremony) is not None
 
 
-def find(*, credential: Any, at: datetime) -> Passkey | None:
+def find(*, credential: Any, at: datetime, ceremony: str = "") -> Passkey | None:
     """The passkey with a valid signature that has verified its user (PIN, fingerprint, face), or None."""
-    return _verify(credential, user_id=None, at=at)
+    return _verify(credential, user_id=None, at=at, ceremony=ceremony)
 
 
 def lock_if_present(passkey: Passkey) -> bool:
@@ -173,13 +174,13 @@ def fingerprint_of(credential: Any) -> str:
         return "none"
 
 
-def _verify(credential: Any, *, user_id: int | None, at: datetime) -> Passkey | None:
+def _verify(credential: Any, *, user_id: int | None, at: datetime, ceremony: str) -> Passkey | None:
     """The passkey of `user_id`, or, when the user is unknown, any passkey that has verified its user itself.
 
     A user handle must match the owner of the passkey (specification, §7.2, step 6).
     """
     try:
-        challenge = _spend_challenge(credential, registers_for=None, at=at)
+        challenge = _spend_challenge(credential, registers_for=None, at=at, ceremony=ceremony)
         passkey = Passkey.objects.filter(credential_id=base64url_to_bytes(credential["rawId"])).first()
         if passkey is None or user_id not in (None, passkey.user_id):
             return None
@@ -213,27 +214,27 @@ def _limit_challenges(key: str) -> None:
     rate_limits.take(rate_limits.Limit(name="passkey_challenge", times=times, seconds=600), key=key)
 
 
-def _challenge(*, registers_for: int | None, at: datetime) -> bytes:
+def _challenge(*, registers_for: int | None, at: datetime, ceremony: str = "") -> bytes:
     challenge = secrets.token_bytes(32)
     PasskeyChallenge.objects.create(
-        challenge_hash=_hash(challenge), registers_for=registers_for, expires_at=at + CHALLENGE_LIFE
+        challenge_hash=_hash(challenge, ceremony), registers_for=registers_for, expires_at=at + CHALLENGE_LIFE
     )
     return challenge
 
 
-def _spend_challenge(credential: Any, *, registers_for: int | None, at: datetime) -> bytes:
+def _spend_challenge(credential: Any, *, registers_for: int | None, at: datetime, ceremony: str = "") -> bytes:
     """The challenge that the credential signs; it works once. Raises ValueError when it is unknown."""
     client_data = parse_client_data_json(base64url_to_bytes(credential["response"]["clientDataJSON"]))
     ours = PasskeyChallenge.objects.filter(
-        challenge_hash=_hash(client_data.challenge), registers_for=registers_for, expires_at__gt=at
+        challenge_hash=_hash(client_data.challenge, ceremony), registers_for=registers_for, expires_at__gt=at
     )
     if not ours.delete()[0]:
         raise ValueError("The challenge is unknown or has expired.")
     return client_data.challenge
 
 
-def _hash(challenge: bytes) -> bytes:
-    return issuing.digest_of(challenge.hex())
+def _hash(challenge: bytes, ceremony: str) -> bytes:
+    return issuing.digest_of(f"{challenge.hex()} {ceremony}".rstrip())
 
 
 def _descriptors(user_id: int) -> list[PublicKeyCredentialDescriptor]:

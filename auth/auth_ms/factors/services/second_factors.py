@@ -30,10 +30,10 @@ def methods_of(*, user_id: int) -> list[str]:
     return methods
 
 
-def accept(*, user_id: int, method: str, code: str, credential: Any, at: datetime) -> bool:
+def accept(*, user_id: int, method: str, code: str, credential: Any, at: datetime, ceremony: str = "") -> bool:
     """True when the second factor is right; codes and challenges work once."""
     if method == "passkey":
-        return passkeys.matches(user_id=user_id, credential=credential, at=at)
+        return passkeys.matches(user_id=user_id, credential=credential, at=at, ceremony=ceremony)
     if method == "recovery_code":
         return recovery_codes.accept(user_id=user_id, code=code)
     return totp.accept(user_id=user_id, code=code, at=at)

@@ -1,6 +1,5 @@
-"""Authorization, sign-in, consent and logout: the routes that browsers visit."""
+"""Authorization and logout: the routes to which applications send browsers."""
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -10,27 +9,16 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views import View
 
-from auth_ms.factors.problems import SecondFactorBlocked
 from auth_ms.provider import cookies, pages, scopes
 from auth_ms.provider.errors import AuthorizationError, NotForClient, OAuthError
 from auth_ms.provider.models import AuthorizationRequest
-from auth_ms.provider.services import authorization, consents, logout
+from auth_ms.provider.services import authorization, logout
 from auth_ms.provider.views.forms import read
 from auth_ms.sessions import services as sessions
 from auth_ms.sessions.models import Session
-from auth_ms.sign_in.services import login
 from auth_ms.users_client import find_credentials
 from chassis.http.client_address import client_of
-from chassis.http.errors import Problem, ServiceUnavailable
-from chassis.security.rate_limits.services import TooManyRequests
-
-_TEXTS: dict[type[Problem], str] = {
-    login.WrongCredentials: "wrong_credentials",
-    SecondFactorBlocked: "blocked",
-    TooManyRequests: "too_many",
-    ServiceUnavailable: "unavailable",
-}
-_METHODS = ("totp", "recovery_code")
+from chassis.http.errors import ServiceUnavailable
 
 
 class Page(View):
@@ -83,15 +71,16 @@ def proceed(
 ) -> HttpResponse:
     """Ask the user for what is missing, or answer the client."""
     if authorization.needs_sign_in(asked, session, at=at) or session is None:
-        return _ask(request, asked, at=at, page="sign_in", username=asked.parameters["login_hint"])
+        return ask(request, asked, at=at, page="sign_in", username=asked.parameters["login_hint"])
     if authorization.needs_consent(asked, session):
-        return _ask_consent(request, asked, session, at=at)
+        return ask_consent(request, asked, session, at=at)
     return pages.answer(request, authorization.grant(asked, session, client=client_of(request), at=at))
 
 
-def _ask(
+def ask(
     request: HttpRequest, asked: AuthorizationRequest, *, at: datetime, page: str, token: str = "", **values: Any
 ) -> HttpResponse:
+    """Show a page with a form about this request, which is kept until its user has decided."""
     browser = cookies.browser_of(request) or cookies.new_browser()
     response = pages.show(
         request,
@@ -106,12 +95,13 @@ def _ask(
     return response
 
 
-def _ask_consent(
+def ask_consent(
     request: HttpRequest, asked: AuthorizationRequest, session: Session, *, at: datetime, token: str = ""
 ) -> HttpResponse:
+    """Ask whether the client may have what it asks for."""
     user = find_credentials(user_id=session.user_id)
     wanted = authorization.scopes_to_consent(asked)
-    return _ask(
+    return ask(
         request,
         asked,
         at=at,
@@ -126,115 +116,6 @@ def _ask_consent(
         user_code=asked.parameters.get("user_code", ""),
         unknown_place=asked.parameters.get("redirect_uri", "") if asked.client.registration_token_hash else "",
     )
-
-
-class Interaction(Page):
-    """The forms of the sign-in pages. Each proves by its token, and by the browser's cookie, whose request it is."""
-
-    http_method_names = ["post"]
-
-    def post(self, request: HttpRequest) -> HttpResponse:
-        at = timezone.now()
-        form, _ = read(request.POST)
-        token = form.get("request", "")
-        asked = authorization.find_kept(token, browser=cookies.browser_of(request), at=at)
-        if "cancel" in form:
-            raise AuthorizationError("access_denied", "The user cancelled.", parameters=asked.parameters)
-        steps: dict[str, Callable[..., HttpResponse]] = {
-            "sign_in": _sign_in,
-            "second_factor": _second_factor,
-            "consent": _consent,
-        }
-        step = steps.get(form.get("step", ""))
-        if step is None:
-            raise NotForClient("malformed")
-        return step(request, asked, form, token, at=at)
-
-
-def _sign_in(
-    request: HttpRequest, asked: AuthorizationRequest, form: dict[str, str], token: str, *, at: datetime
-) -> HttpResponse:
-    username, password = form.get("username", "")[:254], form.get("password", "")[:200]
-    try:
-        result = login.log_in(username=username, password=password, client=client_of(request), at=at)
-    except Problem as problem:
-        return _again(request, asked, problem, at=at, page="sign_in", token=token, username=username)
-    if isinstance(result, login.SecondFactorRequired):
-        return _ask_second_factor(request, asked, result.mfa_token, result.methods, token, at=at)
-    return _signed_in(request, asked, result, token, at=at)
-
-
-def _ask_second_factor(
-    request: HttpRequest, asked: AuthorizationRequest, mfa_token: str, methods: list[str], token: str, *, at: datetime
-) -> HttpResponse:
-    known = [method for method in _METHODS if method in methods]
-    return _ask(request, asked, at=at, page="second_factor", token=token, mfa_token=mfa_token, methods=known)
-
-
-def _second_factor(
-    request: HttpRequest, asked: AuthorizationRequest, form: dict[str, str], token: str, *, at: datetime
-) -> HttpResponse:
-    mfa_token, method = form.get("mfa_token", "")[:128], form.get("method", "")
-    if method not in _METHODS:
-        raise NotForClient("malformed")
-    try:
-        result = login.complete_log_in(
-            mfa_token=mfa_token, method=method, code=form.get("code", "")[:64], client=client_of(request), at=at
-        )
-    except Problem as problem:
-        try:
-            login.find_pending(mfa_token=mfa_token, at=at)
-        except login.WrongCredentials:  # from the beginning
-            return _again(request, asked, problem, at=at, page="sign_in", token=token)
-        values = {"mfa_token": mfa_token, "methods": list(_METHODS)}
-        return _again(request, asked, problem, at=at, page="second_factor", token=token, **values)
-    return _signed_in(request, asked, result, token, at=at)
-
-
-def _again(
-    request: HttpRequest, asked: AuthorizationRequest, problem: Problem, *, at: datetime, **values: Any
-) -> HttpResponse:
-    """The same page with what is wrong; 401 would need a challenge, so a wrong password is 403."""
-    reason = next((text for kind, text in _TEXTS.items() if isinstance(problem, kind)), "unavailable")
-    response = _ask(request, asked, at=at, problem=reason, **values)
-    response.status_code = 403 if problem.status == 401 else problem.status
-    if "Retry-After" in problem.headers:
-        response["Retry-After"] = problem.headers["Retry-After"]
-    return response
-
-
-def _signed_in(
-    request: HttpRequest, asked: AuthorizationRequest, pair: sessions.TokenPair, token: str, *, at: datetime
-) -> HttpResponse:
-    """Go on with the new session. Its token pair of the account API is not needed, and never leaves this process."""
-    session = sessions.session_of(refresh_token=pair.refresh_token)
-    if authorization.needs_sign_in(asked, session, at=at):
-        raise NotForClient("expired")
-    if authorization.needs_consent(asked, session):
-        response = _ask_consent(request, asked, session, at=at, token=token)
-    else:
-        response = pages.answer(request, authorization.grant(asked, session, client=client_of(request), at=at))
-    cookies.set_session(response, session.id, at=at)
-    return response
-
-
-def _consent(
-    request: HttpRequest, asked: AuthorizationRequest, form: dict[str, str], token: str, *, at: datetime
-) -> HttpResponse:
-    session = cookies.session_of(request, at=at)
-    if session is None or form.get("session") != str(session.id) or authorization.needs_sign_in(asked, session, at=at):
-        raise NotForClient("expired")  # the user of this browser has changed since the page was shown
-    if form.get("decision") != "allow":
-        raise AuthorizationError("access_denied", "The user did not consent.", parameters=asked.parameters)
-    consents.give(
-        user_id=session.user_id,
-        oauth_client=asked.client,
-        scopes=authorization.scopes_to_consent(asked),
-        resources=asked.parameters["resources"],
-        client=client_of(request),
-        at=at,
-    )
-    return pages.answer(request, authorization.grant(asked, session, client=client_of(request), at=at))
 
 
 class EndSession(Page):

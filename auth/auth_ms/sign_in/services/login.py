@@ -112,9 +112,18 @@ def find_pending(*, mfa_token: str, at: datetime) -> PendingLogin:
 
 
 def complete_log_in(
-    *, mfa_token: str, method: str, code: str = "", credential: Any = None, client: Client, at: datetime
+    *,
+    mfa_token: str,
+    method: str,
+    code: str = "",
+    credential: Any = None,
+    client: Client,
+    at: datetime,
+    ceremony: str = "",
 ) -> TokenPair:
     """Complete a login with the second factor. An `mfa_token` allows PENDING_ATTEMPTS attempts.
+
+    `ceremony` is the one for which the challenge of a passkey was made.
 
     Raises WrongCredentials, SecondFactorBlocked, TooManyRequests and ServiceUnavailable.
     """
@@ -128,7 +137,9 @@ def complete_log_in(
         facts = {"user_id": user.id, "method": method, "blocked": True}
         audit.record(audit.Event.SECOND_FACTOR, client=client, at=at, succeeded=False, **facts)
         raise SecondFactorBlocked
-    if not second_factors.accept(user_id=user.id, method=method, code=code, credential=credential, at=at):
+    if not second_factors.accept(
+        user_id=user.id, method=method, code=code, credential=credential, at=at, ceremony=ceremony
+    ):
         failures.notify(user, failed, method=method, client=client, at=at)
         _reject_second_factor(user.id, method, client=client, at=at)
     failures.reset(user_id=user.id)
@@ -153,14 +164,16 @@ def _reject_second_factor(user_id: int, method: str, *, client: Client, at: date
     raise WrongCredentials("The second factor is wrong.")
 
 
-def log_in_with_passkey(*, credential: Any, client: Client, at: datetime) -> TokenPair:
+def log_in_with_passkey(*, credential: Any, client: Client, at: datetime, ceremony: str = "") -> TokenPair:
     """Open a session with a passkey alone: it verifies its user itself, so it stands for both factors.
+
+    `ceremony` is the one for which the challenge was made.
 
     Raises WrongCredentials, TooManyFailures and ServiceUnavailable.
     """
     guessed = f"(passkey) {passkeys.fingerprint_of(credential)}"
     lockout.check(username=guessed, client=client, at=at)
-    passkey = passkeys.find(credential=credential, at=at)
+    passkey = passkeys.find(credential=credential, at=at, ceremony=ceremony)
     user = users_client.find_credentials(user_id=passkey.user_id) if passkey else None
     with transaction.atomic():
         if passkey and user and user.is_active and passkeys.lock_if_present(passkey):

@@ -1,0 +1,234 @@
+"""What the forms of the sign-in pages, and their script, send: passwords, second factors, passkeys and decisions.
+
+Each proves by its token, and by the browser's cookie, whose authorization request it is about.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+
+from auth_ms.factors.problems import SecondFactorBlocked
+from auth_ms.factors.services import passkeys, second_factors
+from auth_ms.provider import cookies, pages
+from auth_ms.provider.errors import AuthorizationError, NotForClient
+from auth_ms.provider.models import AuthorizationRequest
+from auth_ms.provider.services import authorization, consents
+from auth_ms.provider.views.forms import read
+from auth_ms.provider.views.pages import Page, ask, ask_consent
+from auth_ms.sessions import services as sessions
+from auth_ms.sign_in.services import login
+from chassis.http import strict_json
+from chassis.http.client_address import client_of
+from chassis.http.errors import Problem, ServiceUnavailable
+from chassis.security.rate_limits.services import TooManyRequests
+
+_TEXTS: dict[type[Problem], str] = {
+    login.WrongCredentials: "wrong_credentials",
+    SecondFactorBlocked: "blocked",
+    TooManyRequests: "too_many",
+    ServiceUnavailable: "unavailable",
+}
+_CODES = ("totp", "recovery_code")
+_PASSKEY = "passkey"
+
+
+class Interaction(Page):
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        at = timezone.now()
+        form, asked, token = _read(request, at=at)
+        if "cancel" in form:
+            raise AuthorizationError("access_denied", "The user cancelled.", parameters=asked.parameters)
+        steps: dict[str, Callable[..., HttpResponse]] = {
+            "sign_in": _sign_in,
+            "second_factor": _second_factor,
+            "passkey": _passkey,
+            "consent": _consent,
+        }
+        step = steps.get(form.get("step", ""))
+        if step is None:
+            raise NotForClient("malformed")
+        return step(request, asked, form, token, at=at)
+
+
+class PasskeyOptions(Page):
+    """For the pages' script: the options of `navigator.credentials.get()` in JSON, or an error as a page."""
+
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        at = timezone.now()
+        form, _, token = _read(request, at=at)
+        try:
+            user_id = login.find_pending(mfa_token=form["mfa_token"], at=at).user_id if "mfa_token" in form else None
+            options = passkeys.authentication_options(
+                user_id=user_id, client=client_of(request), at=at, ceremony=_ceremony(form, token)
+            )
+        except Problem as problem:
+            return pages.error(request, _reason(problem), status=_status(problem), headers=problem.headers)
+        return JsonResponse(options, headers={"Cache-Control": "no-store"})
+
+
+def _read(request: HttpRequest, *, at: datetime) -> tuple[dict[str, str], AuthorizationRequest, str]:
+    """The form, its authorization request and the token of that. Raises NotForClient and OAuthError."""
+    form, _ = read(request.POST)
+    token = form.get("request", "")
+    return form, authorization.find_kept(token, browser=cookies.browser_of(request), at=at), token
+
+
+def _ceremony(form: dict[str, str], token: str) -> str:
+    """Binds a passkey's challenge to the authorization request, and to the login that waits for a second factor."""
+    return f"{token} {form.get('mfa_token', '')}"
+
+
+def _sign_in(
+    request: HttpRequest, asked: AuthorizationRequest, form: dict[str, str], token: str, *, at: datetime
+) -> HttpResponse:
+    username, password = form.get("username", "")[:254], form.get("password", "")[:200]
+    try:
+        result = login.log_in(username=username, password=password, client=client_of(request), at=at)
+    except Problem as problem:
+        return _again(request, asked, problem, at=at, page="sign_in", token=token, username=username)
+    if isinstance(result, login.SecondFactorRequired):
+        values = _second_factors(result.mfa_token, result.methods)
+        return ask(request, asked, at=at, page="second_factor", token=token, **values)
+    return _signed_in(request, asked, result, token, at=at)
+
+
+def _second_factors(mfa_token: str, methods: list[str]) -> dict[str, Any]:
+    """What the page of the second factor shows."""
+    codes = [method for method in _CODES if method in methods]
+    return {"mfa_token": mfa_token, "methods": codes, "passkey": _PASSKEY in methods}
+
+
+def _second_factor(
+    request: HttpRequest, asked: AuthorizationRequest, form: dict[str, str], token: str, *, at: datetime
+) -> HttpResponse:
+    method = form.get("method", "")
+    if method not in _CODES:
+        raise NotForClient("malformed")
+    return _complete(request, asked, form, token, at=at, method=method, code=form.get("code", "")[:64])
+
+
+def _passkey(
+    request: HttpRequest, asked: AuthorizationRequest, form: dict[str, str], token: str, *, at: datetime
+) -> HttpResponse:
+    """A passkey as the second factor of a login that waits for one, or instead of the password."""
+    try:
+        credential = strict_json.loads(form.get("credential", "").encode())
+    except ValueError as error:
+        raise NotForClient("malformed") from error
+    if "mfa_token" in form:
+        return _complete(request, asked, form, token, at=at, method=_PASSKEY, credential=credential)
+    try:
+        pair = login.log_in_with_passkey(
+            credential=credential, client=client_of(request), at=at, ceremony=_ceremony(form, token)
+        )
+    except Problem as problem:
+        return _again(request, asked, problem, at=at, page="sign_in", token=token, wrong="wrong_passkey")
+    return _signed_in(request, asked, pair, token, at=at)
+
+
+def _complete(
+    request: HttpRequest,
+    asked: AuthorizationRequest,
+    form: dict[str, str],
+    token: str,
+    *,
+    at: datetime,
+    method: str,
+    **proof: Any,
+) -> HttpResponse:
+    """Complete a login with `proof` of its second factor, or ask again while it waits for one."""
+    mfa_token = form.get("mfa_token", "")
+    wrong = "wrong_passkey" if method == _PASSKEY else "wrong_credentials"
+    try:
+        pair = login.complete_log_in(
+            mfa_token=mfa_token,
+            method=method,
+            client=client_of(request),
+            at=at,
+            ceremony=_ceremony(form, token),
+            **proof,
+        )
+    except Problem as problem:
+        methods = _methods_left(mfa_token, at=at)
+        page = {"page": "second_factor", **_second_factors(mfa_token, methods)} if methods else {"page": "sign_in"}
+        return _again(request, asked, problem, at=at, token=token, wrong=wrong, **page)
+    return _signed_in(request, asked, pair, token, at=at)
+
+
+def _methods_left(mfa_token: str, *, at: datetime) -> list[str]:
+    """The methods that may still complete a login; none when it has to begin again."""
+    try:
+        pending = login.find_pending(mfa_token=mfa_token, at=at)
+        usable = pending.attempts < login.PENDING_ATTEMPTS
+        return second_factors.methods_of(user_id=pending.user_id) if usable else []
+    except (login.WrongCredentials, SecondFactorBlocked):
+        return []
+
+
+def _reason(problem: Problem, *, wrong: str = "wrong_credentials") -> str:
+    """The key of the text that explains a problem; `wrong` is that of what was presented."""
+    texts = _TEXTS | {login.WrongCredentials: wrong}
+    return next((text for kind, text in texts.items() if isinstance(problem, kind)), "unavailable")
+
+
+def _status(problem: Problem) -> int:
+    """401 would need a challenge, so a wrong password is 403."""
+    return 403 if problem.status == 401 else problem.status
+
+
+def _again(
+    request: HttpRequest,
+    asked: AuthorizationRequest,
+    problem: Problem,
+    *,
+    at: datetime,
+    wrong: str = "wrong_credentials",
+    **values: Any,
+) -> HttpResponse:
+    """The same page with what is wrong."""
+    response = ask(request, asked, at=at, problem=_reason(problem, wrong=wrong), **values)
+    response.status_code = _status(problem)
+    if "Retry-After" in problem.headers:
+        response["Retry-After"] = problem.headers["Retry-After"]
+    return response
+
+
+def _signed_in(
+    request: HttpRequest, asked: AuthorizationRequest, pair: sessions.TokenPair, token: str, *, at: datetime
+) -> HttpResponse:
+    """Go on with the new session. Its token pair of the account API is not needed, and never leaves this process."""
+    session = sessions.session_of(refresh_token=pair.refresh_token)
+    if authorization.needs_sign_in(asked, session, at=at):
+        raise NotForClient("expired")
+    if authorization.needs_consent(asked, session):
+        response = ask_consent(request, asked, session, at=at, token=token)
+    else:
+        response = pages.answer(request, authorization.grant(asked, session, client=client_of(request), at=at))
+    cookies.set_session(response, session.id, at=at)
+    return response
+
+
+def _consent(
+    request: HttpRequest, asked: AuthorizationRequest, form: dict[str, str], token: str, *, at: datetime
+) -> HttpResponse:
+    session = cookies.session_of(request, at=at)
+    if session is None or form.get("session") != str(session.id) or authorization.needs_sign_in(asked, session, at=at):
+        raise NotForClient("expired")  # the user of this browser has changed since the page was shown
+    if form.get("decision") != "allow":
+        raise AuthorizationError("access_denied", "The user did not consent.", parameters=asked.parameters)
+    consents.give(
+        user_id=session.user_id,
+        oauth_client=asked.client,
+        scopes=authorization.scopes_to_consent(asked),
+        resources=asked.parameters["resources"],
+        client=client_of(request),
+        at=at,
+    )
+    return pages.answer(request, authorization.grant(asked, session, client=client_of(request), at=at))
