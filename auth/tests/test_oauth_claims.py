@@ -113,7 +113,8 @@ def test_the_consent_page_names_them_and_asks_again_when_there_are_more(ada, adm
 
 
 @pytest.mark.parametrize(
-    "name", ["address", "sub", "iss", "aud", "email", "email_verified", "roles", "amr", "sid", "client_id", "Sub", "ROLES"]
+    "name",
+    ["address", "sub", "iss", "aud", "email", "email_verified", "roles", "amr", "sid", "client_id", "Sub", "ROLES"],
 )
 def test_a_claim_of_tessera_cannot_be_mapped(admin_client, name):
     assert_rejected(admin_client, {name: "metadata.x"})
