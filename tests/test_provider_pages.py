@@ -106,9 +106,9 @@ def test_the_consent_page_shows_the_logo_of_the_client_or_its_initial(stack, adm
     with page_of(browser, size=(375, 800), expected_statuses=(404,)) as page:
         page.route(f"{host}/logo.svg", lambda route: route.fulfill(body=svg, content_type="image/svg+xml"))
         page.route(f"{host}/missing.svg", lambda route: route.fulfill(status=404))
-        for name, logo in (("none", ""), ("logo", f"{host}/logo.svg"), ("missing", f"{host}/missing.svg")):
-            members = {"redirect_uris": ["https://orders.example.org/callback"], "logo_uri": logo, **links}
-            _, url = register(stack, admin, **members)
+        for name, logo in (("Orders", "logo"), ("Orders", "missing"), ("Invoices", "missing"), ("Orders", "")):
+            members = {"redirect_uris": ["https://orders.example.org/callback"], **links}
+            _, url = register(stack, admin, name=name, logo_uri=logo and f"{host}/{logo}.svg", **members)
             page.goto(url)
             if not shown:
                 page.get_by_label("Email").fill(user["email"])
@@ -116,8 +116,8 @@ def test_the_consent_page_shows_the_logo_of_the_client_or_its_initial(stack, adm
                 page.get_by_role("button", name="Sign in").click()
             expect(page.get_by_role("link", name="Privacy policy")).to_be_visible()
             page.wait_for_function("[...document.images].every((each) => each.complete)")
-            check(page, stack, f"consent-{name}")
-            shown[name] = page.locator(".logo").screenshot()
+            check(page, stack, f"consent-{name}-{logo or 'none'}")
+            shown[name, logo] = page.locator(".logo").screenshot()
 
-    assert shown["missing"] == shown["none"]
-    assert shown["logo"] != shown["none"]
+    assert shown["Orders", "logo"] != shown["Orders", "missing"]
+    assert shown["Orders", "missing"] != shown["Invoices", "missing"]  # so the initial is there
