@@ -76,7 +76,7 @@ def test_a_client_registers_and_its_secret_and_token_are_stored_as_hashes(initia
     assert made["redirect_uris"] == [oauth.CALLBACK]
     assert made["id_token_signed_response_alg"] == "RS256"
     assert made["response_types"] == ["code"]
-    assert made["scope"] == "openid profile email phone offline_access"
+    assert made["scope"] == "openid profile email phone address offline_access"
     token = made["registration_access_token"]
     assert bytes(stored.registration_token_hash) == hashlib.sha256(token.encode()).digest()
     assert not stored.first_party
