@@ -1,12 +1,11 @@
 """`make audit`: finds known vulnerabilities of locked packages in an index like PyPI."""
 
 import json
-import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from evidence.harness.local_server import QuietHandler, serving
 from tools.supply_chain import auditing
 
 VULNERABILITY = {
@@ -22,7 +21,7 @@ VULNERABILITY = {
 def index(weak=(), *, has_versions=True, newest=None):
     """An index with `weak` packages. Without documents for versions, each project has only the version `newest`."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self):
             _, name, *rest = self.path.split("/")[1:]
             if len(rest) == 2 and not has_versions:
@@ -36,16 +35,8 @@ def index(weak=(), *, has_versions=True, newest=None):
             self.end_headers()
             self.wfile.write(body.encode())
 
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/pypi"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with serving(Handler) as url:
+        yield f"{url}/pypi"
 
 
 def test_every_locked_package_is_checked():

@@ -93,7 +93,8 @@ def test_sql_wildcards_are_literal_in_a_search(stack, admin):
             headers={"Authorization": f"Bearer {admin['access_token']}"},
             timeout=60,
         )
-        assert answer.json()["results"] == [], wildcard
+        found = [f"{each['name']} {each['surname']} {each['email']}" for each in answer.json()["results"]]
+        assert [each for each in found if wildcard not in each] == [], wildcard  # other tests' names may have it
 
 
 @pytest.mark.parametrize("name", NAMES)

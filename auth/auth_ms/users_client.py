@@ -115,9 +115,12 @@ class AccountChanged(Problem):
     title = "Account changed meanwhile"
 
 
-def find_credentials(**query: Any) -> Credentials | None:
-    """The credentials of the user with this `email` or `user_id`, or None. Raises ServiceUnavailable."""
-    answer = _call("GET", "/credentials", params=query)
+def find_credentials(*, attributes: bool = False, **query: Any) -> Credentials | None:
+    """The credentials of the user with this `email` or `user_id`, or None; with `attributes`, its data of products too.
+
+    Raises ServiceUnavailable.
+    """
+    answer = _call("GET", "/credentials", params=query | ({"attributes": "true"} if attributes else {}))
     return None if answer.status_code == 404 else _members(answer, Credentials)
 
 

@@ -14,6 +14,7 @@ from django.test import Client
 from auth.tests.actions import signed_in
 from auth.tests.builders import SEALING_PUBLIC_KEY, credentials, login, password_hash
 from auth_ms import users_client
+from auth_ms.keys.services import signing_keys
 from chassis.http import email_addresses
 from chassis.testing.contract import events_follow_the_contract
 from chassis.testing.last_answers import last_answers, pytest_runtest_makereport
@@ -42,8 +43,9 @@ class _Handler(BaseHTTPRequestHandler):
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         if parts.path.endswith("/rights"):
             query = {} if "rights" in self.server.service.missing else {"user_id": self.user_id}
+        hidden = () if query.pop("attributes", "") == "true" else ("attributes", "metadata")
         found = self.server.service.find(**query)
-        self.answer(200 if found else 404, found or {})
+        self.answer(200 if found else 404, {name: value for name, value in (found or {}).items() if name not in hidden})
 
     def do_PUT(self) -> None:
         self.answer_for_user(self.server.service.set_password)
@@ -163,6 +165,13 @@ class UsersService:
     def close(self) -> None:
         """Move users-ms to a port that refuses connections."""
         self.settings.USERS_URL = "http://127.0.0.1:1"
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """The database with a key that signs, as after the first use, so that not every test has to make one."""
+    with django_db_blocker.unblock():
+        signing_keys.key_ring()
 
 
 @pytest.fixture(autouse=True)

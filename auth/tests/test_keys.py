@@ -21,6 +21,12 @@ from chassis.security import tokens
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(autouse=True)
+def no_key_yet(db):
+    """These tests choose the secret under which the first key is stored."""
+    SigningKey.objects.all().delete()
+
+
 def published(client):
     return {key["kid"] for key in client.get("/auth-ms/.well-known/jwks.json").json()["keys"]}
 

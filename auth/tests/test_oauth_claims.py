@@ -70,9 +70,30 @@ def test_they_are_those_of_now_and_of_an_older_users_ms_none(app, ada):
     tokens = tokens_for(app)
     ada["metadata"] = {"plan": "silver"}
     assert userinfo(tokens)["plan"] == "silver"
+    tokens = app.post("token", grant_type="refresh_token", refresh_token=tokens["refresh_token"]).json()
+    assert id_token(tokens)["plan"] == "silver"
 
     del ada["metadata"], ada["attributes"]
     assert userinfo(tokens) == {"sub": "7"}
+
+
+def test_the_scope_address_gives_the_members_of_the_standard(ada):
+    ada["attributes"] = {"address": {"street_address": "Via Roma 1", "country": "IT", "floor": "3", "region": 7}}
+    app = oauth.register(scopes=["openid", "address"])
+
+    tokens = tokens_for(app, scope="openid address")
+
+    assert userinfo(tokens) == {"sub": "7", "address": {"street_address": "Via Roma 1", "country": "IT"}}
+    assert id_token(tokens)["address"] == {"street_address": "Via Roma 1", "country": "IT"}
+    assert userinfo(tokens_for(app, scope="openid")) == {"sub": "7"}
+
+
+@pytest.mark.parametrize("kept", ["Via Roma 1", {}, {"floor": "3"}, None, ["Via Roma 1"]])
+def test_an_address_of_another_form_is_left_out(ada, kept):
+    ada["attributes"] = {"address": kept}
+    app = oauth.register(scopes=["openid", "address"])
+
+    assert userinfo(tokens_for(app, scope="openid address")) == {"sub": "7"}
 
 
 def test_the_consent_page_names_them_and_asks_again_when_there_are_more(ada, admin_client):
@@ -92,7 +113,8 @@ def test_the_consent_page_names_them_and_asks_again_when_there_are_more(ada, adm
 
 
 @pytest.mark.parametrize(
-    "name", ["sub", "iss", "aud", "email", "email_verified", "roles", "amr", "sid", "client_id", "Sub", "ROLES"]
+    "name",
+    ["address", "sub", "iss", "aud", "email", "email_verified", "roles", "amr", "sid", "client_id", "Sub", "ROLES"],
 )
 def test_a_claim_of_tessera_cannot_be_mapped(admin_client, name):
     assert_rejected(admin_client, {name: "metadata.x"})

@@ -34,6 +34,8 @@ class Worker(gthread.ThreadWorker):
         if self.alive:
             return
         for listener in self.sockets:
+            if listener.fileno() == -1:  # a signal met gunicorn's own switch: this is the second call
+                continue
             while select.select([listener], [], [], 0)[0]:
                 self.accept(listener)
             listener.close()

@@ -21,6 +21,7 @@ CLOCK = Clock()
 
 @pytest.fixture
 def breaker(monkeypatch):
+    CLOCK.seconds = 0.0  # in any order of the tests, so that differences are exact
     monkeypatch.setattr("chassis.http.circuit_breaker.time", CLOCK)
     return CircuitBreaker("a dependency", slow_calls=3, slow_seconds=SLOW, open_seconds=2.0)
 

@@ -102,7 +102,7 @@ def secure_stack(directory: Path) -> Iterator[SecureStack]:
     certificate = authority.certificate(x509.DNSName("localhost"))
     port = ports.free("TLS_PORT")["TLS_PORT"]
     issuer = f"https://localhost:{port}"
-    variables = runner.VARIABLES | {"PUBLIC_URL": issuer, "WEBAUTHN_ORIGINS": issuer, "CLIENT_REGISTRATION": "token"}
+    variables = runner.VARIABLES | runner.ALL_ROUTES | {"PUBLIC_URL": issuer, "WEBAUTHN_ORIGINS": issuer}
     layout = stacks.up(directory, free_ports=True, variables=variables)
     try:
         with running_program(layout, _gateway(layout, issuer, certificate)):

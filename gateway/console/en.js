@@ -243,6 +243,7 @@ export const texts = {
   "scope.profile": "see your name, language and time zone",
   "scope.email": "see your email address",
   "scope.phone": "see your phone number",
+  "scope.address": "see your postal address",
   "scope.roles": "see your roles",
   "scope.attributes": "see what your account holds for it",
   "scope.offline_access": "keep this access while you are away",

@@ -243,6 +243,7 @@ export const texts = {
   "scope.profile": "vedere nome, lingua e fuso orario",
   "scope.email": "vedere il tuo indirizzo email",
   "scope.phone": "vedere il tuo numero di telefono",
+  "scope.address": "vedere il tuo indirizzo postale",
   "scope.roles": "vedere i tuoi ruoli",
   "scope.attributes": "vedere ciò che il tuo account contiene per questa applicazione",
   "scope.offline_access": "mantenere questo accesso mentre non ci sei",

@@ -1,6 +1,7 @@
 """The stack with TLS, which all clients share."""
 
 import os
+import secrets
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,8 @@ from evidence.harness.secure_stack import ORDERS, secure_stack
 
 @pytest.fixture(scope="package")
 def secure():
-    """A stack of its own with TLS, an admin and a user."""
-    with secure_stack(Path(os.environ["TESSERA_DIRECTORY"]) / "oidc-clients") as started:
+    """A stack of its own with TLS, an admin and a user; a new one when tests of other folders come in between."""
+    with secure_stack(Path(os.environ["TESSERA_DIRECTORY"]) / f"oidc-clients-{secrets.token_hex(4)}") as started:
         yield started
 
 

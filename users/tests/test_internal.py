@@ -30,8 +30,26 @@ def test_credentials_are_found_by_id_too(auth_ms):
     assert answer.headers["Cache-Control"] == "no-store"
 
 
+def test_credentials_have_data_of_products_only_when_asked_for(auth_ms):
+    user = a_user(attributes={"team": "engines"}, metadata={"plan": "gold"})
+
+    without = auth_ms.get("/users-ms/internal/credentials", {"user_id": user.id}).json()
+    with_them = auth_ms.get("/users-ms/internal/credentials", {"user_id": user.id, "attributes": "true"}).json()
+
+    assert with_them == without | {"attributes": {"team": "engines"}, "metadata": {"plan": "gold"}}
+    assert not {"attributes", "metadata"} & set(without)
+
+
 @pytest.mark.parametrize(
-    "query", [{}, {"email": "a@example.org", "user_id": 1}, {"user_id": 0}, {"user_id": 2**63}, {"user_id": "x"}]
+    "query",
+    [
+        {},
+        {"attributes": "true"},
+        {"email": "a@example.org", "user_id": 1},
+        {"user_id": 0},
+        {"user_id": 2**63},
+        {"user_id": "x"},
+    ],
 )
 def test_credentials_are_requested_by_either_email_or_id(auth_ms, query):
     assert auth_ms.get("/users-ms/internal/credentials", query).status_code == 400

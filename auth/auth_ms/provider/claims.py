@@ -15,8 +15,10 @@ BY_SCOPE = {
     "profile": PROFILE,
     "email": ("email", "email_verified"),
     "phone": ("phone_number", "phone_number_verified"),
+    scope_names.ADDRESS: ("address",),
     "roles": ("roles",),
 }
+_ADDRESS = ("formatted", "street_address", "locality", "region", "postal_code", "country")  # Core, §5.1.1
 SUPPORTED = ("sub", *(name for names in BY_SCOPE.values() for name in names))
 
 
@@ -28,6 +30,11 @@ def by_scope(client: OAuthClient) -> dict[str, tuple[str, ...]]:
 def permitted(client: OAuthClient) -> tuple[str, ...]:
     """The claims that a client may request: those of the scopes that it is registered for."""
     return ("sub", *(name for scope, names in by_scope(client).items() if scope in client.scopes for name in names))
+
+
+def need_attributes(client: OAuthClient) -> bool:
+    """True when a claim that the client may have comes from a user's `attributes` or `metadata`."""
+    return bool(client.claims) or scope_names.ADDRESS in client.scopes
 
 
 def of_user(user: Credentials, *, client: OAuthClient, scopes: list[str], requested: list[str]) -> dict[str, Any]:
@@ -45,6 +52,7 @@ def of_user(user: Credentials, *, client: OAuthClient, scopes: list[str], reques
         "email_verified": user.email_verified,
         "phone_number": user.phone,
         "phone_number_verified": bool(user.phone) and user.phone_verified,
+        "address": _address_of(user),
         "roles": list(user.scopes),
     }
     values |= custom_claims.values_of(user, client.claims)
@@ -54,7 +62,14 @@ def of_user(user: Credentials, *, client: OAuthClient, scopes: list[str], reques
     )
     if not user.phone:
         names.discard("phone_number_verified")
-    return {name: value for name, value in values.items() if name in names and value != ""}
+    return {name: value for name, value in values.items() if name in names and value not in ("", {})}
+
+
+def _address_of(user: Credentials) -> dict[str, str]:
+    """The postal address that the user keeps in `attributes.address`, in the form of the standard."""
+    kept = user.attributes.get("address")
+    members = kept if isinstance(kept, dict) else {}
+    return {name: members[name] for name in _ADDRESS if isinstance(members.get(name), str)}
 
 
 def subject_of(user_id: int, *, client: OAuthClient) -> str:

@@ -38,8 +38,6 @@ CREDENTIALS = OpenApiExample(
         "phone_verified": True,
         "locale": "it",
         "time_zone": "Europe/Rome",
-        "attributes": {"team": "engines"},
-        "metadata": {"plan": "team"},
     }
     | {"is_active": True, "is_admin": False, "scopes": ["orders:read"], "email_verified": True}
     | {"pending_email": "", "password_version": 1, "password_change_id": None},

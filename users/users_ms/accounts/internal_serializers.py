@@ -100,9 +100,10 @@ class CredentialsQuery(serializers.Serializer):
 
     email = serializers.CharField(required=False, max_length=254)
     user_id = serializers.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
+    attributes = serializers.BooleanField(default=False, help_text="the user's `attributes` and `metadata` too")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if len(attrs) != 1:
+        if ("email" in attrs) == ("user_id" in attrs):
             raise serializers.ValidationError({"email": ["Give either email or user_id."]})
         return attrs
 
@@ -122,8 +123,6 @@ class CredentialsOutput(fields.Output):
             "phone_verified",
             "locale",
             "time_zone",
-            "attributes",
-            "metadata",
             "is_active",
             "is_admin",
             "scopes",
@@ -132,4 +131,12 @@ class CredentialsOutput(fields.Output):
             "password_version",
             "password_change_id",
         ]
+        read_only_fields = fields
+
+
+class CredentialsWithAttributesOutput(CredentialsOutput):
+    """The same with up to 16 KiB of data of products, which few sign-ins need."""
+
+    class Meta(CredentialsOutput.Meta):
+        fields = [*CredentialsOutput.Meta.fields, "attributes", "metadata"]
         read_only_fields = fields

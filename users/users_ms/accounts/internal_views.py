@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -21,19 +21,32 @@ class InternalView(APIView):
     permission_classes = [permissions.IsService]
 
 
+_CREDENTIALS = PolymorphicProxySerializer(
+    component_name="CredentialsAnswer",
+    serializers=[serializers.CredentialsOutput, serializers.CredentialsWithAttributesOutput],
+    resource_type_field_name=None,
+)
+
+
 class Credentials(InternalView):
     @extend_schema(
         operation_id="get_credentials",
         parameters=[serializers.CredentialsQuery],
-        responses={200: serializers.CredentialsOutput, **problems(400, 401, 403, 404)},
+        responses={200: _CREDENTIALS, **problems(400, 401, 403, 404)},
         examples=[examples.CREDENTIALS],
         tags=["internal"],
     )
     def get(self, request: Request) -> Response:
-        """What auth-ms needs to sign a user in, by `email` or by `user_id`; only for services."""
+        """What auth-ms needs to sign a user in, by `email` or by `user_id`; only for services.
+
+        `attributes` and `metadata` are in the answer when `attributes` is true.
+        """
         given = read_query(serializers.CredentialsQuery, request)
+        output = (
+            serializers.CredentialsWithAttributesOutput if given.pop("attributes") else serializers.CredentialsOutput
+        )
         user = selectors.get_user(**given)
-        return Response(serializers.CredentialsOutput.of(user), headers={"Cache-Control": "no-store"})
+        return Response(output.of(user), headers={"Cache-Control": "no-store"})
 
 
 def _client(given: dict[str, Any], *, session_id: int | None = None) -> Origin:

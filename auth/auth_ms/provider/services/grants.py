@@ -103,7 +103,7 @@ def _redeem_device_code(asked: TokenRequest) -> dict[str, Any]:
 
 
 def _redeem(found: Grant, asked: TokenRequest) -> dict[str, Any]:
-    user = users_client.find_credentials(user_id=found.user_id)
+    user = users_client.find_credentials(user_id=found.user_id, attributes=claims.need_attributes(asked.by))
     is_replay, tokens = False, {}
     with transaction.atomic():
         # The session first, as `sessions` and `_refresh` lock it, and so that it cannot end meanwhile.
@@ -225,7 +225,7 @@ def _refresh(asked: TokenRequest) -> dict[str, Any]:
     if found is None:
         raise InvalidGrant
     _reject_reuse(found, client=asked.client, at=at)
-    user = users_client.find_credentials(user_id=found.grant.user_id)
+    user = users_client.find_credentials(user_id=found.grant.user_id, attributes=claims.need_attributes(asked.by))
     with transaction.atomic():
         session = Session.objects.select_for_update().filter(id=found.grant.session_id).first()
         grant = Grant.objects.select_for_update().filter(id=found.grant_id).first()

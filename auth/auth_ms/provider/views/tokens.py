@@ -179,7 +179,7 @@ class UserInfo(ForClients):
             raise InvalidBearerToken
         members, grant = found
         _check_possession(request, scheme.lower(), token.strip(), members)
-        user = users_client.find_credentials(user_id=grant.user_id)
+        user = users_client.find_credentials(user_id=grant.user_id, attributes=claims.need_attributes(grant.client))
         if user is None or not user.is_active:
             raise InvalidBearerToken
         granted = members["scope"].split()
