@@ -2,7 +2,8 @@
 PYTHON ?= python3
 tools = .venv/bin/python -m tools
 evidence = .venv/bin/python -m evidence
-revision = REVISION=$$(git rev-parse HEAD) SOURCE=$$(git remote get-url origin 2>/dev/null)
+# Labels of the images and part of their provenance, so without a login that the remote's URL may contain.
+revision = REVISION=$$(git rev-parse HEAD) SOURCE=$$(git remote get-url origin 2>/dev/null | sed 's|//[^/@]*@|//|')
 ATTESTATIONS = --provenance=mode=max --sbom=true
 canary-% blue-green-%: S ?= users-ms
 # With it, as some machines set it, each of hundreds of processes would compile all that it imports.

@@ -36,11 +36,10 @@ CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest())
 
 
 @dataclass(frozen=True)
-class SecureStack:
-    """The stack, and what its clients have to know: the issuer, and the CA that they trust."""
+class Provider:
+    """A stack as OpenID provider, and what its clients have to know: the issuer, and the CA that they trust."""
 
     stack: Stack
-    layout: Layout
     issuer: str
     authority: Path  # the certificate of the CA, in PEM
     admin: str  # the email address of an admin
@@ -94,6 +93,13 @@ class SecureStack:
         return requests.post(self.discovery()[endpoint], form, verify=str(self.authority), timeout=60, **options)
 
 
+@dataclass(frozen=True)
+class SecureStack(Provider):
+    """One of local processes."""
+
+    layout: Layout
+
+
 @contextmanager
 def secure_stack(directory: Path) -> Iterator[SecureStack]:
     """Starts such a stack in an empty folder, and stops it when the block ends."""
@@ -109,7 +115,7 @@ def secure_stack(directory: Path) -> Iterator[SecureStack]:
             stack = Stack.of(runner.addresses(layout))
             admin = f"root.{secrets.token_hex(8)}@example.org"
             stack.make_admin(admin)
-            yield SecureStack(stack, layout, issuer, authority.file, admin, stack.verified_user())
+            yield SecureStack(stack, issuer, authority.file, admin, stack.verified_user(), layout)
     finally:
         stacks.down(directory)
 

@@ -22,8 +22,10 @@ class Clone:
         numbers = {name: str(port) for name, port in self.ports.items()}
         self.environment = {**kept, **numbers}
 
-    def typed(self, command: str, *, given: str = "", check: bool = True) -> "subprocess.CompletedProcess[str]":
-        """What a shell prints for `command`, and its exit status."""
+    def typed(
+        self, command: str, *, given: str = "", check: bool = True, seconds: int = 600
+    ) -> "subprocess.CompletedProcess[str]":
+        """What a shell prints for `command`, and its exit status. Raises TimeoutExpired after `seconds`."""
         done = subprocess.run(
             ["sh", "-c", command],
             cwd=self.folder,
@@ -32,7 +34,7 @@ class Clone:
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=600,
+            timeout=seconds,
         )
         assert done.returncode == 0 or not check, done.stdout
         return done

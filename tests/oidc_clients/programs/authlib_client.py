@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from urllib.parse import urlencode
 
 from authlib.common.security import generate_token
 from authlib.integrations.requests_client import OAuth2Session
@@ -39,6 +40,7 @@ print(
             "active": told["active"],
             "active_after_revocation": after["active"],
             "machine": machine["token_type"],
+            "end_session": f"{metadata['end_session_endpoint']}?{urlencode({'id_token_hint': tokens['id_token']})}",
         }
     )
 )
