@@ -9,6 +9,7 @@ import requests
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from evidence.harness import console
 from evidence.harness.browser import browser, keep, page_of
 from evidence.harness.local_server import QuietHandler, serving
 from evidence.harness.stack import PASSWORD
@@ -52,6 +53,50 @@ def check(page, stack, name):
     for box in (page.locator("html"), page.locator("main")):
         assert box.evaluate("(each) => each.scrollWidth - each.clientWidth") <= 0, name
     keep(page, stack, f"provider-{name}")
+
+
+def test_a_sign_in_at_the_console_or_on_the_pages_is_one_for_both_and_so_is_its_end(stack, admin, browser, application):
+    address, _ = application
+    user, other = stack.verified_user(), stack.verified_user()
+    members = {"redirect_uris": [f"{address}/callback"], "first_party": True, "scopes": ["openid"]}
+    _, authorize = register(stack, admin, **members)
+
+    def sign_in_on_the_page(page, email):
+        page.get_by_label("Email").fill(email)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in", exact=True).click()
+        page.wait_for_url(f"{address}/callback?code=*")
+
+    with page_of(browser, expected_statuses=(401,)) as page:
+        console.sign_in(page, stack, user["email"])
+        console.heading(page, "Profile")
+        page.goto(authorize)
+        page.wait_for_url(f"{address}/callback?code=*")  # no password was asked for
+
+        page.goto(f"{stack.gateway}/auth-ms/oauth/end-session")
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_text("You are signed out.")).to_be_visible()
+        page.goto(f"{stack.gateway}/#/profile")
+        expect(page.get_by_role("heading", level=1, name="Sign in", exact=True)).to_be_visible()
+
+        page.goto(authorize)
+        sign_in_on_the_page(page, user["email"])
+        page.goto(f"{stack.gateway}/#/profile")
+        console.heading(page, "Profile")
+        expect(page.get_by_label("Email")).to_have_value(user["email"])
+
+        elsewhere = page.context.new_page()  # where somebody else signs in while the console is open
+        page.clock.install()
+        elsewhere.goto(f"{authorize}&prompt=login")
+        sign_in_on_the_page(elsewhere, other["email"])
+        page.clock.fast_forward("10:00")
+        console.follow(page, "Sessions")
+        console.follow(page, "Profile")
+        expect(page.get_by_label("Email")).to_have_value(other["email"])
+
+        console.sign_out(page)
+        page.goto(authorize)
+        expect(page.get_by_label("Password")).to_be_visible()
 
 
 @pytest.mark.parametrize(("width", "theme"), [(390, "dark"), (1280, "light")])
@@ -113,7 +158,7 @@ def test_the_consent_page_shows_the_logo_of_the_client_or_its_initial(stack, adm
             if not shown:
                 page.get_by_label("Email").fill(user["email"])
                 page.get_by_label("Password").fill(PASSWORD)
-                page.get_by_role("button", name="Sign in").click()
+                page.get_by_role("button", name="Sign in", exact=True).click()
             expect(page.get_by_role("link", name="Privacy policy")).to_be_visible()
             page.wait_for_function("[...document.images].every((each) => each.complete)")
             check(page, stack, f"consent-{name}-{logo or 'none'}")

@@ -59,7 +59,7 @@ def test_the_page_has_no_inline_script_and_cannot_be_framed(app, browser, ada):
     policy = page["Content-Security-Policy"]
     [script] = re.findall(rb"<script([^>]*)>(.*?)</script>", page.content)
     assert page.status_code == 200
-    assert script == (b' src="/auth-ms/static/auth_ms/passkey.js" type="module"', b"")
+    assert script == (b' src="/auth-ms/static/auth_ms/sign-in.js" type="module"', b"")
     assert "script-src 'self';" in policy and "trusted-types 'none'" in policy and "unsafe" not in policy
     assert "frame-ancestors 'none'" in policy and "form-action 'self'" in policy
     assert page["X-Frame-Options"] == "DENY"

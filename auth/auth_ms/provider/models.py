@@ -1,4 +1,4 @@
-"""Clients, authorization requests, grants, and the browsers that are signed in."""
+"""Clients, authorization requests and grants."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -112,15 +112,6 @@ class AuthorizationRequest(models.Model):
     browser_hash = models.BinaryField(max_length=32, null=True, help_text="of the browser in which the user decides")
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField(db_index=True)
-
-
-class BrowserSession(models.Model):
-    """The cookie that names a session to the pages of the provider; only its SHA-256 is stored."""
-
-    token_hash = models.BinaryField(primary_key=True, max_length=32)
-    session = models.ForeignKey("Session", on_delete=models.CASCADE, related_name="+")
-    session_id: int
-    created_at = models.DateTimeField(db_default=Now())
 
 
 class Grant(models.Model):
