@@ -22,6 +22,7 @@ def test_an_admin_finds_a_user_and_grants_rights(stack, page, admins_email):
     page.get_by_label("Search").fill(surname.lower())
     page.get_by_role("button", name="Search").click()
     expect(page.get_by_role("link", name=f"N0 {surname}")).to_be_visible()
+    expect(page.get_by_role("cell", name=admins_email)).to_have_count(0)  # of the list before the search
     expect(page.get_by_role("row")).to_have_count(21)
     page.get_by_role("button", name="Next").click()
     expect(page.get_by_role("row")).to_have_count(3)

@@ -160,15 +160,41 @@ def allow(stack, client, email):
     assert "code=" in shown.headers["Location"], shown.headers
 
 
-def test_a_user_sees_and_disconnects_an_application(stack, page, registered):
-    user, client = stack.verified_user(), registered()
+def test_the_list_marks_applications_that_registered_themselves(stack, page, admins_email, admin, registered):
+    issuer = requests.get(f"{stack.gateway}/.well-known/openid-configuration", timeout=60).json()["issuer"]
+    by_itself = {"grant_types": ["client_credentials"], "scopes": ["clients:register"], "redirect_uris": []}
+    registrar = registered(name="Registrar", resources=[f"{issuer}/auth-ms/oauth/register"], **by_itself)
+    form, pair = {"grant_type": "client_credentials"}, (registrar["client_id"], registrar["client_secret"])
+    given = requests.post(f"{stack.gateway}/auth-ms/oauth/token", form, auth=pair, timeout=60).json()
+    body = {"client_name": "Newcomer", "redirect_uris": [CALLBACK]}
+    made = stack.call("POST", "/auth-ms/oauth/register", body, token=given["access_token"])
+    assert made.status_code == 201, made.text
+    sign_in(page, stack, admins_email)
+    heading(page, "Profile")
+
+    follow(page, "Applications")
+
+    expect(page.get_by_role("row", name="Newcomer").get_by_text("registered itself")).to_be_visible()
+    expect(page.get_by_role("row", name="Registrar").get_by_text("registered itself")).to_have_count(0)
+    page.get_by_role("link", name="Newcomer").first.click()
+    expect(page.get_by_role("link", name=registrar["client_id"])).to_be_visible()
+
+
+def test_a_user_sees_narrows_and_disconnects_an_application(stack, page, registered):
+    user, client = stack.verified_user(), registered(policy_uri="https://orders.example.org/privacy")
     allow(stack, client, user["email"])
     sign_in(page, stack, user["email"])
     heading(page, "Profile")
     follow(page, "Connected applications")
-    expect(page.get_by_role("cell", name="Orders", exact=True)).to_be_visible()
+    expect(page.get_by_role("cell", name="Orders Privacy policy", exact=True)).to_be_visible()
+    expect(page.get_by_role("link", name="Privacy policy")).to_be_visible()
     expect(page.get_by_text("see your email address")).to_be_visible()
 
+    page.get_by_role("button", name="Take back from Orders: see your email address").click()
+
+    expect(page.get_by_role("status")).to_have_text("The application may no longer do this.")
+    expect(page.get_by_text("see your email address")).to_have_count(0)
+    expect(page.get_by_role("button", name="Take back")).to_have_count(0)
     page.get_by_role("button", name="Disconnect Orders").click()
     page.get_by_role("dialog").get_by_role("button", name="Disconnect").click()
 

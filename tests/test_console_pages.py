@@ -152,6 +152,23 @@ def test_every_page_is_accessible_in_every_theme_and_size(
         _check_and_keep(page, stack, look, "second-factor")
 
 
+def test_a_button_opens_the_menu_on_a_phone(stack, browser: Browser, user_with_history):
+    with page_of(browser, size=(390, 740), is_mobile=True, has_touch=True) as page:
+        _sign_in(page, stack, user_with_history)
+        menu = page.get_by_role("button", name="Menu")
+        expect(menu).to_have_attribute("aria-expanded", "false")
+        assert page.locator("header").bounding_box()["height"] < 150
+        expect(page.get_by_role("link", name="Audit log")).to_be_hidden()
+
+        menu.click()
+        assert page.evaluate(RULES) == []
+        keep(page, stack, "console-menu-phone")
+        page.get_by_role("link", name="Audit log").click()
+
+        expect(page.get_by_role("heading", level=1, name="Audit log")).to_be_focused()
+        expect(page.get_by_role("link", name="Audit log")).to_be_hidden()
+
+
 # The enabled controls in document order; the focused element, and whether its focus is visible.
 CONTROLS = """() => [...document.querySelectorAll("a[href], button, input, select, textarea, summary")]
   .filter((each) => !each.disabled && each.checkVisibility()).map((each) => each.outerHTML)"""

@@ -5,7 +5,6 @@ from auth_ms.factors.models import TOTP, Passkey, PasskeyChallenge, PendingLogin
 from auth_ms.keys.models import SigningKey
 from auth_ms.provider.models import (
     AuthorizationRequest,
-    BrowserSession,
     ClientSecret,
     Consent,
     DeviceAuthorization,
@@ -17,7 +16,7 @@ from auth_ms.provider.models import (
     UsedJWT,
 )
 from auth_ms.recovery.models import OneTimeToken, PasswordChange, PhoneCode
-from auth_ms.sessions.models import RefreshToken, Session
+from auth_ms.sessions.models import BrowserSession, RefreshToken, Session
 from auth_ms.sign_in.models import LoginFailures
 
 __all__ = [

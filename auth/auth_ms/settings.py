@@ -19,6 +19,7 @@ globals().update(
             "sign_in_changed_event": ["sign_in_changed_email_notification"],
             "phone_verification_requested_event": ["phone_verification_sms_notification"],
             "client_logout_event": ["client_logout_delivery"],
+            "client_changed_event": [],
         },
     )
 )

@@ -39,6 +39,7 @@ MATRIX = {
     "list_logout_deliveries": ADMIN,
     "redeliver_logout": [401, 403, 403, 404, 401],
     "list_consents": OWN,
+    "change_consent": [401, 400, 400, 400, 401],
     "revoke_consent": [401, 404, 404, 404, 401],
     "login": OPEN_BODY,
     "complete_login": OPEN_BODY,

@@ -7,8 +7,9 @@ import pytest
 from django.utils import timezone
 
 from auth.tests import oauth
-from auth.tests.builders import as_json
+from auth.tests.builders import as_json, recorded
 from auth_ms.models import AuditEvent, ClientSecret
+from chassis.outbox.models import OutboxMessage
 
 pytestmark = pytest.mark.django_db
 INPUT = {"name": "Orders", "redirect_uris": [oauth.CALLBACK], "scopes": ["openid"]}
@@ -90,6 +91,72 @@ def test_a_redirect_uri_of_a_web_or_native_application_is_accepted(admin_client,
     assert create(admin_client, redirect_uris=[uri]).status_code == 201
 
 
+PRESENTATION = ["logo_uri", "client_uri", "policy_uri", "tos_uri"]
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://orders.example.org/logo.png",
+        "http://localhost/logo.png",
+        "javascript:alert(1)",
+        "data:image/png;base64,iVBORw0KGgo=",
+        "blob:https://orders.example.org/1",
+        "file:///etc/passwd",
+        "org.example.app:/logo.png",
+        "//orders.example.org/logo.png",
+        "/logo.png",
+        "https://ada@orders.example.org/logo.png",
+        "https://ada:secret@orders.example.org/logo.png",
+        "https://orders.example.org/logo.png#fragment",
+        "https://orders.example.org/a/../logo.png",
+        "https://*.example.org/logo.png",
+        "https://ordérs.example.org/logo.png",
+        "https://orders.example.org/logo\n.png",
+        "https://orders.example.org/logo\x1b.png",
+        "https://orders.example.org/\u202elogo.png",
+        'https://orders.example.org/logo.png"onerror=',
+        "https://orders.example.org;sandbox/logo.png",
+        "https://orders.example.org,https:/logo.png",
+        "https://orders.example.org'/logo.png",
+        "https:///logo.png",
+        "https://orders.example.org:99999/logo.png",
+        " https://orders.example.org/logo.png",
+        "https://orders.example.org/" + "x" * 2000,
+        ["https://orders.example.org/logo.png"],
+        7,
+    ],
+)
+@pytest.mark.parametrize("field", PRESENTATION)
+def test_a_logo_or_link_that_users_must_not_be_shown_is_rejected(admin_client, field, uri):
+    answer = create(admin_client, **{field: uri})
+
+    assert answer.status_code == 400
+    assert list(answer.json()["errors"]) == [field]
+
+
+def test_logo_and_links_are_stored_changed_and_removed(admin_client):
+    given = {name: f"https://orders.example.org:8443/{name}?size=1" for name in PRESENTATION}
+    made = create(admin_client, **given).json()
+    path = f"/auth-ms/clients/{made['client_id']}"
+    known = admin_client.get(path).json()
+    removed = admin_client.put(path, **as_json(INPUT)).json()
+
+    assert {name: known[name] for name in PRESENTATION} == given
+    assert {removed[name] for name in PRESENTATION} == {""}
+    assert recorded("client_changed_event")[-1]["changed"] == ["client_uri", "logo_uri", "policy_uri", "tos_uri"]
+
+
+@pytest.mark.parametrize("host", ["orders.example.org;sandbox", "orders.example.org,a", "orders.example.org'"])
+def test_no_host_can_add_to_a_content_security_policy(admin_client, host):
+    answers = [
+        create(admin_client, redirect_uris=[f"https://{host}/"], frontchannel_logout_uri=f"https://{host}/logout"),
+        create(admin_client, web_origins=[f"https://{host}"]),
+    ]
+
+    assert [answer.status_code for answer in answers] == [400, 400]
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
@@ -150,6 +217,40 @@ def test_a_rotation_without_overlap_ends_a_stolen_secret_at_once(admin_client):
     admin_client.post(f"/auth-ms/clients/{app.client_id}/secrets", **as_json({"overlap_seconds": 0}))
 
     assert app.post("token", grant_type="client_credentials").status_code == 401
+
+
+def test_every_change_of_a_client_is_published_without_secrets_or_personal_data(admin_client):
+    made = create(admin_client).json()
+    path = f"/auth-ms/clients/{made['client_id']}"
+    admin_client.put(path, **as_json(INPUT | {"name": "Invoices", "scopes": ["openid", "email"]}))
+    rotated = admin_client.post(f"{path}/secrets", **as_json({})).json()
+    admin_client.delete(path)
+
+    shared = {"client_id": made["client_id"], "changed": [], "actor": "admin"}
+    assert recorded("client_changed_event") == [
+        shared | {"change": "created"},
+        shared | {"change": "changed", "changed": ["name", "scopes"]},
+        shared | {"change": "secret_rotated"},
+        shared | {"change": "deleted"},
+    ]
+    messages = OutboxMessage.objects.filter(exchange="client_changed_event")
+    assert {message.body["subject"] for message in messages} == {f"clients/{made['client_id']}"}
+    stored = repr(list(messages.values()))
+    assert not any(each in stored for each in (made["client_secret"], rotated["client_secret"], "Invoices"))
+    written = AuditEvent.objects.filter(event="client_changed").get()
+    assert written.details == {"client_id": made["client_id"], "changed": ["name", "scopes"]}
+
+
+def test_a_change_that_fails_is_not_published(admin_client):
+    made = create(admin_client).json()
+
+    answers = [
+        admin_client.put(f"/auth-ms/clients/{made['client_id']}", **as_json(INPUT | {"redirect_uris": []})),
+        admin_client.delete(f"/auth-ms/clients/{made['client_id'][::-1]}"),
+    ]
+
+    assert [answer.status_code for answer in answers] == [400, 404]
+    assert [each["change"] for each in recorded("client_changed_event")] == ["created"]
 
 
 def test_a_deleted_client_and_an_inactive_one_get_nothing(admin_client):

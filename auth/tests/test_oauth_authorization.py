@@ -59,7 +59,7 @@ def test_the_page_has_no_inline_script_and_cannot_be_framed(app, browser, ada):
     policy = page["Content-Security-Policy"]
     [script] = re.findall(rb"<script([^>]*)>(.*?)</script>", page.content)
     assert page.status_code == 200
-    assert script == (b' src="/auth-ms/static/auth_ms/passkey.js" type="module"', b"")
+    assert script == (b' src="/auth-ms/static/auth_ms/sign-in.js" type="module"', b"")
     assert "script-src 'self';" in policy and "trusted-types 'none'" in policy and "unsafe" not in policy
     assert "frame-ancestors 'none'" in policy and "form-action 'self'" in policy
     assert page["X-Frame-Options"] == "DENY"
@@ -105,7 +105,7 @@ def test_a_wrong_password_is_told_on_the_page_and_the_request_goes_on(app, brows
     wrong = oauth.sign_in(browser, page, password="wrong")
 
     assert wrong.status_code == 403
-    assert b'role="alert"' in wrong.content
+    assert b'<p role="alert">The email or the password is wrong.</p>' in wrong.content
     assert "oauth_session" not in browser.cookies
     assert oauth.sign_in(browser, wrong).status_code == 303
 
@@ -135,6 +135,7 @@ def test_a_second_factor_is_asked_for_and_shows_in_the_id_token(app, browser, ad
     claims = jwt.decode(app.redeem(back["code"]).json()["id_token"], options={"verify_signature": False})
 
     assert wrong.status_code == 403
+    assert b'<p role="alert">The code is wrong or has expired.</p>' in wrong.content
     assert (claims["acr"], claims["amr"]) == ("aal2", ["pwd", "otp", "mfa"])
 
 

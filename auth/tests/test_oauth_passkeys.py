@@ -339,7 +339,7 @@ def test_without_scripts_the_button_is_hidden_and_the_form_is_complete(app, brow
         assert re.search(r'<p id="passkey-failed" role="alert" hidden>', text)
         policy = page["Content-Security-Policy"]
         assert "script-src 'self'; connect-src 'self';" in policy and "unsafe" not in policy
-    script = browser.get("/auth-ms/static/auth_ms/passkey.js")
+    script = browser.get("/auth-ms/static/auth_ms/sign-in.js")
     assert script.status_code == 200 and "javascript" in script["Content-Type"]
 
 

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.test import Client
 
 from auth.tests import oauth, signing
-from auth.tests.builders import as_json
+from auth.tests.builders import as_json, recorded
 from auth_ms.models import AuditEvent, OAuthClient
 from auth_ms.provider.services import registration
 from chassis.security.rate_limits.services import Limit
@@ -76,7 +76,7 @@ def test_a_client_registers_and_its_secret_and_token_are_stored_as_hashes(initia
     assert made["redirect_uris"] == [oauth.CALLBACK]
     assert made["id_token_signed_response_alg"] == "RS256"
     assert made["response_types"] == ["code"]
-    assert made["scope"] == "openid profile email phone offline_access"
+    assert made["scope"] == "openid profile email phone address offline_access"
     token = made["registration_access_token"]
     assert bytes(stored.registration_token_hash) == hashlib.sha256(token.encode()).digest()
     assert not stored.first_party
@@ -108,6 +108,40 @@ def test_nothing_is_registered_or_managed_while_it_is_off(initial, settings):
 
     assert [answer.status_code for answer in answers] == [404] * 4
     assert OAuthClient.objects.count() == 2
+
+
+def test_what_a_client_says_of_itself_is_shown_once_an_admin_has_saved_it(ada, admin_client, initial, registrar):
+    uris = {name: f"https://orders.example.org/{name}" for name in ("logo_uri", "client_uri", "policy_uri", "tos_uri")}
+    made = create(initial, **uris).json()
+    app = oauth.Application(made["client_id"], made["client_secret"])
+    browser = oauth.signed_in_browser(oauth.register())
+    path = f"/auth-ms/clients/{made['client_id']}"
+    known = admin_client.get(path).json()
+
+    before = app.authorize(browser)
+    admin_client.put(path, **as_json({name: known[name] for name in ("name", "redirect_uris", "scopes", *uris)}))
+    after = app.authorize(browser)
+
+    assert {name: made[name] for name in uris} == uris
+    assert known["registered_by"] == registrar.client_id
+    assert not any(uri in before.content.decode() for uri in uris.values())
+    assert "img-src 'self';" in before["Content-Security-Policy"]
+    assert all(uri in after.content.decode() for uri in uris.values())
+    assert "nobody has checked" not in after.content.decode()
+    assert admin_client.get(path).json()["registered_by"] == registrar.client_id
+
+
+def test_what_a_client_does_with_itself_is_published(initial):
+    made = create(initial).json()
+    manage("put", made, body=METADATA | {"client_id": made["client_id"], "client_name": "Bills"})
+    manage("delete", made)
+
+    told = [each for each in recorded("client_changed_event") if each["client_id"] == made["client_id"]]
+    assert [(each["change"], each["changed"], each["actor"]) for each in told] == [
+        ("created", [], "client"),
+        ("changed", ["name"], "client"),
+        ("deleted", [], "client"),
+    ]
 
 
 @pytest.mark.parametrize("name", ["openid-configuration", "oauth-authorization-server"])
@@ -289,13 +323,19 @@ def test_a_client_for_codes_needs_a_place_to_send_them(initial):
     assert create(initial, redirect_uris=...).json()["error"] == "invalid_redirect_uri"
 
 
-def test_a_device_registers_as_a_public_client(initial):
+def test_a_device_registers_as_a_public_client_and_its_user_is_warned(ada, initial):
     device = "urn:ietf:params:oauth:grant-type:device_code"
     made = create(initial, redirect_uris=..., grant_types=[device], token_endpoint_auth_method="none").json()
+    codes = oauth.post("device", client_id=made["client_id"], scope="openid")
+    browser = oauth.signed_in_browser(oauth.register())
+
+    page = browser.post("/auth-ms/oauth/verify", {"user_code": codes.json()["user_code"]})
 
     assert made["response_types"] == []
     assert not {"client_secret", "client_secret_expires_at"} & set(made)
-    assert oauth.post("device", client_id=made["client_id"], scope="openid").status_code == 200
+    assert codes.status_code == 200
+    assert "nobody has checked its name." in page.content.decode()
+    assert "It leads to" not in page.content.decode()
 
 
 def test_a_client_without_a_name_is_called_by_where_it_sends_its_users(initial):

@@ -31,7 +31,8 @@ def shared_settings(
 ) -> dict[str, Any]:
     """The Django settings of every service, which adds its own.
 
-    `awaited_queues`: by event, the consumers' queues that must exist before the relay publishes it.
+    `awaited_queues`: by event, the consumers' queues that must exist before the relay publishes it; none: it does not
+    need a consumer.
     """
     # Before any application: prometheus_client decides when it is first imported whether processes share their values.
     from chassis.operations import metrics  # noqa: F401

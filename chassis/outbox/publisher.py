@@ -1,7 +1,7 @@
 """Publishing a batch of outbox rows to RabbitMQ, with confirms."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from amqp.exceptions import NotFound
 from kombu import Connection, Producer
@@ -12,7 +12,7 @@ from chassis.outbox.models import OutboxMessage
 CONFIRM_SECONDS = 10
 BINDING_SECONDS = 1.0  # a consumer binds its queue right after declaring it
 NO_TRACEPARENTS: Mapping[int, str | None] = {}
-NO_QUEUES: Mapping[str, Iterable[str]] = {}
+NO_QUEUES: Mapping[str, Collection[str]] = {}
 
 
 class NotConfirmed(Exception):
@@ -25,10 +25,11 @@ class Publisher:
     https://www.rabbitmq.com/docs/confirms
 
     `awaited` names, by exchange, the queues that must exist before anything is published to it. Otherwise, on a new
-    broker, an event would reach only the queues of consumers that have already started.
+    broker, an event would reach only the queues of consumers that have already started. Where it names none, nobody has
+    to consume the event: the broker drops it while no queue is bound.
     """
 
-    def __init__(self, broker_url: str, *, awaited: Mapping[str, Iterable[str]] = NO_QUEUES) -> None:
+    def __init__(self, broker_url: str, *, awaited: Mapping[str, Collection[str]] = NO_QUEUES) -> None:
         self._connection = Connection(broker_url, connect_timeout=5, heartbeat=0, ssl=broker.tls(broker_url))
         self._channel = self._connection.channel()
         self._channel.confirm_select()
@@ -61,7 +62,11 @@ class Publisher:
             self._unconfirmed.add(self._published)
             traceparent = traceparents.get(row.pk)
             publishing.publish(
-                self._producer, event=row.event, exchange=row.exchange, traceparent=traceparent, mandatory=True
+                self._producer,
+                event=row.event,
+                exchange=row.exchange,
+                traceparent=traceparent,
+                mandatory=self._needs_queue(row.exchange),
             )
         deadline = time.monotonic() + CONFIRM_SECONDS
         while self._unconfirmed:
@@ -88,6 +93,9 @@ class Publisher:
             channel.close()
             self._existing.add(exchange)
         return True
+
+    def _needs_queue(self, exchange: str) -> bool:
+        return exchange not in self._awaited or bool(self._awaited[exchange])
 
     def _is_complete(self, exchange: str) -> bool:
         if exchange not in self._complete and all(map(self._is_bound, self._awaited.get(exchange, ()))):

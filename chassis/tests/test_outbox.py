@@ -172,6 +172,27 @@ def test_an_unroutable_event_waits_for_a_queue(event_class, publisher):
     assert OutboxMessage.objects.get(pk=row.pk).published_at is not None
 
 
+def test_an_event_that_nobody_has_to_consume_reaches_a_queue_or_is_dropped(event_class):
+    exchange = Exchange(event_class.type, type="fanout", durable=True)
+    publisher = Publisher(settings.BROKER_URL, awaited={event_class.type: []})
+
+    with Connection(settings.BROKER_URL) as broker:
+        exchange(broker.channel()).declare()
+        record(event_class(number=1))
+        publish(publisher)
+        assert OutboxMessage.objects.get().published_at is not None
+        bound = Queue(f"{event_class.type}_added", exchange)(broker.channel())
+        bound.declare()
+        record(event_class(number=2))
+        publish(publisher, at=timezone.now() + relay.RETURNED_DELAY)
+        messages = [bound.get(), bound.get()]
+        bound.delete()
+    publisher.close()
+
+    assert messages[0].payload[1]["event"]["data"] == {"number": 2}
+    assert messages[1] is None
+
+
 def test_unroutable_events_do_not_block_others(event_class, queue, publisher, monkeypatch):
     monkeypatch.setattr(relay, "BATCH", 2)
 

@@ -101,7 +101,7 @@ class Stack:
     def sign_up(self, **changes: Any) -> dict[str, Any]:
         """A new user, with an email that no other test uses."""
         user = a_user(**changes)
-        answer = self._decided(lambda: requests.post(f"{self.users}/users-ms/users", json=user, timeout=60))
+        answer = self.decided(lambda: requests.post(f"{self.users}/users-ms/users", json=user, timeout=60))
         assert answer.status_code == 201, answer.text
         return dict(answer.json())
 
@@ -141,9 +141,9 @@ class Stack:
 
     def log_in(self, email: str, password: str = PASSWORD) -> requests.Response:
         """The answer to a login."""
-        return self._decided(lambda: self.log_in_once(email, password))
+        return self.decided(lambda: self.log_in_once(email, password))
 
-    def _decided(self, send: Callable[[], requests.Response]) -> requests.Response:
+    def decided(self, send: Callable[[], requests.Response]) -> requests.Response:
         """The answer; one of 503, as a busy machine may give, changed nothing and is repeated.
 
         So is a connection that a cluster refuses, because no pod is ready at that moment.

@@ -191,11 +191,26 @@ function deviceName(agent) {
   return [browser, system].filter(Boolean).join(", ") || agent.slice(0, 40) || t("sessions.unknown");
 }
 
+/** What an application says of itself. Its logo would tell its server of each visit to this page. */
+function links(application) {
+  const known = [["client_uri", "site"], ["policy_uri", "policy"], ["tos_uri", "terms"]].filter(([member]) => application[member]);
+  if (!known.length) return null;
+  const link = ([member, text]) =>
+    h("li", {}, h("a", { href: application[member], target: "_blank", rel: "noopener noreferrer" }, t(`clients.${text}`)));
+  return h("ul", { class: "links" }, known.map(link));
+}
+
 /** The applications that the user has allowed something. */
 export function applications() {
+  const takeBack = (row, scope) => scope !== "openid" && row.scopes.length > 1 && action(t("applications.takeBack"), async () => {
+    const scopes = row.scopes.filter((each) => each !== scope);
+    await api.call("PUT", `/auth-ms/auth/consents/${row.client_id}`, { body: { scopes } });
+    announce(t("applications.takenBack"));
+    await rows.reload();
+  }, { name: t("applications.takeBack.name", { name: row.name, scope: named("scope", scope) }) });
   const columns = [
-    { label: t("applications.name"), cell: (row) => row.name },
-    { label: t("applications.scopes"), cell: (row) => h("ul", { class: "links" }, row.scopes.map((scope) => h("li", {}, named("scope", scope)))) },
+    { label: t("applications.name"), cell: (row) => h("span", {}, row.name, links(row)) },
+    { label: t("applications.scopes"), cell: (row) => h("ul", { class: "links scopes" }, row.scopes.map((scope) => h("li", {}, named("scope", scope), takeBack(row, scope)))) },
     { label: t("applications.since"), cell: (row) => time(row.given_at) },
     {
       label: t("table.action"),

@@ -47,6 +47,21 @@ function keep(tokens) {
   localStorage.setItem(SIGNED_IN, "yes");
 }
 
+/** Somebody else may have signed in in this browser meanwhile, on the sign-in pages of the provider. */
+function isOfAnotherUser(tokens) {
+  return accessToken !== null && subjectOf(tokens.access_token) !== subjectOf(accessToken);
+}
+
+function subjectOf(token) {
+  return JSON.parse(atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/"))).sub;
+}
+
+/** Loads the page for that user; never settles, so that nothing of this one is sent in the other's name. */
+function startAgain() {
+  location.reload();
+  return new Promise(() => {});
+}
+
 function forget() {
   accessToken = null;
   localStorage.removeItem(SIGNED_IN);
@@ -55,7 +70,7 @@ function forget() {
 /** One refresh shared by all concurrent callers. */
 function refresh({ quietly = false } = {}) {
   refreshing ??= send("POST", "/auth-ms/auth/refresh", { headers: COOKIE })
-    .then(({ value }) => keep(value))
+    .then(({ value }) => (isOfAnotherUser(value) ? startAgain() : keep(value)))
     .catch((problem) => {
       if (problem.status === 401 || problem.status === 403) {
         forget();

@@ -141,7 +141,9 @@ function navigation() {
   const link = (name) =>
     h("li", {}, h("a", { href: `#/${name}`, "aria-current": name === here ? "page" : null }, t(`navigation.${name}`)));
   const leave = h("li", {}, h("button", { type: "button", onclick: signOut }, t("navigation.sign-out")));
-  return bar.replaceChildren(h("ul", {}, PERSON.map(link), me.is_admin ? ADMIN.map(link) : [], leave));
+  const open = () => menu.setAttribute("aria-expanded", menu.getAttribute("aria-expanded") !== "true");
+  const menu = h("button", { type: "button", class: "menu", "aria-expanded": "false", "aria-controls": "menu", onclick: open }, t("navigation.menu"));
+  return bar.replaceChildren(menu, h("ul", { id: "menu" }, PERSON.map(link), me.is_admin ? ADMIN.map(link) : [], leave));
 }
 
 async function signOut() {

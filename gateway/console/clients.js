@@ -7,10 +7,11 @@ import { named, namesOf, t } from "./texts.js";
 const NEW = {
   name: "", token_endpoint_auth_method: "client_secret_basic", grant_types: ["authorization_code", "refresh_token"],
   redirect_uris: [], post_logout_redirect_uris: [], scopes: ["openid", "profile", "email"], resources: [],
-  claims: {}, web_origins: [], backchannel_logout_uri: "", frontchannel_logout_uri: "", jwks: null, jwks_uri: "",
+  claims: {}, web_origins: [], backchannel_logout_uri: "", frontchannel_logout_uri: "",
+  logo_uri: "", client_uri: "", policy_uri: "", tos_uri: "", jwks: null, jwks_uri: "",
   first_party: false, require_pkce: true, signing_algorithm: "ES256", subject_type: "public", is_active: true,
 };
-const READ_ONLY = ["id", "client_id", "client_secret", "created_at"];
+const READ_ONLY = ["id", "client_id", "client_secret", "registered_by", "created_at"];
 const OVERLAPS = [[86400, "day"], [3600, "hour"], [604800, "week"], [0, "none"]];
 
 export function clients() {
@@ -28,6 +29,7 @@ function state(client) {
   const marks = [
     badge(client.is_active ? t("users.active") : t("users.inactive"), client.is_active ? "good" : "bad"),
     client.first_party && badge(t("clients.firstParty.short")),
+    client.registered_by && badge(t("clients.registeredItself")),
   ];
   return h("span", {}, ...marks.filter(Boolean).flatMap((mark) => [mark, " "]));
 }
@@ -36,6 +38,10 @@ function state(client) {
 function fields(client) {
   return [
     field("name", t("clients.name"), { value: client.name, required: true, maxlength: 100, hint: t("clients.name.hint") }),
+    field("logo_uri", t("clients.logo"), { value: client.logo_uri, inputmode: "url", maxlength: 2000, hint: t("clients.logo.hint") }),
+    field("client_uri", t("clients.site"), { value: client.client_uri, inputmode: "url", maxlength: 2000 }),
+    field("policy_uri", t("clients.policy"), { value: client.policy_uri, inputmode: "url", maxlength: 2000 }),
+    field("tos_uri", t("clients.terms"), { value: client.tos_uri, inputmode: "url", maxlength: 2000 }),
     choice("token_endpoint_auth_method", t("clients.method"), namesOf("client-method"), { value: client.token_endpoint_auth_method }),
     json("jwks", t("clients.keySet"), { value: client.jwks, hint: t("clients.keySet.hint") }),
     field("jwks_uri", t("clients.keys"), { value: client.jwks_uri, inputmode: "url", hint: t("clients.keys.hint") }),
@@ -117,7 +123,8 @@ export async function client({ go }, id) {
   }, { kind: "danger" });
   const facts = h("dl", { class: "facts" },
     h("dt", {}, t("clients.id")), h("dd", {}, h("code", {}, known.client_id)),
-    h("dt", {}, t("users.since")), h("dd", {}, time(known.created_at)));
+    h("dt", {}, t("users.since")), h("dd", {}, time(known.created_at)),
+    ...(known.registered_by ? [h("dt", {}, t("clients.registeredBy")), h("dd", {}, registrar(known.registered_by))] : []));
   const hasSecret = known.token_endpoint_auth_method.startsWith("client_secret");
   return [
     back(),
@@ -126,6 +133,11 @@ export async function client({ go }, id) {
     ...(known.backchannel_logout_uri ? [logouts(id)] : []),
     card(t("clients.delete"), h("p", {}, t("clients.delete.explained")), remove),
   ];
+}
+
+/** The client whose initial access token registered another, by its id: it may be deleted meanwhile. */
+function registrar(id) {
+  return h("a", { href: `#/clients/${id}` }, h("code", {}, id));
 }
 
 function rotation(path) {

@@ -59,7 +59,7 @@ def test_a_reset_with_a_lost_answer_can_be_repeated(stack, user):
     with slow_to_write(user):
         assert stack.call("POST", "/auth-ms/auth/password/reset", body).status_code == 503
 
-    again = stack.call("POST", "/auth-ms/auth/password/reset", body)
+    again = stack.decided(lambda: stack.call("POST", "/auth-ms/auth/password/reset", body))
 
     assert again.status_code == 204, again.text
     assert_password_changed(stack, user, old)
@@ -71,7 +71,7 @@ def test_a_change_with_a_lost_answer_can_be_repeated(stack, user):
     with slow_to_write(user):
         assert change(stack, here).status_code == 503
 
-    again = change(stack, here)
+    again = stack.decided(lambda: change(stack, here))
 
     assert again.status_code == 204, again.text
     assert_password_changed(stack, user, elsewhere)
@@ -85,7 +85,7 @@ def test_a_change_with_a_lost_answer_still_requires_the_current_password(stack, 
         assert change(stack, here).status_code == 503
 
     wrong = {"current_password": "not the password", "new_password": "another staple of horses"}
-    answer = stack.call("POST", "/auth-ms/auth/password/change", wrong, token=here)
+    answer = stack.decided(lambda: stack.call("POST", "/auth-ms/auth/password/change", wrong, token=here))
 
     assert answer.status_code == 400
     assert stack.log_in(user["email"], "another staple of horses").status_code == 401

@@ -46,6 +46,7 @@ class AuditEvent(models.Model):
         CLIENT_SECRET_ROTATED = "client_secret_rotated"  # noqa: S105
         CLIENT_AUTHENTICATION = "client_authentication"
         CONSENT_GIVEN = "consent_given"
+        CONSENT_CHANGED = "consent_changed"
         CONSENT_REVOKED = "consent_revoked"
         AUTHORIZATION = "authorization"
         AUTHORIZATION_CODE_REPLAY = "authorization_code_replay"

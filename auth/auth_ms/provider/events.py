@@ -17,3 +17,18 @@ class ClientLogout:
     @property
     def subject(self) -> str:
         return f"users/{self.user_id}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientChanged:
+    """A client was registered, changed, given a new secret, or deleted. Carries no secret and nothing about a user."""
+
+    type: ClassVar[str] = "client_changed_event"
+    client_id: str
+    change: str  # created, changed, secret_rotated or deleted
+    changed: list[str]  # the members that differ
+    actor: str  # admin, or client: dynamic registration
+
+    @property
+    def subject(self) -> str:
+        return f"clients/{self.client_id}"

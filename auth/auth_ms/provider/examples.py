@@ -20,6 +20,10 @@ _CLIENT = {
     "backchannel_logout_session_required": True,
     "frontchannel_logout_uri": "",
     "frontchannel_logout_session_required": False,
+    "logo_uri": "https://orders.example.org/logo.png",
+    "client_uri": "https://orders.example.org/",
+    "policy_uri": "https://orders.example.org/privacy",
+    "tos_uri": "",
     "first_party": False,
     "require_pkce": True,
     "signing_algorithm": "ES256",
@@ -29,7 +33,13 @@ _CLIENT = {
     "jwks_uri": "",
     "is_active": True,
 }
-_STORED = {"id": 1, "client_id": "5f2b8c0e9d7a4163b0c1d2e3f4a5b6c7", **_CLIENT, "created_at": "2026-01-31T12:00:00Z"}
+_STORED = {
+    "id": 1,
+    "client_id": "5f2b8c0e9d7a4163b0c1d2e3f4a5b6c7",
+    **_CLIENT,
+    "registered_by": "",
+    "created_at": "2026-01-31T12:00:00Z",
+}
 _JWT = "eyJhbGciOiJFUzI1NiIsImtpZCI6IjFmIn0.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"  # pragma: allowlist secret
 
 
@@ -47,11 +57,15 @@ CONSENT = answer_example(
         "id": 1,
         "client_id": _STORED["client_id"],
         "name": "Orders",
+        "client_uri": "https://orders.example.org/",
+        "policy_uri": "https://orders.example.org/privacy",
+        "tos_uri": "",
         "scopes": ["email", "openid"],
         "resources": [],
         "given_at": "2026-01-31T12:00:00Z",
     },
 )
+CONSENT_INPUT = request_example("only who the user is", {"scopes": ["openid"]})
 LIVE_CLIENT = answer_example(
     "a back end that reads users", {"client_id": _STORED["client_id"], "scopes": ["users:read"]}
 )

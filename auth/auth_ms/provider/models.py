@@ -1,4 +1,4 @@
-"""Clients, authorization requests, grants, and the browsers that are signed in."""
+"""Clients, authorization requests and grants."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -48,7 +48,18 @@ class OAuthClient(models.Model):
     jwks = models.JSONField(null=True, help_text="its public keys, for private_key_jwt")
     jwks_uri = models.CharField(max_length=2000, default="", db_default="", blank=True, help_text="or where they are")
     dpop_bound_access_tokens = models.BooleanField(default=False, db_default=False)
+    logo_uri = models.CharField(max_length=2000, blank=True, default="", db_default="")
+    client_uri = models.CharField(max_length=2000, blank=True, default="", db_default="")
+    policy_uri = models.CharField(max_length=2000, blank=True, default="", db_default="")
+    tos_uri = models.CharField(max_length=2000, blank=True, default="", db_default="")
     registration_token_hash = models.BinaryField(max_length=32, null=True, help_text="of RFC 7592")
+    registered_by = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="the `client_id` whose initial access token registered it; empty when an admin did",
+    )
     signing_algorithm = models.CharField(max_length=8, choices=Algorithm, default=Algorithm.ES256)
     subject_type = models.CharField(max_length=8, choices=Subject, default=Subject.PUBLIC)
     subject_salt = models.BinaryField(max_length=32, help_text="of pairwise subjects")
@@ -62,6 +73,17 @@ class OAuthClient(models.Model):
     def is_public(self) -> bool:
         """True when it cannot keep a secret (RFC 6749, §2.1)."""
         return bool(self.token_endpoint_auth_method == self.Authentication.NONE)
+
+    @property
+    def is_unchecked(self) -> bool:
+        """True when it registered itself, and no admin has changed it since."""
+        return self.registration_token_hash is not None
+
+    @property
+    def presentation(self) -> dict[str, str]:
+        """The logo and links that users are shown: none that nobody has checked."""
+        names = ("logo_uri", "client_uri", "policy_uri", "tos_uri")
+        return {name: "" if self.is_unchecked else getattr(self, name) for name in names}
 
     @property
     def has_secret(self) -> bool:
@@ -90,15 +112,6 @@ class AuthorizationRequest(models.Model):
     browser_hash = models.BinaryField(max_length=32, null=True, help_text="of the browser in which the user decides")
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField(db_index=True)
-
-
-class BrowserSession(models.Model):
-    """The cookie that names a session to the pages of the provider; only its SHA-256 is stored."""
-
-    token_hash = models.BinaryField(primary_key=True, max_length=32)
-    session = models.ForeignKey("Session", on_delete=models.CASCADE, related_name="+")
-    session_id: int
-    created_at = models.DateTimeField(db_default=Now())
 
 
 class Grant(models.Model):

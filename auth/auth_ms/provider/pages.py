@@ -42,18 +42,20 @@ def show(
     context["scopes"] = [known[scope] for scope in values.get("scopes", ())]
     html = loader.render_to_string(f"provider/{page}.html", context)
     response = HttpResponse(html, status=status, headers={"Cache-Control": "no-store", **(headers or {})})
-    response["Content-Security-Policy"] = _policy(leads_to, _SCRIPTS.get(page, ""), frames=values.get("frames", ()))
+    frames, logo = values.get("frames", ()), values.get("logo", "")
+    response["Content-Security-Policy"] = _policy(leads_to, _SCRIPTS.get(page, ""), frames=frames, logo=logo)
     response["Referrer-Policy"] = "no-referrer"
     return response
 
 
-def _policy(leads_to: str, scripts: str, *, frames: Iterable[str] = ()) -> str:
+def _policy(leads_to: str, scripts: str, *, frames: Iterable[str], logo: str) -> str:
     parts = urlsplit(leads_to)
     target = f" https: {parts.scheme}:{'//' + parts.netloc if parts.netloc else ''}" if leads_to else ""
     origins = sorted({uris.origin_of(frame) for frame in frames})
     framed = f" frame-src {' '.join(origins)};" if origins else ""
+    image = f" {uris.origin_of(logo)}" if logo else ""
     return (
-        f"default-src 'none'; style-src 'self'; img-src 'self'; {scripts}{framed} form-action 'self'{target};"
+        f"default-src 'none'; style-src 'self'; img-src 'self'{image}; {scripts}{framed} form-action 'self'{target};"
         " base-uri 'none'; frame-ancestors 'none'"
     )
 

@@ -19,6 +19,10 @@ class ClientMetadataInput(serializers.Serializer):
     post_logout_redirect_uris = serializers.ListField(child=serializers.CharField(), required=False, max_length=20)
     backchannel_logout_uri = serializers.CharField(required=False)
     frontchannel_logout_uri = serializers.CharField(required=False)
+    logo_uri = serializers.CharField(required=False, help_text="shown, as the links, once an admin saves the client")
+    client_uri = serializers.CharField(required=False)
+    policy_uri = serializers.CharField(required=False)
+    tos_uri = serializers.CharField(required=False)
     id_token_signed_response_alg = serializers.ChoiceField(
         choices=OAuthClient.Algorithm.choices, required=False, help_text="RS256 by default"
     )

@@ -107,6 +107,12 @@ class ClientInput(serializers.Serializer):
     frontchannel_logout_session_required = fields.Boolean(
         default=False, help_text="the frame's address has `iss` and `sid`; it always does"
     )
+    logo_uri = _URI(
+        uris.check_page, default="", allow_blank=True, help_text="an image, which the consent page loads from there"
+    )
+    client_uri = _URI(uris.check_page, default="", allow_blank=True, help_text="its website, linked for users")
+    policy_uri = _URI(uris.check_page, default="", allow_blank=True, help_text="its privacy policy, linked for users")
+    tos_uri = _URI(uris.check_page, default="", allow_blank=True, help_text="its terms of service, linked for users")
     first_party = fields.Boolean(default=False, help_text="users are not asked for consent")
     require_pkce = fields.Boolean(
         default=True, help_text="false: a confidential client that sends `nonce` instead (OAuth 2.1, §7.5.1)"
@@ -133,7 +139,7 @@ class ClientOutput(serializers.ModelSerializer):
 
     class Meta:
         model = OAuthClient
-        fields = ["id", "client_id", *ClientInput().fields, "created_at"]
+        fields = ["id", "client_id", *ClientInput().fields, "registered_by", "created_at"]
         read_only_fields = fields
 
 
@@ -286,14 +292,23 @@ class UserInfoOutput(serializers.Serializer):
 
 
 class ConsentOutput(serializers.Serializer):
-    """An application that the user has allowed something."""
+    """An application that the user has allowed something; links are empty while nobody has checked them."""
 
     id = serializers.IntegerField()
     client_id = serializers.CharField(source="client.client_id")
     name = serializers.CharField(source="client.name")
+    client_uri = serializers.CharField(source="client.presentation.client_uri")
+    policy_uri = serializers.CharField(source="client.presentation.policy_uri")
+    tos_uri = serializers.CharField(source="client.presentation.tos_uri")
     scopes = serializers.ListField(child=serializers.CharField())
     resources = serializers.ListField(child=serializers.CharField())
     given_at = serializers.DateTimeField()
+
+
+class ConsentInput(serializers.Serializer):
+    scopes = serializers.ListField(
+        child=fields.Text(max_length=100), max_length=100, help_text="those that stay allowed; with `openid`, if it is"
+    )
 
 
 class LogoutDeliveryFilter(serializers.Serializer):

@@ -10,6 +10,8 @@ from chassis.http import outgoing
 MAXIMUM_LENGTH = 2000
 _CHARACTERS = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=%]+", re.ASCII)  # RFC 3986, without `#`
 _PRIVATE_USE = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+", re.ASCII)  # RFC 8252, §7.1: a reversed domain
+# Without characters that separate the directives and sources of a Content-Security-Policy.
+_HOST = re.compile(r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]*)?", re.ASCII)
 _LOOPBACK_ADDRESSES = ("127.0.0.1", "::1")
 _LOOPBACK = (*_LOOPBACK_ADDRESSES, "localhost")
 
@@ -63,6 +65,15 @@ def check_frame(uri: str) -> None:
         _check_web(parts)
 
 
+def check_page(uri: str) -> None:
+    """Raises InvalidURI unless users may be shown `uri`, as a link or an image: https; empty for none."""
+    if uri:
+        parts = _split(uri)
+        if parts.scheme != "https":
+            raise InvalidURI("Must be https.")
+        _check_web(parts)
+
+
 def origin_of(uri: str) -> str:
     """Scheme, host and port."""
     parts = urlsplit(uri)
@@ -87,7 +98,7 @@ def _split(uri: str) -> SplitResult:
 
 
 def _check_web(parts: SplitResult) -> None:
-    if not parts.hostname or parts.netloc != parts.netloc.lower() or "*" in parts.netloc or "%" in parts.netloc:
+    if not parts.hostname or not _HOST.fullmatch(parts.netloc):
         raise InvalidURI("Must have a host in small letters, without wildcards.")
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
         raise InvalidURI("Must be https; http is only for the loopback interface.")

@@ -9,9 +9,11 @@ clear (RFC 6265bis, §4.1.3.2). Browsers require the path `/` for it; the gatewa
 """
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.http import HttpResponse
 from django.urls import reverse
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 from rest_framework.exceptions import ValidationError
@@ -19,7 +21,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from auth_ms import fields
-from auth_ms.sessions import serializers
+from auth_ms.sessions import page_cookies, serializers
+from auth_ms.sessions import services as sessions
 from auth_ms.sessions.services import InvalidRefreshToken, TokenPair
 from auth_ms.view_helpers import answer
 from chassis.http.errors import Problem
@@ -35,8 +38,9 @@ TOKEN_DELIVERY = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="`cookie`, for pages on the same origin: the refresh token is set as the cookie `__Host-refresh_token` "
     "(HttpOnly, Secure, SameSite=Strict; without HTTPS `refresh_token`, with the path of `refresh`), and "
-    "`refresh_token` in the body is empty. Requires an `Origin` equal to the address called. `refresh` then takes the "
-    "token from the cookie and ignores the body.",
+    "`refresh_token` in the body is empty. Logins and logouts then count for the pages of the OpenID provider too. "
+    "Requires an `Origin` equal to the address called. `refresh` then takes the token from the cookie and ignores the "
+    "body.",
     examples=[OpenApiExample(BODY, value=BODY)],
 )
 
@@ -73,16 +77,20 @@ def _address(origin: str) -> str:
 
 def presented(request: Request) -> str:
     """The refresh token in the cookie. Raises InvalidRefreshToken when there is none."""
-    token = request.COOKIES.get(_attributes(request)["key"], "")
+    token = request.COOKIES.get(_attributes(secure=_is_secure(request))["key"], "")
     if not 0 < len(token) <= fields.MAXIMUM_OPAQUE_TOKEN_LENGTH or "\0" in token:
         raise InvalidRefreshToken
     return str(token)
 
 
-def _attributes(request: Request) -> dict[str, Any]:
-    """The attributes of the cookie; `Secure` when the page was loaded over HTTPS, according to its `Origin`."""
+def _is_secure(request: Request) -> bool:
+    """True when the page was loaded over HTTPS, according to its `Origin`."""
+    return bool(request.headers["Origin"].lower().startswith("https:"))
+
+
+def _attributes(*, secure: bool) -> dict[str, Any]:
     always = {"httponly": True, "samesite": "Strict"}
-    if request.headers["Origin"].lower().startswith("https:"):
+    if secure:
         return always | {"key": NAME, "path": "/", "secure": True}
     return always | {"key": PLAIN_NAME, "path": reverse("refresh"), "secure": False}
 
@@ -92,13 +100,29 @@ def answer_tokens(request: Request, pair: TokenPair) -> Response:
     if not wanted(request):
         return answer(serializers.TokenOutput, pair)
     response = answer(serializers.TokenOutput, replace(pair, refresh_token=""))
-    response.set_cookie(value=pair.refresh_token, max_age=pair.refresh_expires_in, **_attributes(request))
+    set_refresh_token(response, pair, secure=_is_secure(request))
     return response
 
 
+def answer_signed_in(request: Request, pair: TokenPair, *, at: datetime) -> Response:
+    """The tokens of a new session; in a browser that asks for the cookie, the provider's pages know the session too."""
+    response = answer_tokens(request, pair)
+    if wanted(request):
+        session = sessions.session_of(refresh_token=pair.refresh_token)
+        page_cookies.set_session(response, session.id, at=at)
+    return response
+
+
+def set_refresh_token(response: HttpResponse, pair: TokenPair, *, secure: bool) -> None:
+    """Give the refresh token to the browser, for `refresh` only; `secure` over HTTPS."""
+    response.set_cookie(value=pair.refresh_token, max_age=pair.refresh_expires_in, **_attributes(secure=secure))
+
+
 def answer_signed_out(request: Request) -> Response:
-    """An empty answer, which deletes the cookie when the request asks for cookies."""
+    """An empty answer, which deletes the cookies when the request asks for cookies."""
     response = Response(status=204)
     if wanted(request):
-        response.set_cookie(max_age=0, expires="Thu, 01 Jan 1970 00:00:00 GMT", **_attributes(request))
+        gone = _attributes(secure=_is_secure(request))
+        response.set_cookie(max_age=0, expires="Thu, 01 Jan 1970 00:00:00 GMT", **gone)
+        page_cookies.delete_session(response)
     return response

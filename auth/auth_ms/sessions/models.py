@@ -27,6 +27,15 @@ class Session(models.Model):
         ]
 
 
+class BrowserSession(models.Model):
+    """The cookie that names a session to the pages of the provider; only its SHA-256 is stored."""
+
+    token_hash = models.BinaryField(primary_key=True, max_length=32)
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="+")
+    session_id: int
+    created_at = models.DateTimeField(db_default=Now())
+
+
 class RotatedToken(models.Model):
     """An opaque token that works once, and then has a successor. Only its SHA-256 is stored: enough for 256 random
     bits."""

@@ -41,10 +41,11 @@ class Login(OpenToAll):
         """
         cookies.wanted(request)
         given = read_body(serializers.LoginInput, request)
-        result = login.log_in(**given, client=client_of(request), at=timezone.now())
+        at = timezone.now()
+        result = login.log_in(**given, client=client_of(request), at=at)
         if isinstance(result, login.SecondFactorRequired):
             return answer(serializers.SecondFactorRequiredOutput, result)
-        return cookies.answer_tokens(request, result)
+        return cookies.answer_signed_in(request, result, at=at)
 
 
 class SecondFactor(OpenToAll):
@@ -64,8 +65,9 @@ class SecondFactor(OpenToAll):
         """
         cookies.wanted(request)
         given = read_body(serializers.SecondFactorInput, request)
-        pair = login.complete_log_in(**given, client=client_of(request), at=timezone.now())
-        return cookies.answer_tokens(request, pair)
+        at = timezone.now()
+        pair = login.complete_log_in(**given, client=client_of(request), at=at)
+        return cookies.answer_signed_in(request, pair, at=at)
 
 
 class PasskeyLoginOptions(OpenToAll):
@@ -97,5 +99,6 @@ class PasskeyLogin(OpenToAll):
         """Sign in with a passkey that has verified its user, instead of email and password."""
         cookies.wanted(request)
         given = read_body(serializers.PasskeyLoginInput, request)
-        pair = login.log_in_with_passkey(**given, client=client_of(request), at=timezone.now())
-        return cookies.answer_tokens(request, pair)
+        at = timezone.now()
+        pair = login.log_in_with_passkey(**given, client=client_of(request), at=at)
+        return cookies.answer_signed_in(request, pair, at=at)

@@ -118,7 +118,7 @@ _ALGORITHMS = (signing_keys.ES256, signing_keys.RS256)
 def find(token: str, *, at: datetime, audience: str | None = None) -> tuple[dict[str, Any], Grant | None] | None:
     """The claims and the grant of an access token that is valid now; None for any other.
 
-    A token of a client that calls as itself has no grant.
+    A token of a client that calls as itself has no grant. `scope` is what the user still grants.
     """
     members = decode(token, typ=tokens.TYPE, audience=audience)
     if members is None or RevokedAccessToken.objects.filter(jti=members["jti"]).exists():
@@ -128,7 +128,10 @@ def find(token: str, *, at: datetime, audience: str | None = None) -> tuple[dict
     if GRANT not in members:
         return members, None
     grant = live_grants(at=at).filter(id=members[GRANT]).first()
-    return (members, grant) if grant else None
+    if grant is None:
+        return None
+    members["scope"] = " ".join(scope for scope in members["scope"].split() if scope in grant.scopes)
+    return members, grant
 
 
 def live_grants(*, at: datetime) -> Any:

@@ -10,11 +10,12 @@ from django.db.models import Q, QuerySet
 
 from auth_ms.audit import services as audit
 from auth_ms.keys.services import issuing, signing_keys
-from auth_ms.provider import metadata, scopes, uris
+from auth_ms.provider import events, metadata, scopes, uris
 from auth_ms.provider.models import ClientSecret, OAuthClient
 from auth_ms.provider.services import consents, own_resources
 from chassis.http.client_address import Client
 from chassis.http.errors import InvalidInput, Problem
+from chassis.outbox import services as outbox
 
 
 class ClientNotFound(Problem):
@@ -58,8 +59,8 @@ def register(
     with transaction.atomic():
         new.save()
         secret = _add_secret(new, at=at) if new.has_secret else None
-        facts |= {"client_id": new.client_id, "name": new.name}
-        audit.record(audit.Event.CLIENT_CREATED, client=client, at=at, actor_id=actor_id, **facts)
+        facts |= {"name": new.name}
+        _record("created", client_id=new.client_id, actor_id=actor_id, client=client, at=at, **facts)
     return Registration(client=new, secret=secret)
 
 
@@ -84,6 +85,7 @@ def change(
         if found is None:
             raise ClientNotFound
         found.registration_token_hash = registration_token_hash
+        changed = sorted(name for name, value in values.items() if value != getattr(found, name))
         more_claims = not set(values.get("claims", {}).items()) <= set(found.claims.items())
         for name, value in values.items():
             setattr(found, name, value)
@@ -98,8 +100,7 @@ def change(
             consents.forget(scopes.ATTRIBUTES, oauth_client=found)
         if not found.has_secret:
             secrets_of(found).delete()
-        facts: dict[str, Any] = {"client_id": client_id, "changed": sorted(values)}
-        audit.record(audit.Event.CLIENT_CHANGED, client=client, at=at, actor_id=actor_id, **facts)
+        _record("changed", client_id=client_id, actor_id=actor_id, client=client, at=at, changed=changed)
     return found
 
 
@@ -141,7 +142,7 @@ def rotate_secret(
         secrets_of(found).filter(expires_at__lte=at).delete()
         secrets_of(found).filter(Q(expires_at=None) | Q(expires_at__gt=at + overlap)).update(expires_at=at + overlap)
         secret = _add_secret(found, at=at)
-        audit.record(audit.Event.CLIENT_SECRET_ROTATED, client=client, at=at, actor_id=actor_id, client_id=client_id)
+        _record("secret_rotated", client_id=client_id, actor_id=actor_id, client=client, at=at)
     return Registration(client=found, secret=secret)
 
 
@@ -150,7 +151,18 @@ def delete(*, client_id: str, actor_id: int | None, client: Client | None, at: d
     with transaction.atomic():
         if not OAuthClient.objects.filter(client_id=client_id).delete()[0]:
             raise ClientNotFound
-        audit.record(audit.Event.CLIENT_DELETED, client=client, at=at, actor_id=actor_id, client_id=client_id)
+        _record("deleted", client_id=client_id, actor_id=actor_id, client=client, at=at)
+
+
+def _record(
+    change: str, *, client_id: str, actor_id: int | None, client: Client | None, at: datetime, **facts: Any
+) -> None:
+    """Write a change to the audit log, with its `facts`, and publish it."""
+    written = audit.Event(f"client_{change}")
+    audit.record(written, client=client, at=at, actor_id=actor_id, client_id=client_id, **facts)
+    actor = "client" if actor_id is None else "admin"
+    told = events.ClientChanged(client_id=client_id, change=change, changed=facts.get("changed", []), actor=actor)
+    outbox.record(told, at=at)
 
 
 def secrets_of(client: OAuthClient) -> QuerySet[ClientSecret]:

@@ -8,10 +8,12 @@ from django.db import transaction
 from auth_ms import users_client
 from auth_ms.audit import services as audit
 from auth_ms.factors.services import notices
+from auth_ms.provider import claims
 from auth_ms.provider.models import Consent, Grant, OAuthClient
+from auth_ms.provider.scopes import OFFLINE_ACCESS, OPENID
 from auth_ms.provider.services import back_channel
 from chassis.http.client_address import Client
-from chassis.http.errors import Problem
+from chassis.http.errors import InvalidInput, Problem
 
 
 class ConsentNotFound(Problem):
@@ -53,6 +55,46 @@ def forget(scope: str, *, oauth_client: OAuthClient) -> None:
     for consent in Consent.objects.filter(client=oauth_client, scopes__contains=[scope]).iterator():
         consent.scopes.remove(scope)
         consent.save(update_fields=["scopes"])
+
+
+def narrow(*, user_id: int, client_id: str, scopes: list[str], client: Client, at: datetime) -> Consent:
+    """Keep only `scopes` of what a user has allowed: a part of it. Raises ConsentNotFound and InvalidInput.
+
+    The grants that the client has go on without the others. A grant ends when nothing is left of it, or when
+    `offline_access`, by which it outlives the sign-in, is taken away.
+    """
+    with transaction.atomic():
+        known = Consent.objects.select_related("client").select_for_update(of=("self",))
+        found = known.filter(user_id=user_id, client__client_id=client_id).first()
+        if found is None:
+            raise ConsentNotFound
+        removed = set(found.scopes) - set(scopes)
+        if not set(scopes) <= set(found.scopes):
+            raise InvalidInput(errors={"scopes": ["Only the application can ask for more."]})
+        if not scopes or OPENID in removed:
+            raise InvalidInput(errors={"scopes": ["An application that may not do this is disconnected instead."]})
+        found.scopes = sorted(set(scopes))
+        found.save(update_fields=["scopes"])
+        _narrow_grants(found, removed, at=at)
+        facts: dict[str, Any] = {"client_id": client_id, "removed": sorted(removed)}
+        audit.record(audit.Event.CONSENT_CHANGED, client=client, at=at, user_id=user_id, **facts)
+    return found
+
+
+def _narrow_grants(consent: Consent, removed: set[str], *, at: datetime) -> None:
+    names = {name for scope in removed for name in claims.by_scope(consent.client).get(scope, ())}
+    live = Grant.objects.filter(user_id=consent.user_id, client=consent.client, revoked_at=None)
+    for grant in live.select_for_update().order_by("id"):
+        left = [scope for scope in grant.scopes if scope not in removed]
+        if not left or OFFLINE_ACCESS in removed.intersection(grant.scopes):
+            ended = Grant.objects.filter(id=grant.id)
+            back_channel.record(ended, at=at)
+            ended.update(revoked_at=at)
+            continue
+        asked = grant.parameters["claims"].items()
+        grant.scopes = left
+        grant.parameters["claims"] = {place: [each for each in given if each not in names] for place, given in asked}
+        grant.save(update_fields=["scopes", "parameters"])
 
 
 def revoke(*, user_id: int, client_id: str, client: Client, at: datetime) -> None:

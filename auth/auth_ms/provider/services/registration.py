@@ -31,6 +31,10 @@ _SAME = (
     "backchannel_logout_session_required",
     "frontchannel_logout_uri",
     "frontchannel_logout_session_required",
+    "logo_uri",
+    "client_uri",
+    "policy_uri",
+    "tos_uri",
     "subject_type",
     "dpop_bound_access_tokens",
     "jwks",
@@ -101,7 +105,7 @@ def register(*, values: dict[str, Any], by: OAuthClient, client: Client, at: dat
     """Store a client with a token to manage itself. Raises InvalidInput."""
     token = issuing.opaque_token()
     made = clients.register(
-        values=values | {"registration_token_hash": token.digest},
+        values=values | {"registration_token_hash": token.digest, "registered_by": by.client_id},
         actor_id=None,
         client=client,
         at=at,

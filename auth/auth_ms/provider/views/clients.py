@@ -180,6 +180,24 @@ class ConsentCollection(APIView):
 
 class ConsentDetail(APIView):
     @extend_schema(
+        operation_id="change_consent",
+        request=serializers.ConsentInput,
+        responses={200: serializers.ConsentOutput, **problems(400, 401, 403, 404, 413, 415)},
+        examples=[examples.CONSENT_INPUT, examples.CONSENT],
+        tags=["connected applications"],
+    )
+    def put(self, request: Request, client_id: str) -> Response:
+        """Allow an application less: these scopes of those that the caller has allowed. Its tokens lose the others."""
+        kept = consents.narrow(
+            user_id=request.user.user_id,
+            client_id=client_id,
+            scopes=read_body(serializers.ConsentInput, request)["scopes"],
+            client=client_of(request),
+            at=timezone.now(),
+        )
+        return answer(serializers.ConsentOutput, kept)
+
+    @extend_schema(
         operation_id="revoke_consent",
         responses={204: None, **problems(401, 403, 404)},
         tags=["connected applications"],

@@ -6,11 +6,12 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from auth_ms.provider import cookies, examples, pages, serializers
+from auth_ms.provider import examples, pages, serializers
 from auth_ms.provider.services import devices
 from auth_ms.provider.views.forms import NO_STORE, ForClients, authenticated, read
 from auth_ms.provider.views.pages import Page, proceed
 from auth_ms.provider.views.tokens import errors
+from auth_ms.sessions import page_cookies
 from chassis.http.client_address import client_of
 from chassis.security.rate_limits.services import TooManyRequests
 
@@ -50,7 +51,7 @@ class Verification(Page):
             return _ask(request, typed, problem="wrong_user_code", status=400)
         except TooManyRequests as error:
             return _ask(request, "", problem="too_many", status=429, headers=error.headers)
-        return proceed(request, asked, cookies.session_of(request, at=at), at=at)
+        return proceed(request, asked, page_cookies.session_of(request, at=at), at=at)
 
 
 def _ask(request: HttpRequest, typed: str, **values: object) -> HttpResponse:

@@ -12,12 +12,13 @@ from django.utils import timezone
 
 from auth_ms.factors.problems import SecondFactorBlocked
 from auth_ms.factors.services import passkeys, second_factors
-from auth_ms.provider import cookies, pages
+from auth_ms.provider import pages
 from auth_ms.provider.errors import AuthorizationError, NotForClient
 from auth_ms.provider.models import AuthorizationRequest
 from auth_ms.provider.services import authorization, consents
 from auth_ms.provider.views.forms import read
 from auth_ms.provider.views.pages import Page, ask, ask_consent
+from auth_ms.sessions import cookies, page_cookies
 from auth_ms.sessions import services as sessions
 from auth_ms.sign_in.services import login
 from chassis.http import strict_json
@@ -77,7 +78,7 @@ def _read(request: HttpRequest, *, at: datetime) -> tuple[dict[str, str], Author
     """The form, its authorization request and the token of that. Raises NotForClient and OAuthError."""
     form, _ = read(request.POST)
     token = form.get("request", "")
-    return form, authorization.find_kept(token, browser=cookies.browser_of(request), at=at), token
+    return form, authorization.find_kept(token, browser=page_cookies.browser_of(request), at=at), token
 
 
 def _ceremony(form: dict[str, str], token: str) -> str:
@@ -145,7 +146,7 @@ def _complete(
 ) -> HttpResponse:
     """Complete a login with `proof` of its second factor, or ask again while it waits for one."""
     mfa_token = form.get("mfa_token", "")
-    wrong = "wrong_passkey" if method == _PASSKEY else "wrong_credentials"
+    wrong = "wrong_passkey" if method == _PASSKEY else "wrong_code"
     try:
         pair = login.complete_log_in(
             mfa_token=mfa_token,
@@ -203,7 +204,7 @@ def _again(
 def _signed_in(
     request: HttpRequest, asked: AuthorizationRequest, pair: sessions.TokenPair, token: str, *, at: datetime
 ) -> HttpResponse:
-    """Go on with the new session. Its token pair of the account API is not needed, and never leaves this process."""
+    """Go on with the new session, which the console shares; the access token of its pair never leaves this process."""
     session = sessions.session_of(refresh_token=pair.refresh_token)
     if authorization.needs_sign_in(asked, session, at=at):
         raise NotForClient("expired")
@@ -211,14 +212,15 @@ def _signed_in(
         response = ask_consent(request, asked, session, at=at, token=token)
     else:
         response = pages.answer(request, authorization.grant(asked, session, client=client_of(request), at=at))
-    cookies.set_session(response, session.id, at=at)
+    page_cookies.set_session(response, session.id, at=at)
+    cookies.set_refresh_token(response, pair, secure=page_cookies.is_secure())
     return response
 
 
 def _consent(
     request: HttpRequest, asked: AuthorizationRequest, form: dict[str, str], token: str, *, at: datetime
 ) -> HttpResponse:
-    session = cookies.session_of(request, at=at)
+    session = page_cookies.session_of(request, at=at)
     if session is None or form.get("session") != str(session.id) or authorization.needs_sign_in(asked, session, at=at):
         raise NotForClient("expired")  # the user of this browser has changed since the page was shown
     if form.get("decision") != "allow":

@@ -9,11 +9,12 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views import View
 
-from auth_ms.provider import cookies, pages, scopes
+from auth_ms.provider import pages, scopes
 from auth_ms.provider.errors import AuthorizationError, NotForClient, OAuthError
 from auth_ms.provider.models import AuthorizationRequest
 from auth_ms.provider.services import authorization, logout
 from auth_ms.provider.views.forms import read
+from auth_ms.sessions import page_cookies
 from auth_ms.sessions import services as sessions
 from auth_ms.sessions.models import Session
 from auth_ms.users_client import find_credentials
@@ -45,7 +46,7 @@ class Authorize(Page):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         at = timezone.now()
-        return proceed(request, _request_of(request.GET, at=at), cookies.session_of(request, at=at), at=at)
+        return proceed(request, _request_of(request.GET, at=at), page_cookies.session_of(request, at=at), at=at)
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Browsers send no Lax cookies with a form of another site, so the request comes again by GET."""
@@ -81,7 +82,7 @@ def ask(
     request: HttpRequest, asked: AuthorizationRequest, *, at: datetime, page: str, token: str = "", **values: Any
 ) -> HttpResponse:
     """Show a page with a form about this request, which is kept until its user has decided."""
-    browser = cookies.browser_of(request) or cookies.new_browser()
+    browser = page_cookies.browser_of(request) or page_cookies.new_browser()
     response = pages.show(
         request,
         page,
@@ -91,7 +92,7 @@ def ask(
         client=asked.client,
         **values,
     )
-    cookies.set_browser(response, browser)
+    page_cookies.set_browser(response, browser)
     return response
 
 
@@ -114,7 +115,8 @@ def ask_consent(
         rights=[scope for scope in wanted if scope not in scopes.IDENTITY],
         resources=asked.parameters["resources"],
         user_code=asked.parameters.get("user_code", ""),
-        unknown_place=asked.parameters.get("redirect_uri", "") if asked.client.registration_token_hash else "",
+        logo=asked.client.presentation["logo_uri"],
+        place=asked.parameters["redirect_uri"],
     )
 
 
@@ -131,11 +133,11 @@ class EndSession(Page):
         at = timezone.now()
         form, _ = read(data)
         asked = logout.check(form)
-        session = cookies.session_of(request, at=at)
-        browser = cookies.browser_of(request)
+        session = page_cookies.session_of(request, at=at)
+        browser = page_cookies.browser_of(request)
         confirmed = bool(browser) and logout.is_confirmed(form, session=session, browser=browser)
         if session is not None and not confirmed and not asked.names(session):
-            browser = browser or cookies.new_browser()
+            browser = browser or page_cookies.new_browser()
             page = pages.show(
                 request,
                 "sign_out",
@@ -144,7 +146,7 @@ class EndSession(Page):
                 members={name: value for name, value in form.items() if name != "confirmation"},
                 confirmation=logout.confirmation(session=session, browser=browser),
             )
-            cookies.set_browser(page, browser)
+            page_cookies.set_browser(page, browser)
             return page
         frames: list[str] = []
         if session is not None:
@@ -156,5 +158,5 @@ class EndSession(Page):
         else:
             target = pages.with_query(asked.redirect_uri, members) if asked.redirect_uri else ""
             response = pages.signed_out(request, frames=frames, target=target, locales=form.get("ui_locales", ""))
-        cookies.delete_session(response)
+        page_cookies.delete_session(response)
         return response

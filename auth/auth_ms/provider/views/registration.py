@@ -41,6 +41,8 @@ class _ForRegistration(ForClients):
             exc = InvalidMetadata("The body must be a JSON object (application/json).")
         if isinstance(exc, clients.ClientNotFound):  # it ended, or an admin took it over, during the request
             exc = InvalidBearerToken()
+        if isinstance(exc, InvalidInput):
+            exc = _as_metadata_error(exc.errors)
         return super().handle_exception(exc)
 
 
@@ -89,10 +91,7 @@ class Registration(_ForRegistration):
         """
         client, at = client_of(request), timezone.now()
         by = registration.admit(_token(request), client=client, at=at)
-        try:
-            made = registration.register(values=_values(request.data), by=by, client=client, at=at)
-        except InvalidInput as error:
-            raise _as_metadata_error(error.errors) from error
+        made = registration.register(values=_values(request.data), by=by, client=client, at=at)
         return Response(registration.information(made), status=201, headers=NO_STORE)
 
 
@@ -126,10 +125,7 @@ class Registered(_ForRegistration):
         known, at = self._known(request, client_id), timezone.now()
         values = _values(request.data)
         registration.check_change(request.data, client=known.client, at=at)
-        try:
-            changed = registration.change(known=known, values=values, client=client_of(request), at=at)
-        except InvalidInput as error:
-            raise _as_metadata_error(error.errors) from error
+        changed = registration.change(known=known, values=values, client=client_of(request), at=at)
         return Response(registration.information(changed), headers=NO_STORE)
 
     @extend_schema(

@@ -1,8 +1,14 @@
-// Sign-in with a passkey (WebAuthn). Without this script, or where the browser or the page's host name does not support
-// passkeys, the button stays hidden and the form offers everything else.
+// The sign-in pages of the provider, which also work without this script: sign-in with a passkey (WebAuthn), and the
+// hint for the account console that this browser has a session.
+const form = document.forms[0];
 const button = document.getElementById("passkey");
 const failed = document.getElementById("passkey-failed");
-const fields = ["request", "mfa_token"].map((name) => button.form.elements[name]).filter(Boolean);
+const fields = ["request", "mfa_token"].map((name) => form.elements[name]).filter(Boolean);
+
+/** The console asks for its session where it finds this; when the sign-in fails, it asks in vain, once. */
+function hint() {
+  localStorage.setItem("tessera.signed-in", "yes");
+}
 
 async function signIn() {
   const body = new URLSearchParams(fields.map(({ name, value }) => [name, value]));
@@ -11,19 +17,24 @@ async function signIn() {
   const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(await answer.json());
   const credential = await navigator.credentials.get({ publicKey });
   send({ ...Object.fromEntries(body), step: "passkey", credential: JSON.stringify(credential) });
+  hint();
 }
 
 /** Sends a form of its own, so that no password that was typed goes along. */
 function send(values) {
-  const form = document.createElement("form");
-  form.method = "post";
-  form.action = button.form.action;
+  const signed = document.createElement("form");
+  signed.method = "post";
+  signed.action = form.action;
   for (const [name, value] of Object.entries(values)) {
-    form.append(Object.assign(document.createElement("input"), { type: "hidden", name, value }));
+    signed.append(Object.assign(document.createElement("input"), { type: "hidden", name, value }));
   }
-  document.body.append(form);
-  form.submit();
+  document.body.append(signed);
+  signed.submit();
 }
+
+form.addEventListener("submit", ({ submitter }) => {
+  if (submitter?.name !== "cancel") hint();
+});
 
 button.addEventListener("click", async () => {
   button.disabled = true;
@@ -37,6 +48,7 @@ button.addEventListener("click", async () => {
   }
 });
 
+// The button is hidden where the browser, or the page's host name, does not support passkeys.
 if (window.PublicKeyCredential?.parseRequestOptionsFromJSON && location.hostname !== "127.0.0.1") {
   button.hidden = false;
   document.getElementById("no-passkey")?.remove();

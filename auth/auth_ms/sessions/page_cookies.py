@@ -1,7 +1,8 @@
-"""The cookies of the sign-in pages: which browser is being asked, and which session it has.
+"""The cookies of the provider's sign-in pages: which browser is being asked, and which session it has.
 
 Both are `Lax`, because the refresh cookie of the account API is `Strict`, and so does not come along when another site
 leads here. Neither gives access to any API. Over HTTPS their names begin with `__Host-` (RFC 6265bis, §4.1.3.2).
+A browser that signs in at either gets both: this one, which names the session, and the refresh cookie.
 """
 
 from datetime import datetime
@@ -11,9 +12,8 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from auth_ms.keys.services import issuing
-from auth_ms.provider.models import BrowserSession
 from auth_ms.sessions import selectors as sessions
-from auth_ms.sessions.models import Session
+from auth_ms.sessions.models import BrowserSession, Session
 
 SESSION, BROWSER = "oauth_session", "oauth_browser"
 MAXIMUM_LENGTH = 128
@@ -21,15 +21,16 @@ MAXIMUM_LENGTH = 128
 
 def name_of(kind: str) -> str:
     """The name of a cookie at this address."""
-    return f"__Host-{kind}" if _is_secure() else kind
+    return f"__Host-{kind}" if is_secure() else kind
 
 
-def _is_secure() -> bool:
+def is_secure() -> bool:
+    """True when the public address is https."""
     return bool(settings.PUBLIC_URL.startswith("https:"))
 
 
 def _attributes() -> dict[str, Any]:
-    return {"path": "/", "httponly": True, "samesite": "Lax", "secure": _is_secure()}
+    return {"path": "/", "httponly": True, "samesite": "Lax", "secure": is_secure()}
 
 
 def _read(request: HttpRequest, kind: str) -> str:
