@@ -220,7 +220,7 @@ class Project:
         Migrations must be compatible with the old version. Databases, broker and gateway are not replaced.
         """
         self._checked("build")
-        self._checked("run", "--rm", "--no-deps", "secrets")
+        self._make_secrets()
         self._migrate()
         self._apply_broker_rights()
         for service in WEB:
@@ -235,6 +235,14 @@ class Project:
         others = [service for service in self._services() if service not in WEB]
         print(f"{', '.join(others)}: replacing; messages wait in their queues", flush=True)
         self._checked("up", "--detach", "--wait", "--no-deps", "--force-recreate", *self._scaled(others), *others)
+
+    def _make_secrets(self) -> None:
+        """Makes the secrets that this version adds; the container stays, as its volume is read through it."""
+        self._checked("up", "--detach", "--no-deps", "--force-recreate", "secrets")
+        [container] = self.containers("secrets")
+        if _docker("wait", container).strip() != "0":
+            self.run("logs", "--no-log-prefix", "secrets")
+            sys.exit("The secrets are not complete; nothing was deployed.")
 
     def _services(self) -> list[str]:
         """Tessera's services that have containers, without databases, migrations and infrastructure."""
@@ -287,5 +295,5 @@ def _here() -> bool:
     return bool(subprocess.run(found, capture_output=True, text=True).stdout.strip())
 
 
-def _docker(*arguments: str) -> None:
-    subprocess.run(["docker", *arguments], check=True, capture_output=True)
+def _docker(*arguments: str) -> str:
+    return subprocess.run(["docker", *arguments], check=True, capture_output=True, text=True).stdout
