@@ -13,14 +13,19 @@ __all__ = ["browser", "page"]
 
 
 def test_an_admin_finds_a_user_and_grants_rights(stack, page, admins_email):
-    surname = f"Zz{secrets.token_hex(6)}"
+    surname, searched, held = f"Zz{secrets.token_hex(6)}", re.compile(r"/users-ms/users\?limit=20&search="), []
     for number in range(22):
         stack.sign_up(name=f"N{number}", surname=surname)
     sign_in(page, stack, admins_email)
     heading(page, "Profile")
     follow(page, "Users")
     page.get_by_label("Search").fill(surname.lower())
-    page.get_by_role("button", name="Search").click()
+    page.route(searched, lambda route: held.append(route), times=1)
+    expect(page.get_by_role("button", name="Next")).to_be_enabled()
+    with page.expect_request(searched):
+        page.get_by_role("button", name="Search").click()
+    expect(page.get_by_role("button", name="Next")).to_be_disabled()  # it belongs to the list that is being replaced
+    held[0].continue_()
     expect(page.get_by_role("link", name=f"N0 {surname}")).to_be_visible()
     expect(page.get_by_role("cell", name=admins_email)).to_have_count(0)  # of the list before the search
     expect(page.get_by_role("row")).to_have_count(21)

@@ -12,6 +12,7 @@ export function list(path, caption, columns) {
     shown = url;
     const number = ++requests; // a slow answer must not replace that of a later request
     place.setAttribute("aria-busy", "true");
+    for (const button of place.querySelectorAll(":scope > .actions button")) button.disabled = true; // of the old list
     try {
       const { value } = await call("GET", url);
       if (number !== requests) return;
