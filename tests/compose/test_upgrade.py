@@ -12,7 +12,7 @@ from local.paths import ROOT
 from tools.testing import tree_copy
 from tools.testing.compose_tests import NEXT_VERSION
 
-FIRST_VERSION = "be9029411610afbbe209b7f34de57c85989821e7"  # the commit of 0.1.0 in the changelog
+FIRST_VERSION = "be90294"  # the commit of 0.1.0 in the changelog
 # The changelog says to type this.
 KEEP_SECRETS = (
     "grep -E '^[A-Z_]+=' .env | grep -v '^SECRETS_DIRECTORY=' | while IFS='=' read -r name value; "
