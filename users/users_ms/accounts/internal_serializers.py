@@ -135,7 +135,10 @@ class CredentialsOutput(fields.Output):
 
 
 class CredentialsWithAttributesOutput(CredentialsOutput):
-    """The same with up to 16 KiB of data of products, which few sign-ins need."""
+    """The same with up to 16 KiB of data of products, which few sign-ins need; so both are optional in the schema."""
+
+    attributes = serializers.JSONField(required=False)
+    metadata = serializers.JSONField(required=False)
 
     class Meta(CredentialsOutput.Meta):
         fields = [*CredentialsOutput.Meta.fields, "attributes", "metadata"]

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.utils import timezone
-from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -21,18 +21,11 @@ class InternalView(APIView):
     permission_classes = [permissions.IsService]
 
 
-_CREDENTIALS = PolymorphicProxySerializer(
-    component_name="CredentialsAnswer",
-    serializers=[serializers.CredentialsOutput, serializers.CredentialsWithAttributesOutput],
-    resource_type_field_name=None,
-)
-
-
 class Credentials(InternalView):
     @extend_schema(
         operation_id="get_credentials",
         parameters=[serializers.CredentialsQuery],
-        responses={200: _CREDENTIALS, **problems(400, 401, 403, 404)},
+        responses={200: serializers.CredentialsWithAttributesOutput, **problems(400, 401, 403, 404)},
         examples=[examples.CREDENTIALS],
         tags=["internal"],
     )
