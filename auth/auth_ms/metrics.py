@@ -11,6 +11,9 @@ events_handled = Counter(
 oauth_token_requests = Counter(
     "oauth_token_requests", "answers of the OAuth token endpoint", ["grant_type", "outcome"], registry=REGISTRY
 )
+external_sign_ins = Counter(
+    "external_sign_ins", "sign-ins with other providers", ["provider", "outcome"], registry=REGISTRY
+)
 logout_deliveries = Counter(
     "logout_deliveries", "attempts to tell a client of a logout", ["outcome"], registry=REGISTRY
 )

@@ -35,6 +35,7 @@ PRUNERS += [  # noqa: F821
     "auth_ms.recovery.services.phones.prune",
     "auth_ms.recovery.services.password_changes.prune",
     "auth_ms.provider.services.pruning.prune",
+    "auth_ms.external.services.sign_ins.prune",
     "auth_ms.sessions.services.prune",
 ]
 SPECTACULAR_SETTINGS["ENUM_NAME_OVERRIDES"] = {  # noqa: F821
@@ -51,7 +52,7 @@ AUTHORITY = "auth_ms.sessions.authority.SessionsAndAccounts"
 USERS_URL = environment.url("USERS_URL", "users-ms, such as http://users-ms:4000", schemes=["http", "https"])
 SIGNING_KEY_ENCRYPTION_KEYS = environment.secrets(
     "SIGNING_KEY_ENCRYPTION_KEY",
-    "encrypts private signing keys and TOTP secrets in auth-db; random, at least 32 characters;"
+    "encrypts private signing keys, TOTP secrets and client secrets of external providers in auth-db; random, at least 32 characters;"
     " during a replacement the new and the old one, separated by a comma",
 )
 ACCESS_TOKEN_SECONDS = environment.integer(
@@ -71,7 +72,8 @@ PUBLIC_URL = environment.url(
 ).rstrip("/")
 PRIVATE_CLIENT_NETWORKS = environment.networks(
     "PRIVATE_CLIENT_NETWORKS",
-    "private networks in which auth-ms may request URLs of clients, by http too, such as 10.0.0.0/8; comma-separated",
+    "private networks in which auth-ms may request URLs of clients and of external providers, by http too, such as"
+    " 10.0.0.0/8; comma-separated",
 )
 CLIENT_REGISTRATION = environment.choice(
     "CLIENT_REGISTRATION",
@@ -135,6 +137,12 @@ RECOVERY_REQUESTS_PER_HOUR = environment.integer(
 PASSKEY_CHALLENGES_PER_10_MINUTES = environment.integer(
     "PASSKEY_CHALLENGES_PER_10_MINUTES",
     "passkey logins begun per client address, and passkey registrations begun per user",
+    default=30,
+    minimum=1,
+)
+EXTERNAL_SIGN_INS_PER_10_MINUTES = environment.integer(
+    "EXTERNAL_SIGN_INS_PER_10_MINUTES",
+    "sign-ins with other providers begun per client address",
     default=30,
     minimum=1,
 )

@@ -4,9 +4,20 @@ from django.urls import include, path
 
 from auth_ms.accounts import views as account_views
 from auth_ms.audit import views as audit_views
+from auth_ms.external import views as external_views
 from auth_ms.factors import views as factor_views
 from auth_ms.keys import views as key_views
-from auth_ms.provider.views import clients, devices, documents, interaction, logouts, pages, registration, tokens
+from auth_ms.provider.views import (
+    clients,
+    devices,
+    documents,
+    external,
+    interaction,
+    logouts,
+    pages,
+    registration,
+    tokens,
+)
 from auth_ms.recovery.views import emails, passwords, phones
 from auth_ms.sessions import views as session_views
 from auth_ms.sign_in import views as sign_in_views
@@ -51,6 +62,13 @@ routes = [
     path("logout-deliveries/<int:delivery_id>/redeliver", logouts.LogoutRedelivery.as_view(), name="logout-redelivery"),
     path("auth/consents", clients.ConsentCollection.as_view(), name="consents"),
     path("auth/consents/<slug:client_id>", clients.ConsentDetail.as_view(), name="consent"),
+    path("external-providers", external_views.ProviderCollection.as_view(), name="external-providers"),
+    path("external-providers/<slug:slug>", external_views.ProviderDetail.as_view(), name="external-provider"),
+    path("auth/providers", external_views.OfferedProviders.as_view(), name="offered-providers"),
+    path("auth/identities", external_views.IdentityCollection.as_view(), name="identities"),
+    path("auth/identities/<int:identity_id>", external_views.IdentityDetail.as_view(), name="identity"),
+    path("oauth/external/<slug:slug>", external.Begin.as_view(), name="oauth-external"),
+    path("oauth/external/<slug:slug>/callback", external.Callback.as_view(), name="oauth-external-callback"),
     path("oauth/authorize", pages.Authorize.as_view(), name="oauth-authorize"),
     path("oauth/interaction", interaction.Interaction.as_view(), name="oauth-interaction"),
     path("oauth/passkey-options", interaction.PasskeyOptions.as_view(), name="oauth-passkey-options"),

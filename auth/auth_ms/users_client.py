@@ -152,6 +152,17 @@ def find_rights(*, user_id: int) -> Rights | None:
     return Rights(**{field.name: getattr(user, field.name) for field in fields(Rights)}) if user else None
 
 
+def create_federated_user(
+    *, key: str, name: str, surname: str, email: str, email_verified: bool, locale: str
+) -> Credentials | None:
+    """The user that users-ms has created, once per `key`, for a sign-in elsewhere; None when the address has an
+    account, or that must stay unknown. Raises ServiceUnavailable, after which the user may have been created.
+    """
+    body = {"key": key, "name": name, "surname": surname, "email": email, "email_verified": email_verified}
+    answer = _call("POST", "/users", json=body | {"locale": locale})
+    return None if answer.status_code == 409 else _members(answer, Credentials, status=201)
+
+
 def change_password(
     *,
     user_id: int,
@@ -257,9 +268,9 @@ def _expect(answer: requests.Response, *statuses: int) -> None:
         raise _users(settings.USERS_URL).unavailable()
 
 
-def _members(answer: requests.Response, kind: type[Kind]) -> Kind:
+def _members(answer: requests.Response, kind: type[Kind], *, status: int = 200) -> Kind:
     """The members of an answer as `kind`, ignoring unknown ones. Raises ServiceUnavailable."""
-    _expect(answer, 200)
+    _expect(answer, status)
     try:
         members = answer.json()
         known = {field.name: members[field.name] for field in fields(kind) if field.name in members}  # type: ignore[arg-type]

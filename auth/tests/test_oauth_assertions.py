@@ -18,7 +18,8 @@ from auth.tests import oauth
 from auth.tests.builders import as_json
 from auth.tests.signing import ASSERTION_TYPE, Key
 from auth_ms.models import AuditEvent, ClientSecret, UsedJWT
-from auth_ms.provider.services import key_sets, pruning
+from auth_ms.keys.services import key_sets
+from auth_ms.provider.services import pruning
 from chassis.testing.certificate_authority import Authority
 
 pytestmark = pytest.mark.django_db

@@ -1,6 +1,7 @@
 """Examples for the OpenAPI document."""
 
 from auth_ms.examples import answer_example
+from auth_ms.external.examples import LINKED
 from auth_ms.factors.examples import PASSKEY
 
 _OWN = {
@@ -33,6 +34,7 @@ EXPORT = answer_example(
         ],
         "totp_confirmed_at": None,
         "passkeys": [PASSKEY],
+        "identities": [LINKED],
         "recovery_codes": 10,
         "activity": [_OWN],
     },

@@ -3,6 +3,7 @@
 from rest_framework import serializers
 
 from auth_ms.audit.models import AuditEvent
+from auth_ms.external.serializers import IdentityOutput
 from auth_ms.factors.serializers import PasskeyOutput
 from auth_ms.sessions.models import Session
 
@@ -46,5 +47,6 @@ class ExportOutput(serializers.Serializer):
         allow_null=True, help_text="null while one-time passwords are disabled"
     )
     passkeys = PasskeyOutput(many=True)
+    identities = IdentityOutput(many=True)
     recovery_codes = serializers.IntegerField(help_text="how many are left")
     activity = ActivityOutput(many=True)

@@ -9,6 +9,7 @@ from django.db import transaction
 
 from auth_ms import users_client
 from auth_ms.audit import services as audit
+from auth_ms.external.services import identities
 from auth_ms.factors.services import failures
 from auth_ms.recovery.models import OneTimeToken
 from auth_ms.recovery.services import emails, erasure, mailed_tokens, password_changes
@@ -140,6 +141,7 @@ def apply_password_change(
         mailed_tokens.revoke(user_id=user_id, sent_before=changed_at, but_change=change_id)
         if first_proof:
             erasure.end_unproven_access(user_id=user_id, proved_at=changed_at, client=client, at=at)
+            identities.delete_of(user_id=user_id, linked_before=changed_at)
         if reason != "change":
             failures.reset(user_id=user_id)
         if change_id is not None:

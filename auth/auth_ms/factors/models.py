@@ -1,5 +1,6 @@
 """Second factors, logins that wait for one, and failed attempts."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
@@ -47,10 +48,11 @@ class PasskeyChallenge(models.Model):
 
 
 class PendingLogin(models.Model):
-    """A login with a correct password that waits for its second factor."""
+    """A login that waits for its second factor; `methods` are what has been proven (RFC 8176)."""
 
     token_hash = models.BinaryField(primary_key=True, max_length=32)
     user_id = models.BigIntegerField(db_index=True)
+    methods = ArrayField(models.CharField(max_length=16), db_default=["pwd"])
     attempts = models.PositiveSmallIntegerField(default=0)
     expires_at = models.DateTimeField(db_index=True)
 

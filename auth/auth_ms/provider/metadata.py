@@ -5,7 +5,8 @@ from typing import Any
 from django.conf import settings
 
 from auth_ms.keys.services import issuing
-from auth_ms.provider import claims, jwk, scopes
+from auth_ms.keys import jwk
+from auth_ms.provider import claims, scopes
 
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"  # RFC 8628, §3.4
 GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials", DEVICE_CODE)

@@ -106,8 +106,10 @@ class AuthorizationRequest(models.Model):
     """A checked authorization request: pushed by a client (RFC 9126), or waiting for its user."""
 
     token_hash = models.BinaryField(primary_key=True, max_length=32)
-    client = models.ForeignKey(OAuthClient, on_delete=models.CASCADE, related_name="+")
-    client_id: int
+    client = models.ForeignKey(
+        OAuthClient, null=True, on_delete=models.CASCADE, related_name="+", help_text="none: Tessera's own console"
+    )
+    client_id: int | None
     parameters = models.JSONField()
     browser_hash = models.BinaryField(max_length=32, null=True, help_text="of the browser in which the user decides")
     created_at = models.DateTimeField()

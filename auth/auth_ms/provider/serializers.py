@@ -6,7 +6,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from auth_ms.provider import custom_claims, jwk, metadata, scopes, uris
+from auth_ms.keys import jwk
+from auth_ms.provider import custom_claims, metadata, scopes, uris
 from auth_ms.provider.models import LogoutDelivery, OAuthClient
 from chassis.http import fields
 

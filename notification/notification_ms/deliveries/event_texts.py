@@ -85,6 +85,8 @@ TEXTS = {
                 "second_factor_failures",
                 "application_allowed",
                 "application_disconnected",
+                "identity_linked",
+                "identity_unlinked",
             }
         ),
     ),

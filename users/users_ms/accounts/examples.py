@@ -28,9 +28,8 @@ USER = OpenApiExample(
     response_only=True,
     status_codes=["200", "201"],
 )
-CREDENTIALS = OpenApiExample(
-    "credentials",
-    value={"id": 1}
+_CREDENTIALS = (
+    {"id": 1}
     | _ADA
     | {
         "password_hash": "bcrypt_sha256$$2b$12$...",  # pragma: allowlist secret
@@ -40,9 +39,19 @@ CREDENTIALS = OpenApiExample(
         "time_zone": "Europe/Rome",
     }
     | {"is_active": True, "is_admin": False, "scopes": ["orders:read"], "email_verified": True}
-    | {"pending_email": "", "password_version": 1, "password_change_id": None},
+    | {"pending_email": "", "password_version": 1, "password_change_id": None}
+)
+CREDENTIALS = OpenApiExample("credentials", value=_CREDENTIALS, response_only=True, status_codes=["200"])
+FEDERATED_USER = OpenApiExample(
+    "a user of another provider",
+    value={"key": "external-identity-17", "email_verified": True, "locale": "it"} | _ADA,
+    request_only=True,
+)
+NEW_CREDENTIALS = OpenApiExample(
+    "credentials of a new user",
+    value=_CREDENTIALS | {"password_hash": "!", "phone": "", "phone_verified": False, "scopes": []},
     response_only=True,
-    status_codes=["200"],
+    status_codes=["201"],
 )
 _CHANGE_ID = "6f1c9a52-3f0e-4c0a-9a55-0d9d2f3b7a10"
 _CLIENT = {"address": "203.0.113.7", "user_agent": "Firefox"}

@@ -7,7 +7,7 @@ from rest_framework import serializers
 from chassis.http import email_addresses, fields
 from chassis.http.client_address import MAXIMUM_USER_AGENT_LENGTH
 from users_ms.accounts.models import User
-from users_ms.accounts.serializers import Password, check_password_policy
+from users_ms.accounts.serializers import Locale, Password, check_password_policy
 
 
 class _FromClient(serializers.Serializer):
@@ -80,6 +80,17 @@ class UndoneEmailChangeOutput(serializers.Serializer):
 
 class VerifiedPhone(_FromClient):
     phone = fields.Text(max_length=16)
+
+
+class FederatedUserInput(serializers.Serializer):
+    """A user whom another provider has signed in, as it describes them."""
+
+    key = fields.Text(max_length=64, help_text="made up by the caller; one key creates one user")
+    name = fields.Line(max_length=100)
+    surname = fields.Line(max_length=100, allow_blank=True)
+    email = fields.Email()
+    email_verified = fields.Boolean(help_text="the provider is trusted to have verified the address")
+    locale = Locale(max_length=35, required=False)
 
 
 class RightsOutput(fields.Output):

@@ -124,6 +124,25 @@ class PhoneVerified(InternalView):
         return Response(status=204)
 
 
+class Users(InternalView):
+    @extend_schema(
+        operation_id="create_federated_user",
+        request=serializers.FederatedUserInput,
+        responses={201: serializers.CredentialsOutput, **problems(400, 401, 403, 409, 413, 415)},
+        examples=[examples.FEDERATED_USER, examples.NEW_CREDENTIALS],
+        tags=["internal"],
+    )
+    def post(self, request: Request) -> Response:
+        """Create a user without a password, who signs in with another provider. The same `key` again gets the same user.
+
+        409 when the address has an account, and with CONCEAL_ACCOUNTS for every address that is not verified. Only for
+        services.
+        """
+        fields = read_body(serializers.FederatedUserInput, request)
+        user = services.create_user_without_password(at=timezone.now(), **fields)
+        return Response(serializers.CredentialsOutput.of(user), status=201, headers={"Cache-Control": "no-store"})
+
+
 class Rights(InternalView):
     @extend_schema(
         operation_id="get_rights",

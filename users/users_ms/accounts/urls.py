@@ -8,6 +8,7 @@ urlpatterns = [
     path("users/me/export", views.Export.as_view(), name="export"),
     path("users/<int:user_id>", views.UserDetail.as_view(), name="user"),
     path("internal/credentials", internal_views.Credentials.as_view(), name="internal-credentials"),
+    path("internal/users", internal_views.Users.as_view(), name="internal-users"),
     path("internal/users/<int:user_id>/password", internal_views.Password.as_view(), name="internal-password"),
     path(
         "internal/users/<int:user_id>/email-verified",

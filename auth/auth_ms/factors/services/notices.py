@@ -20,6 +20,8 @@ class Change(StrEnum):
     SECOND_FACTORS_REMOVED = "second_factors_removed"
     SECOND_FACTOR_FAILURES = "second_factor_failures"
     APPLICATION_ALLOWED = "application_allowed"
+    IDENTITY_LINKED = "identity_linked"
+    IDENTITY_UNLINKED = "identity_unlinked"
     APPLICATION_DISCONNECTED = "application_disconnected"
 
 

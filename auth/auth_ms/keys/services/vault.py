@@ -1,4 +1,5 @@
-"""Encryption of secrets that auth-db stores: private signing keys and TOTP secrets.
+"""Encryption of secrets that auth-db stores: private signing keys, TOTP secrets, and the client secrets of external
+providers.
 
 SIGNING_KEY_ENCRYPTION_KEY is one secret or several, newest first: the newest encrypts, and each of them decrypts. This
 way a secret is replaced while the service runs; `manage.py reseal` then encrypts everything with the newest one.

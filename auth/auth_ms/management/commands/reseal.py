@@ -6,6 +6,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 from django.db import models
 
+from auth_ms.external.models import ExternalProvider
 from auth_ms.factors.models import TOTP
 from auth_ms.keys.models import SigningKey
 from auth_ms.keys.services import vault
@@ -13,12 +14,14 @@ from auth_ms.keys.services import vault
 ENCRYPTED_FIELDS: list[tuple[type[models.Model], str]] = [
     (SigningKey, "private_key_encrypted"),
     (TOTP, "sealed_secret"),
+    (ExternalProvider, "client_secret_encrypted"),
 ]
 
 
 class Command(BaseCommand):
     help = (
-        "Encrypts private signing keys and TOTP secrets with the first of SIGNING_KEY_ENCRYPTION_KEY."
+        "Encrypts private signing keys, TOTP secrets and client secrets of external providers with the first of"
+        " SIGNING_KEY_ENCRYPTION_KEY."
         " After it, the others are not needed any more. It may run again, and while users sign in."
     )
 

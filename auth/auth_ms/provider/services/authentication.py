@@ -10,11 +10,11 @@ from django.conf import settings
 from django.db.models import Q
 
 from auth_ms.audit import services as audit
-from auth_ms.keys.services import issuing
-from auth_ms.provider import jwk
+from auth_ms.keys.services import issuing, key_sets
+from auth_ms.keys import jwk
 from auth_ms.provider.errors import InvalidClient
 from auth_ms.provider.models import ClientSecret, OAuthClient
-from auth_ms.provider.services import key_sets, single_use
+from auth_ms.provider.services import single_use
 from chassis.http.client_address import Client
 from chassis.security import tokens
 from chassis.security.rate_limits import services as rate_limits
@@ -116,10 +116,17 @@ def _check_assertion(assertion: str, client: OAuthClient, *, endpoint: str, at: 
         raise jwk.InvalidJWT("The assertion was used before.")
 
 
+def _keys_of(client: OAuthClient, *, kid: str | None) -> list[Any]:
+    """The JWKs of a client, not checked yet: registered with it, or fetched from its `jwks_uri`."""
+    if client.jwks is not None:
+        return list(client.jwks["keys"])
+    return key_sets.fetched(client.jwks_uri, kid=kid) if client.jwks_uri else []
+
+
 def _verified(assertion: str, client: OAuthClient, algorithm: str, kid: str | None) -> dict[str, Any]:
     """The claims, when one of the client's keys signed them and they are valid now. Raises InvalidJWT."""
     options: Any = {"require": ["iss", "sub", "aud", "exp", "jti"], "verify_aud": False}
-    for key in jwk.matching(key_sets.keys_of(client, kid=kid), algorithm=algorithm, kid=kid):
+    for key in jwk.matching(_keys_of(client, kid=kid), algorithm=algorithm, kid=kid):
         try:
             return dict(
                 jwt.decode(assertion, key, algorithms=[algorithm], leeway=tokens.CLOCK_SKEW_SECONDS, options=options)

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 
 from auth_ms.audit import services as audit
 from auth_ms.keys.services import issuing
@@ -161,6 +162,23 @@ def _claims(form: dict[str, str], client: OAuthClient) -> dict[str, Any]:
     }
 
 
+def for_console(*, path: str, at: datetime) -> AuthorizationRequest:
+    """A request of Tessera's own console: the browser goes back to `path` there, with a session and without a code."""
+    parameters = {
+        "redirect_uri": f"{settings.PUBLIC_URL}{path}",
+        "response_mode": "query",
+        "state": None,
+        "prompt": [],
+        "max_age": None,
+        "levels": [],
+        "subject": None,
+        "ui_locales": "",
+        "login_hint": "",
+        "console": True,
+    }
+    return AuthorizationRequest(client=None, parameters=parameters, created_at=at)
+
+
 def push(parameters: dict[str, Any], *, client: OAuthClient, at: datetime) -> str:
     """Keep a checked request for PUSHED_LIFE; returns its `request_uri` (RFC 9126, §2.2)."""
     token = issuing.opaque_token()
@@ -201,7 +219,7 @@ def find_kept(token: str, *, browser: str, at: datetime) -> AuthorizationRequest
     kept = AuthorizationRequest.objects.select_related("client").filter(
         token_hash=issuing.digest_of(token), browser_hash=issuing.digest_of(browser), expires_at__gt=at
     )
-    found = kept.filter(client__is_active=True).first()
+    found = kept.filter(Q(client=None) | Q(client__is_active=True)).first()
     if found is None:
         raise NotForClient("expired")
     return found
@@ -250,6 +268,8 @@ def needs_consent(request: AuthorizationRequest, session: Session) -> bool:
     answered unasked (RFC 8252, §8.6); nor is a device, which somebody else may hold (RFC 8628, §5.4).
     """
     asked, client = request.parameters, request.client
+    if client is None:
+        return False
     is_native = client.is_public and not asked["redirect_uri"].startswith("https:")
     known = client.first_party or consents.covers(
         user_id=session.user_id, client=client, wanted=scopes_to_consent(request), resources=asked["resources"]
@@ -267,6 +287,8 @@ def grant(request: AuthorizationRequest, session: Session, *, client: Client, at
         kept = AuthorizationRequest.objects.filter(token_hash=request.token_hash)
         if request.token_hash and not kept.delete()[0]:
             raise NotForClient("expired")
+        if request.client is None:
+            return respond(asked, {})
         # Locked, so that a session that ends meanwhile finds this grant, and its client is told.
         if not Session.objects.select_for_update(no_key=True).filter(id=session.id, revoked_at=None).exists():
             raise NotForClient("expired")
@@ -311,12 +333,12 @@ def _session_of_grant(request: AuthorizationRequest, session: Session, *, client
 
 
 def respond(parameters: dict[str, Any], members: dict[str, str]) -> AuthorizationResponse:
-    """A response with `state`, and the issuer against mix-up (RFC 9207)."""
+    """A response with `state`, and the issuer against mix-up (RFC 9207); the console needs no members."""
     state = {} if parameters["state"] is None else {"state": parameters["state"]}
     return AuthorizationResponse(
         redirect_uri=parameters["redirect_uri"],
         response_mode=parameters["response_mode"],
-        members=members | state | {"iss": settings.PUBLIC_URL},
+        members={} if "console" in parameters else members | state | {"iss": settings.PUBLIC_URL},
     )
 
 

@@ -7,9 +7,14 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
+from rest_framework.exceptions import AuthenticationFailed
 
+from auth_ms import users_client
+from auth_ms.external.problems import IdentityTaken, ProviderNotFound
+from auth_ms.external.services import identities, sign_ins
 from auth_ms.factors.problems import SecondFactorBlocked
 from auth_ms.factors.services import passkeys, second_factors
 from auth_ms.provider import pages
@@ -17,9 +22,10 @@ from auth_ms.provider.errors import AuthorizationError, NotForClient
 from auth_ms.provider.models import AuthorizationRequest
 from auth_ms.provider.services import authorization, consents
 from auth_ms.provider.views.forms import read
-from auth_ms.provider.views.pages import Page, ask, ask_consent
+from auth_ms.provider.views.pages import Page, ask, ask_consent, ask_link
 from auth_ms.sessions import cookies, page_cookies
 from auth_ms.sessions import services as sessions
+from auth_ms.sessions.models import Session
 from auth_ms.sign_in.services import login
 from chassis.http import strict_json
 from chassis.http.client_address import client_of
@@ -49,6 +55,7 @@ class Interaction(Page):
             "second_factor": _second_factor,
             "passkey": _passkey,
             "consent": _consent,
+            "link": _link,
         }
         step = steps.get(form.get("step", ""))
         if step is None:
@@ -93,11 +100,23 @@ def _sign_in(
     try:
         result = login.log_in(username=username, password=password, client=client_of(request), at=at)
     except Problem as problem:
-        return _again(request, asked, problem, at=at, page="sign_in", token=token, username=username)
+        return again(request, asked, problem, at=at, page="sign_in", token=token, username=username)
+    return go_on(request, asked, result, token, at=at)
+
+
+def go_on(
+    request: HttpRequest,
+    asked: AuthorizationRequest,
+    result: sessions.TokenPair | login.SecondFactorRequired,
+    token: str,
+    *,
+    at: datetime,
+) -> HttpResponse:
+    """Ask for the second factor, or go on with the new session."""
     if isinstance(result, login.SecondFactorRequired):
         values = _second_factors(result.mfa_token, result.methods)
         return ask(request, asked, at=at, page="second_factor", token=token, **values)
-    return _signed_in(request, asked, result, token, at=at)
+    return signed_in(request, asked, result, token, at=at)
 
 
 def _second_factors(mfa_token: str, methods: list[str]) -> dict[str, Any]:
@@ -130,8 +149,8 @@ def _passkey(
             credential=credential, client=client_of(request), at=at, ceremony=_ceremony(form, token)
         )
     except Problem as problem:
-        return _again(request, asked, problem, at=at, page="sign_in", token=token, wrong="wrong_passkey")
-    return _signed_in(request, asked, pair, token, at=at)
+        return again(request, asked, problem, at=at, page="sign_in", token=token, wrong="wrong_passkey")
+    return signed_in(request, asked, pair, token, at=at)
 
 
 def _complete(
@@ -159,8 +178,8 @@ def _complete(
     except Problem as problem:
         methods = _methods_left(mfa_token, at=at)
         page = {"page": "second_factor", **_second_factors(mfa_token, methods)} if methods else {"page": "sign_in"}
-        return _again(request, asked, problem, at=at, token=token, wrong=wrong, **page)
-    return _signed_in(request, asked, pair, token, at=at)
+        return again(request, asked, problem, at=at, token=token, wrong=wrong, **page)
+    return signed_in(request, asked, pair, token, at=at)
 
 
 def _methods_left(mfa_token: str, *, at: datetime) -> list[str]:
@@ -184,7 +203,7 @@ def _status(problem: Problem) -> int:
     return 403 if problem.status == 401 else problem.status
 
 
-def _again(
+def again(
     request: HttpRequest,
     asked: AuthorizationRequest,
     problem: Problem,
@@ -201,20 +220,60 @@ def _again(
     return response
 
 
-def _signed_in(
+def signed_in(
     request: HttpRequest, asked: AuthorizationRequest, pair: sessions.TokenPair, token: str, *, at: datetime
 ) -> HttpResponse:
     """Go on with the new session, which the console shares; the access token of its pair never leaves this process."""
     session = pair.session
     if authorization.needs_sign_in(asked, session, at=at):
         raise NotForClient("expired")
-    if authorization.needs_consent(asked, session):
-        response = ask_consent(request, asked, session, at=at, token=token)
+    pending = sign_ins.find_pending(request_token=token, at=at)
+    if pending is not None:
+        response = ask_link(request, asked, session, pending, at=at, token=token)
     else:
-        response = pages.answer(request, authorization.grant(asked, session, client=client_of(request), at=at))
+        response = _finish(request, asked, session, token, at=at)
     page_cookies.set_session(response, session.id, at=at)
     cookies.set_refresh_token(response, pair, secure=page_cookies.is_secure())
     return response
+
+
+def _finish(
+    request: HttpRequest, asked: AuthorizationRequest, session: Session, token: str, *, at: datetime
+) -> HttpResponse:
+    """Ask for consent, or answer the client."""
+    if authorization.needs_consent(asked, session):
+        return ask_consent(request, asked, session, at=at, token=token)
+    return pages.answer(request, authorization.grant(asked, session, client=client_of(request), at=at))
+
+
+def _link(
+    request: HttpRequest, asked: AuthorizationRequest, form: dict[str, str], token: str, *, at: datetime
+) -> HttpResponse:
+    """Link the identity that another provider has proven to the account of this browser, if its user allows it."""
+    session = page_cookies.session_of(request, at=at)
+    if session is None or form.get("session") != str(session.id) or authorization.needs_sign_in(asked, session, at=at):
+        raise NotForClient("expired")  # the user of this browser has changed since the page was shown
+    pending = sign_ins.find_pending(request_token=token, at=at)
+    if pending is not None and form.get("decision") == "allow":
+        if not is_recent(session, at=at):
+            raise NotForClient("sign_in_again")
+        try:
+            identities.link(pending, session=session, client=client_of(request), at=at)
+        except (AuthenticationFailed, users_client.UserNotFound) as error:
+            raise NotForClient("expired") from error
+        except (IdentityTaken, users_client.EmailNotVerified, ProviderNotFound) as problem:
+            reason = {IdentityTaken: "identity_taken", users_client.EmailNotVerified: "email_not_verified"}
+            values = {"problem": reason.get(type(problem), "external_failed")}
+            response = ask_link(request, asked, session, pending, at=at, token=token, **values)
+            response.status_code = problem.status
+            return response
+    sign_ins.forget_pending(request_token=token)
+    return _finish(request, asked, session, token, at=at)
+
+
+def is_recent(session: Session, *, at: datetime) -> bool:
+    """True soon after the sign-in, as the account API asks of whoever changes sign-in methods."""
+    return bool((at - session.created_at).total_seconds() <= settings.PRIVILEGED_SESSION_SECONDS)
 
 
 def _consent(

@@ -9,6 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views import View
 
+from auth_ms.external.models import PendingIdentity
+from auth_ms.external.selectors import enabled_providers
 from auth_ms.provider import pages, scopes
 from auth_ms.provider.errors import AuthorizationError, NotForClient, OAuthError
 from auth_ms.provider.models import AuthorizationRequest
@@ -83,17 +85,35 @@ def ask(
 ) -> HttpResponse:
     """Show a page with a form about this request, which is kept until its user has decided."""
     browser = page_cookies.browser_of(request) or page_cookies.new_browser()
+    if page == "sign_in":
+        values |= {"providers": enabled_providers()}
     response = pages.show(
         request,
         page,
         leads_to=asked.parameters["redirect_uri"],
         locales=asked.parameters["ui_locales"],
         token=token or authorization.keep(asked, browser=browser, at=at),
-        client=asked.client,
+        client=asked.client or {"name": settings.WEBAUTHN_RP_NAME},  # none: the console
         **values,
     )
     page_cookies.set_browser(response, browser)
     return response
+
+
+def ask_link(
+    request: HttpRequest,
+    asked: AuthorizationRequest,
+    session: Session,
+    pending: PendingIdentity,
+    *,
+    at: datetime,
+    token: str,
+    **values: Any,
+) -> HttpResponse:
+    """Ask whether the identity that another provider has proven be linked to the account of `session`."""
+    user = find_credentials(user_id=session.user_id)
+    shown = {"session_id": session.id, "email": user.email if user else "", "identity": pending}
+    return ask(request, asked, at=at, page="link", token=token, **shown, **values)
 
 
 def ask_consent(

@@ -8,6 +8,7 @@ from django.db import transaction
 from auth_ms import users_client
 from auth_ms.audit import services as audit
 from auth_ms.events import encrypt
+from auth_ms.external.services import identities
 from auth_ms.recovery import events
 from auth_ms.recovery.models import OneTimeToken
 from auth_ms.recovery.services import erasure, mailed_tokens
@@ -151,12 +152,13 @@ def undo_change(*, token: str, client: Client, at: datetime) -> None:
 
 
 def complete_undo(undone: OneTimeToken, *, at: datetime, changed_at: datetime | None = None) -> None:
-    """End sessions, factors and tokens that someone else may have gained since the change was requested.
+    """End sessions, factors, linked identities and tokens that someone else may have gained since the change was requested.
 
     With `changed_at`, spare those from after the undo, because its event may arrive late.
     """
     erasure.end_access(user_id=undone.user_id, opened_before=changed_at, at=at)
     erasure.delete_factors(user_id=undone.user_id, added_since=undone.created_at, added_before=changed_at)
+    identities.delete_of(user_id=undone.user_id, linked_since=undone.created_at, linked_before=changed_at)
     mailed_tokens.revoke(user_id=undone.user_id, sent_before=changed_at)
     # Later undo tokens were sent to addresses of whoever changed this one.
     later = OneTimeToken.objects.filter(user_id=undone.user_id, purpose=Purpose.EMAIL_CHANGE_UNDO)

@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from auth_ms import users_client
 from auth_ms.audit import services as audit
+from auth_ms.external.services import identities
 from auth_ms.factors.models import TOTP, Passkey, PendingLogin, RecoveryCode
 from auth_ms.factors.services import recovery_codes, second_factors
 from auth_ms.provider.services import consents
@@ -45,6 +46,7 @@ def delete_user_data(
         for model in (OneTimeToken, PhoneCode, PasswordChange):
             model.objects.filter(user_id=user_id).delete()
         second_factors.delete(user_id=user_id)
+        identities.delete_of(user_id=user_id)
         consents.delete_user_data(user_id=user_id)
         if not audit.is_user_deleted(user_id=user_id):
             facts: dict[str, Any] = {"user_id": user_id, "actor_id": actor_id, "sessions": ended}

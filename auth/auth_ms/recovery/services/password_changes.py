@@ -12,6 +12,7 @@ from rest_framework.exceptions import ValidationError
 from auth_ms import users_client
 from auth_ms.audit import services as audit
 from auth_ms.events import encrypt
+from auth_ms.external.services import identities
 from auth_ms.factors.models import PendingLogin
 from auth_ms.factors.services import failures
 from auth_ms.recovery import events
@@ -176,6 +177,7 @@ def reset_password(*, token: str, new_password: str, client: Client, at: datetim
         _end_access_with_old_password(user_id=user_id, but_session=None, at=at)
         if changed.first_proof:
             erasure.end_unproven_access(user_id=user_id, client=client, at=at)
+            identities.delete_of(user_id=user_id)  # like the password, which is replaced
         failures.reset(user_id=user_id)
         audit.record_once(audit.Event.PASSWORD_RESET, change_id=change_id, client=client, at=at, user_id=user_id)
 

@@ -45,7 +45,7 @@ class WrongCredentials(Problem):
 
 @dataclass(frozen=True, kw_only=True)
 class SecondFactorRequired:
-    """The password was right; `mfa_token` and one of `methods` complete the login within `expires_in` seconds."""
+    """The first factor was right; `mfa_token` and one of `methods` complete the login within `expires_in` seconds."""
 
     mfa_required: bool
     mfa_token: str
@@ -72,15 +72,26 @@ def log_in(*, username: str, password: str, client: Client, at: datetime) -> Tok
     lockout.check(username=username, client=client, at=at)  # parallel guesses: a right one must not stand out
     if password_hashes.is_outdated(user.password_hash):
         _renew_hash(user, password)
+    pending = begin_second_factor(user, proven=["pwd"], client=client, at=at)
+    if pending is not None:
+        return pending
+    lockout.reset_failures(username=username, client=client)
+    return sessions.open_session(user=user, methods=["pwd"], client=client, at=at)
+
+
+def begin_second_factor(
+    user: Credentials, *, proven: list[str], client: Client, at: datetime
+) -> SecondFactorRequired | None:
+    """Ask for the second factor of a user who has proven the methods `proven`; None when the user has none.
+
+    Raises SecondFactorBlocked.
+    """
     try:
         methods = second_factors.methods_of(user_id=user.id)
     except SecondFactorBlocked:
         audit.record(audit.Event.SECOND_FACTOR, client=client, at=at, succeeded=False, user_id=user.id, blocked=True)
         raise
-    if methods:
-        return _await_second_factor(user, methods, at=at)
-    lockout.reset_failures(username=username, client=client)
-    return sessions.open_session(user=user, methods=["pwd"], client=client, at=at)
+    return _await_second_factor(user, methods, proven=proven, at=at) if methods else None
 
 
 def _reject(username: str, user: Credentials | None, *, client: Client, at: datetime) -> NoReturn:
@@ -96,9 +107,11 @@ def _renew_hash(user: Credentials, password: str) -> None:
         users_client.renew_password_hash(user_id=user.id, password=password, replaces=user.password_hash)
 
 
-def _await_second_factor(user: Credentials, methods: list[str], *, at: datetime) -> SecondFactorRequired:
-    token = issuing.opaque_token()
-    PendingLogin.objects.create(token_hash=token.digest, user_id=user.id, expires_at=at + PENDING_LIFE)
+def _await_second_factor(
+    user: Credentials, methods: list[str], *, proven: list[str], at: datetime
+) -> SecondFactorRequired:
+    token, expires_at = issuing.opaque_token(), at + PENDING_LIFE
+    PendingLogin.objects.create(token_hash=token.digest, user_id=user.id, methods=proven, expires_at=expires_at)
     seconds = int(PENDING_LIFE.total_seconds())
     return SecondFactorRequired(mfa_required=True, mfa_token=token.text, methods=methods, expires_in=seconds)
 
@@ -147,7 +160,8 @@ def complete_log_in(
     with transaction.atomic():  # code that deletes the user's factors waits for this session, and ends it
         if not PendingLogin.objects.filter(token_hash=pending.token_hash).delete()[0]:
             raise WrongCredentials("The mfa_token is not valid any more. Sign in again.")
-        return sessions.open_session(user=user, methods=["pwd", _AMR[method], "mfa"], client=client, at=at)
+        methods = [*pending.methods, _AMR[method], "mfa"]
+        return sessions.open_session(user=user, methods=methods, client=client, at=at)
 
 
 def _count_attempt(pending: PendingLogin, method: str, *, client: Client) -> None:

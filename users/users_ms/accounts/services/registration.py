@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import hashers
 from django.db import transaction
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
@@ -77,9 +78,33 @@ def _shown(earlier: SignUp) -> User | None:
     return earlier.user_then
 
 
+def create_user_without_password(*, key: str, at: datetime, **fields: Any) -> User:
+    """Create, once per `key`, a user who signs in with another provider; no password opens the account.
+
+    Raises EmailTaken, and with CONCEAL_ACCOUNTS for every address that is not verified: the answer would tell anyone
+    who makes a provider claim an address whether that has an account.
+    """
+    if settings.CONCEAL_ACCOUNTS and not fields["email_verified"]:
+        raise EmailTaken
+    scoped = ["external", key]
+    new_key = SignUp(key_hash=_keyed_hash("key", scoped), body_hash=_keyed_hash("body", scoped))
+    new = _new_user(hashers.make_password(None), fields)  # unusable, and different each time
+    try:
+        with constraints.constraint("accounts_signup_pkey", _KeyUsedMeanwhile), transaction.atomic():
+            user, is_new = _store(new, key=new_key, at=at)
+            if user is None or not is_new:
+                raise EmailTaken
+    except _KeyUsedMeanwhile:
+        earlier = SignUp.objects.select_related("user").filter(key_hash=new_key.key_hash).first()
+        if earlier is None or earlier.user is None:  # its user was deleted concurrently
+            raise EmailTaken from None
+        return earlier.user
+    return user
+
+
 def create_user(*, password: str, key: SignUp | None = None, at: datetime | None = None, **fields: Any) -> User:
     """Create a user and record the event. Raises EmailTaken."""
-    new = _new_user(password, fields)
+    new = _new_user(passwords.hash_password(password), fields)  # slow on purpose, so before the transaction
     with constraints.constraint("accounts_signup_pkey", _KeyUsedMeanwhile), transaction.atomic():
         user, is_new = _store(new, key=key, at=at or timezone.now())
         if user is None or not is_new:
@@ -89,15 +114,14 @@ def create_user(*, password: str, key: SignUp | None = None, at: datetime | None
 
 def _create_concealed(*, client: Client, password: str, key: SignUp | None, at: datetime, **fields: Any) -> None:
     """Does the same work whether or not the address has an account; an existing owner is notified."""
-    new = _new_user(password, fields)
+    new = _new_user(passwords.hash_password(password), fields)  # slow on purpose, so before the transaction
     with constraints.constraint("accounts_signup_pkey", _KeyUsedMeanwhile), transaction.atomic():
         owner, is_new = _store(new, key=key, at=at)
         if owner is not None and not is_new:
             _notify_owner(owner, client=client, at=at)
 
 
-def _new_user(password: str, fields: dict[str, Any]) -> User:
-    password_hash = passwords.hash_password(password)  # slow on purpose, so before the transaction
+def _new_user(password_hash: str, fields: dict[str, Any]) -> User:
     return User(password_hash=password_hash, email_canonical=email_addresses.canonical(fields["email"]), **fields)
 
 

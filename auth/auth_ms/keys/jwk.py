@@ -1,4 +1,4 @@
-"""The public keys of clients (RFC 7517): which are accepted, and what names one."""
+"""The public keys of others (RFC 7517): which are accepted, and what names one."""
 
 import hashlib
 import json
@@ -79,14 +79,16 @@ def thumbprint(key: jwt.PyJWK) -> str:
     return issuing.base64url(digest)
 
 
-def header_and_claims(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def header_and_claims(
+    token: str, *, maximum_length: int = tokens.MAXIMUM_TOKEN_LENGTH
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """The two JSON parts of a JWT that is signed with one of ALGORITHMS, not verified. Raises InvalidJWT.
 
     A name that stands twice could be read in two ways, so it is refused.
     """
     parts = token.split(".")
     try:
-        if len(token) > tokens.MAXIMUM_TOKEN_LENGTH or len(parts) != 3:
+        if len(token) > maximum_length or len(parts) != 3:
             raise ValueError("not three parts")
         header, claims = (strict_json.loads(jwt.utils.base64url_decode(part)) for part in parts[:2])
     except (ValueError, TypeError) as error:

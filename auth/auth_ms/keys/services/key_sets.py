@@ -1,4 +1,4 @@
-"""The key sets of clients: registered with them, or fetched from their `jwks_uri`."""
+"""Key sets that others publish: clients of the provider, and providers that sign users in here."""
 
 import logging
 import threading
@@ -8,22 +8,19 @@ from typing import Any
 
 from django.conf import settings
 
-from auth_ms.provider.models import OAuthClient
 from chassis.http import outgoing, strict_json
 
 MAXIMUM_AGE_SECONDS = 300
-MINIMUM_INTERVAL_SECONDS = 30  # between two requests, so that forged assertions cannot make this service flood a client
+MINIMUM_INTERVAL_SECONDS = 30  # between two requests, so that forged tokens cannot make this service flood a server
 REQUEST_SECONDS = 3.0
 CACHED_SETS = 1000  # in each process
 
 logger = logging.getLogger(__name__)
 
 
-def keys_of(client: OAuthClient, *, kid: str | None) -> list[Any]:
-    """The JWKs of a client, not checked yet. An unknown `kid` leads to another look at its `jwks_uri`."""
-    if client.jwks is not None:
-        return list(client.jwks["keys"])
-    return _fetched(client.jwks_uri).keys(kid) if client.jwks_uri else []
+def fetched(uri: str, *, kid: str | None) -> list[Any]:
+    """The JWKs at `uri`, not checked yet; none when they were never reached. An unknown `kid` leads to another look."""
+    return _fetched(uri).keys(kid)
 
 
 class _FetchedKeys:
@@ -57,7 +54,7 @@ class _FetchedKeys:
                 raise ValueError(f"status {answer.status}")
             self._keys = found
         except (outgoing.RefusedURL, outgoing.Unreachable, ValueError, KeyError, TypeError) as error:
-            logger.warning("key set of a client not fetched", extra={"uri": self._uri, "reason": str(error)})
+            logger.warning("key set not fetched", extra={"uri": self._uri, "reason": str(error)})
         self._asked_at = time.monotonic()
 
 

@@ -1,0 +1,1 @@
+"""Providers, their metadata and tokens, sign-ins, and linked identities."""

@@ -1,0 +1,92 @@
+"""Registering providers."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from auth_ms.audit import services as audit
+from auth_ms.external.models import ExternalIdentity, ExternalProvider, ExternalSignIn
+from auth_ms.external.problems import ExternalFailure, ProviderExists, ProviderInUse, ProviderNotFound
+from auth_ms.external.services import discovery
+from auth_ms.factors.models import PendingLogin
+from auth_ms.keys.services import vault
+from chassis.database import constraints
+from chassis.http.client_address import Client
+from chassis.http.errors import InvalidInput
+
+FEDERATED = "fed"  # `amr` of a sign-in with another provider; RFC 8176 has none, and Microsoft Entra ID writes this one
+
+
+def find(*, slug: str, enabled: bool = False) -> ExternalProvider:
+    """The provider with this slug, or only if it is `enabled`. Raises ProviderNotFound."""
+    found = ExternalProvider.objects.filter(slug=slug, **({"enabled": True} if enabled else {})).first()
+    if found is None:
+        raise ProviderNotFound
+    return found
+
+
+def create(*, values: dict[str, Any], actor_id: int, client: Client, at: datetime) -> ExternalProvider:
+    """Store a provider, once its discovery document was read. Raises InvalidInput and ProviderExists."""
+    try:
+        discovery.read(values["issuer"])
+    except ExternalFailure as error:
+        raise InvalidInput(errors={"issuer": [f"Discovery failed: {error.reason}."]}) from error
+    new = ExternalProvider(**_encrypted(values), created_at=at)
+    with (
+        constraints.constraint("external_provider_slug_unique", ProviderExists),
+        constraints.constraint("external_provider_issuer_unique", ProviderExists),
+        transaction.atomic(),
+    ):
+        new.save()
+        _record("created", new, actor_id=actor_id, client=client, at=at)
+    return new
+
+
+def change(*, slug: str, values: dict[str, Any], actor_id: int, client: Client, at: datetime) -> ExternalProvider:
+    """Change a provider; without `client_secret`, that stays. Raises ProviderNotFound.
+
+    Disabling it ends sign-ins that are under way.
+    """
+    with transaction.atomic():
+        found = _lock(slug)
+        changed = sorted(name for name, value in values.items() if value != getattr(found, name, None))
+        for name, value in _encrypted(values).items():
+            setattr(found, name, value)
+        found.save()
+        if not found.enabled:
+            ExternalSignIn.objects.filter(provider=found).delete()
+            PendingLogin.objects.filter(methods__contains=[FEDERATED]).delete()
+        _record("changed", found, actor_id=actor_id, client=client, at=at, changed=changed)
+    return found
+
+
+def delete(*, slug: str, actor_id: int, client: Client, at: datetime) -> None:
+    """Delete a provider that no user has an identity of. Raises ProviderNotFound and ProviderInUse."""
+    with transaction.atomic():
+        found = _lock(slug)  # which whoever links an identity waits for
+        if ExternalIdentity.objects.filter(provider=found).exists():
+            raise ProviderInUse
+        _record("deleted", found, actor_id=actor_id, client=client, at=at)
+        found.delete()
+
+
+def _lock(slug: str) -> ExternalProvider:
+    found = ExternalProvider.objects.select_for_update().filter(slug=slug).first()
+    if found is None:
+        raise ProviderNotFound
+    return found
+
+
+def _encrypted(values: dict[str, Any]) -> dict[str, Any]:
+    stored = {name: value for name, value in values.items() if name != "client_secret"}
+    if "client_secret" in values:
+        stored["client_secret_encrypted"] = vault.encrypt(values["client_secret"].encode())
+    return stored
+
+
+def _record(
+    change: str, provider: ExternalProvider, *, actor_id: int, client: Client, at: datetime, **facts: Any
+) -> None:
+    event = audit.Event(f"external_provider_{change}")
+    audit.record(event, client=client, at=at, actor_id=actor_id, provider=provider.slug, **facts)

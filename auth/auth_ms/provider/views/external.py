@@ -1,0 +1,160 @@
+"""Sign-in with other providers: where browsers go there, and where they come back.
+
+A sign-in belongs to an authorization request, or to one of the console, and to the browser that has begun it.
+"""
+
+from datetime import datetime
+
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from auth_ms.external.models import ExternalSignIn
+from auth_ms.external.problems import Cancelled, ExternalFailure, ProviderNotFound, ProviderUnavailable, UnknownState
+from auth_ms.external.services import sign_ins
+from auth_ms.provider import pages, texts
+from auth_ms.provider.errors import NotForClient
+from auth_ms.provider.models import AuthorizationRequest
+from auth_ms.provider.services import authorization
+from auth_ms.provider.views.forms import read
+from auth_ms.provider.views.interaction import again, go_on, is_recent
+from auth_ms.provider.views.pages import Page, ask, ask_link
+from auth_ms.sessions import page_cookies
+from chassis.http.client_address import client_of
+from chassis.http.errors import Problem
+
+ACCOUNT = "/#/security"  # the page of the console that lists identities
+_STATUSES = {Cancelled: 403, ProviderUnavailable: 503}
+
+
+class Begin(Page):
+    """From the sign-in page by POST; from the console, which has no authorization request, by GET."""
+
+    http_method_names = ["get", "post"]
+
+    def get(self, request: HttpRequest, slug: str) -> HttpResponse:
+        """Sign in to the console, or, with `link`, link a further identity to the account of this browser's session."""
+        at = timezone.now()
+        form, _ = read(request.GET)
+        links = None
+        if "link" in form:
+            session = page_cookies.session_of(request, at=at)
+            if session is None or not is_recent(session, at=at):
+                raise NotForClient("sign_in_again")
+            links = session.id
+        asked = authorization.for_console(path=ACCOUNT if links else "/", at=at)
+        browser = page_cookies.browser_of(request) or page_cookies.new_browser()
+        token = authorization.keep(asked, browser=browser, at=at)
+        response = _begin(request, asked, token, slug=slug, browser=browser, links=links, at=at)
+        page_cookies.set_browser(response, browser)
+        return response
+
+    def post(self, request: HttpRequest, slug: str) -> HttpResponse:
+        """The button on the sign-in page."""
+        at = timezone.now()
+        form, _ = read(request.POST)
+        browser = page_cookies.browser_of(request)
+        token = form.get("request", "")
+        asked = authorization.find_kept(token, browser=browser, at=at)
+        return _begin(request, asked, token, slug=slug, browser=browser, links=None, at=at)
+
+
+def _begin(
+    request: HttpRequest,
+    asked: AuthorizationRequest,
+    token: str,
+    *,
+    slug: str,
+    browser: str,
+    links: int | None,
+    at: datetime,
+) -> HttpResponse:
+    try:
+        url = sign_ins.begin(
+            slug=slug,
+            request_token=token,
+            browser=browser,
+            links_session_id=links,
+            prompt=_prompt(asked),
+            client=client_of(request),
+            at=at,
+        )
+    except ProviderNotFound as error:
+        raise NotForClient("malformed") from error
+    except ExternalFailure as failure:
+        return _failed(request, asked, token, failure, is_link=links is not None, at=at)
+    except Problem as problem:
+        return again(request, asked, problem, at=at, page="sign_in", token=token)
+    return pages.redirect(url, {})
+
+
+def _prompt(asked: AuthorizationRequest) -> str:
+    """What the application asks for, passed on, so that a session at the provider does not answer for its user."""
+    prompt = [each for each in ("login", "select_account") if each in asked.parameters["prompt"]]
+    if asked.parameters["max_age"] is not None and "login" not in prompt:
+        prompt.insert(0, "login")
+    return " ".join(prompt)
+
+
+class Callback(Page):
+    """The authorization response of a provider (OpenID Connect Core 1.0, §3.1.2.5)."""
+
+    http_method_names = ["get"]
+
+    def get(self, request: HttpRequest, slug: str) -> HttpResponse:
+        at = timezone.now()
+        form, _ = read(request.GET)
+        browser = page_cookies.browser_of(request)
+        try:
+            begun = sign_ins.take(slug=slug, state=form.get("state", ""), browser=browser, at=at)
+        except UnknownState as error:
+            raise NotForClient("expired") from error
+        asked = authorization.find_kept(begun.request_token, browser=browser, at=at)
+        try:
+            return _complete(request, asked, begun, form, at=at)
+        except ExternalFailure as failure:
+            is_link = begun.links_session_id is not None
+            return _failed(request, asked, begun.request_token, failure, is_link=is_link, at=at)
+        except Problem as problem:
+            return again(request, asked, problem, at=at, page="sign_in", token=begun.request_token)
+
+
+def _complete(
+    request: HttpRequest, asked: AuthorizationRequest, begun: ExternalSignIn, form: dict[str, str], *, at: datetime
+) -> HttpResponse:
+    client, token = client_of(request), begun.request_token
+    person = sign_ins.person_of(begun, form, client=client, at=at)
+    if begun.links_session_id is not None:
+        session = page_cookies.session_of(request, at=at)
+        if session is None or session.id != begun.links_session_id:
+            raise NotForClient("expired")  # the user of this browser has changed since
+        pending = sign_ins.wait_for_link(begun.provider, person, request_token=token, at=at)
+        return ask_link(request, asked, session, pending, at=at, token=token)
+    language = texts.language_of(
+        wanted=asked.parameters["ui_locales"], accepted=request.headers.get("Accept-Language", "")
+    )
+    try:
+        result = sign_ins.sign_in(begun.provider, person, request_token=token, locale=language, client=client, at=at)
+    except sign_ins.SignInFirst:
+        values = {"username": person.email, "problem": "external_sign_in_first"}
+        return ask(request, asked, at=at, page="sign_in", token=token, **values)
+    return go_on(request, asked, result, token, at=at)
+
+
+def _failed(
+    request: HttpRequest,
+    asked: AuthorizationRequest,
+    token: str,
+    failure: ExternalFailure,
+    *,
+    is_link: bool,
+    at: datetime,
+) -> HttpResponse:
+    """The sign-in page with what went wrong; for who is signed in, only that."""
+    reason = {Cancelled: "external_cancelled", ProviderUnavailable: "external_unavailable"}
+    problem = reason.get(type(failure), "external_failed")
+    status = _STATUSES.get(type(failure), 403)
+    if is_link:
+        return pages.error(request, problem, status=status)
+    response = ask(request, asked, at=at, page="sign_in", token=token, problem=problem)
+    response.status_code = status
+    return response
