@@ -52,8 +52,8 @@ AUTHORITY = "auth_ms.sessions.authority.SessionsAndAccounts"
 USERS_URL = environment.url("USERS_URL", "users-ms, such as http://users-ms:4000", schemes=["http", "https"])
 SIGNING_KEY_ENCRYPTION_KEYS = environment.secrets(
     "SIGNING_KEY_ENCRYPTION_KEY",
-    "encrypts private signing keys, TOTP secrets and client secrets of external providers in auth-db; random, at least 32 characters;"
-    " during a replacement the new and the old one, separated by a comma",
+    "encrypts private signing keys, TOTP secrets and client secrets of external providers in auth-db; random,"
+    " at least 32 characters; during a replacement the new and the old one, separated by a comma",
 )
 ACCESS_TOKEN_SECONDS = environment.integer(
     "ACCESS_TOKEN_SECONDS", "how long an access token is valid", default=300, minimum=30, maximum=3600

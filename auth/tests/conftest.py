@@ -14,8 +14,11 @@ from django.test import Client
 from auth.tests import oauth
 from auth.tests.actions import signed_in
 from auth.tests.builders import SEALING_PUBLIC_KEY, credentials, login, password_hash
+from auth.tests.external_provider import FakeProvider, forget_everything
 from auth_ms import users_client
-from auth_ms.keys.services import signing_keys
+from auth_ms.external.services import discovery
+from auth_ms.keys.services import key_sets, signing_keys
+from auth_ms.models import ExternalProvider
 from chassis.http import email_addresses
 from chassis.testing.contract import events_follow_the_contract
 from chassis.testing.last_answers import last_answers, pytest_runtest_makereport
@@ -54,6 +57,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.answer_for_user(self.server.service.set_password)
 
     def do_POST(self) -> None:
+        if urlsplit(self.path).path.endswith("/internal/users"):
+            self.answer(*self.server.service.create_user(self.body()))
+            return
         verbs = {
             "email-verified": self.server.service.verify_email,
             "email-change-undone": self.server.service.undo_email_change,
@@ -106,6 +112,8 @@ class UsersService:
         self.calls: list[str] = []
         self.attributes_read: list[bool] = []  # for each reading request, whether it asked for attributes and metadata
         self.missing: set[str] = set()  # routes that an older users-ms does not have
+        self.created: list[dict[str, Any]] = []  # users who sign in with other providers
+        self.conceals = False  # CONCEAL_ACCOUNTS
         self.given: list[dict[str, Any]] = []  # the bodies of requests that change a user
         self.server, self.settings = server, settings
         server.service, settings.USERS_URL = self, f"http://127.0.0.1:{server.server_port}"
@@ -120,6 +128,17 @@ class UsersService:
         """The user with this email or id."""
         users = self.users.values()
         return next((user for user in users if same(user["email"], email) or str(user["id"]) == user_id), None)
+
+    def create_user(self, given: dict[str, Any]) -> tuple[int, Any]:
+        """A user without a password, once per key."""
+        repeated = next((user for user in self.created if user["key"] == given["key"]), None)
+        if repeated:
+            return 201, repeated
+        if self.find(email=given["email"]) or (self.conceals and not given["email_verified"]):
+            return 409, {}
+        user = self.add(id=1000 + len(self.created), password_hash="!", **given)
+        self.created.append(user)
+        return 201, user
 
     def set_password(self, user: dict[str, Any], given: dict[str, Any]) -> tuple[int, Any]:
         """Rehash the same password, or set another one; a repeated change has no further effect."""
@@ -256,3 +275,21 @@ def app(db: None) -> oauth.Application:
 def browser(app: oauth.Application, ada: dict[str, Any]) -> Client:
     """Ada's browser, signed in to the provider."""
     return oauth.signed_in_browser(app)
+
+
+@pytest.fixture
+def fake(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeProvider]:
+    """Another OpenID provider; tests of time limits restore them."""
+    settings.PRIVATE_CLIENT_NETWORKS = ["127.0.0.1/32"]
+    monkeypatch.setattr(discovery, "REQUEST_SECONDS", 60.0)
+    monkeypatch.setattr(key_sets, "REQUEST_SECONDS", 60.0)
+    forget_everything()
+    started = FakeProvider()
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def provider(fake: FakeProvider, db: None) -> ExternalProvider:
+    """Tessera's row about it."""
+    return fake.register()

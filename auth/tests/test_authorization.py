@@ -36,6 +36,14 @@ MATRIX = {
     "change_client": [401, 403, 403, 400, 401],
     "delete_client": [401, 403, 403, 404, 401],
     "rotate_client_secret": [401, 403, 403, 404, 401],
+    "list_external_providers": ADMIN,
+    "create_external_provider": [401, 403, 403, 400, 401],
+    "get_external_provider": [401, 403, 403, 404, 401],
+    "change_external_provider": [401, 403, 403, 400, 401],
+    "delete_external_provider": [401, 403, 403, 404, 401],
+    "list_offered_providers": OPEN,
+    "list_identities": OWN,
+    "unlink_identity": [401, 404, 404, 404, 401],
     "list_logout_deliveries": ADMIN,
     "redeliver_logout": [401, 403, 403, 404, 401],
     "list_consents": OWN,
@@ -110,6 +118,7 @@ def test_an_operation_admits_only_its_callers(users_service, client_of, settings
     called = authorization.operations("auth-ms")[operation]
 
     identifiers = {"session_id": session.id, "passkey_id": 1, "user_id": 7, "client_id": "none", "delivery_id": 1}
+    identifiers |= {"slug": "none", "identity_id": 1}
     answer = authorization.call(caller, called, **identifiers)
 
     assert answer.status_code == MATRIX[operation][CALLERS.index(kind)], answer.content

@@ -17,8 +17,8 @@ from django.utils import timezone
 from auth.tests import oauth
 from auth.tests.builders import as_json
 from auth.tests.signing import ASSERTION_TYPE, Key
-from auth_ms.models import AuditEvent, ClientSecret, UsedJWT
 from auth_ms.keys.services import key_sets
+from auth_ms.models import AuditEvent, ClientSecret, UsedJWT
 from auth_ms.provider.services import pruning
 from chassis.testing.certificate_authority import Authority
 

@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from auth.tests import oauth
 from auth.tests.signing import Key, hash_of
-from auth_ms.models import UsedJWT
 from auth_ms.keys import jwk
+from auth_ms.models import UsedJWT
 from auth_ms.provider.services import dpop, pruning
 
 pytestmark = pytest.mark.django_db

@@ -31,7 +31,7 @@ class ExternalProvider(models.Model):
 
 
 class ExternalIdentity(models.Model):
-    """Who a user is at a provider: (issuer, subject). The email is what the provider last said, and identifies nobody."""
+    """Who a user is at a provider: (issuer, subject). `email` is what the provider last said; it identifies nobody."""
 
     id = models.BigAutoField(primary_key=True)
     provider = models.ForeignKey(ExternalProvider, on_delete=models.PROTECT, related_name="+")
@@ -47,7 +47,7 @@ class ExternalIdentity(models.Model):
 
 
 class ExternalSignIn(models.Model):
-    """A browser that was sent to a provider. Nonce and code verifier are derived from the state, which is not stored."""
+    """A browser on its way. Nonce and code verifier are derived from the state, of which only the hash is stored."""
 
     state_hash = models.BinaryField(primary_key=True, max_length=32)
     provider = models.ForeignKey(ExternalProvider, on_delete=models.CASCADE, related_name="+")

@@ -1,4 +1,4 @@
-"""Why a sign-in with another provider fails; `reason` is for logs and the audit log, and has no data of the provider."""
+"""Why a sign-in with another provider fails; `reason` is for the audit log, and has no data of the provider."""
 
 from chassis.http.errors import Problem
 

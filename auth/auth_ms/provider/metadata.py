@@ -4,8 +4,8 @@ from typing import Any
 
 from django.conf import settings
 
-from auth_ms.keys.services import issuing
 from auth_ms.keys import jwk
+from auth_ms.keys.services import issuing
 from auth_ms.provider import claims, scopes
 
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"  # RFC 8628, §3.4

@@ -133,7 +133,7 @@ class Users(InternalView):
         tags=["internal"],
     )
     def post(self, request: Request) -> Response:
-        """Create a user without a password, who signs in with another provider. The same `key` again gets the same user.
+        """Create a user without a password, who signs in with another provider; once per `key`.
 
         409 when the address has an account, and with CONCEAL_ACCOUNTS for every address that is not verified. Only for
         services.

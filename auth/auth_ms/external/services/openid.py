@@ -157,11 +157,11 @@ def _userinfo(provider: ExternalProvider, metadata: Metadata, access_token: str,
 def _person(claims: dict[str, Any]) -> Person:
     email = _email(claims.get("email"))
     name = _line(claims.get("given_name")) or _line(claims.get("name")) or _line(email.partition("@")[0])
-    methods = claims.get("amr")
+    methods, verified = claims.get("amr"), claims.get("email_verified")
     return Person(
         subject=claims["sub"],
         email=email,
-        email_verified=claims.get("email_verified") in (True, "true"),  # Apple sends a string
+        email_verified=verified is True or verified == "true",  # Apple sends a string
         name=name,
         surname=_line(claims.get("family_name")),
         methods=[str(method) for method in methods] if isinstance(methods, list) else [],

@@ -10,8 +10,8 @@ from django.conf import settings
 from django.db.models import Q
 
 from auth_ms.audit import services as audit
-from auth_ms.keys.services import issuing, key_sets
 from auth_ms.keys import jwk
+from auth_ms.keys.services import issuing, key_sets
 from auth_ms.provider.errors import InvalidClient
 from auth_ms.provider.models import ClientSecret, OAuthClient
 from auth_ms.provider.services import single_use

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 import jwt
 from django.utils.crypto import constant_time_compare, salted_hmac
 
-from auth_ms.keys.services import issuing
 from auth_ms.keys import jwk
+from auth_ms.keys.services import issuing
 from auth_ms.provider.errors import InvalidProof, OAuthError, UseNonce
 from auth_ms.provider.services import single_use
 

@@ -152,7 +152,7 @@ def undo_change(*, token: str, client: Client, at: datetime) -> None:
 
 
 def complete_undo(undone: OneTimeToken, *, at: datetime, changed_at: datetime | None = None) -> None:
-    """End sessions, factors, linked identities and tokens that someone else may have gained since the change was requested.
+    """End sessions, factors, identities and tokens that someone else may have gained since the change was requested.
 
     With `changed_at`, spare those from after the undo, because its event may arrive late.
     """
