@@ -72,6 +72,8 @@ def gateway():
         "oauth/passkey-options",
         "oauth/verify",
         "oauth/end-session",
+        "oauth/external/google",
+        "oauth/external/google/callback",
     ],
 )
 def test_the_routes_that_use_cookies_get_them(gateway, path):

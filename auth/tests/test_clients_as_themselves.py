@@ -23,6 +23,7 @@ OPEN = {
     "get_openid_configuration",
     "get_authorization_server_metadata",
     "begin_passkey_login",
+    "list_offered_providers",
 }
 
 
@@ -115,7 +116,15 @@ def test_such_a_token_opens_nothing_of_the_account_api(back_end, operation):
     client = Client(headers={"Authorization": f"Bearer {token_of(back_end)}"})
 
     answer = authorization.call(
-        client, called, session_id=1, passkey_id=1, user_id=7, client_id=back_end.client_id, delivery_id=1
+        client,
+        called,
+        session_id=1,
+        passkey_id=1,
+        user_id=7,
+        client_id=back_end.client_id,
+        delivery_id=1,
+        slug="none",
+        identity_id=1,
     )
 
     assert answer.status_code in ([200] if operation in OPEN else [400, 401, 404]), answer.content

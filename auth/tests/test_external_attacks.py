@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from auth.tests import oauth
 from auth.tests.actions import begin, confirm, signed_in
+from auth.tests.builders import as_json
 from auth.tests.external_provider import (
     CLIENT_ID,
     SECRET,
@@ -24,6 +25,7 @@ from auth.tests.external_provider import (
 )
 from auth.tests.signing import Key
 from auth_ms.external.services import discovery, openid
+from auth_ms.factors.services import failures
 from auth_ms.keys.services import key_sets
 from auth_ms.models import (
     AuditEvent,
@@ -32,6 +34,8 @@ from auth_ms.models import (
     ExternalSignIn,
     PendingIdentity,
     PendingLogin,
+    RecoveryCode,
+    SecondFactorFailures,
     Session,
 )
 
@@ -139,34 +143,30 @@ def test_a_response_at_the_address_of_another_provider_is_refused(app, browser, 
 # ID tokens
 
 
-def claims(**changes):
-    return changes
-
-
 @pytest.mark.parametrize(
     "changes",
     [
-        claims(nonce=None),
-        claims(nonce="another"),
-        claims(nonce=["x"]),
-        claims(aud="another"),
-        claims(aud=[CLIENT_ID, "another"]),
-        claims(aud=[]),
-        claims(aud=None),
-        claims(azp="another"),
-        claims(iss="https://evil.example"),
-        claims(iss=None),
-        claims(exp=1),
-        claims(exp=None),
-        claims(exp="soon"),
-        claims(iat=4102444800),
-        claims(iat=None),
-        claims(nbf=4102444800),
-        claims(sub=None),
-        claims(sub=""),
-        claims(sub=7),
-        claims(sub="x" * 256),
-        claims(sub="\u0430da"),
+        {"nonce": None},
+        {"nonce": "another"},
+        {"nonce": ["x"]},
+        {"aud": "another"},
+        {"aud": [CLIENT_ID, "another"]},
+        {"aud": []},
+        {"aud": None},
+        {"azp": "another"},
+        {"iss": "https://evil.example"},
+        {"iss": None},
+        {"exp": 1},
+        {"exp": None},
+        {"exp": "soon"},
+        {"iat": 4102444800},
+        {"iat": None},
+        {"nbf": 4102444800},
+        {"sub": None},
+        {"sub": ""},
+        {"sub": 7},
+        {"sub": "x" * 256},
+        {"sub": "\u0430da"},
     ],
     ids=str,
 )
@@ -382,15 +382,11 @@ def test_beginnings_are_limited_by_client_address(browser, fake, identity, setti
 
 
 def body(fake, **changes):
-    from auth.tests.builders import as_json
-
     values = {"slug": "other", "name": "Other", "issuer": fake.issuer, "client_id": CLIENT_ID, "client_secret": SECRET}
     return as_json(values | changes)
 
 
 def disable(admin_client):
-    from auth.tests.builders import as_json
-
     values = {"name": "Fake", "client_id": CLIENT_ID, "enabled": False}
     assert admin_client.put("/auth-ms/external-providers/fake", **as_json(values)).status_code == 200
 
@@ -435,9 +431,6 @@ def test_an_identity_that_is_unlinked_in_the_middle_opens_no_session(app, browse
 
 
 def test_a_blocked_second_factor_is_not_bypassed(app, browser, fake, identity, ada_client):
-    from auth_ms.factors.services import failures
-    from auth_ms.models import RecoveryCode, SecondFactorFailures
-
     confirm(ada_client, begin(ada_client).now())
     RecoveryCode.objects.all().delete()
     blocked = failures.UNTIL_BLOCKED

@@ -123,6 +123,12 @@ export async function signIn(step, body) {
   return null;
 }
 
+/** Leaves for a page of the service that may sign this browser in, and comes back with a session. */
+export function leaveFor(url) {
+  localStorage.setItem(SIGNED_IN, "yes");
+  location.assign(url);
+}
+
 /** Ends this session, or with `all` every session of the user. Throws Problem. */
 export async function signOut({ all = false } = {}) {
   await call("POST", `/auth-ms/auth/${all ? "logout-all" : "logout"}`, { headers: COOKIE });

@@ -22,10 +22,25 @@ export function signIn({ signedIn }) {
     },
   }));
   if (passkeysWork()) place.append(passkeyForm({}, signedIn));
+  const others = h("div", {});
+  place.append(others);
+  offerProviders(others);
   const links = h("ul", { class: "links" },
     h("li", {}, h("a", { href: "#/sign-up" }, t("signIn.toSignUp"))),
     h("li", {}, h("a", { href: "#/password/forgot" }, t("signIn.toForgot"))));
   return [place, links];
+}
+
+/** Adds the other providers with which anyone may sign in. Without an answer there are the other ways. */
+async function offerProviders(place) {
+  try {
+    const { providers } = await api.callOpenly("GET", "/auth-ms/auth/providers");
+    place.append(...providers.map(({ slug, name }) => h("p", {}, h("button", {
+      type: "button", class: "plain", onclick: () => api.leaveFor(`/auth-ms/oauth/external/${slug}`),
+    }, t("signIn.with", { name })))));
+  } catch (problem) {
+    if (!(problem instanceof api.Problem)) throw problem;
+  }
 }
 
 function passkeyForm(pending, signedIn) {

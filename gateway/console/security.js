@@ -1,6 +1,6 @@
 // Sign-in methods: password, one-time passwords, recovery codes, passkeys.
 import { unverified } from "./account.js";
-import { call } from "./api.js";
+import { call, callOpenly, leaveFor } from "./api.js";
 import { action, announce, badge, card, confirm, field, form, h, time } from "./dom.js";
 import { list } from "./paging.js";
 import { makePasskey, passkeysWork } from "./passkeys.js";
@@ -10,6 +10,7 @@ import { t } from "./texts.js";
 export async function page({ go, changed }) {
   const { value: user } = await call("GET", "/users-ms/users/me"); // the address may have been confirmed elsewhere
   const { value: factors } = await call("GET", "/auth-ms/auth/mfa");
+  const { providers } = await callOpenly("GET", "/auth-ms/auth/providers");
   const again = () => go("/security");
   changed(user);
   if (!user.email_verified) return [passwordCard(user), unverified(t("factors.unverified"))];
@@ -18,6 +19,7 @@ export async function page({ go, changed }) {
     totpCard(factors, again),
     ...(factors.totp || factors.passkeys ? [recoveryCard(factors)] : []),
     passkeyCard(again),
+    ...(providers.length ? [identitiesCard(providers, again)] : []),
   ];
 }
 
@@ -136,4 +138,28 @@ function passkeyCard(again) {
   });
   const how = passkeysWork() ? add : h("p", { class: "quiet" }, t("passkeys.unavailable"));
   return card(t("passkeys.title"), h("p", {}, t("passkeys.explained")), keys.node, how, place);
+}
+
+function identitiesCard(providers, again) {
+  const columns = [
+    { label: t("identities.provider"), cell: (row) => row.name },
+    { label: t("identities.email"), cell: (row) => row.email || "–" },
+    { label: t("identities.linked"), cell: (row) => time(row.linked_at) },
+    { label: t("identities.used"), cell: (row) => time(row.last_used_at) },
+    {
+      label: t("table.action"),
+      kind: "action",
+      cell: (row) => action(t("identities.unlink"), async () => {
+        if (!(await confirm(t("identities.unlink.sure", { name: row.name }), t("identities.unlink")))) return;
+        await call("DELETE", `/auth-ms/auth/identities/${row.id}`);
+        announce(t("identities.unlinked"));
+        again();
+      }, { kind: "danger", name: t("identities.unlink.name", { name: `${row.name} ${row.email}` }) }),
+    },
+  ];
+  const linked = list("/auth-ms/auth/identities?limit=20", t("identities.caption"), columns);
+  const links = providers.map(({ slug, name }) => h("p", {}, h("button", {
+    type: "button", class: "plain", onclick: () => leaveFor(`/auth-ms/oauth/external/${slug}?link=1`),
+  }, t("identities.link", { name }))));
+  return card(t("identities.title"), h("p", {}, t("identities.explained")), linked.node, links);
 }
