@@ -45,10 +45,11 @@ class FormBrowser:
         """The page that a link leads to; the redirect itself when that leads outside. Raises TooManyRedirects."""
         return self._follow(self.session.get(url, allow_redirects=False, timeout=60))
 
-    def send(self, page: requests.Response, **values: str) -> requests.Response:
-        """Sends the form of a page with these values, and follows where that leads."""
+    def send(self, page: requests.Response, *, formaction: str = "", **values: str) -> requests.Response:
+        """Sends the form of a page with these values, by a button with a `formaction` if given, and follows where that
+        leads."""
         form = Form(page.text)
-        target = urljoin(page.url, form.action)
+        target = urljoin(page.url, formaction or form.action)
         if self._is_outside(target):
             raise ValueError(f"The form leads outside: {target}")
         fields = {name: value for name, value in form.fields.items() if name} | values

@@ -167,6 +167,11 @@ def _token_on(page: Any) -> str:
     return str(page.content.decode().partition('name="request" value="')[2].partition('"')[0])
 
 
+def from_console(browser: Client, **query: str) -> Any:
+    """The button on the console's sign-in page."""
+    return browser.get("/auth-ms/oauth/external/fake", query, headers={"Sec-Fetch-Site": "same-origin"})
+
+
 def come_back(browser: Client, response: dict[str, str], slug: str = "fake") -> Any:
     """The provider sends the browser back."""
     return browser.get(f"/auth-ms/oauth/external/{slug}/callback", response)

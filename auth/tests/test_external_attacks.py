@@ -17,6 +17,7 @@ from auth.tests.external_provider import (
     SECRET,
     come_back,
     forget_everything,
+    from_console,
     linked,
     press,
     query_of,
@@ -262,7 +263,7 @@ def test_the_same_subject_at_another_provider_is_somebody_else(app, browser, fak
 
 def test_the_flow_leads_nowhere_else(app, browser, fake, identity):
     evil = {"redirect_uri": "https://evil.example", "next": "https://evil.example", "state": "x"}
-    url = browser.get("/auth-ms/oauth/external/fake", evil)["Location"]
+    url = from_console(browser, **evil)["Location"]
 
     back = come_back(browser, fake.response_to(url) | {"redirect_uri": "https://evil.example"})
 
@@ -372,7 +373,7 @@ def test_known_metadata_stays_in_use_while_the_provider_does_not_answer(app, bro
 def test_beginnings_are_limited_by_client_address(browser, fake, identity, settings):
     settings.EXTERNAL_SIGN_INS_PER_10_MINUTES = 2
 
-    answers = [browser.get("/auth-ms/oauth/external/fake") for _ in range(3)]
+    answers = [from_console(browser) for _ in range(3)]
 
     assert [answer.status_code for answer in answers] == [303, 303, 429]
     assert "Retry-After" in answers[2]
@@ -438,6 +439,15 @@ def test_a_blocked_second_factor_is_not_bypassed(app, browser, fake, identity, a
     Session.objects.all().delete()
 
     assert refused(sign_in(app, browser, fake), "blocked")
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "none", None])
+def test_a_link_of_another_site_signs_nobody_in(browser, fake, identity, site):
+    page = browser.get("/auth-ms/oauth/external/fake", headers={"Sec-Fetch-Site": site} if site else {})
+
+    assert page.status_code == 200 and not ExternalSignIn.objects.exists()
+    begun = press(browser, page)  # the person decides
+    assert come_back(browser, fake.response_to(begun["Location"]))["Location"] == f"{settings.PUBLIC_URL}/"
 
 
 def test_a_form_of_another_browser_begins_nothing(app, browser, fake, identity):

@@ -9,7 +9,7 @@ from django.utils import timezone
 from auth.tests import oauth
 from auth.tests.actions import account_changed, begin, confirm, event, signed_in
 from auth.tests.builders import bearer, recorded
-from auth.tests.external_provider import SUBJECT, come_back, linked, press, query_of, says, sign_in
+from auth.tests.external_provider import SUBJECT, come_back, from_console, linked, press, query_of, says, sign_in
 from auth_ms.accounts import tasks
 from auth_ms.models import AuditEvent, ExternalIdentity, ExternalSignIn, PendingIdentity, PendingLogin, Session
 
@@ -257,7 +257,7 @@ def test_names_are_made_printable_and_short(app, browser, fake, provider, users_
 
 def test_the_console_is_signed_in_by_the_same_session(browser, fake, provider):
     linked(provider)
-    begun = browser.get("/auth-ms/oauth/external/fake")
+    begun = from_console(browser)
 
     back = come_back(browser, fake.response_to(begun["Location"]))
 
@@ -271,7 +271,7 @@ def test_the_console_is_signed_in_by_the_same_session(browser, fake, provider):
 def test_on_the_way_to_the_console_a_second_factor_is_asked_for_too(browser, fake, provider, ada_client):
     linked(provider)
     codes = confirm(ada_client, begin(ada_client).now()).json()["recovery_codes"]
-    begun = browser.get("/auth-ms/oauth/external/fake")
+    begun = from_console(browser)
 
     page = come_back(browser, fake.response_to(begun["Location"]))
     assert b'value="second_factor"' in page.content
@@ -281,7 +281,7 @@ def test_on_the_way_to_the_console_a_second_factor_is_asked_for_too(browser, fak
 
 
 def test_a_cancelled_sign_in_shows_the_page_again_and_leads_back(browser, fake, provider):
-    begun = browser.get("/auth-ms/oauth/external/fake")
+    begun = from_console(browser)
 
     page = come_back(browser, fake.response_to(begun["Location"], code=None, error="access_denied"))
     back = oauth.submit(browser, page, cancel="1")

@@ -32,7 +32,10 @@ class Begin(Page):
     http_method_names = ["get", "post"]
 
     def get(self, request: HttpRequest, slug: str) -> HttpResponse:
-        """Sign in to the console, or, with `link`, link a further identity to the account of this browser's session."""
+        """Sign in to the console, or, with `link`, link a further identity to the account of this browser's session.
+
+        A link of another site leads to the sign-in page, so that nobody is signed in without an action of their own.
+        """
         at = timezone.now()
         form, _ = read(request.GET)
         links = None
@@ -44,6 +47,10 @@ class Begin(Page):
         asked = authorization.for_console(path=ACCOUNT if links else "/", at=at)
         browser = page_cookies.browser_of(request) or page_cookies.new_browser()
         token = authorization.keep(asked, browser=browser, at=at)
+        if links is None and request.headers.get("Sec-Fetch-Site") != "same-origin":
+            response = ask(request, asked, at=at, page="sign_in", token=token)
+            page_cookies.set_browser(response, browser)
+            return response
         response = _begin(request, asked, token, slug=slug, browser=browser, links=links, at=at)
         page_cookies.set_browser(response, browser)
         return response

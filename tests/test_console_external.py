@@ -1,0 +1,81 @@
+"""Other providers in a real browser: on the console and on the sign-in pages. The stack is its own provider here, whose
+users are other accounts."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from evidence.harness import console
+from evidence.harness.browser import browser, keep, page_of
+from evidence.harness.stack import PASSWORD
+
+__all__ = ["browser"]
+AXE = Axe()
+
+
+@pytest.fixture
+def provider(stack, admin):
+    """The name of a provider: this stack once more."""
+    public = f"http://localhost:{stack.gateway.rpartition(':')[2]}"
+    slug, token = "the-same", admin["access_token"]
+    callback = f"{public}/auth-ms/oauth/external/{slug}/callback"
+    members = {"name": "Itself", "redirect_uris": [callback], "scopes": ["openid", "email", "profile"]}
+    client = stack.call("POST", "/auth-ms/clients", members | {"first_party": True}, token=token).json()
+    body = {"slug": slug, "name": "The Same", "issuer": public}
+    body |= {name: client[name] for name in ("client_id", "client_secret")}
+    answer = stack.call("POST", "/auth-ms/external-providers", body, token=token)
+    assert answer.status_code in (201, 409), answer.text  # it stays after a test, with the identities
+    for enabled in (True, False):
+        answer = stack.call("PUT", f"/auth-ms/external-providers/{slug}", body | {"enabled": enabled}, token=token)
+        assert answer.status_code == 200, answer.text
+        if enabled:
+            yield public
+
+
+def check(page, stack, name):
+    """No violation of axe-core's rules, and nothing wider than the window."""
+    violations = AXE.run(page).response["violations"]
+    assert [(each["id"], each["nodes"][0]["html"]) for each in violations] == [], name
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0, name
+    keep(page, stack, f"external-{name}")
+
+
+def sign_in_on_the_page(page, email):
+    page.get_by_label("Email").fill(email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_sign_in_is_linked_used_and_unlinked_in_the_console(stack, admin, browser, provider, width):
+    here, there = stack.verified_user(), stack.verified_user()
+    with page_of(browser, size=(width, 1000), expected_statuses=(401,)) as page:
+        page.goto(f"{provider}/#/sign-in")
+        expect(page.get_by_role("button", name="Continue with The Same")).to_be_visible()
+        check(page, stack, f"console-{width}")
+        page.get_by_role("button", name="Continue with The Same").click()
+        page.wait_for_url(f"{provider}/auth-ms/oauth/authorize*")
+        check(page, stack, f"sign-in-page-{width}")
+        sign_in_on_the_page(page, there["email"])
+        expect(page.get_by_text("This sign-in has no account yet")).to_be_visible()
+        check(page, stack, f"sign-in-first-{width}")
+        sign_in_on_the_page(page, here["email"])
+        expect(page.get_by_role("heading", name="Link this sign-in?")).to_be_visible()
+        check(page, stack, f"link-{width}")
+        page.get_by_role("button", name="Link", exact=True).click()
+        console.heading(page, "Profile")
+        expect(page.get_by_label("Email")).to_have_value(here["email"])
+
+    with page_of(browser, expected_statuses=(401,)) as page:
+        page.goto(f"{provider}/#/sign-in")
+        page.get_by_role("button", name="Continue with The Same").click()
+        sign_in_on_the_page(page, there["email"])
+        console.heading(page, "Profile")
+        expect(page.get_by_label("Email")).to_have_value(here["email"])
+        console.follow(page, "Security")
+        expect(page.get_by_role("cell", name=there["email"], exact=True)).to_be_visible()
+        check(page, stack, f"security-{width}")
+        page.get_by_role("button", name=f"Unlink The Same {there['email']}").click()
+        page.get_by_role("dialog").get_by_role("button", name="Unlink").click()
+        expect(page.get_by_role("status")).to_have_text("The sign-in is unlinked.")
+        expect(page.get_by_role("cell", name=there["email"], exact=True)).to_have_count(0)
