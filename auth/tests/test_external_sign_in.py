@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from auth.tests import oauth
 from auth.tests.actions import account_changed, begin, confirm, event, signed_in
-from auth.tests.builders import bearer, recorded
+from auth.tests.builders import PASSWORD_HASH, bearer, recorded
 from auth.tests.external_provider import SUBJECT, come_back, from_console, linked, press, query_of, says, sign_in
 from auth_ms.accounts import tasks
 from auth_ms.models import AuditEvent, ExternalIdentity, ExternalSignIn, PendingIdentity, PendingLogin, Session
@@ -353,7 +353,7 @@ def test_unlinking_is_refused_where_nothing_else_opens_the_account(provider, ada
     ada["password_hash"] = "!"
 
     answers = [ada_client.delete(f"{path}/{each.id}") for each in (first, second)]
-    ada["password_hash"] = "bcrypt_sha256$$2b$04$" + "a" * 53
+    ada["password_hash"] = PASSWORD_HASH
     with_password = ada_client.delete(f"{path}/{second.id}")
 
     assert [answer.status_code for answer in (*answers, with_password)] == [204, 409, 204]

@@ -95,10 +95,9 @@ def create_user_without_password(*, key: str, at: datetime, **fields: Any) -> Us
             if user is None or not is_new:
                 raise EmailTaken
     except _KeyUsedMeanwhile:
-        earlier = SignUp.objects.select_related("user").filter(key_hash=new_key.key_hash).first()
-        if earlier is None or earlier.user is None:  # its user was deleted concurrently
+        user = User.objects.filter(signup__key_hash=new_key.key_hash).first()
+        if user is None:  # it was deleted concurrently
             raise EmailTaken from None
-        return earlier.user
     return user
 
 
