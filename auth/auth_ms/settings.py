@@ -143,7 +143,7 @@ PASSKEY_CHALLENGES_PER_10_MINUTES = environment.integer(
 EXTERNAL_SIGN_INS_PER_10_MINUTES = environment.integer(
     "EXTERNAL_SIGN_INS_PER_10_MINUTES",
     "sign-ins with other providers begun per client address",
-    default=30,
+    default=100,
     minimum=1,
 )
 WEBAUTHN_RP_ID = environment.text("WEBAUTHN_RP_ID", "the domain of the passkeys", default="localhost")

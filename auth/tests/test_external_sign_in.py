@@ -337,6 +337,14 @@ def test_an_identity_of_another_account_is_not_linked(signed_in_browser, fake, p
     assert ExternalIdentity.objects.get().user_id == 8
 
 
+def test_an_account_that_was_never_created_is_no_other_account(signed_in_browser, fake, provider):
+    linked(provider, user_id=None)
+
+    oauth.submit(signed_in_browser, link(signed_in_browser, fake), decision="allow")
+
+    assert ExternalIdentity.objects.get().user_id == 7
+
+
 def test_linking_ends_when_another_user_has_signed_in_meanwhile(app, signed_in_browser, fake, provider, users_service):
     users_service.add(id=8, email="eve@example.org")
     page = link(signed_in_browser, fake)

@@ -34,6 +34,7 @@ def link(pending: PendingIdentity, *, session: Session, client: Client, at: date
         if provider is None:
             raise ProviderNotFound
         known = ExternalIdentity.objects.select_for_update().filter(provider=provider, subject=pending.subject)
+        known.filter(user_id=None).delete()  # an account that was never created
         owners = list(known.values_list("user_id", flat=True))
         if owners == [user.id]:
             return
