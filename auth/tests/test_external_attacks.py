@@ -85,6 +85,13 @@ def test_a_state_works_once(app, browser, fake, identity):
     assert refused(come_back(browser, fake.response_to(url)), "expired")
 
 
+def test_a_state_that_has_failed_works_no_more(app, browser, fake, identity):
+    url = begun(app, browser)
+    come_back(browser, fake.response_to(url, code=None, error="access_denied"))
+
+    assert refused(come_back(browser, fake.response_to(url)), "expired")
+
+
 @pytest.mark.parametrize("state", [None, "x", "\u0661", "x" * 9000])
 def test_a_response_without_its_state_is_refused(app, browser, fake, identity, state):
     page = come_back(browser, fake.response_to(begun(app, browser), state=state))
