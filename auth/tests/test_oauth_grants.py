@@ -19,17 +19,6 @@ from auth_ms.provider.services import consents
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def app():
-    return oauth.register()
-
-
-@pytest.fixture
-def browser(app, ada):
-    """Ada's browser, signed in."""
-    return oauth.signed_in_browser(app)
-
-
 def tokens_of(app, browser, **changes):
     answer = app.redeem(app.code(browser, **changes))
     assert answer.status_code == 200, answer.content
