@@ -185,6 +185,16 @@ def test_an_id_token_that_is_not_for_us_now_is_refused(app, browser, fake, ident
     assert AuditEvent.objects.filter(event="login", outcome="failure", details__provider="fake").count() == 1
 
 
+def test_an_id_token_may_be_long_but_not_endless(app, browser, fake, identity):
+    fake.claims = {"groups": "x" * 6000}
+    assert sign_in(app, Client(), fake).status_code == 303
+    Session.objects.all().delete()
+
+    fake.claims = {"groups": "x" * 16384}
+
+    assert refused(sign_in(app, browser, fake))
+
+
 def test_an_id_token_without_a_signature_is_refused(app, browser, fake, identity):
     fake.sign = lambda given, header: jwt.encode(given, None, "none")
 
