@@ -27,8 +27,8 @@ def test_login_refresh_and_a_read_keep_their_number_of_statements_and_calls(clie
 
     statements, calls, answer = cost(lambda: client.post("/auth-ms/auth/login", **login()))
     pair = answer.json()
-    assert (statements, calls) == (15, 1)
+    assert (statements, calls) == (14, 1)
 
     refresh = as_json({"refresh_token": pair["refresh_token"]})
-    assert cost(lambda: client.post("/auth-ms/auth/refresh", **refresh))[:2] == (11, 1)
+    assert cost(lambda: client.post("/auth-ms/auth/refresh", **refresh))[:2] == (10, 1)
     assert cost(lambda: client.get("/auth-ms/auth/sessions", headers=bearer(pair)))[:2] == (3, 0)
