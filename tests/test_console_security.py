@@ -36,7 +36,7 @@ def refresh_cookie(page, stack):
 def test_scripts_never_have_the_refresh_token_and_a_reload_keeps_the_session(stack, page):
     user = stack.verified_user()
     bodies = []
-    page.on("response", lambda answer: bodies.append(answer) if "/auth-ms/auth/" in answer.url else None)
+    page.on("response", lambda answer: bodies.append(answer) if "/auth-ms/auth/login" in answer.url else None)
     sign_in(page, stack, user["email"])
     heading(page, "Profile")
 

@@ -11,7 +11,15 @@ from auth.tests.actions import account_changed, begin, confirm, event, signed_in
 from auth.tests.builders import PASSWORD_HASH, bearer, recorded
 from auth.tests.external_provider import SUBJECT, come_back, from_console, linked, press, query_of, says, sign_in
 from auth_ms.accounts import tasks
-from auth_ms.models import AuditEvent, ExternalIdentity, ExternalSignIn, PendingIdentity, PendingLogin, Session
+from auth_ms.models import (
+    AuditEvent,
+    ExternalIdentity,
+    ExternalSignIn,
+    OneTimeToken,
+    PendingIdentity,
+    PendingLogin,
+    Session,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -437,3 +445,24 @@ def test_a_verification_by_mail_leaves_the_identity_that_created_the_account(pro
     tasks.apply_account_change(event=account_changed("email_verified", first_proof=True))
 
     assert ExternalIdentity.objects.exists()
+
+
+def test_an_undone_change_of_address_unlinks_what_was_linked_since(provider, ada):
+    before = linked(provider)
+    ExternalIdentity.objects.update(linked_at=timezone.now() - timezone.timedelta(days=1))
+    asked_at = timezone.now() - timezone.timedelta(hours=1)
+    OneTimeToken.objects.create(
+        token_hash=b"x",
+        purpose=OneTimeToken.Purpose.EMAIL_CHANGE_UNDO,
+        user_id=7,
+        email="ada@example.org",
+        password_version=1,
+        created_at=asked_at,
+        expires_at=timezone.now() + timezone.timedelta(hours=1),
+    )
+    linked(provider, subject="of a thief")
+
+    changes = {"old_email": "thief@example.net", "new_email": "ada@example.org"}
+    tasks.apply_account_change(event=account_changed("email_change_undone", **changes))
+
+    assert list(ExternalIdentity.objects.all()) == [before]
