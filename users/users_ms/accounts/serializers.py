@@ -24,7 +24,8 @@ class Password(fields.Text):
     """A new password: any characters, none stripped."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(min_length=8, max_length=200, trim_whitespace=False, write_only=True, **options)
+        limits = {"min_length": 8, "max_length": 200} | options
+        super().__init__(trim_whitespace=False, write_only=True, **limits)
 
 
 def check_password_policy(password: str, *, user: User) -> None:

@@ -1,0 +1,30 @@
+"""Examples for the OpenAPI document."""
+
+from drf_spectacular.utils import OpenApiExample
+
+LINES = OpenApiExample(
+    "two users",
+    value='{"external_id": "f:1", "email": "ada@example.org", "email_verified": true, "password_hash": "$2b$12$..."}\n'
+    '{"external_id": "f:2", "email": "grace@example.org", "name": "Grace", "surname": "Hopper"}\n',
+    request_only=True,
+    media_type="application/x-ndjson",
+)
+CSV_LINES = OpenApiExample(
+    "a user",
+    value="external_id,email,email_verified,name\nf:1,ada@example.org,true,Ada\n",
+    request_only=True,
+    media_type="text/csv",
+)
+REPORT = OpenApiExample(
+    "a report",
+    value={
+        "accepted": 1,
+        "unchanged": 0,
+        "refused": 1,
+        "refusals": [
+            {"line": 2, "field": "email", "code": "email_taken", "detail": "Another user has this address."},
+        ],
+    },
+    response_only=True,
+    status_codes=["200"],
+)
