@@ -88,6 +88,15 @@ def admin(*, directory: Path, cluster: bool, email: str, promote: bool) -> int:
     return running(directory, cluster=cluster).manage("users", "create_admin", f"--email={email}", *options)
 
 
+def import_users(*, directory: Path, cluster: bool, file: Path, system: str, parameters: Path | None) -> int:
+    """Imports users of another system."""
+    from tools.moving import importing
+
+    if not file.exists():
+        sys.exit(f"There is no {file}.")
+    return importing.run(running(directory, cluster=cluster), file, system=system, parameters=parameters)
+
+
 def backup(*, directory: Path, cluster: bool) -> None:
     """Writes a backup."""
     _reject_cluster(cluster)

@@ -29,6 +29,8 @@ MAXIMUM_FILLED_KIB = 1024 * 1024  # memory times passes, of argon2
 MAXIMUM_SCRYPT_WORK = 2**21  # N times r times p
 MAXIMUM_LANES = 16
 BCRYPT_BYTES = 72  # bcrypt ignores the rest of a password; its library refuses it
+_BCRYPT_BASE64 = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+_BCRYPT_SALTED = 29  # characters of `$2b$12$` and the salt
 _DIGESTS = {"md5": 16, "sha1": 20, "sha256": 32, "sha512": 64}  # bytes
 _LEAST_DIGEST, _MOST_BYTES = 16, 128
 Parts = re.Match[str]
@@ -107,7 +109,10 @@ def _bytes(text: str, *, least: int, name: str) -> bytes:
 
 def _bcrypt(parts: Parts) -> str:
     _limited(parts["cost"], MAXIMUM_BCRYPT_COST, "cost", minimum=4)
-    return f"{parts['kind'] or 'bcrypt'}${parts['hash']}"
+    hashed, last = parts["hash"], _BCRYPT_SALTED - 1
+    # Only two bits of the salt's last character count; the library rejects a salt in which the others are set.
+    character = _BCRYPT_BASE64[_BCRYPT_BASE64.index(hashed[last]) & 0b110000]
+    return f"{parts['kind'] or 'bcrypt'}${hashed[:last]}{character}{hashed[last + 1 :]}"
 
 
 def _matches_bcrypt(password: bytes, parts: Parts) -> bool:

@@ -174,6 +174,7 @@ def test_a_pending_address_is_no_reservation(send, auth_ms):
         ({"external_id": None}, "external_id", "required"),
         ({"external_id": ""}, "external_id", "blank"),
         ({"external_id": 7}, "external_id", "invalid"),
+        ({"external_id": "kc\u200b"}, "external_id", "invalid"),
         ({"external_id": "x" * 256}, "external_id", "max_length"),
         ({"email": None}, "email", "required"),
         ({"email": "ada"}, "email", "invalid"),
@@ -256,9 +257,17 @@ def test_csv_has_the_same_members(send):
     assert (grace.email_verified, grace.name, grace.attributes, grace.scopes) == (False, "grace", {}, [])
 
 
-@pytest.mark.parametrize(
-    "line", ['kc-1,"ada@example.org', "kc-1", "kc-1,ada@example.org,x", "kc-1,ada@example.org\0", '"a"b,c'], ids=repr
-)
+NO_CSV = [
+    'kc-1,"ada@example.org',
+    "kc-1",
+    "kc-1,ada@example.org,x",
+    "kc-1,ada@example.org\0",
+    "kc\0,ada@example.org",
+    '"a"b,c',
+]
+
+
+@pytest.mark.parametrize("line", NO_CSV, ids=repr)
 def test_a_line_that_is_no_csv_is_refused_and_the_next_is_read(send, line):
     answer = send(f"external_id,email\n{line}\nkc-2,grace@example.org\n", content_type=CSV)
 
@@ -291,7 +300,8 @@ def test_another_media_type_is_rejected(send):
 
 def test_a_body_may_be_larger_than_elsewhere_up_to_4_mib(send):
     padding = " " * 60_000
-    within = "".join(f"{lines(a_row(external_id=f'kc-{n}', email=f'ada{n}@example.org'))}{padding}\n" for n in range(60))
+    users = [lines(a_row(external_id=f"kc-{n}", email=f"ada{n}@example.org")) for n in range(60)]
+    within = "".join(f"{line}{padding}\n" for line in users)
 
     assert outcome(send(within)) == (60, 0, 0)
     assert send(within + padding * 20).status_code == 413

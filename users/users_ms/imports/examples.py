@@ -22,7 +22,13 @@ REPORT = OpenApiExample(
         "unchanged": 0,
         "refused": 1,
         "refusals": [
-            {"line": 2, "field": "email", "code": "email_taken", "detail": "Another user has this address."},
+            {
+                "line": 2,
+                "external_id": "f:2",
+                "field": "email",
+                "code": "email_taken",
+                "detail": "Another user has this address.",
+            },
         ],
     },
     response_only=True,

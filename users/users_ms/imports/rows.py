@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from rest_framework.exceptions import ValidationError
 
 from chassis.http import strict_json
+from users_ms.imports.models import MAXIMUM_ID_LENGTH
 from users_ms.imports.serializers import ImportedUserInput
 
 MAXIMUM_LINE_BYTES = 64 * 1024
@@ -27,6 +28,7 @@ class Refusal:
     """Why the user on a line, which begins with 1, was not imported. The detail contains no value of the line."""
 
     line: int
+    external_id: str  # empty when the line has none
     field: str
     code: str
     detail: str
@@ -38,6 +40,17 @@ class Row:
 
     line: int
     members: dict[str, Any]
+
+    @property
+    def external_id(self) -> str:
+        """The id, if it is a valid one; empty otherwise."""
+        given = self.members.get("external_id")
+        is_valid = isinstance(given, str) and given.isprintable() and len(given) <= MAXIMUM_ID_LENGTH
+        return str(given) if is_valid else ""
+
+    def refusal(self, field: str, code: str, detail: str) -> Refusal:
+        """Why this row is not imported."""
+        return Refusal(line=self.line, external_id=self.external_id, field=field, code=code, detail=detail)
 
 
 Rows = Iterator[Row | Refusal]
@@ -71,7 +84,7 @@ def _lines(source: Source, *, size: int | None) -> Iterator[tuple[int, bytes | R
 
 
 def _refusal(line: int, code: str, detail: str) -> Refusal:
-    return Refusal(line=line, field="", code=code, detail=detail)
+    return Refusal(line=line, external_id="", field="", code=code, detail=detail)
 
 
 def _rows(lines: Iterator[tuple[int, bytes | Refusal]], parse: Callable[[bytes], dict[str, Any]]) -> Rows:

@@ -11,6 +11,19 @@ from users_ms.accounts.serializers import JsonObject, Locale, Phone, Scope, Time
 from users_ms.imports.models import MAXIMUM_ID_LENGTH
 
 
+class ExternalId(fields.Text):
+    """An id of another system: visible characters and spaces, kept as they are."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=MAXIMUM_ID_LENGTH, trim_whitespace=False, **options)
+
+    def to_internal_value(self, data: Any) -> str:
+        value = super().to_internal_value(data)
+        if not value.isprintable():
+            self.fail("invalid")
+        return value
+
+
 class PasswordHash(fields.Text):
     """A hash of another system, in its stored form; its errors do not contain it."""
 
@@ -24,7 +37,7 @@ class PasswordHash(fields.Text):
 class ImportedUserInput(serializers.Serializer):
     """A user of another system. There is no `is_admin`: an admin is made with `make admin`."""
 
-    external_id = fields.Line(max_length=MAXIMUM_ID_LENGTH, help_text="the user's id in the other system")
+    external_id = ExternalId(help_text="the user's id in the other system")
     email = fields.Email()
     email_verified = fields.Boolean(
         default=False, help_text="true: the other system has verified it, and you rely on that"
@@ -68,6 +81,7 @@ class RefusalOutput(serializers.Serializer):
     """Why a line was not imported."""
 
     line = serializers.IntegerField(help_text="the first is 1")
+    external_id = serializers.CharField(help_text="empty when the line has none")
     field = serializers.CharField(help_text="empty when the whole line is meant")
     code = serializers.CharField(help_text="such as `required`, `invalid`, `email_taken`, `unusable_hash`, `erased`")
     detail = serializers.CharField()

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.contrib.auth import hashers
 from django.db import connection, transaction
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from chassis.http import email_addresses
 from users_ms.accounts import services as accounts
@@ -59,53 +59,52 @@ def _import_batch(batch: list[Row | Refusal], *, at: datetime) -> Report:
     report = Report(refusals=[each for each in batch if isinstance(each, Refusal)])
     report.refused = len(report.refusals)
     rows = [each for each in batch if isinstance(each, Row)]
-    known = _known([row.members.get("external_id") for row in rows])
-    new = []
+    known, new = _known(rows), []
     for row in rows:
-        external_id = row.members.get("external_id")
-        if isinstance(external_id, str) and external_id in known:
-            _count_known(row.line, known[external_id], report)
-        elif users := _validated(row, report):
-            new.append((row.line, *users))
+        if row.external_id in known:
+            _count_known(row, known[row.external_id], report)
+        elif user := _validated(row, report):
+            new.append((row, user))
     if new:
         _store(new, report, at=at)
     return report
 
 
-def _known(external_ids: list[Any]) -> dict[str, int | None]:
-    """The users of those ids that were imported before; None when the user is erased."""
-    given = [each for each in external_ids if isinstance(each, str)]
-    return dict(ImportedUser.objects.filter(external_id__in=given).values_list("external_id", "user_id"))
+def _known(rows: list[Row]) -> dict[str, int | None]:
+    """By `external_id`, the users of those rows that were imported before; None when the user is erased."""
+    external_ids = [row.external_id for row in rows if row.external_id]
+    return dict(ImportedUser.objects.filter(external_id__in=external_ids).values_list("external_id", "user_id"))
 
 
-def _count_known(line: int, user_id: int | None, report: Report) -> None:
+def _count_known(row: Row, user_id: int | None, report: Report) -> None:
     if user_id is None:
-        _refuse(report, line, "external_id", "erased", "This user was imported before, and has been erased since.")
+        reason = "This user was imported before, and has been erased since."
+        _refuse(report, row.refusal("external_id", "erased", reason))
     else:
         report.unchanged += 1
 
 
-def _refuse(report: Report, line: int, name: str, code: str, detail: str) -> None:
+def _refuse(report: Report, *refusals: Refusal) -> None:
+    """Counts one line, for one or more reasons."""
     report.refused += 1
-    report.refusals.append(Refusal(line=line, field=name, code=code, detail=detail))
+    report.refusals += refusals
 
 
-def _validated(row: Row, report: Report) -> tuple[str, User] | None:
+def _validated(row: Row, report: Report) -> User | None:
     try:
         members = ImportedUserInput.shared().run_validation(row.members)
     except ValidationError as error:
-        report.refused += 1
-        report.refusals += [
-            Refusal(line=row.line, field=name, code=_first(reason).code, detail=str(_first(reason)))
-            for name, reason in error.detail.items()  # type: ignore[union-attr]  # of a serializer
-        ]
+        reasons: dict[str, Any] = error.detail  # type: ignore[assignment]  # of a serializer
+        found = [(name, _first(reason)) for name, reason in reasons.items()]
+        _refuse(report, *(row.refusal(name, str(reason.code), str(reason)) for name, reason in found))
         return None
-    return members.pop("external_id"), _user(**members)
+    members.pop("external_id")
+    return _user(**members)
 
 
-def _first(reason: Any) -> Any:
+def _first(reason: Any) -> ErrorDetail:
     """The first error of a field; those of a list's members are nested."""
-    while not isinstance(reason, str):
+    while not isinstance(reason, ErrorDetail):
         reason = next(iter(reason.values() if isinstance(reason, dict) else reason))
     return reason
 
@@ -121,25 +120,26 @@ def _user(*, email: str, name: str = "", password_hash: str = "", phone_verified
     )
 
 
-def _store(new: list[tuple[int, str, User]], report: Report, *, at: datetime) -> None:
+def _store(new: list[tuple[Row, User]], report: Report, *, at: datetime) -> None:
+    first: dict[str, tuple[Row, User]] = {}
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-        known = _known([external_id for _, external_id, _ in new])  # another import may have been faster
-        first: dict[str, tuple[int, User]] = {}
-        for line, external_id, user in new:
-            if external_id in known:
-                _count_known(line, known[external_id], report)
-            elif external_id in first:
+        known = _known([row for row, _ in new])  # another import may have been faster
+        for row, user in new:
+            if row.external_id in known:
+                _count_known(row, known[row.external_id], report)
+            elif row.external_id in first:
                 report.unchanged += 1
             else:
                 user.created_at = min(user.created_at, at) if isinstance(user.created_at, datetime) else at
-                first[external_id] = (line, user)
+                first[row.external_id] = (row, user)
         stored = {user.id for user in accounts.add_users([user for _, user in first.values()], at=at)}
-        done = {external_id: user for external_id, (_, user) in first.items() if user.id in stored}
         ImportedUser.objects.bulk_create(
-            [ImportedUser(external_id=external_id, user=user, imported_at=at) for external_id, user in done.items()]
+            ImportedUser(external_id=external_id, user=user, imported_at=at)
+            for external_id, (_, user) in first.items()
+            if user.id in stored
         )
-    report.accepted += len(done)
-    for external_id, (line, _) in first.items():
-        if external_id not in done:
-            _refuse(report, line, "email", "email_taken", "Another user has this address.")
+    report.accepted += len(stored)
+    for row, user in first.values():
+        if user.id not in stored:
+            _refuse(report, row.refusal("email", "email_taken", "Another user has this address."))
