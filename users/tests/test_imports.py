@@ -13,12 +13,12 @@ from django.utils import timezone
 from chassis.outbox.models import OutboxMessage
 from users.tests.builders import PASSWORD, a_user, as_json
 from users_ms.accounts.models import FormerAddress, User
-from users_ms.imports import rows, services
-from users_ms.imports.models import ImportedUser
+from users_ms.portability import rows, services
+from users_ms.portability.models import ImportedUser
 
 pytestmark = pytest.mark.django_db
 NDJSON, CSV = "application/x-ndjson", "text/csv"
-HASH = "$2b$04$0123456789012345678901uoXjOVHEdYvqVmvDNhhLDUsrFf0p4yO"
+HASH = "$2b$04$012345678901234567890uuoXjOVHEdYvqVmvDNhhLDUsrFf0p4yO"
 
 
 def a_row(**changes):

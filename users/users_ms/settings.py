@@ -15,7 +15,7 @@ globals().update(
             "chassis.outbox",
             "chassis.security.rate_limits",
             "users_ms.accounts",
-            "users_ms.imports",
+            "users_ms.portability",
         ],
         awaited_queues={
             "new_user_event": ["new_user_email_notification", "new_user_email_verification"],

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 from rest_framework.exceptions import ValidationError
 
 from chassis.http import strict_json
-from users_ms.imports.models import MAXIMUM_ID_LENGTH
-from users_ms.imports.serializers import ImportedUserInput
+from users_ms.portability.models import MAXIMUM_ID_LENGTH
+from users_ms.portability.serializers import ImportedUserInput
 
 MAXIMUM_LINE_BYTES = 64 * 1024
 NDJSON, CSV = "application/x-ndjson", "text/csv"

@@ -21,8 +21,8 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.RunSQL(
-            "ALTER TABLE imports_importeduser ADD CONSTRAINT imported_user_of"
+            "ALTER TABLE portability_importeduser ADD CONSTRAINT imported_user_of"
             " FOREIGN KEY (user_id) REFERENCES accounts_user (id) ON DELETE SET NULL",
-            "ALTER TABLE imports_importeduser DROP CONSTRAINT imported_user_of",
+            "ALTER TABLE portability_importeduser DROP CONSTRAINT imported_user_of",
         ),
     ]

@@ -13,9 +13,9 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 from chassis.http import email_addresses
 from users_ms.accounts import services as accounts
 from users_ms.accounts.models import User
-from users_ms.imports.models import ImportedUser
-from users_ms.imports.rows import Refusal, Row, Rows
-from users_ms.imports.serializers import ImportedUserInput
+from users_ms.portability.models import ImportedUser
+from users_ms.portability.rows import Refusal, Row, Rows
+from users_ms.portability.serializers import ImportedUserInput
 
 BATCH = 500  # lines in one transaction
 MAXIMUM_REFUSALS = 1000  # in one report

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from rest_framework.exceptions import ValidationError
 
-from users_ms.imports import rows, services
+from users_ms.portability import rows, services
 
 MEDIA_TYPES = {"ndjson": rows.NDJSON, "csv": rows.CSV}
 PROGRESS_SECONDS = 10

@@ -1,4 +1,4 @@
-"""The members of a line, and the report."""
+"""The members of a line of an import, the report, and the export of one user."""
 
 from functools import cache
 from typing import Any, Self
@@ -7,8 +7,9 @@ from rest_framework import serializers
 
 from chassis.http import fields
 from chassis.security import imported_hashes
-from users_ms.accounts.serializers import JsonObject, Locale, Phone, Scope, TimeZone
-from users_ms.imports.models import MAXIMUM_ID_LENGTH
+from users_ms.accounts.models import FormerAddress
+from users_ms.accounts.serializers import JsonObject, Locale, Phone, Scope, TimeZone, UserOutput
+from users_ms.portability.models import MAXIMUM_ID_LENGTH
 
 
 class ExternalId(fields.Text):
@@ -94,3 +95,21 @@ class ReportOutput(serializers.Serializer):
     unchanged = serializers.IntegerField(help_text="lines whose `external_id` was imported before")
     refused = serializers.IntegerField()
     refusals = RefusalOutput(many=True, help_text="the first 1000")
+
+
+class FormerAddressOutput(serializers.ModelSerializer):
+    """A former verified address, which the user may return to."""
+
+    class Meta:
+        model = FormerAddress
+        fields = ["email", "reserved_until"]
+        read_only_fields = fields
+
+
+class ExportOutput(serializers.Serializer):
+    """Everything that users-ms stores about a user, except the password hash."""
+
+    exported_at = serializers.DateTimeField()
+    user = UserOutput()
+    external_id = serializers.CharField(allow_null=True, help_text="the user's id in the system that it came from")
+    former_addresses = FormerAddressOutput(many=True)

@@ -2,6 +2,8 @@
 
 from drf_spectacular.utils import OpenApiExample
 
+from users_ms.accounts.examples import USER
+
 LINES = OpenApiExample(
     "two users",
     value='{"external_id": "f:1", "email": "ada@example.org", "email_verified": true, "password_hash": "$2b$12$..."}\n'
@@ -30,6 +32,17 @@ REPORT = OpenApiExample(
                 "detail": "Another user has this address.",
             },
         ],
+    },
+    response_only=True,
+    status_codes=["200"],
+)
+EXPORT = OpenApiExample(
+    "an export",
+    value={
+        "exported_at": "2026-01-31T12:00:00Z",
+        "user": USER.value,
+        "external_id": None,
+        "former_addresses": [{"email": "ada@example.net", "reserved_until": "2026-02-03T12:00:00Z"}],
     },
     response_only=True,
     status_codes=["200"],

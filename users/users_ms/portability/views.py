@@ -1,4 +1,4 @@
-"""The import over HTTP, for admins; operators use `make import`."""
+"""A user's export, and the import for admins; operators use `make import` and `make export`."""
 
 import logging
 from typing import Any
@@ -15,9 +15,23 @@ from rest_framework.views import APIView
 
 from chassis.http.openapi import problems
 from chassis.security import permissions
-from users_ms.imports import examples, rows, serializers, services
+from users_ms.portability import examples, rows, selectors, serializers, services
 
 logger = logging.getLogger(__name__)
+
+
+class Export(APIView):
+    @extend_schema(
+        operation_id="export_user",
+        responses={200: serializers.ExportOutput, **problems(401, 403, 404)},
+        examples=[examples.EXPORT],
+        tags=["users"],
+    )
+    def get(self, request: Request) -> Response:
+        """All that users-ms knows of the user whose token this is (GDPR, articles 15 and 20), but no password hash."""
+        known = selectors.export_of(user_id=request.user.user_id, at=timezone.now())
+        headers = {"Cache-Control": "no-store", "Content-Disposition": 'attachment; filename="users-ms.json"'}
+        return Response(serializers.ExportOutput(known).data, headers=headers)
 
 
 class NdjsonParser(BaseParser):
