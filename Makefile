@@ -49,6 +49,9 @@ import: venv ## import users of another system with their passwords: FILE=users.
 	@test -n "$(FILE)" || { echo "FILE is missing: make import FILE=users.ndjson"; exit 2; }
 	@$(tools) import "$(FILE)" --format "$(FORMAT)" $(if $(PARAMETERS),--parameters "$(PARAMETERS)")
 
+export: venv ## all users with their password hashes, as an import reads them: FILE=users.ndjson; USER_ID=42: all data of one user
+	@$(tools) export $(if $(FILE),--file "$(FILE)") $(if $(USER_ID),--user "$(USER_ID)")
+
 dev: venv ##! run the stack in the foreground with demo data and code reloading; Ctrl-C stops it
 	@$(tools) dev
 

@@ -57,6 +57,11 @@ COMMANDS = {
         argument("--format", dest="system", choices=["", *importing.ROWS, *formats.FORMATS], default=""),
         argument("--parameters", type=Path, help="Firebase's password hash parameters"),
     ),
+    "export": on_stack(
+        "export_users",
+        argument("--file", type=Path),
+        argument("--user", type=int, help="the id of one user, whose data of all services is exported"),
+    ),
     "backup": on_stack("backup"),
     "restore": on_stack("restore", argument("file", type=Path)),
     "deploy": on_stack("deploy"),

@@ -34,6 +34,7 @@ EXPORT = answer_example(
         "totp_confirmed_at": None,
         "passkeys": [PASSKEY],
         "recovery_codes": 10,
+        "consents": [],
         "activity": [_OWN],
     },
 )

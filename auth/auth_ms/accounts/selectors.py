@@ -8,6 +8,7 @@ from django.db.models import Q, QuerySet
 from auth_ms.audit.models import AuditEvent
 from auth_ms.factors import selectors as factors
 from auth_ms.factors.models import TOTP, Passkey
+from auth_ms.provider.models import Consent
 from auth_ms.sessions.models import Session
 
 EXPORTED_EVENTS = 10_000
@@ -27,6 +28,7 @@ def export(*, user_id: int, at: datetime) -> dict[str, Any]:
         "sessions": Session.objects.filter(user_id=user_id).order_by("-id"),
         "totp_confirmed_at": totp.confirmed_at if totp else None,
         "passkeys": Passkey.objects.filter(user_id=user_id).order_by("-id"),
+        "consents": Consent.objects.select_related("client").filter(user_id=user_id).order_by("-id"),
         "recovery_codes": factors.status_of(user_id=user_id).recovery_codes,
         "activity": of_user(user_id=user_id).order_by("-id")[:EXPORTED_EVENTS],
     }
