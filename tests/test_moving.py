@@ -1,4 +1,4 @@
-"""Users of Keycloak move in with `make import` and sign in with their old passwords; users move out with `make export`."""
+"""Users of Keycloak move in and sign in with their old passwords; users move out again."""
 
 import base64
 import hashlib
