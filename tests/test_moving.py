@@ -16,9 +16,12 @@ import requests
 from evidence.harness.stack import PASSWORD
 
 NDJSON = "application/x-ndjson"
+# pragma: allowlist nextline secret
+FIREBASE_KEY = "jxspr8Ki0RYycVU8zykbdLGjFQ3McFUH0uiiTvC8pVMXAn210wjLNmdZJzxUECKbm0QsEmYUSDzZvpjeJ9WmXA=="
 # As Keycloak 26 stores the password "secret"; the others here are made by hashlib as Keycloak 12 to 23 do.
 KEYCLOAK_26 = {
     "type": "password",
+    # pragma: allowlist nextline secret
     "secretData": '{"value":"xKjWvB9+0sSP6wTqI1JoEI7w+iA0x9VDhPgmrOHRG80=","salt":"LRScGShC7shkdoU5B1UgUQ==",'
     '"additionalParameters":{}}',
     "credentialData": '{"hashIterations":5,"algorithm":"argon2","additionalParameters":{"hashLength":["32"],'
@@ -104,6 +107,84 @@ def test_users_of_keycloak_sign_in_with_their_old_passwords(stack, realm):
         assert after[1:3] == (True, {"department": "engines", "username": user["username"]})
         assert after[3].year == 2021
         assert stack.log_in(user["email"], password).status_code == 200
+
+
+def auth0(email, folder):
+    """As Auth0's support and its bulk export write them: bcrypt, by Openwall's example."""
+    number = secrets.token_hex(12)
+    hashed = {
+        "_id": {"$oid": number},
+        "email": email,
+        "email_verified": True,
+        "passwordHash": "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+        "password_set_date": {"$date": "2024-02-03T04:05:06Z"},
+    }
+    user = {"user_id": f"auth0|{number}", "email": email, "given_name": "Ada", "app_metadata": {"plan": "gold"}}
+    (folder / "users").write_text(f"{json.dumps(hashed)}\n{json.dumps(user)}\n")
+    return "U*U", ["--format=auth0"]
+
+
+def firebase(email, folder):
+    """As `firebase auth:export` writes it, with the example of https://github.com/firebase/scrypt."""
+    user = {
+        "localId": secrets.token_hex(12),
+        "email": email,
+        "emailVerified": True,
+        # pragma: allowlist nextline secret
+        "passwordHash": "lSrfV15cpx95/sZS2W9c9Kp6i/LVgQNDNC/qzrCnh1SAyZvqmZqAjTdn3aoItz+VHjoZilo78198JAdRuid5lQ==",
+        "salt": "42xEC+ixf3L2lw==",
+        "displayName": "Ada",
+        "createdAt": "1611230523301",
+        "disabled": False,
+        "customAttributes": '{"plan": "gold"}',
+        "providerUserInfo": [],
+    }
+    (folder / "users").write_text(json.dumps({"users": [user]}))
+    (folder / "parameters").write_text(
+        "hash_config {\n  algorithm: SCRYPT,\n"
+        f"  base64_signer_key: {FIREBASE_KEY},\n"
+        "  base64_salt_separator: Bw==,\n  rounds: 8,\n  mem_cost: 14,\n}\n"
+    )
+    return "user1password", ["--format=firebase", f"--parameters={folder / 'parameters'}"]
+
+
+def django(email, folder):
+    """As `dumpdata` writes it; the hash is passlib's."""
+    number = secrets.randbelow(10**12)
+    user = {
+        # pragma: allowlist nextline secret
+        "password": "pbkdf2_sha256$1000$MWC5o49lZKev$pcxqkSUxF6DVqFUze5663H8mMoTtOtnWuWPosBhrkuI=",
+        "username": "ada",
+        "first_name": "Ada",
+        "email": email,
+        "is_superuser": True,
+        "is_active": True,
+        "date_joined": "2021-01-21T12:02:03Z",
+    }
+    address = {"user": number, "email": email, "verified": True, "primary": True}
+    objects = [
+        {"model": "auth.group", "pk": 1, "fields": {"name": "editors"}},
+        {"model": "auth.user", "pk": number, "fields": user},
+        {"model": "account.emailaddress", "pk": 1, "fields": address},
+    ]
+    (folder / "users").write_text(json.dumps(objects))
+    return PASSWORD, ["--format=django"]
+
+
+@pytest.mark.parametrize("system", [auth0, firebase, django])
+def test_users_of_other_systems_sign_in_with_their_old_passwords(stack, tmp_path, system):
+    email = f"ada.{secrets.token_hex(8)}@example.org"
+    password, options = system(email, tmp_path)
+
+    lines, status = outcome(stack, tmp_path / "users", *options)
+
+    assert (lines[-1], status) == ("1 users imported, 0 were here already, 0 refused.", 0)
+    answer = stack.log_in(email, password)
+    assert answer.status_code == 200
+    user = stack.call("GET", "/users-ms/users/me", token=answer.json()["access_token"]).json()
+    assert (user["name"], user["email_verified"], user["is_admin"]) == ("Ada", True, False)
+    assert user["metadata"] == ({} if system is django else {"plan": "gold"})
+    assert stored(email)[0].startswith("bcrypt_sha256$")
 
 
 def test_an_imported_user_is_sent_no_mail(stack, realm):

@@ -10,14 +10,21 @@ from chassis.security import imported_hashes
 
 pytestmark = pytest.mark.django_db
 _SALT_16 = "c2l4dGVlbiBieXRlIHNhbA"
+# pragma: allowlist nextline secret
 _NODE_SHA1 = "vidoB0okkzWhXmQg5U40XHoHBJk27vX1wLfi/buDeK8J+4khAVa0C8fq5OK/RN0v5KUJ4wxJTwDkPydyWIR13w"
+# pragma: allowlist nextline secret
 _NODE_SHA256 = "0jCG77B+ZMarPZ0V/nWfStkDmRe8fKHXTfJqIn8NMVWVvJ+9s6dZ8w3DaXQAi1KiSEqLYQ2LhekRu3x/hflilA"
+# pragma: allowlist nextline secret
 _NODE_SHA512 = "rU4+LXNnfyZTFoCA/lyqwAI23FwQPXA1J8WUvWKIN0asda65BYVS3ajgw8RORUx2kWMyEjgepCG1IEmnGuv2Yg"
+# pragma: allowlist nextline secret
 _NODE_SCRYPT = "8aIknClAyBdn/bCdPhIMHc9KWATYJefcVv5r4Sa2i+u9PW6uGXb6+ubT+8I/Ea2ndqOePz/PunOrbScdsim8fQ"
 _OPENSSL_6 = "dTmIYmW/LpvGK/iiDSK9zlcKIRJ33.7YE9DETLAR1zX9/2./Fv6/8dFZ1tCs/Kfp//7QeoJfyRWP7XdDzP87j1"
+# pragma: allowlist nextline secret
 _OPENSSL_SHA512 = "Oth/4PicDZylz99+GxpDoq2sozc0A4JsWET0RDcKws9c6aSN3U+UDsIcWDq12x6Ge+NCK0YOqheH5Fh/Af0FCQ=="
 # The example of https://github.com/firebase/scrypt
+# pragma: allowlist nextline secret
 _FIREBASE_KEY = "jxspr8Ki0RYycVU8zykbdLGjFQ3McFUH0uiiTvC8pVMXAn210wjLNmdZJzxUECKbm0QsEmYUSDzZvpjeJ9WmXA=="
+# pragma: allowlist nextline secret
 _FIREBASE_HASH = "lSrfV15cpx95/sZS2W9c9Kp6i/LVgQNDNC/qzrCnh1SAyZvqmZqAjTdn3aoItz+VHjoZilo78198JAdRuid5lQ=="
 HASHES = {
     "openwall-bcrypt-2a": ("U*U", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"),

@@ -7,6 +7,7 @@ import pytest
 from chassis.security import imported_hashes
 
 SALT, DIGEST = "c2l4dGVlbiBieXRlIHNhbA", "A" * 86  # 64 bytes of zeros
+# pragma: allowlist nextline secret
 BCRYPT = "0123456789012345678901uoXjOVHEdYvqVmvDNhhLDUsrFf0p4yO"
 GOOD = [
     f"$2b$04${BCRYPT}",

@@ -54,7 +54,7 @@ class Imports(APIView):
 
     @extend_schema(
         operation_id="import_users",
-        request={rows.NDJSON: OpenApiTypes.STR, rows.CSV: OpenApiTypes.STR},
+        request={rows.NDJSON: OpenApiTypes.ANY, rows.CSV: OpenApiTypes.ANY},  # what lines contain, the report says
         responses={200: serializers.ReportOutput, **problems(400, 401, 403, 413, 415)},
         examples=[examples.LINES, examples.CSV_LINES, examples.REPORT],
         tags=["users"],
