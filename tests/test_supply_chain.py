@@ -43,6 +43,15 @@ def test_an_sbom_is_reproducible(documents, tmp_path):
     assert [json.loads(path.read_text()) for path in again] == list(documents.values())
 
 
+@pytest.mark.parametrize("environment", ["dev", "bench"])
+def test_an_environment_that_runs_the_services_has_the_packages_of_their_images(environment):
+    found = set(auditing._LOCKED.findall((ROOT / "requirements" / f"{environment}.txt").read_text()))
+
+    for service in SERVICES:
+        locked = auditing._LOCKED.findall((ROOT / "requirements" / f"{service}.txt").read_text())
+        assert set(locked) <= found, service
+
+
 def test_images_are_pushed_with_sbom_and_provenance():
     command = ["make", "--dry-run", "push", "REGISTRY=registry.example.org/tessera", "VERSION=1.2.3"]
 

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.test import Client
 
+from auth.tests import oauth
 from auth.tests.actions import signed_in
 from auth.tests.builders import SEALING_PUBLIC_KEY, credentials, login, password_hash
 from auth_ms import users_client
@@ -43,7 +44,9 @@ class _Handler(BaseHTTPRequestHandler):
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         if parts.path.endswith("/rights"):
             query = {} if "rights" in self.server.service.missing else {"user_id": self.user_id}
-        hidden = () if query.pop("attributes", "") == "true" else ("attributes", "metadata")
+        with_attributes = query.pop("attributes", "") == "true"
+        self.server.service.attributes_read.append(with_attributes)
+        hidden = () if with_attributes else ("attributes", "metadata")
         found = self.server.service.find(**query)
         self.answer(200 if found else 404, {name: value for name, value in (found or {}).items() if name not in hidden})
 
@@ -101,6 +104,7 @@ class UsersService:
         self.loses_answers = False  # a password is changed, and the answer is lost
         self.tokens: list[str] = []
         self.calls: list[str] = []
+        self.attributes_read: list[bool] = []  # for each reading request, whether it asked for attributes and metadata
         self.missing: set[str] = set()  # routes that an older users-ms does not have
         self.given: list[dict[str, Any]] = []  # the bodies of requests that change a user
         self.server, self.settings = server, settings
@@ -240,3 +244,15 @@ def ada_client(ada: dict[str, Any], db: None) -> Client:
 def admin_client(users_service: UsersService, db: None) -> Client:
     """An HTTP client signed in as an admin."""
     return signed_in(users_service.add(id=1, email="root@example.org", is_admin=True))
+
+
+@pytest.fixture
+def app(db: None) -> oauth.Application:
+    """A confidential client of the OpenID provider."""
+    return oauth.register()
+
+
+@pytest.fixture
+def browser(app: oauth.Application, ada: dict[str, Any]) -> Client:
+    """Ada's browser, signed in to the provider."""
+    return oauth.signed_in_browser(app)

@@ -14,15 +14,11 @@ from django.utils import timezone
 from auth.tests import oauth
 from auth.tests.actions import begin, confirm
 from auth.tests.builders import bearer
+from auth_ms.keys.services import issuing
 from auth_ms.models import AuditEvent, AuthorizationRequest, Consent, Grant, Session
 from chassis.outbox.models import OutboxMessage
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def app():
-    return oauth.register()
 
 
 @pytest.fixture
@@ -160,7 +156,6 @@ def test_cancelling_is_told_to_the_client(app, browser, ada):
 @pytest.mark.parametrize(
     "uri",
     [
-        None,
         "https://evil.example/callback",
         "https://orders.example.org/callback/",
         "https://orders.example.org/Callback",
@@ -189,6 +184,14 @@ def test_a_redirect_uri_that_differs_gets_a_page_and_no_redirect(app, signed_in,
     assert answer.status_code == 400
     assert "Location" not in answer
     assert answer["Content-Type"].startswith("text/html")
+    assert "at an unregistered address" in answer.content.decode()
+
+
+def test_a_missing_redirect_uri_is_told_on_a_page(app, signed_in):
+    answer = app.authorize(signed_in, redirect_uri=None)
+
+    assert (answer.status_code, "Location" in answer) == (400, False)
+    assert "did not say where it wants its answer" in answer.content.decode()
 
 
 def test_only_the_port_of_a_loopback_address_is_free(browser, ada):
@@ -280,12 +283,14 @@ def test_the_query_of_a_redirect_uri_is_kept(signed_in):
     assert "state" not in oauth.members_of(answer)
 
 
-def test_a_confidential_client_may_rely_on_nonce_when_registered_so(signed_in):
+@pytest.mark.parametrize("nonce", ["a-nonce", None])
+def test_a_confidential_client_registered_so_needs_no_pkce_for_openid_connect(signed_in, nonce):
     old = oauth.register(require_pkce=False)
-    without = {"code_challenge": None, "code_challenge_method": None}
+    without = {"code_challenge": None, "code_challenge_method": None, "nonce": nonce}
 
     assert "code" in oauth.members_of(old.authorize(signed_in, **without))
-    assert oauth.members_of(old.authorize(signed_in, **without, nonce=None))["error"] == "invalid_request"
+    plain_oauth = oauth.members_of(old.authorize(signed_in, **without, scope="orders:read"))
+    assert plain_oauth["error"] == "invalid_request"
 
 
 def test_the_code_comes_by_form_post_when_asked_for(app, signed_in):
@@ -297,6 +302,45 @@ def test_the_code_comes_by_form_post_when_asked_for(app, signed_in):
     assert re.search(r'name="code" value="[\w-]{43}"', text) and 'name="iss"' in text
     assert "<script>alert" not in text
     assert "script-src 'sha256-" in page["Content-Security-Policy"]
+
+
+def unsigned(claims):
+    """A request object with the algorithm `none`."""
+    parts = (issuing.base64url(json.dumps(part).encode()) for part in ({"alg": "none"}, claims))
+    return ".".join((*parts, ""))
+
+
+def test_a_request_object_is_refused_in_the_way_that_it_asks_for(app, browser):
+    request = unsigned({"response_mode": "form_post", "state": "within"})
+
+    text = app.authorize(browser, request=request, state=None).content.decode()
+
+    assert f'action="{oauth.CALLBACK}"' in text
+    assert 'name="error" value="request_not_supported"' in text and 'name="state" value="within"' in text
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"redirect_uri": "https://evil.example/"},
+        {"response_mode": "fragment", "state": 1},
+        {"response_mode": ["form_post"], "state": "\ud800"},
+        [],
+    ],
+)
+def test_a_strange_request_object_changes_nothing_of_its_refusal(app, browser, claims):
+    answer = app.authorize(browser, request=unsigned(claims), state=None)
+
+    assert answer["Location"].startswith(f"{oauth.CALLBACK}?error=request_not_supported&")
+    assert "state" not in oauth.members_of(answer)
+
+
+def test_a_request_object_does_not_replace_a_wrong_redirect_uri(app, browser):
+    request = unsigned({"redirect_uri": oauth.CALLBACK})
+
+    answer = app.authorize(browser, request=request, redirect_uri="https://evil.example/")
+
+    assert (answer.status_code, "Location" in answer) == (400, False)
 
 
 def test_a_request_by_form_is_repeated_by_get_so_that_the_cookie_comes_along(app, signed_in):
@@ -363,6 +407,14 @@ def test_a_pushed_request_is_checked_at_once(app, changes, status, code):
 
 def test_prompt_none_gives_a_code_to_who_is_signed_in(app, signed_in):
     assert "code" in oauth.members_of(app.authorize(signed_in, prompt="none"))
+
+
+@pytest.mark.parametrize(
+    "ignored",
+    [{"display": "popup"}, {"claims_locales": "se"}, {"ui_locales": "se"}, {"acr_values": "1 2"}, {"extra": "foobar"}],
+)
+def test_a_parameter_that_is_unknown_or_only_a_wish_changes_nothing(app, signed_in, ignored):
+    assert "code" in oauth.members_of(app.authorize(signed_in, **ignored))
 
 
 @pytest.mark.parametrize("prompt", ["login", "select_account", "login consent"])

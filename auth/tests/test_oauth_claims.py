@@ -58,6 +58,29 @@ def test_one_of_them_may_be_requested_by_name(app):
     assert userinfo(tokens) == {"sub": "7"}
 
 
+@pytest.mark.parametrize(
+    ("asked", "by_token", "by_userinfo"),
+    [
+        ({"scope": "openid"}, False, False),
+        ({"scope": "openid attributes"}, True, True),
+        ({"scope": "openid address"}, True, True),
+        ({"scope": "openid", "claims": '{"userinfo": {"plan": null}}'}, False, True),
+        ({"scope": "openid", "claims": '{"id_token": {"address": null}}'}, True, False),
+    ],
+)
+def test_attributes_are_read_only_for_claims_that_are_granted(users_service, ada, asked, by_token, by_userinfo):
+    app = oauth.register(claims=MAPPING, scopes=[*SCOPES, "address"])
+    browser = oauth.signed_in_browser(app)
+    code = app.code(browser, **asked)
+    users_service.attributes_read.clear()
+
+    tokens = app.redeem(code).json()
+    assert users_service.attributes_read == [by_token]
+
+    userinfo(tokens)
+    assert users_service.attributes_read == [by_token, by_userinfo]
+
+
 def test_a_client_that_is_not_registered_for_the_scope_gets_none(ada):
     app = oauth.register(claims=MAPPING, scopes=["openid"])
 

@@ -16,12 +16,6 @@ LOGO = "https://images.example.org:8443/logo.png?size=96&theme=light"
 LINKS = {name: f"https://orders.example.org/{name}" for name in ("client_uri", "policy_uri", "tos_uri")}
 
 
-@pytest.fixture
-def browser(ada):
-    """Ada's browser, signed in."""
-    return oauth.signed_in_browser(oauth.register())
-
-
 def images(answer):
     """The sources of the directive img-src."""
     [sources] = re.findall(r"img-src ([^;]*);", answer["Content-Security-Policy"])

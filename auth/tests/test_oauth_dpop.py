@@ -22,17 +22,6 @@ USERINFO = "/auth-ms/oauth/userinfo"
 PUBLIC = {"token_endpoint_auth_method": "none", "grant_types": ["authorization_code", "refresh_token"]}
 
 
-@pytest.fixture
-def app():
-    return oauth.register()
-
-
-@pytest.fixture
-def browser(app, ada):
-    """Ada's browser, signed in."""
-    return oauth.signed_in_browser(app)
-
-
 def own_token(app, headers):
     return app.post("token", headers, grant_type="client_credentials")
 

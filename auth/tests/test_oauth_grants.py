@@ -1,5 +1,6 @@
 """What a code and a refresh token give, and what ends it."""
 
+import json
 from datetime import timedelta
 
 import jwt
@@ -11,22 +12,11 @@ from django.utils import timezone
 
 from auth.tests import oauth
 from auth.tests.builders import bearer
-from auth_ms.keys.services import signing_keys
+from auth_ms.keys.services import issuing, signing_keys
 from auth_ms.models import AuditEvent, Grant, GrantRefreshToken, Session
 from auth_ms.provider.services import consents
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def app():
-    return oauth.register()
-
-
-@pytest.fixture
-def browser(app, ada):
-    """Ada's browser, signed in."""
-    return oauth.signed_in_browser(app)
 
 
 def tokens_of(app, browser, **changes):
@@ -398,25 +388,33 @@ def test_without_that_proof_the_user_is_asked(app, browser, hint):
     assert Session.objects.filter(revoked_at=None).count() == 1
 
 
+BACK = "https://orders.example.org/"  # the registered post_logout_redirect_uri
+
+
 @pytest.mark.parametrize(
-    "query",
+    ("query", "reason"),
     [
-        {"post_logout_redirect_uri": "https://evil.example/"},
-        {"post_logout_redirect_uri": "https://orders.example.org"},
-        {"post_logout_redirect_uri": "https://orders.example.org/", "client_id": "unknown"},
-        {"post_logout_redirect_uri": "https://orders.example.org/"},
-        {"id_token_hint": "e30.e30."},
+        ({"client_id": "{id}", "post_logout_redirect_uri": "https://evil.example/"}, "not registered"),
+        ({"client_id": "{id}", "post_logout_redirect_uri": BACK.rstrip("/")}, "not registered"),
+        ({"client_id": "{id}", "post_logout_redirect_uri": f"{BACK}?more=1"}, "not registered"),
+        ({"client_id": "unknown", "post_logout_redirect_uri": BACK}, "not registered"),
+        ({"post_logout_redirect_uri": BACK}, "did not say which one it is"),
+        ({"id_token_hint": "e30.e30."}, "invalid id_token_hint"),
+        ({"id_token_hint": "{changed}"}, "invalid id_token_hint"),
+        ({"id_token_hint": "{hint}", "client_id": "unknown"}, "invalid id_token_hint"),
     ],
 )
-def test_a_logout_leads_nowhere_that_is_not_registered(app, browser, query):
-    known = {"client_id": app.client_id} if "evil" in str(query) or query.get("client_id") is None else {}
-    if query == {"post_logout_redirect_uri": "https://orders.example.org/"}:
-        known = {}
+def test_a_logout_leads_nowhere_that_is_not_registered(app, browser, query, reason):
+    hint = tokens_of(app, browser)["id_token"]
+    header, _, signature = hint.split(".")
+    changed = issuing.base64url(json.dumps(claims_of(hint) | {"sub": "8"}).encode())
+    known = {"id": app.client_id, "hint": hint, "changed": f"{header}.{changed}.{signature}"}
 
-    answer = logout(browser, **known | query)
+    answer = logout(browser, **{name: value.format(**known) for name, value in query.items()})
 
     assert answer.status_code == 400
     assert "Location" not in answer
+    assert reason in answer.content.decode()
     assert Session.objects.filter(revoked_at=None).exists()
 
 

@@ -75,12 +75,6 @@ def app(receiver):
     return oauth.register(backchannel_logout_uri=receiver.url)
 
 
-@pytest.fixture
-def browser(app, ada):
-    """Ada's browser, signed in."""
-    return oauth.signed_in_browser(app)
-
-
 def tokens_of(app, browser, **changes):
     return app.redeem(app.code(browser, **changes)).json()
 

@@ -19,11 +19,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def app():
-    return oauth.register()
-
-
-@pytest.fixture
 def browser():
     return Client()
 

@@ -20,11 +20,6 @@ pytestmark = pytest.mark.django_db
 WELL_KNOWN = "/auth-ms/.well-known"
 
 
-@pytest.fixture
-def app():
-    return oauth.register()
-
-
 def own_token(app, **form):
     return app.post("token", grant_type="client_credentials", **form)
 

@@ -20,11 +20,6 @@ REFRESH = "/auth-ms/auth/refresh"
 
 
 @pytest.fixture
-def app():
-    return oauth.register()
-
-
-@pytest.fixture
 def browser(ada):
     """Ada's browser, not signed in. The console's script adds the headers; browsers add `Origin`."""
     return Client()

@@ -1,9 +1,11 @@
-"""Work that repeats in threads beside a block of code."""
+"""What goes on beside a block of code: work that repeats in threads, or a program."""
 
+import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Event
 
 LONGEST_SECONDS = 900.0  # no thread outlives this, whatever happens to the block
@@ -27,3 +29,17 @@ def repeating(*works: Callable[[], object], pause: float = 0.0, longest: float =
             over.set()
         for thread in threads:
             thread.result()
+
+
+@contextmanager
+def running(
+    command: list[str], *, log: Path, environment: Mapping[str, str] | None = None
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a program until the block ends; `log` takes what it prints."""
+    with log.open("w") as file:
+        process = subprocess.Popen(command, env=environment, stdout=file, stderr=subprocess.STDOUT)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(timeout=60)

@@ -6,11 +6,11 @@ because what is built for another processor is emulated, which takes many minute
 
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from evidence.harness.background import running
 from evidence.harness.image_registry import Registry
 from evidence.harness.typed_commands import Clone
 from evidence.harness.waiting import eventually
@@ -62,11 +62,6 @@ def _daemon(folder: Path, settings: Path) -> Iterator[str]:
     socket = folder / "buildkitd.sock"
     address = f"unix://{socket}"
     command = ["buildkitd", "--config", str(settings), "--root", str(CACHE), "--addr", address]
-    with (folder / "buildkitd.log").open("w") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-    try:
+    with running(command, log=folder / "buildkitd.log") as process:
         eventually(lambda: socket.exists() or process.poll() is not None)
         yield address
-    finally:
-        process.terminate()
-        process.wait(timeout=60)

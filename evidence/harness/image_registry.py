@@ -3,7 +3,6 @@
 import contextlib
 import ipaddress
 import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import bcrypt
 import requests
 from cryptography import x509
 
+from evidence.harness.background import running
 from evidence.harness.certificates import Authority
 from evidence.harness.waiting import eventually
 from local import ports
@@ -92,12 +92,6 @@ class Registry:
 def image_registry(folder: Path) -> Iterator[Registry]:
     """Starts a registry, and stops it when the block ends."""
     registry = Registry(folder)
-    with (folder / "registry.log").open("w") as log:
-        command = ["docker-registry", "serve", str(registry.file)]
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-    try:
+    with running(["docker-registry", "serve", str(registry.file)], log=folder / "registry.log"):
         eventually(registry.answers)
         yield registry
-    finally:
-        process.terminate()
-        process.wait(timeout=30)

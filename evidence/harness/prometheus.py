@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import requests
 import yaml
 
+from evidence.harness.background import running
 from evidence.harness.waiting import eventually
 from installation.service_catalog import SERVICES
 from local import ports, programs
@@ -42,26 +42,17 @@ def watching(known: dict[str, int], databases: dict[str, str], folder: Path) -> 
     addresses |= {name: f"127.0.0.1:{next(free)}" for name in EXPORTERS}
     (folder / "prometheus.yml").write_text(_configuration(addresses))
     address = f"127.0.0.1:{next(free)}"
-    with ExitStack() as running:
+    path = {"PATH": os.environ["PATH"]}
+    with ExitStack() as programs:
         for name, service in EXPORTERS.items():
-            source = {"DATA_SOURCE_NAME": f"{databases[service]}?sslmode=disable"}
-            listen = f"--web.listen-address={addresses[name]}"
-            running.enter_context(_program("prometheus-postgres-exporter", listen, **source))
-        arguments = [f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]
-        running.enter_context(_program("prometheus", *arguments, f"--web.listen-address={address}"))
+            environment = path | {"DATA_SOURCE_NAME": f"{databases[service]}?sslmode=disable"}
+            command = ["prometheus-postgres-exporter", f"--web.listen-address={addresses[name]}"]
+            programs.enter_context(running(command, log=folder / f"{name}.log", environment=environment))
+        options = [f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]
+        command = ["prometheus", *options, f"--web.listen-address={address}"]
+        programs.enter_context(running(command, log=folder / "prometheus.log", environment=path))
         eventually(lambda: _ready(f"http://{address}/-/ready"))
         yield f"http://{address}"
-
-
-@contextmanager
-def _program(name: str, *arguments: str, **variables: str) -> Iterator[None]:
-    environment = {"PATH": os.environ["PATH"]} | variables
-    process = subprocess.Popen([name, *arguments], env=environment, stderr=subprocess.DEVNULL)
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
 
 
 def _ready(url: str) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import requests
 
-from evidence.harness.waiting import eventually
+from evidence.harness.waiting import decided, eventually
 
 PASSWORD = "correct horse battery"
 
@@ -144,23 +144,8 @@ class Stack:
         return self.decided(lambda: self.log_in_once(email, password))
 
     def decided(self, send: Callable[[], requests.Response]) -> requests.Response:
-        """The answer; one of 503, as a busy machine may give, changed nothing and is repeated.
-
-        So is a connection that a cluster refuses, because no pod is ready at that moment.
-        """
-        answer: list[requests.Response] = []
-
-        def is_decided() -> bool:
-            try:
-                answer[:] = [send()]
-            except requests.ConnectionError as error:
-                if self.on_cluster and "refused" in str(error):
-                    return False
-                raise
-            return answer[0].status_code != 503
-
-        eventually(is_decided)
-        return answer[0]
+        """The answer, as `decided` waits for it; a cluster refuses connections while no pod is ready."""
+        return decided(send, may_refuse=self.on_cluster)
 
     def log_in_once(self, email: str, password: str = PASSWORD) -> requests.Response:
         """The answer to a login, whatever it is."""

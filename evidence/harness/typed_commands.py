@@ -2,14 +2,18 @@
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import requests
 
 from evidence.harness.stack import PASSWORD
-from evidence.harness.waiting import eventually
+from evidence.harness.waiting import decided
 from local import ports
+from tools.testing import tree_copy
+
+DOWN = "docker compose down --volumes --remove-orphans"
 
 
 class Clone:
@@ -45,24 +49,28 @@ class Clone:
 
     def sign_up(self, user: Mapping[str, str]) -> int:
         """The status of a sign-up through the gateway."""
-        return self._decided("users-ms/users", user)
+        return self._post("users-ms/users", user)
 
     def log_in(self, user: Mapping[str, str]) -> int:
         """The status of a login through the gateway."""
-        return self._decided("auth-ms/auth/login", {"username": user["email"], "password": PASSWORD})
+        return self._post("auth-ms/auth/login", {"username": user["email"], "password": PASSWORD})
 
-    def _decided(self, path: str, body: Mapping[str, str]) -> int:
-        """The status of a POST; one of 503, as a busy machine may give, changed nothing and is repeated."""
-        status: list[int] = []
-
-        def is_decided() -> bool:
-            status[:] = [requests.post(f"{self.gateway}/{path}", json=body, timeout=60).status_code]
-            return status[0] != 503
-
-        eventually(is_decided)
-        return status[0]
+    def _post(self, path: str, body: Mapping[str, str]) -> int:
+        return decided(lambda: requests.post(f"{self.gateway}/{path}", json=body, timeout=60)).status_code
 
     @property
     def gateway(self) -> str:
         """The URL of the gateway."""
         return f"http://127.0.0.1:{self.ports['GATEWAY_PORT']}"
+
+
+@contextmanager
+def a_clone(folder: Path, *, undo: str = DOWN) -> Iterator[Clone]:
+    """A copy of the tree in a folder that is made; `undo` is typed at the end, and removes what the block started."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tree_copy.copy_tree(folder)
+    clone = Clone(folder)
+    try:
+        yield clone
+    finally:
+        clone.typed(undo, check=False)

@@ -12,11 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from evidence.harness.typed_commands import Clone
+from evidence.harness.typed_commands import a_clone
 from evidence.harness.waiting import eventually
 from tools.deployment import kubernetes
 from tools.deployment.kubernetes import kubectl
-from tools.testing import tree_copy
 
 VERSION = f"0.9.0-{secrets.token_hex(4)}"  # a node keeps images, and asks for no login to run one that it has
 APPLY = "kubectl apply -k kustomize/overlays/minikube"
@@ -36,20 +35,18 @@ def registry():
 @pytest.fixture(scope="module")
 def clone(registry, tmp_path_factory):
     """A copy of the tree whose overlay has the images of the registry; its pods pull with a login."""
-    clone = Clone(tmp_path_factory.mktemp("clone"))
-    tree_copy.copy_tree(clone.folder)
     kept = ("BUILDX_BUILDER", "KUBECONFIG", "SSL_CERT_FILE")
-    clone.environment |= {name: os.environ[name] for name in kept if name in os.environ}
-    clone.environment |= {"BUILDX_CONFIG": str(Path.home() / ".docker" / "buildx")}
-    overlay = clone.folder / "kustomize" / "overlays" / "minikube" / "kustomization.yaml"
-    text = overlay.read_text().replace("\nimages:\n", "\n  - ../../components/image-pull-secret\nimages:\n")
-    for name in ("users-ms", "auth-ms", "notification-ms"):
-        ours = f"{{name: tessera/{name}, newTag: "
-        assert ours in text
-        text = text.replace(ours, f"{{name: tessera/{name}, newName: {registry}/{name}, newTag: {VERSION} }} # ")
-    overlay.write_text(text)
-    yield clone
-    clone.typed(DELETE)
+    with a_clone(tmp_path_factory.mktemp("clone"), undo=DELETE) as clone:
+        clone.environment |= {name: os.environ[name] for name in kept if name in os.environ}
+        clone.environment |= {"BUILDX_CONFIG": str(Path.home() / ".docker" / "buildx")}
+        overlay = clone.folder / "kustomize" / "overlays" / "minikube" / "kustomization.yaml"
+        text = overlay.read_text().replace("\nimages:\n", "\n  - ../../components/image-pull-secret\nimages:\n")
+        for name in ("users-ms", "auth-ms", "notification-ms"):
+            ours = f"{{name: tessera/{name}, newTag: "
+            assert ours in text
+            text = text.replace(ours, f"{{name: tessera/{name}, newName: {registry}/{name}, newTag: {VERSION} }} # ")
+        overlay.write_text(text)
+        yield clone
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """`docker compose up` as typed in a fresh clone: no .env, no .local, nothing but the engine."""
 
 import itertools
-import shutil
 import signal
 import socket
 import subprocess
@@ -12,20 +11,14 @@ import pytest
 import requests
 
 from evidence.harness.stack import a_user
-from evidence.harness.typed_commands import Clone
+from evidence.harness.typed_commands import a_clone
 from local import ports
-from tools.testing import tree_copy
 
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("clone") / "tessera-first-start"
-    folder.mkdir()
-    tree_copy.copy_tree(folder)
-    clone = Clone(folder)
-    yield clone
-    clone.typed("docker compose down --volumes --remove-orphans")
-    shutil.rmtree(folder)
+    with a_clone(tmp_path_factory.mktemp("clone") / "tessera-first-start") as clone:
+        yield clone
 
 
 @pytest.fixture(scope="module")
@@ -137,16 +130,16 @@ def test_in_the_foreground_the_addresses_come_last(clone, user):
 
 def test_other_clones_have_stacks_of_their_own_and_touch_no_other(clone, user, tmp_path):
     """One in a directory of another name, and one in a directory of the same."""
-    other, same = (Clone(tmp_path / folder) for folder in ("tessera-second", f"elsewhere/{clone.folder.name}"))
-    try:
-        for each in (other, same):
-            each.folder.mkdir(parents=True)
-            tree_copy.copy_tree(each.folder)
+    clean = f"{sys.executable} -m tools clean"
+    with (
+        a_clone(tmp_path / "tessera-second") as other,
+        a_clone(tmp_path / "elsewhere" / clone.folder.name, undo=clean) as same,
+    ):
         clone.typed("docker compose up -d --wait")
         other.typed("docker compose up -d --wait users-db")
         assert other.inside("cat /secrets/users_db_password") != clone.inside("cat /secrets/users_db_password")
         other.typed("docker compose down -v")
-        same.typed(f"{sys.executable} -m tools clean")
+        same.typed(clean)
         same.typed(f"{sys.executable} -m tools down")
         assert clone.log_in(user) == 200
 
@@ -154,11 +147,8 @@ def test_other_clones_have_stacks_of_their_own_and_touch_no_other(clone, user, t
 
         assert f"the containers of {clone.folder.name} are those of another clone" in said
         assert same.log_in(user) == 401
-        same.typed(f"{sys.executable} -m tools clean")
+        same.typed(clean)
         assert clone.log_in(user) == 200
-    finally:
-        same.typed(f"{sys.executable} -m tools clean", check=False)
-        other.typed("docker compose down -v", check=False)
 
 
 def test_a_taken_port_is_named_and_its_variable_moves_it(clone, user):

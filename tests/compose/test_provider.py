@@ -5,9 +5,8 @@ import pytest
 from evidence.harness import client_programs
 from evidence.harness.secure_stack import Provider
 from evidence.harness.stack import PASSWORD, Stack
-from evidence.harness.typed_commands import Clone
+from evidence.harness.typed_commands import a_clone
 from local import ports
-from tools.testing import tree_copy
 
 ADMIN = "root@example.org"
 
@@ -15,26 +14,20 @@ ADMIN = "root@example.org"
 @pytest.fixture(scope="module")
 def provider(tmp_path_factory):
     """A stack with `compose.tls.yaml`: for `localhost`, Caddy's own authority makes the certificate."""
-    folder = tmp_path_factory.mktemp("provider") / "tessera-provider"
-    folder.mkdir()
-    tree_copy.copy_tree(folder)
-    clone = Clone(folder)
     tls = ports.free("HTTP_PORT", "HTTPS_PORT")
     issuer = f"https://localhost:{tls['HTTPS_PORT']}"
     settings = {name: str(tls[name]) for name in ("HTTP_PORT", "HTTPS_PORT")}
     settings |= {"COMPOSE_FILE": "compose.yaml:compose.tls.yaml", "SITE_ADDRESS": "localhost"}
     settings |= {"CONSOLE_URL": issuer, "PUBLIC_URL": issuer}
-    (folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
-    try:
+    with a_clone(tmp_path_factory.mktemp("provider") / "tessera-provider") as clone:
+        (clone.folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
         clone.typed("docker compose up -d --wait")
         clone.typed("docker compose cp gateway:/data/caddy/pki/authorities/local/root.crt .")
         clone.environment["ADMIN_PASSWORD"] = PASSWORD
         admin = "docker compose exec --no-TTY -e ADMIN_PASSWORD users-ms python manage.py create_admin"
         clone.typed(f"{admin} --email={ADMIN}")
         stack = stack_of(clone)
-        yield Provider(stack, issuer, folder / "root.crt", ADMIN, stack.verified_user())
-    finally:
-        clone.typed("docker compose down --volumes --remove-orphans", check=False)
+        yield Provider(stack, issuer, clone.folder / "root.crt", ADMIN, stack.verified_user())
 
 
 def stack_of(clone):

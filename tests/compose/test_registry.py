@@ -13,8 +13,7 @@ from packaging.utils import canonicalize_name
 from evidence.harness.image_builder import image_builder
 from evidence.harness.image_registry import INDEX, PASSWORD, USER, image_registry
 from evidence.harness.stack import a_user
-from evidence.harness.typed_commands import Clone
-from tools.testing import tree_copy
+from evidence.harness.typed_commands import DOWN, a_clone
 
 VERSION = "0.9.0-test"
 NAMES = ("users-ms", "auth-ms", "notification-ms")
@@ -37,16 +36,12 @@ def registry(tmp_path_factory):
 def clone(registry, tmp_path_factory):
     """A copy of the tree whose engine client has a configuration of its own, with no login at first."""
     folder = tmp_path_factory.mktemp("registry-clone") / "tessera-registry"
-    folder.mkdir()
-    tree_copy.copy_tree(folder)
-    clone = Clone(folder)
-    clone.environment |= {"DOCKER_CONFIG": str(folder.parent / "docker"), "TESSERA_VERSION": VERSION}
-    clone.environment |= {"TESSERA_REGISTRY": f"{registry.host}/tessera", "REGISTRY_PASSWORD": IN_THE_ENVIRONMENT}
-    clone.typed(f"git remote add origin https://someone:{IN_THE_REMOTE}@git.example.org/tessera.git")
-    yield clone
-    clone.typed("docker compose down --volumes --remove-orphans", check=False)
     images = " ".join(f"{registry.host}/tessera/{name}:{VERSION}" for name in (*NAMES, "loadtest"))
-    clone.typed(f"docker image rm {images}", check=False)
+    with a_clone(folder, undo=f"{DOWN}; docker image rm {images}") as clone:
+        clone.environment |= {"DOCKER_CONFIG": str(folder.parent / "docker"), "TESSERA_VERSION": VERSION}
+        clone.environment |= {"TESSERA_REGISTRY": f"{registry.host}/tessera", "REGISTRY_PASSWORD": IN_THE_ENVIRONMENT}
+        clone.typed(f"git remote add origin https://someone:{IN_THE_REMOTE}@git.example.org/tessera.git")
+        yield clone
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import requests
 
 from evidence.harness.load import traffic
 from evidence.harness.stack import PASSWORD, a_user
-from evidence.harness.typed_commands import Clone
+from evidence.harness.typed_commands import DOWN, Clone
 from local.paths import ROOT
 from tools.testing import tree_copy
 from tools.testing.compose_tests import NEXT_VERSION
@@ -37,17 +37,13 @@ def clone(tmp_path):
         clone.typed("make up", seconds=BUILD_SECONDS)
         yield clone
     finally:
-        clone.typed("docker compose down --volumes --remove-orphans", check=False)
         images = "$(docker image ls --quiet --filter reference='tessera/*:0.1.0-test')"
-        clone.typed(f"docker image rm --force {images}", check=False)
+        clone.typed(f"{DOWN}; docker image rm --force {images}", check=False)
 
 
 def replace_tree(clone):
     """What `git pull` does: the files of 0.1.0 go, those of this tree come; ignored ones such as .env stay."""
-    old = subprocess.run(
-        ["git", "ls-tree", "-r", "--name-only", FIRST_VERSION], cwd=ROOT, capture_output=True, text=True
-    )
-    for name in old.stdout.splitlines():
+    for name in tree_copy.git(ROOT, "ls-tree", "-r", "--name-only", FIRST_VERSION).splitlines():
         (clone.folder / name).unlink()
     clone.typed("rm -rf .venv")  # a link to this tree's takes its place
     tree_copy.copy_tree(clone.folder)

@@ -32,9 +32,16 @@ def permitted(client: OAuthClient) -> tuple[str, ...]:
     return ("sub", *(name for scope, names in by_scope(client).items() if scope in client.scopes for name in names))
 
 
-def need_attributes(client: OAuthClient) -> bool:
-    """True when a claim that the client may have comes from a user's `attributes` or `metadata`."""
-    return bool(client.claims) or scope_names.ADDRESS in client.scopes
+def need_attributes(client: OAuthClient, *, scopes: list[str], requested: list[str]) -> bool:
+    """True when a claim that `of_user` would give comes from a user's `attributes` or `metadata`."""
+    return not _names(client, scopes, requested).isdisjoint(("address", *client.claims))
+
+
+def _names(client: OAuthClient, scopes: list[str], requested: list[str]) -> set[str]:
+    """The claims that `scopes` cover, and those `requested` one by one that `client` may still have."""
+    covered = by_scope(client)
+    by_request = set(requested).intersection(permitted(client))
+    return {name for scope in scopes for name in covered.get(scope, ())} | by_request
 
 
 def of_user(user: Credentials, *, client: OAuthClient, scopes: list[str], requested: list[str]) -> dict[str, Any]:
@@ -56,10 +63,7 @@ def of_user(user: Credentials, *, client: OAuthClient, scopes: list[str], reques
         "roles": list(user.scopes),
     }
     values |= custom_claims.values_of(user, client.claims)
-    covered = by_scope(client)
-    names = {name for scope in scopes for name in covered.get(scope, ())} | set(requested).intersection(
-        permitted(client)
-    )
+    names = _names(client, scopes, requested)
     if not user.phone:
         names.discard("phone_number_verified")
     return {name: value for name, value in values.items() if name in names and value not in ("", {})}

@@ -84,6 +84,23 @@ def header_and_claims(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
     A name that stands twice could be read in two ways, so it is refused.
     """
+    header, claims = _parts(token)
+    if "crit" in header or "b64" in header:
+        raise InvalidJWT("It is not a JWT.")
+    if header.get("alg") not in ALGORITHMS:
+        raise InvalidJWT(f"alg must be one of {', '.join(ALGORITHMS)}.")
+    return header, claims
+
+
+def unverified_claims(token: str) -> dict[str, Any]:
+    """What a JWT says, signed or not, and by whomever; empty when it is none."""
+    try:
+        return _parts(token)[1]
+    except InvalidJWT:
+        return {}
+
+
+def _parts(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
     parts = token.split(".")
     try:
         if len(token) > tokens.MAXIMUM_TOKEN_LENGTH or len(parts) != 3:
@@ -91,8 +108,6 @@ def header_and_claims(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
         header, claims = (strict_json.loads(jwt.utils.base64url_decode(part)) for part in parts[:2])
     except (ValueError, TypeError) as error:
         raise InvalidJWT("It is not a JWT.") from error
-    if not isinstance(header, dict) or not isinstance(claims, dict) or "crit" in header or "b64" in header:
+    if not isinstance(header, dict) or not isinstance(claims, dict):
         raise InvalidJWT("It is not a JWT.")
-    if header.get("alg") not in ALGORITHMS:
-        raise InvalidJWT(f"alg must be one of {', '.join(ALGORITHMS)}.")
     return header, claims

@@ -9,6 +9,7 @@ from auth_ms.provider import claims, jwk, scopes
 
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"  # RFC 8628, §3.4
 GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials", DEVICE_CODE)
+RESPONSE_MODES = ("query", "form_post")
 AUTHENTICATION = ("client_secret_basic", "client_secret_post", "private_key_jwt", "none")
 _AUTHENTICATED = ("token", "introspection", "revocation")
 
@@ -30,7 +31,7 @@ def document() -> dict[str, Any]:
         "jwks_uri": f"{settings.PUBLIC_URL}/auth-ms/.well-known/jwks.json",
         "scopes_supported": list(scopes.IDENTITY),
         "response_types_supported": ["code"],
-        "response_modes_supported": ["query", "form_post"],
+        "response_modes_supported": list(RESPONSE_MODES),
         "grant_types_supported": list(GRANT_TYPES),
         "subject_types_supported": ["public", "pairwise"],
         "id_token_signing_alg_values_supported": ["ES256", "RS256"],

@@ -115,7 +115,7 @@ class ClientInput(serializers.Serializer):
     tos_uri = _URI(uris.check_page, default="", allow_blank=True, help_text="its terms of service, linked for users")
     first_party = fields.Boolean(default=False, help_text="users are not asked for consent")
     require_pkce = fields.Boolean(
-        default=True, help_text="false: a confidential client that sends `nonce` instead (OAuth 2.1, §7.5.1)"
+        default=True, help_text="false: a confidential client that relies on `nonce` instead (OAuth 2.1, §7.5.1)"
     )
     signing_algorithm = serializers.ChoiceField(
         choices=OAuthClient.Algorithm.choices, default="ES256", help_text="of ID tokens and access tokens"

@@ -22,7 +22,6 @@ from rest_framework.response import Response
 
 from auth_ms import fields
 from auth_ms.sessions import page_cookies, serializers
-from auth_ms.sessions import services as sessions
 from auth_ms.sessions.services import InvalidRefreshToken, TokenPair
 from auth_ms.view_helpers import answer
 from chassis.http.errors import Problem
@@ -108,8 +107,7 @@ def answer_signed_in(request: Request, pair: TokenPair, *, at: datetime) -> Resp
     """The tokens of a new session; in a browser that asks for the cookie, the provider's pages know the session too."""
     response = answer_tokens(request, pair)
     if wanted(request):
-        session = sessions.session_of(refresh_token=pair.refresh_token)
-        page_cookies.set_session(response, session.id, at=at)
+        page_cookies.set_session(response, pair.session.id, at=at)
     return response
 
 

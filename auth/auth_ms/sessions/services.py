@@ -23,13 +23,17 @@ from chassis.outbox import services as outbox
 
 @dataclass(frozen=True, kw_only=True)
 class TokenPair:
-    """The response to a login (RFC 6749, §5.1), and the lifetime of the refresh token; lifetimes are in seconds."""
+    """The response to a login (RFC 6749, §5.1), the lifetime of the refresh token, and the session that they belong to.
+
+    Lifetimes are in seconds.
+    """
 
     access_token: str
     token_type: str
     expires_in: int
     refresh_token: str
     refresh_expires_in: int
+    session: Session
 
 
 class SessionNotFound(Problem):
@@ -92,6 +96,7 @@ def _pair(session: Session, refresh_token: issuing.OpaqueToken, *, scope: str, a
         expires_in=settings.ACCESS_TOKEN_SECONDS,
         refresh_token=refresh_token.text,
         refresh_expires_in=int(rotation.life_of_token(session, at=at).total_seconds()),
+        session=session,
     )
 
 
@@ -117,11 +122,6 @@ def refresh(*, refresh_token: str, client: Client, at: datetime) -> TokenPair:
         raise InvalidRefreshToken
     _reject_reuse(presented, client=client, at=at)
     return _pair(session, successor, scope=user.scope, at=at)
-
-
-def session_of(*, refresh_token: str) -> Session:
-    """The session that was opened with this refresh token."""
-    return Session.objects.get(refresh_tokens__token_hash=issuing.digest_of(refresh_token))
 
 
 def _find(text: str, *, at: datetime) -> RefreshToken:

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from auth_ms.audit import services as audit
 from auth_ms.keys.services import issuing
-from auth_ms.provider import claims, scopes, uris
+from auth_ms.provider import claims, jwk, metadata, scopes, uris
 from auth_ms.provider.errors import AuthorizationError, NotForClient, OAuthError
 from auth_ms.provider.models import AuthorizationRequest, Grant, OAuthClient
 from auth_ms.provider.services import access_tokens, consents, devices
@@ -51,13 +51,8 @@ def check(form: dict[str, str], resources: list[str], *, client: OAuthClient) ->
     after it."""
     redirect_uri = form.get("redirect_uri", "")
     if not uris.is_registered(redirect_uri, client.redirect_uris):
-        raise NotForClient("wrong_redirect_uri")
-    mode = form.get("response_mode", "query")
-    known = {
-        "redirect_uri": redirect_uri,
-        "state": form.get("state"),
-        "response_mode": mode if mode in ("query", "form_post") else "query",
-    }
+        raise NotForClient("wrong_redirect_uri" if redirect_uri else "no_redirect_uri")
+    known = {"redirect_uri": redirect_uri, **_way_back(form)}
     try:
         _check_kind(form, client)
         return {
@@ -77,6 +72,19 @@ def check(form: dict[str, str], resources: list[str], *, client: OAuthClient) ->
         raise AuthorizationError(error.code, error.description, parameters=known) from error
 
 
+def _way_back(form: dict[str, str]) -> dict[str, str | None]:
+    """How the client is answered.
+
+    A request object is not supported, and nobody verifies it; but the error that says so goes back as it asks.
+    """
+    within = jwk.unverified_claims(form.get("request", ""))
+    state, mode = (form.get(name, within.get(name)) for name in ("state", "response_mode"))
+    return {
+        "state": state if isinstance(state, str) else None,
+        "response_mode": mode if mode in metadata.RESPONSE_MODES else "query",
+    }
+
+
 def _check_kind(form: dict[str, str], client: OAuthClient) -> None:
     for name, code in _NOT_SUPPORTED.items():
         if name in form:
@@ -89,15 +97,14 @@ def _check_kind(form: dict[str, str], client: OAuthClient) -> None:
         raise OAuthError("unsupported_response_type", "The only response_type is code.")
     if "authorization_code" not in client.grant_types:
         raise OAuthError("unauthorized_client", "The client is not registered for authorization_code.")
-    if form.get("response_mode", "query") not in ("query", "form_post"):
+    if form.get("response_mode", "query") not in metadata.RESPONSE_MODES:
         raise OAuthError("invalid_request", "response_mode must be query or form_post.")
 
 
 def _pkce(form: dict[str, str], client: OAuthClient) -> dict[str, Any]:
     challenge = form.get("code_challenge")
     if challenge is None:
-        relies_on_nonce = not client.is_public and not client.require_pkce and form.get("nonce")
-        if not relies_on_nonce or scopes.OPENID not in form.get("scope", "").split(" "):
+        if client.is_public or client.require_pkce or scopes.OPENID not in form.get("scope", "").split(" "):
             raise OAuthError("invalid_request", "code_challenge is missing.")
         return {"code_challenge": None}
     if form.get("code_challenge_method") != "S256":

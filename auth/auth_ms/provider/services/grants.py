@@ -103,7 +103,7 @@ def _redeem_device_code(asked: TokenRequest) -> dict[str, Any]:
 
 
 def _redeem(found: Grant, asked: TokenRequest) -> dict[str, Any]:
-    user = users_client.find_credentials(user_id=found.user_id, attributes=claims.need_attributes(asked.by))
+    user = _user_of(found, asked)
     is_replay, tokens = False, {}
     with transaction.atomic():
         # The session first, as `sessions` and `_refresh` lock it, and so that it cannot end meanwhile.
@@ -130,6 +130,13 @@ def _redeem(found: Grant, asked: TokenRequest) -> dict[str, Any]:
         )
         raise InvalidGrant
     return tokens
+
+
+def _user_of(grant: Grant, asked: TokenRequest) -> Credentials | None:
+    """The user, with what the ID token needs. Raises ServiceUnavailable."""
+    requested = grant.parameters["claims"]["id_token"]
+    attributes = claims.need_attributes(asked.by, scopes=grant.scopes, requested=requested)
+    return users_client.find_credentials(user_id=grant.user_id, attributes=attributes)
 
 
 def _check_code(grant: Grant, form: dict[str, str], *, at: datetime) -> None:
@@ -225,7 +232,7 @@ def _refresh(asked: TokenRequest) -> dict[str, Any]:
     if found is None:
         raise InvalidGrant
     _reject_reuse(found, client=asked.client, at=at)
-    user = users_client.find_credentials(user_id=found.grant.user_id, attributes=claims.need_attributes(asked.by))
+    user = _user_of(found.grant, asked)
     with transaction.atomic():
         session = Session.objects.select_for_update().filter(id=found.grant.session_id).first()
         grant = Grant.objects.select_for_update().filter(id=found.grant_id).first()

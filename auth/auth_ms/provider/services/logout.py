@@ -34,11 +34,13 @@ def check(form: dict[str, str]) -> LogoutRequest:
     if "id_token_hint" in form:
         hint = access_tokens.decode(form["id_token_hint"], typ="JWT", expired=True)
         if hint is None or client_id not in (None, hint["aud"]):
-            raise NotForClient("malformed")
+            raise NotForClient("wrong_hint")
         client_id = hint["aud"]
     uri = form.get("post_logout_redirect_uri", "")
     if uri:
-        client = OAuthClient.objects.filter(client_id=client_id or "", is_active=True).first()
+        if client_id is None:
+            raise NotForClient("no_logout_client")
+        client = OAuthClient.objects.filter(client_id=client_id, is_active=True).first()
         if client is None or not uris.is_registered(uri, client.post_logout_redirect_uris):
             raise NotForClient("wrong_logout_uri")
     return LogoutRequest(redirect_uri=uri, hint=hint)

@@ -205,7 +205,7 @@ def _signed_in(
     request: HttpRequest, asked: AuthorizationRequest, pair: sessions.TokenPair, token: str, *, at: datetime
 ) -> HttpResponse:
     """Go on with the new session, which the console shares; the access token of its pair never leaves this process."""
-    session = sessions.session_of(refresh_token=pair.refresh_token)
+    session = pair.session
     if authorization.needs_sign_in(asked, session, at=at):
         raise NotForClient("expired")
     if authorization.needs_consent(asked, session):

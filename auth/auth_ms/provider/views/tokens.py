@@ -179,13 +179,13 @@ class UserInfo(ForClients):
             raise InvalidBearerToken
         members, grant = found
         _check_possession(request, scheme.lower(), token.strip(), members)
-        user = users_client.find_credentials(user_id=grant.user_id, attributes=claims.need_attributes(grant.client))
+        granted, requested = members["scope"].split(), grant.parameters["claims"]["userinfo"]
+        attributes = claims.need_attributes(grant.client, scopes=granted, requested=requested)
+        user = users_client.find_credentials(user_id=grant.user_id, attributes=attributes)
         if user is None or not user.is_active:
             raise InvalidBearerToken
-        granted = members["scope"].split()
         if scopes.OPENID not in granted:
             raise InsufficientScope(scopes.OPENID)
-        requested = grant.parameters["claims"]["userinfo"]
         told = claims.of_user(user, client=grant.client, scopes=granted, requested=requested)
         return Response({"sub": members["sub"], **told}, headers=NO_STORE)
 
