@@ -27,8 +27,19 @@ def test_login_refresh_and_a_read_keep_their_number_of_statements_and_calls(clie
 
     statements, calls, answer = cost(lambda: client.post("/auth-ms/auth/login", **login()))
     pair = answer.json()
-    assert (statements, calls) == (15, 1)
+    assert (statements, calls) == (14, 1)
 
     refresh = as_json({"refresh_token": pair["refresh_token"]})
-    assert cost(lambda: client.post("/auth-ms/auth/refresh", **refresh))[:2] == (11, 1)
+    assert cost(lambda: client.post("/auth-ms/auth/refresh", **refresh))[:2] == (10, 1)
     assert cost(lambda: client.get("/auth-ms/auth/sessions", headers=bearer(pair)))[:2] == (3, 0)
+
+
+def test_the_endpoints_for_clients_keep_their_number_of_statements_and_calls(app, browser, cost):
+    tokens = app.redeem(app.code(browser, scope="openid email")).json()
+    header = {"Authorization": f"Bearer {tokens['access_token']}"}
+
+    assert cost(lambda: app.post("token", grant_type="client_credentials"))[:2] == (4, 0)
+    assert cost(lambda: app.post("introspect", token=tokens["access_token"]))[:2] == (6, 1)
+    assert cost(lambda: browser.get("/auth-ms/oauth/userinfo", headers=header))[:2] == (4, 1)
+    refresh = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+    assert cost(lambda: app.post("token", **refresh))[:2] == (14, 1)

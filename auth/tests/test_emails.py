@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from auth.tests.actions import account_changed
 from auth.tests.builders import as_json, bearer, login, mailed_token, recorded
+from auth_ms import users_client
 from auth_ms.accounts import tasks
 from auth_ms.models import TOTP, AuditEvent, OneTimeToken, Passkey, RecoveryCode, Session
 from chassis.outbox.models import OutboxMessage
@@ -216,6 +217,22 @@ def test_an_account_takeover_is_undone(client, ada, sign_in):
     [event] = recorded("password_reset_requested_event")
     assert event["email"] == "ada@example.org"
     body = as_json({"token": mailed_token(), "new_password": "a longer staple of horses"})
+    assert client.post("/auth-ms/auth/password/reset", **body).status_code == 204
+
+
+def test_the_event_of_an_undo_may_be_faster_than_its_request(client, ada, monkeypatch):
+    change_address(ada)
+    verify(client, mailed_token(VERIFICATION))
+    undo_at_users_ms = users_client.undo_email_change
+
+    def undo_and_handle_its_event(**given):
+        undo_at_users_ms(**given)
+        tasks.apply_account_change(event=undone_event())
+
+    monkeypatch.setattr(users_client, "undo_email_change", undo_and_handle_its_event)
+    assert undo(client, mailed_token(REQUESTED)).status_code == 204
+
+    body = as_json({"token": mailed_token("password_reset_requested_event"), "new_password": "a staple of horses"})
     assert client.post("/auth-ms/auth/password/reset", **body).status_code == 204
 
 

@@ -106,6 +106,7 @@ def test_a_passkey_is_the_second_factor_after_the_password(app, browser, key):
     claims = claims_of(app, present(browser, page, key.get(given)))
 
     assert b'id="passkey"' in page.content and b'value="recovery_code"' in page.content
+    assert b"Enter one of your recovery codes." in page.content  # there is no authenticator app
     assert b'value="totp"' not in page.content
     assert [each["id"] for each in given["allowCredentials"]] == [encode(key.credential_id)]
     assert (claims["amr"], claims["acr"]) == (["pwd", "hwk", "mfa"], "aal2")

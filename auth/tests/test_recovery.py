@@ -194,6 +194,29 @@ def test_a_change_that_users_ms_completes_during_the_repetition_succeeds(client,
     assert change(client, pair).status_code == 204
 
 
+def test_a_change_that_users_ms_completes_after_the_comparison_succeeds(client, sign_in, ada, users_service):
+    """The first request waits in users-ms for longer than auth-ms does, and is made just before the second."""
+    pair = sign_in()
+    set_password, waiting = users_service.set_password, []
+
+    def wait(user, given):
+        waiting.append(given)
+        return 503, {}
+
+    def make_both(user, given):
+        set_password(user, waiting[0])
+        return set_password(user, given)
+
+    users_service.set_password = wait
+    assert change(client, pair).status_code == 503
+    users_service.set_password = make_both
+
+    assert change(client, pair).status_code == 204
+    assert ada["password_change_id"] == waiting[0]["change_id"]
+    assert client.get("/auth-ms/auth/sessions", headers=bearer(pair)).status_code == 200
+    assert AuditEvent.objects.get(event="password_change").outcome == "success"
+
+
 def test_only_the_password_of_the_lost_change_replaces_the_current_one(client, sign_in, users_service):
     pair, other = sign_in(), sign_in()
     users_service.loses_answers = True

@@ -41,6 +41,13 @@ accesslog = None  # chassis.http.middleware logs every request
 limit_request_line = 8190
 
 
+def on_starting(_: Any) -> None:
+    """gunicorn's hook before the web processes are forked: import all views, so that none does at its first request."""
+    from django.urls import get_resolver
+
+    get_resolver().url_patterns  # noqa: B018 - Django imports the URLconf when this is read
+
+
 def child_exit(server: Any, worker: Any) -> None:
     """gunicorn's hook for a worker process that has exited."""
     from chassis.operations import metrics

@@ -1,5 +1,6 @@
 """A gunicorn with the configuration of the services and one web process."""
 
+import http.client
 import os
 import socket
 import subprocess
@@ -18,11 +19,23 @@ def web_server() -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     variables = {"BIND": f"127.0.0.1:{port}", "WEB_PROCESSES": "1", "SERVICE": "example-ms"}
     process = subprocess.Popen(command, env=os.environ | variables, stdout=subprocess.DEVNULL)
     try:
-        eventually(lambda: is_listening(port))
+        eventually(lambda: _answers(port))
         yield port, process
     finally:
         process.terminate()
         process.wait(timeout=120)
+
+
+def _answers(port: int) -> bool:
+    """True when the worker is there; its master listens before."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+    try:
+        connection.request("GET", "/")
+        return connection.getresponse().status == 404
+    except ConnectionRefusedError:
+        return False
+    finally:
+        connection.close()
 
 
 def is_listening(port: int) -> bool:

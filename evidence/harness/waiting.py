@@ -10,7 +10,7 @@ __all__ = ["DEADLINE_SECONDS", "decided", "eventually"]
 
 
 def decided(send: Callable[[], requests.Response], *, may_refuse: bool = False) -> requests.Response:
-    """The answer to a request; one of 503, as a busy machine may give, changed nothing and is repeated.
+    """The answer to a request; one of 503, as a busy machine may give, changed nothing and is repeated for a while.
 
     With `may_refuse`, so is a connection that is refused.
     """
@@ -25,5 +25,9 @@ def decided(send: Callable[[], requests.Response], *, may_refuse: bool = False) 
             raise
         return answer[0].status_code != 503
 
-    eventually(is_decided)
+    try:
+        eventually(is_decided)
+    except AssertionError:
+        if not answer:
+            raise
     return answer[0]

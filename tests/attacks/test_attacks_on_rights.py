@@ -162,7 +162,7 @@ def test_without_auth_ms_users_can_read_their_own_data_and_write_nothing(stack, 
     assert stack.call("GET", path, token=token).status_code == 200  # from now on the keys are cached
     stopped("auth-ms")
 
-    written = stack.call("PATCH", path, {"surname": "Byron"}, token=token)
+    written = stack.call_once("PATCH", path, {"surname": "Byron"}, token=token)
     read = stack.call("GET", path, token=token)
 
     assert (written.status_code, read.status_code) == (503, 200)
@@ -176,12 +176,12 @@ def test_without_users_ms_admins_cannot_read_other_users_and_users_can_sign_out(
     stopped("users-ms")
 
     answers = [
-        stack.call("GET", "/notification-ms/dead-letters", token=token),
-        stack.call("GET", "/auth-ms/auth/audit-log", token=token),
-        stack.call("POST", "/auth-ms/auth/introspect", {"token": own}, token=token),
-        stack.call("PUT", "/notification-ms/preferences", {"preferences": []}, token=own),
-        stack.call("GET", "/notification-ms/notifications", token=own),
-        stack.call("POST", "/auth-ms/auth/logout", token=own),
+        stack.call_once("GET", "/notification-ms/dead-letters", token=token),
+        stack.call_once("GET", "/auth-ms/auth/audit-log", token=token),
+        stack.call_once("POST", "/auth-ms/auth/introspect", {"token": own}, token=token),
+        stack.call_once("PUT", "/notification-ms/preferences", {"preferences": []}, token=own),
+        stack.call_once("GET", "/notification-ms/notifications", token=own),
+        stack.call_once("POST", "/auth-ms/auth/logout", token=own),
     ]
 
     assert [answer.status_code for answer in answers] == [503, 503, 503, 503, 200, 204]

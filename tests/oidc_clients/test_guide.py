@@ -4,11 +4,13 @@ import json
 import os
 import re
 import subprocess
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
+import jwt
 import pytest
 
 from evidence.harness import client_packages
-from evidence.harness.secure_stack import CALLBACK
+from evidence.harness.secure_stack import CALLBACK, ORDERS
 from evidence.harness.stack import PASSWORD
 from local.paths import ROOT
 
@@ -72,6 +74,51 @@ def tokens(secure):
         "changed": f"{header}.{payload}.{signature[::-1]}",
         "unsigned": f"eyJhbGciOiJub25lIiwidHlwIjoiYXQrand0In0.{payload}.",
     }
+
+
+def test_a_request_too_long_for_an_address_is_pushed(secure):
+    client = secure.register("Orders", **ORDERS, first_party=True)
+    wishes = json.dumps({"userinfo": {f"https://orders.example.org/claims/{number}": None for number in range(150)}})
+    long = secure.authorization_url(client, claims=wishes)
+    form = dict(parse_qsl(urlsplit(long).query))
+
+    refused = secure.browser().open(long)
+    answer = secure.post(
+        "pushed_authorization_request_endpoint", form, auth=(client["client_id"], client["client_secret"])
+    )
+    pushed = {"client_id": client["client_id"], "request_uri": answer.json()["request_uri"]}
+    page = secure.browser().open(f"{secure.discovery()['authorization_endpoint']}?{urlencode(pushed)}")
+
+    assert len(urlsplit(long).query) > 8190 > len(wishes)
+    assert refused.status_code == 414
+    assert (answer.status_code, answer.json()["expires_in"]) == (201, 90)
+    assert page.status_code == 200
+
+
+def test_the_guides_challenge_leads_to_a_token_of_a_new_login(secure):
+    names = {}
+    exec(excerpt("python", "def challenge("), names)  # noqa: S102  # nosec B102 - the guide's own code
+    client = secure.register("Orders", **ORDERS, first_party=True)
+    browser = secure.browser()
+
+    def claims_after(answer):
+        code = dict(parse_qsl(urlsplit(answer.headers["Location"]).query))["code"]
+        return jwt.decode(secure.redeem(client, code=code).json()["access_token"], options={"verify_signature": False})
+
+    first = claims_after(
+        browser.sign_in(browser.open(secure.authorization_url(client)), secure.user["email"], PASSWORD)
+    )
+    assert names["challenge"](first) is None
+    weak = names["challenge"](first, acr="aal2")
+    assert weak == 'Bearer error="insufficient_user_authentication", acr_values="aal2", max_age="900"'
+    old = names["challenge"](first | {"auth_time": first["auth_time"] - 901})
+
+    asked = {**dict(re.findall(r'(acr_values|max_age)="(.*?)"', old)), "max_age": "0"}  # at once, not in 15 minutes
+    page = browser.open(secure.authorization_url(client, **asked))
+    second = claims_after(browser.sign_in(page, secure.user["email"], PASSWORD))
+
+    assert page.status_code == 200  # asks again, although the browser is signed in
+    assert names["challenge"](second) is None
 
 
 def written(secure, language, rest, file):

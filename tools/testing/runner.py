@@ -69,7 +69,8 @@ MEET_THE_BROKER = (
 )
 # Own tests share nothing but servers, where each worker has its own database. The chassis' tests of one file share
 # exchanges.
-UNUSED = ["-p", "no:schemathesis", "-p", "no:hypothesispytest"]  # plugins that take each worker a second to import
+# Plugins that take each worker a second, to import or, for warnings that pyproject.toml ignores, to collect garbage.
+UNUSED = ["-p", "no:schemathesis", "-p", "no:hypothesispytest", "-p", "no:unraisableexception"]
 IN_PARALLEL = [*UNUSED, "--numprocesses=auto", "--dist=worksteal"]
 FILES_IN_PARALLEL = [*UNUSED, "--numprocesses=auto", "--dist=loadfile"]
 NO_TESTS = 5  # pytest's exit status when it found none, as with a narrow -k

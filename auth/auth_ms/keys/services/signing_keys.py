@@ -1,5 +1,6 @@
 """The keys that sign tokens: created on first use, stored encrypted, published as JWKS (RFC 7517)."""
 
+import contextvars
 import functools
 import hashlib
 import itertools
@@ -7,13 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import request_finished, request_started
 from django.db import connection, transaction
+from django.dispatch import receiver
 from django.utils import timezone
 
 from auth_ms.audit import services as audit
@@ -69,7 +73,33 @@ class RotationInProgress(Problem):
 
 
 def key_ring(algorithm: str = ES256) -> KeyRing:
-    """The keys of an algorithm, read on each call so that no process signs with a key that another one has deleted."""
+    """The keys of an algorithm.
+
+    A request reads them once, anything else on each call, so that no process signs with a key that another one has
+    deleted.
+    """
+    kept = _of_this_request.get()
+    if kept is None:
+        return _read(algorithm)
+    if algorithm not in kept:
+        kept[algorithm] = _read(algorithm)
+    return kept[algorithm]
+
+
+_of_this_request: contextvars.ContextVar[dict[str, KeyRing] | None] = contextvars.ContextVar("key rings", default=None)
+
+
+@receiver(request_started)
+def _begin(**_: Any) -> None:
+    _of_this_request.set({})
+
+
+@receiver(request_finished)
+def _end(**_: Any) -> None:
+    _of_this_request.set(None)
+
+
+def _read(algorithm: str) -> KeyRing:
     at = timezone.now()
     stored = _all(algorithm)
     if not any(key.signs_from <= at for key in stored):

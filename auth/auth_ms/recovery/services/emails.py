@@ -153,11 +153,12 @@ def undo_change(*, token: str, client: Client, at: datetime) -> None:
 def complete_undo(undone: OneTimeToken, *, at: datetime, changed_at: datetime | None = None) -> None:
     """End sessions, factors and tokens that someone else may have gained since the change was requested.
 
-    With `changed_at`, spare those from after the undo, because its event may arrive late.
+    With `changed_at`, spare those from after the undo, because its event may arrive late. The reset token of the event
+    is spared also when the event was faster than the request of `at` that made the undo.
     """
     erasure.end_access(user_id=undone.user_id, opened_before=changed_at, at=at)
     erasure.delete_factors(user_id=undone.user_id, added_since=undone.created_at, added_before=changed_at)
-    mailed_tokens.revoke(user_id=undone.user_id, sent_before=changed_at)
+    mailed_tokens.revoke(user_id=undone.user_id, sent_before=changed_at or at)
     # Later undo tokens were sent to addresses of whoever changed this one.
     later = OneTimeToken.objects.filter(user_id=undone.user_id, purpose=Purpose.EMAIL_CHANGE_UNDO)
     later.filter(created_at__gt=undone.created_at).filter(created_at__lt=changed_at or at).delete()

@@ -38,14 +38,8 @@ def change_password(
     Raises ValidationError, PasswordRejected, TooManyFailures, UserNotFound, AccountChanged and ServiceUnavailable.
     After ServiceUnavailable the same request may be repeated, whether or not the change was made.
     """
-    change_id, replaced_version = _begin(
-        user_id=user_id,
-        session_id=session_id,
-        current_password=current_password,
-        new_password=new_password,
-        client=client,
-        at=at,
-    )
+    same: dict[str, Any] = {"user_id": user_id, "session_id": session_id, "new_password": new_password}
+    change_id, replaced_version = _begin(**same, current_password=current_password, client=client, at=at)
     try:
         users_client.change_password(
             user_id=user_id,
@@ -58,9 +52,13 @@ def change_password(
         )
     except ServiceUnavailable:
         raise
-    except Problem:
+    except Problem as problem:
         PasswordChange.objects.filter(change_id=change_id).delete()
-        raise
+        is_late = isinstance(problem, users_client.AccountChanged)
+        completed = _find_completed(**same, client=client, at=at) if is_late else None
+        if completed is None:
+            raise
+        change_id = completed  # users-ms has made it since the current password was compared
     facts = {"user_id": user_id, "session_id": session_id}
     with transaction.atomic():
         PasswordChange.objects.filter(change_id=change_id).delete()
