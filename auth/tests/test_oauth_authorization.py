@@ -367,6 +367,25 @@ def test_a_pushed_request_is_used_once_and_only_by_its_client(app, signed_in):
     assert (second.status_code, "Location" in second) == (400, False)
 
 
+def test_the_page_of_a_pushed_request_is_loaded_again_by_its_browser_and_answered_once(app, browser, ada):
+    request_uri = app.post("par", **app.query()).json()["request_uri"]
+    query = {"client_id": app.client_id, "request_uri": request_uri}
+    page = browser.get("/auth-ms/oauth/authorize", query)
+    with time_machine.travel(timezone.now() + timedelta(seconds=600)):
+        again = browser.get("/auth-ms/oauth/authorize", query)
+
+        assert Client().get("/auth-ms/oauth/authorize", query).status_code == 400
+        assert "code" in oauth.members_of(oauth.sign_in(browser, again))
+        assert oauth.sign_in(browser, page).status_code == 400
+        assert browser.get("/auth-ms/oauth/authorize", query).status_code == 400
+
+
+def test_a_request_by_form_may_be_loaded_again_too(app, browser):
+    page = browser.post("/auth-ms/oauth/authorize", app.query())["Location"].removeprefix(settings.PUBLIC_URL)
+
+    assert [browser.get(page).status_code for _ in range(2)] == [200, 200]
+
+
 def test_a_pushed_request_expires(app, signed_in):
     request_uri = app.post("par", **app.query()).json()["request_uri"]
     AuthorizationRequest.objects.update(expires_at=timezone.now())

@@ -16,12 +16,12 @@ from auth_ms.provider.errors import InvalidClient
 from auth_ms.provider.models import ClientSecret, OAuthClient
 from auth_ms.provider.services import key_sets, single_use
 from chassis.http.client_address import Client
-from chassis.security import tokens
 from chassis.security.rate_limits import services as rate_limits
 
 FAILURES = rate_limits.Limit(name="client_authentication", times=100, seconds=600)
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"  # RFC 7523, §2.2
 LONGEST_ASSERTION = timedelta(hours=1)
+CLOCK_SKEW_SECONDS = 10  # of clients, whose clocks nobody here sets (FAPI 2.0 Security Profile, §5.3.2.1)
 # None, or `JWT`: those of access tokens, logout tokens and DPoP proofs are refused (RFC 8725, §3.11).
 _TYPES = (None, "jwt", "client-authentication+jwt")
 _KEY = OAuthClient.Authentication.KEY
@@ -108,8 +108,8 @@ def _check_assertion(assertion: str, client: OAuthClient, *, endpoint: str, at: 
         raise jwk.InvalidJWT("iss and sub of the assertion must be the client_id.")
     if not audience or any(each not in ours for each in audience):
         raise jwk.InvalidJWT("aud of the assertion must be the issuer or the token endpoint.")
-    accepted_until = int(claims["exp"]) + tokens.CLOCK_SKEW_SECONDS
-    if accepted_until > at.timestamp() + LONGEST_ASSERTION.total_seconds() + 2 * tokens.CLOCK_SKEW_SECONDS:
+    accepted_until = int(claims["exp"]) + CLOCK_SKEW_SECONDS
+    if accepted_until > at.timestamp() + LONGEST_ASSERTION.total_seconds() + 2 * CLOCK_SKEW_SECONDS:
         raise jwk.InvalidJWT("exp of the assertion must be at most an hour from now.")
     until = datetime.fromtimestamp(accepted_until, tz=UTC)
     if not single_use.use_once("assertion", client.client_id, claims["jti"], until=until):
@@ -121,9 +121,7 @@ def _verified(assertion: str, client: OAuthClient, algorithm: str, kid: str | No
     options: Any = {"require": ["iss", "sub", "aud", "exp", "jti"], "verify_aud": False}
     for key in jwk.matching(key_sets.keys_of(client, kid=kid), algorithm=algorithm, kid=kid):
         try:
-            return dict(
-                jwt.decode(assertion, key, algorithms=[algorithm], leeway=tokens.CLOCK_SKEW_SECONDS, options=options)
-            )
+            return dict(jwt.decode(assertion, key, algorithms=[algorithm], leeway=CLOCK_SKEW_SECONDS, options=options))
         except jwt.InvalidSignatureError:
             continue
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError) as error:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 
 from auth_ms.audit import services as audit
 from auth_ms.keys.services import issuing
@@ -177,28 +178,34 @@ def push(parameters: dict[str, Any], *, client: OAuthClient, at: datetime) -> st
     return REQUEST_URI + token.text
 
 
-def take_pushed(request_uri: str, *, client: OAuthClient, at: datetime) -> AuthorizationRequest:
-    """The request that this client pushed, which works once. Raises NotForClient."""
+def find_pushed(request_uri: str, *, client: OAuthClient, browser: str, at: datetime) -> AuthorizationRequest:
+    """The request that this client pushed, until it is answered. The first browser that shows its page may load that
+    again (RFC 9126, §4), and no other one. Raises NotForClient.
+    """
     digest = issuing.digest_of(request_uri.removeprefix(REQUEST_URI))
-    with transaction.atomic():
-        waiting = AuthorizationRequest.objects.select_for_update().filter(token_hash=digest, browser_hash=None)
-        found = waiting.filter(client=client, expires_at__gt=at).first()
-        if found is None or not request_uri.startswith(REQUEST_URI):
-            raise NotForClient("expired")
-        waiting.delete()
-    return AuthorizationRequest(client=client, parameters=found.parameters, created_at=at)
+    unseen_or_own = Q(browser_hash=None) | Q(browser_hash=issuing.digest_of(browser))
+    waiting = AuthorizationRequest.objects.filter(unseen_or_own, token_hash=digest, client=client, expires_at__gt=at)
+    found = waiting.first()
+    if found is None or not request_uri.startswith(REQUEST_URI):
+        raise NotForClient("expired")
+    return AuthorizationRequest(token_hash=digest, client=client, parameters=found.parameters, created_at=at)
 
 
 def keep(request: AuthorizationRequest, *, browser: str, at: datetime) -> str:
-    """Keep a request while the user of this browser decides; returns the token of its forms."""
-    token = issuing.opaque_token()
+    """Keep a request while the user of this browser decides; returns the token of its forms.
+
+    One that was pushed stays as long, for this browser, so that it is answered once, in whichever of its pages.
+    """
+    token, pushed = issuing.opaque_token(), bytes(request.token_hash)
+    kept = {"browser_hash": issuing.digest_of(browser), "expires_at": at + DECISION_LIFE}
+    if pushed:
+        AuthorizationRequest.objects.filter(token_hash=pushed).update(**kept)
     AuthorizationRequest.objects.create(
         token_hash=token.digest,
         client=request.client,
-        parameters=request.parameters,
-        browser_hash=issuing.digest_of(browser),
+        parameters=request.parameters | {"pushed": pushed.hex()},
         created_at=request.created_at,
-        expires_at=at + DECISION_LIFE,
+        **kept,
     )
     return token.text
 
@@ -271,9 +278,9 @@ def grant(request: AuthorizationRequest, session: Session, *, client: Client, at
     """Answer a request with a code, once. Raises NotForClient when it was answered already."""
     asked, code = request.parameters, issuing.opaque_token()
     with transaction.atomic():
-        kept = AuthorizationRequest.objects.filter(token_hash=request.token_hash)
-        if request.token_hash and not kept.delete()[0]:
-            raise NotForClient("expired")
+        for token_hash in filter(None, (request.token_hash, bytes.fromhex(asked.get("pushed", "")))):
+            if not AuthorizationRequest.objects.filter(token_hash=token_hash).delete()[0]:
+                raise NotForClient("expired")
         # Locked, so that a session that ends meanwhile finds this grant, and its client is told.
         if not Session.objects.select_for_update(no_key=True).filter(id=session.id, revoked_at=None).exists():
             raise NotForClient("expired")

@@ -46,23 +46,24 @@ class Authorize(Page):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         at = timezone.now()
-        return proceed(request, _request_of(request.GET, at=at), page_cookies.session_of(request, at=at), at=at)
+        asked = _request_of(request.GET, browser=page_cookies.browser_of(request), at=at)
+        return proceed(request, asked, page_cookies.session_of(request, at=at), at=at)
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Browsers send no Lax cookies with a form of another site, so the request comes again by GET."""
         at = timezone.now()
-        asked = _request_of(request.POST, at=at)
+        asked = _request_of(request.POST, browser=page_cookies.browser_of(request), at=at)
         request_uri = authorization.push(asked.parameters, client=asked.client, at=at)
         own = f"{settings.PUBLIC_URL}/auth-ms/oauth/authorize"
         return pages.redirect(own, {"client_id": asked.client.client_id, "request_uri": request_uri})
 
 
-def _request_of(data: Any, *, at: datetime) -> AuthorizationRequest:
+def _request_of(data: Any, *, browser: str, at: datetime) -> AuthorizationRequest:
     """The checked request in a query or form, or the one that was pushed before."""
     form, resources = read(data)
     client = authorization.find_client(form)
     if form.get("request_uri", "").startswith(authorization.REQUEST_URI):
-        return authorization.take_pushed(form["request_uri"], client=client, at=at)
+        return authorization.find_pushed(form["request_uri"], client=client, browser=browser, at=at)
     parameters = authorization.check(form, resources, client=client)
     return AuthorizationRequest(client=client, parameters=parameters, created_at=at)
 
