@@ -10,7 +10,7 @@ canary-% blue-green-%: S ?= users-ms
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up down clean status logs demo demo-oidc admin manage images push release backup restore deploy test test-more compose-test cluster-test chaos brokers load bench experiments fuzz lint format generate requirements breached-passwords dashboards audit sbom soak states dev seed shell cover mutants docs-test docs new-service \
+.PHONY: help venv up down clean status logs demo demo-oidc admin import export manage images push release backup restore deploy test test-more compose-test cluster-test chaos brokers load bench experiments fuzz lint format generate requirements breached-passwords dashboards audit sbom soak states dev seed shell cover mutants docs-test docs new-service \
 	minikube kubernetes-lint canary-start canary-status canary-promote canary-abort \
 	blue-green-start blue-green-status blue-green-promote blue-green-finish blue-green-abort
 
@@ -44,6 +44,13 @@ demo-oidc: venv ## tour of an application that signs in with OpenID Connect, cal
 admin: venv ##! create an admin: EMAIL=you@example.org (password by prompt, ADMIN_PASSWORD_FILE or ADMIN_PASSWORD; PROMOTE=yes: promote a verified user)
 	@test -n "$(EMAIL)" || { echo "EMAIL is missing: make admin EMAIL=you@example.org"; exit 2; }
 	@$(tools) admin "$(EMAIL)" $(if $(PROMOTE),--promote)
+
+import: venv ## import users of another system with their passwords: FILE=users.ndjson [FORMAT=csv|keycloak|auth0|firebase|django]
+	@test -n "$(FILE)" || { echo "FILE is missing: make import FILE=users.ndjson"; exit 2; }
+	@$(tools) import "$(FILE)" --format "$(FORMAT)" $(if $(PARAMETERS),--parameters "$(PARAMETERS)")
+
+export: venv ## all users with their password hashes, as an import reads them: FILE=users.ndjson; USER_ID=42: all data of one user
+	@$(tools) export $(if $(FILE),--file "$(FILE)") $(if $(USER_ID),--user "$(USER_ID)")
 
 dev: venv ##! run the stack in the foreground with demo data and code reloading; Ctrl-C stops it
 	@$(tools) dev

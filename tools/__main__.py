@@ -5,6 +5,7 @@ from pathlib import Path
 from installation.service_catalog import SERVICES
 from local.paths import ROOT
 from tools.command_line import Argument, Command, argument, main
+from tools.moving import formats, importing
 
 COMMON = (
     argument(
@@ -49,6 +50,17 @@ COMMANDS = {
     "manage": on_stack("manage", SERVICE, argument("arguments", nargs="...")),
     "admin": on_stack(
         "admin", argument("email"), argument("--promote", action="store_true", help="make an existing user an admin")
+    ),
+    "import": on_stack(
+        "import_users",
+        argument("file", type=Path),
+        argument("--format", dest="system", choices=["", *importing.ROWS, *formats.FORMATS], default=""),
+        argument("--parameters", type=Path, help="Firebase's password hash parameters"),
+    ),
+    "export": on_stack(
+        "export_users",
+        argument("--file", type=Path),
+        argument("--user", type=int, help="the id of one user, whose data of all services is exported"),
     ),
     "backup": on_stack("backup"),
     "restore": on_stack("restore", argument("file", type=Path)),

@@ -88,6 +88,26 @@ def admin(*, directory: Path, cluster: bool, email: str, promote: bool) -> int:
     return running(directory, cluster=cluster).manage("users", "create_admin", f"--email={email}", *options)
 
 
+def import_users(*, directory: Path, cluster: bool, file: Path, system: str, parameters: Path | None) -> int:
+    """Imports users of another system."""
+    from tools.moving import importing
+
+    if not file.exists():
+        sys.exit(f"There is no {file}.")
+    return importing.run(running(directory, cluster=cluster), file, system=system, parameters=parameters)
+
+
+def export_users(*, directory: Path, cluster: bool, file: Path | None, user: int | None) -> None:
+    """Exports all users, or all data of one user."""
+    from tools.moving import exporting
+
+    stack = running(directory, cluster=cluster)
+    if user is None:
+        exporting.all_users(stack, file or Path("users.ndjson"))
+    else:
+        exporting.one_user(stack, file or Path(f"user-{user}.json"), user_id=user)
+
+
 def backup(*, directory: Path, cluster: bool) -> None:
     """Writes a backup."""
     _reject_cluster(cluster)

@@ -1,11 +1,17 @@
 """A user sees the activity of its account and can export its data."""
 
+import io
+import json
+
 import pytest
+from django.core.management import call_command
+from django.utils import timezone
 
 from auth.tests.actions import account_changed
 from auth.tests.builders import as_json, login
+from auth.tests.oauth import register
 from auth_ms.accounts import tasks
-from auth_ms.models import AuditEvent, Passkey
+from auth_ms.models import AuditEvent, Consent, OAuthClient, Passkey
 
 pytestmark = pytest.mark.django_db
 
@@ -74,6 +80,28 @@ def test_a_user_exports_its_data_without_secrets(ada_client, admin_client):
     assert (data["totp_confirmed_at"], data["recovery_codes"]) == (None, 0)
     assert [event["event"] for event in data["activity"]] == ["login"]
     assert set(data["passkeys"][0]) == {"id", "name", "created_at", "last_used_at"}
+
+
+def test_the_export_has_what_applications_were_allowed(ada_client):
+    registered = register()
+    application = OAuthClient.objects.get()
+    for user_id in (7, 8):
+        Consent.objects.create(
+            user_id=user_id, client=application, scopes=["openid"], resources=[], given_at=timezone.now()
+        )
+
+    [consent] = ada_client.get("/auth-ms/auth/export").json()["consents"]
+
+    assert (consent["client_id"], consent["scopes"]) == (registered.client_id, ["openid"])
+
+
+def test_an_operator_exports_what_the_user_would_get(ada_client):
+    output = io.StringIO()
+
+    call_command("export_user", "7", stdout=output)
+
+    own = ada_client.get("/auth-ms/auth/export").json()
+    assert json.loads(output.getvalue()) | {"exported_at": None} == own | {"exported_at": None}
 
 
 @pytest.mark.parametrize("path", ["activity", "export"])

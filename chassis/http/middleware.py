@@ -116,16 +116,19 @@ def _content_length(request: HttpRequest) -> int:
 def _reject_body(request: HttpRequest) -> HttpResponse | None:
     """The response to a request whose body is too large or malformed; None for others."""
     try:
-        _read_chunks(request)
+        is_chunked = _read_chunks(request)
     except (ParseException, OSError):  # from gunicorn, and from the connection; gunicorn closes it afterwards
         return errors.json_problem(request, 400, "The body's chunks are not well formed.")
-    if _content_length(request) > settings.MAXIMUM_BODY_BYTES:
-        return errors.json_problem(request, 413, errors.BodyTooLarge.detail)
+    # A longer body is read by its view, after authorization; chunks were read above, before it.
+    limit = settings.MAXIMUM_BODY_BYTES
+    limit = limit if is_chunked else django_settings.BODY_LIMITS.get(request.path, limit)
+    if _content_length(request) > limit:
+        return errors.json_problem(request, 413, f"The body of a request may have at most {limit // 1024} KiB.")
     return None
 
 
-def _read_chunks(request: HttpRequest) -> None:
-    """Read a chunked body, up to one byte more than is allowed, and set its Content-Length.
+def _read_chunks(request: HttpRequest) -> bool:
+    """Read a chunked body, up to one byte more than is allowed, and set its Content-Length. False for other bodies.
 
     Django treats a body without Content-Length as empty (https://code.djangoproject.com/ticket/35838): a PATCH would
     change nothing and still return 200.
@@ -134,3 +137,5 @@ def _read_chunks(request: HttpRequest) -> None:
         body = request.META["wsgi.input"].read(settings.MAXIMUM_BODY_BYTES + 1)
         request.META |= {"CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body)}
         request._stream = request.META["wsgi.input"]  # type: ignore[attr-defined]
+        return True
+    return False

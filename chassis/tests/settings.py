@@ -14,3 +14,4 @@ globals().update(
 KEY_SOURCE = "chassis.security.public_keys.PublishedKeys"
 AUTH_URL = "http://127.0.0.1:1"
 ROOT_URLCONF = "chassis.tests.urls"
+BODY_LIMITS = {"/example-ms/upload": 1024 * 1024}

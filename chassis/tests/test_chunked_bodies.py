@@ -61,6 +61,26 @@ def test_the_largest_body_is_read_and_one_byte_more_is_rejected(server):
     assert (rejected, problem["status"]) == (413, 413)
 
 
+def upload(*headers):
+    return head("POST", *headers).replace(b"echo", b"upload").replace(b"application/json", b"application/octet-stream")
+
+
+@pytest.mark.parametrize(("length", "status"), [(1024 * 1024, 200), (1024 * 1024 + 1, 413)])
+def test_a_route_may_read_a_longer_body(server, length, status):
+    [(answered, given)] = answers(server, upload(f"Content-Length: {length}") + b" " * length)
+
+    assert answered == status
+    assert given.get("length") == (length if status == 200 else None)
+
+
+def test_chunks_are_not_longer_on_such_a_route(server):
+    """They are read before authorization."""
+    [(within, given)] = answers(server, upload(CHUNKED) + chunks(b" " * LIMIT))
+    [(rejected, _)] = answers(server, upload(CHUNKED) + chunks(b" " * (LIMIT + 1)))
+
+    assert (within, given["length"], rejected) == (200, LIMIT, 413)
+
+
 def test_several_requests_on_one_connection_are_kept_apart(server):
     first = head("PATCH", CHUNKED) + chunks(b'{"number": 1}')
     second = head("PATCH", "Content-Length: 13") + b'{"number": 2}'

@@ -3,6 +3,7 @@ from typing import Any
 
 from django.urls import include, path
 from drf_spectacular.utils import extend_schema
+from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -26,4 +27,22 @@ class Echo(PublicView):
     post: Any = patch
 
 
-urlpatterns = [path("example-ms/", include([*shared_routes(), path("echo", Echo.as_view())]))]
+class LengthParser(BaseParser):
+    media_type = "application/octet-stream"
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        return {"length": len(stream.read())}
+
+
+@extend_schema(exclude=True)
+class Upload(PublicView):
+    """Returns the length of a body that it reads itself."""
+
+    parser_classes = [LengthParser]
+
+    def post(self, request: Request) -> Response:
+        return Response(request.data)
+
+
+_routes = [path("echo", Echo.as_view()), path("upload", Upload.as_view())]
+urlpatterns = [path("example-ms/", include([*shared_routes(), *_routes]))]

@@ -80,6 +80,12 @@ class Bearer:
         case.headers["Authorization"] = f"Bearer {token}"
 
 
+@schemathesis.serializer("application/x-ndjson", "text/csv")
+def lines(context: Any, value: Any) -> bytes:
+    """The generated text as it is, for imports."""
+    return str(value).encode(errors="replace")
+
+
 @schemathesis.hook
 def after_call(context: Any, case: schemathesis.Case, response: schemathesis.Response) -> None:
     """Sign in again when the token may be invalid."""

@@ -1,6 +1,8 @@
+import io
 import json
 
 import pytest
+from django.core.management import call_command
 
 from notification.tests.builders import CHANGES, a_delivery
 from notification_ms.deliveries.event_texts import TEXTS
@@ -166,6 +168,16 @@ def test_a_user_exports_all_its_data_and_no_others(caller):
     assert {"event": "user_login_event", "medium": "sms", "enabled": True, "can_be_switched_off": True} in export[
         "preferences"
     ]
+
+
+def test_an_operator_exports_what_the_user_would_get(caller):
+    a_delivery(user_id=7)
+    output = io.StringIO()
+
+    call_command("export_user", "7", stdout=output)
+
+    own = json.loads(b"".join(caller(user_id=7).get("/notification-ms/export").streaming_content))
+    assert json.loads(output.getvalue()) | {"exported_at": None} == own | {"exported_at": None}
 
 
 def test_the_export_of_an_unknown_user_is_valid_json(caller):

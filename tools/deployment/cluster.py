@@ -46,6 +46,12 @@ class Cluster:
         command = ["exec", *(["--stdin"] if password else []), *pod, "--", *given, "python", "manage.py"]
         return kubectl(*command, *arguments, check=False, capture_output=False, input=password).returncode
 
+    def manage_command(self, service: str, *arguments: str) -> tuple[list[str], dict[str, str]]:
+        """The command and environment of a service's manage.py in one of its web pods, to be started with pipes."""
+        pod = [f"deployment/{service}-ms-deployment", "--container=app"]
+        command = ["kubectl", "--namespace", kubernetes.NAMESPACE, "exec", "--stdin", *pod]
+        return [*command, "--", "python", "manage.py", *arguments], dict(os.environ)
+
     def status(self) -> None:
         """Prints kubectl's table of pods."""
         kubectl("get", "pods", capture_output=False)

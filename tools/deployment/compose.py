@@ -276,6 +276,11 @@ class Project:
         command = ["python", "manage.py", *arguments]
         return self.run("exec", *terminal, *password, f"{service}-ms", *command, capture_output=quiet).returncode
 
+    def manage_command(self, service: str, *arguments: str) -> tuple[list[str], dict[str, str]]:
+        """The command and environment of a service's manage.py, to be started with pipes."""
+        inside = ["python", "manage.py", *arguments]
+        return self.command("exec", "--no-TTY", f"{service}-ms", *inside), dict(os.environ)
+
     def database_client(self, service: str, program: str, *arguments: str) -> tuple[list[str], dict[str, str]]:
         """The command and environment of a PostgreSQL client, as the owner of a service's database."""
         client = [program, *arguments, f"--username={service}"]

@@ -6,8 +6,9 @@ import time
 from pathlib import Path
 
 from installation.service_catalog import SERVICES
-from local import installed_servers, log_lines, stack
+from local import installed_servers, log_lines, programs, stack
 from local.layout import Layout
+from local.paths import ROOT
 from local.supervisor import Supervisor
 
 
@@ -61,6 +62,11 @@ class LocalProcesses:
     def manage(self, service: str, *arguments: str, quiet: bool = False) -> int:
         """Runs a command of a service's manage.py and returns its exit status."""
         return stack.manage(self.layout, service, *arguments, capture_output=quiet).returncode
+
+    def manage_command(self, service: str, *arguments: str) -> tuple[list[str], dict[str, str]]:
+        """The command and environment of a service's manage.py, to be started with pipes."""
+        environment = os.environ | programs.service_environment(self.layout, service)
+        return [sys.executable, str(ROOT / service / "manage.py"), *arguments], environment
 
     def addresses(self) -> dict[str, str]:
         """The URLs on this machine for the demo and the tests."""

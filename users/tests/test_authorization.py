@@ -27,6 +27,7 @@ MATRIX = {
     "verify_phone": SERVICE,
     "set_password": SERVICE,
     "create_federated_user": SERVICE,
+    "import_users": [401, 403, 403, 415, 401],  # 415: authorized, and then JSON is rejected
     "get_deletion": OPEN,  # internal only; discloses only whether an id was deleted
 }
 QUERIES = {"load_test": "n=1", "get_credentials": "email=ada@example.org"}

@@ -1,10 +1,17 @@
 """A user exports its data, and services ask whether a user was deleted."""
 
+import io
+import json
+
 import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
 from django.utils import timezone
 
 from users.tests.builders import a_user, as_json
 from users_ms.accounts.models import FormerAddress, User
+from users_ms.portability import rows, services
+from users_ms.portability.models import ImportedUser
 
 pytestmark = pytest.mark.django_db
 
@@ -54,6 +61,72 @@ def test_a_deletion_is_confirmed_without_a_token(client, caller):
 
     assert (before.json(), after.json()) == ({"deleted": False}, {"deleted": True})
     assert after.headers["Cache-Control"] == "no-store"
+
+
+def test_the_export_has_the_id_in_the_system_that_the_user_came_from(caller):
+    moved, here = a_user(), a_user(email="grace@example.org")
+    ImportedUser.objects.create(external_id="kc-1", user=moved)
+
+    exported = [caller(user_id=user.id).get("/users-ms/users/me/export").json() for user in (moved, here)]
+
+    assert [each["external_id"] for each in exported] == ["kc-1", None]
+
+
+def written(command, *arguments):
+    output = io.StringIO()
+    call_command(command, *arguments, stdout=output)
+    return output.getvalue()
+
+
+def test_an_operator_exports_what_the_user_would_get(caller):
+    user = a_user()
+
+    exported = json.loads(written("export_user", str(user.id)))
+
+    own = caller(user_id=user.id).get("/users-ms/users/me/export").json()
+    assert exported | {"exported_at": None} == own | {"exported_at": None}
+    with pytest.raises(CommandError, match="There is no user 4711"):
+        written("export_user", "4711")
+
+
+def test_the_export_of_all_users_is_an_import_of_the_same_users():
+    full = a_user(
+        surname="Lovelace",
+        phone="+390612345678",
+        phone_verified=True,
+        email_verified=True,
+        locale="it",
+        time_zone="Europe/Rome",
+        attributes={"team": "engines"},
+        metadata={"plan": "gold"},
+        is_active=False,
+        scopes=["orders:read"],
+    )
+    moved, plain = a_user(email="Grace@example.org"), a_user(email="root@example.org", is_admin=True)
+    ImportedUser.objects.create(external_id="kc-1", user=moved)
+    locked = a_user(email="locked@example.org")
+    User.objects.filter(id=locked.id).update(password_hash="!locked", created_at="2019-02-03T04:05:06Z")
+    columns = {field.name for field in User._meta.concrete_fields} - {"id", "updated_at", "is_admin", "password_hash"}
+    before = {user.email: user for user in User.objects.all()}
+    exported = written("export_users")
+    User.objects.all().delete()
+    ImportedUser.objects.all().delete()
+
+    report = services.import_users(rows.read(io.BytesIO(exported.encode()), media_type=rows.NDJSON), at=timezone.now())
+
+    assert (report.accepted, report.refusals) == (4, [])
+    assert written("export_users").splitlines() == exported.splitlines()
+    for user in User.objects.all():
+        then = before[user.email]
+        assert {name: getattr(user, name) for name in columns} == {name: getattr(then, name) for name in columns}
+        assert not user.is_admin
+        assert user.password_hash == then.password_hash or user.email == locked.email
+    assert [json.loads(line)["external_id"] for line in exported.splitlines()] == [
+        f"tessera-{full.id}",
+        "kc-1",
+        f"tessera-{plain.id}",
+        f"tessera-{locked.id}",
+    ]
 
 
 @pytest.mark.parametrize("distance", [1, 1000, 2**63])

@@ -10,7 +10,13 @@ globals().update(
     shared_settings(
         environment,
         import_root="users_ms",
-        applications=["django.contrib.postgres", "chassis.outbox", "chassis.security.rate_limits", "users_ms.accounts"],
+        applications=[
+            "django.contrib.postgres",
+            "chassis.outbox",
+            "chassis.security.rate_limits",
+            "users_ms.accounts",
+            "users_ms.portability",
+        ],
         awaited_queues={
             "new_user_event": ["new_user_email_notification", "new_user_email_verification"],
             "user_deleted_event": [
@@ -55,6 +61,7 @@ CONCEAL_ACCOUNTS = environment.boolean(
     default=False,
 )
 
+BODY_LIMITS = {"/users-ms/imports": 4 * 1024 * 1024}  # as in gateway/Caddyfile
 OPENAPI_LINKS = {
     "create_user": {
         "201": {

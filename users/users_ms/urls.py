@@ -4,7 +4,8 @@ from django.urls import include, path
 
 from chassis.http.urls import shared_routes
 
-urlpatterns = [path("users-ms/", include([*shared_routes(), path("", include("users_ms.accounts.urls"))]))]
+_applications = [path("", include(f"users_ms.{name}.urls")) for name in ("accounts", "portability")]
+urlpatterns = [path("users-ms/", include([*shared_routes(), *_applications]))]
 
 handler400 = "chassis.http.errors.bad_request"
 handler403 = "chassis.http.errors.permission_denied"

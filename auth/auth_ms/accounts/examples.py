@@ -36,6 +36,7 @@ EXPORT = answer_example(
         "passkeys": [PASSKEY],
         "identities": [LINKED],
         "recovery_codes": 10,
+        "consents": [],
         "activity": [_OWN],
     },
 )

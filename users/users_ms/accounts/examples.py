@@ -77,12 +77,4 @@ RIGHTS = _answer(
 )
 DELETION = _answer("a deleted user", {"deleted": True})
 ACCEPTED = OpenApiExample("accepted", value={"status": "accepted"}, response_only=True, status_codes=["202"])
-EXPORT = _answer(
-    "an export",
-    {
-        "exported_at": "2026-01-31T12:00:00Z",
-        "user": USER.value,
-        "former_addresses": [{"email": "ada@example.net", "reserved_until": "2026-02-03T12:00:00Z"}],
-    },
-)
 LOAD_TEST = OpenApiExample("a number", value={"n": 27, "fibonacci": 196418}, response_only=True, status_codes=["200"])

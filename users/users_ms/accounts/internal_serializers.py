@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from chassis.http import email_addresses, fields
 from chassis.http.client_address import MAXIMUM_USER_AGENT_LENGTH
+from chassis.security import imported_hashes
 from users_ms.accounts.models import User
 from users_ms.accounts.serializers import Locale, Password, check_password_policy
 
@@ -20,8 +21,12 @@ class _FromClient(serializers.Serializer):
 class NewPassword(_FromClient):
     """A new password of the user in the context, or with `rehash_of` the same one, rehashed at the current cost."""
 
-    password = Password()
-    rehash_of = fields.Text(required=False, max_length=128, help_text="the hash that the new one takes the place of")
+    password = Password(min_length=1)  # the policy has the minimum of new ones
+    rehash_of = fields.Text(
+        required=False,
+        max_length=imported_hashes.MAXIMUM_LENGTH,
+        help_text="the hash that the new one takes the place of",
+    )
     change_id = fields.UUID(required=False, help_text="made up by the caller; a change happens once")
     reason = serializers.ChoiceField(choices=["change", "reset"], required=False)
     proven_email = fields.Text(
@@ -41,7 +46,7 @@ class NewPassword(_FromClient):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "rehash_of" in attrs:
-            return attrs
+            return attrs  # however short: an imported password may be older than the policy
         missing = {name: ["This field is required."] for name in ("change_id", "reason") if name not in attrs}
         if missing:
             raise serializers.ValidationError(missing)

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models.functions import Lower, Now
 
 from chassis.http import email_addresses
+from chassis.security import imported_hashes
 
 MAXIMUM_SCOPE_LENGTH = 64
 # Marks an address that cannot be looked up, because another user has it: canonical forms have no capital letters.
@@ -35,7 +36,7 @@ class UserQuerySet(models.QuerySet["User"]):
 
 
 class User(models.Model):
-    """A user account. `password_hash` is in Django's encoding."""
+    """A user account. `password_hash` is in Django's encoding, or in one of `chassis.security.imported_hashes`."""
 
     id = models.BigAutoField(primary_key=True)
     name = models.CharField(max_length=100)
@@ -53,7 +54,7 @@ class User(models.Model):
         db_default="",
         help_text="the address that takes the place of `email` once it is verified",
     )
-    password_hash = models.CharField(max_length=128)
+    password_hash = models.CharField(max_length=imported_hashes.MAXIMUM_LENGTH)
     password_version = models.PositiveIntegerField(default=1, db_default=1, help_text="counts the passwords")
     password_change_id = models.UUIDField(null=True, help_text="of the last change, so that it may be sent again")
     password_change_proved = models.BooleanField(

@@ -2,10 +2,10 @@
 
 from functools import cache
 
-from django.db import connection, models
+from django.db import connection
 
 from chassis.http import email_addresses
-from users_ms.accounts.models import COLLISION, FormerAddress, User, UserQuerySet
+from users_ms.accounts.models import COLLISION, User, UserQuerySet
 from users_ms.accounts.problems import UserNotFound
 
 MAXIMUM_ID = 2**63 - 1
@@ -50,11 +50,6 @@ def is_deleted(*, user_id: int) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(_IS_DELETED, {"id": user_id})
         return bool(cursor.fetchone()[0])
-
-
-def former_addresses(*, user_id: int) -> models.QuerySet[FormerAddress]:
-    """The former addresses that are reserved for a user."""
-    return FormerAddress.objects.filter(user_id=user_id).order_by("id")
 
 
 _IS_DELETED = """

@@ -12,7 +12,7 @@ from rest_framework import serializers
 
 from chassis.http import fields
 from chassis.security.principal import RESERVED_SCOPES
-from users_ms.accounts.models import MAXIMUM_SCOPE_LENGTH, FormerAddress, User
+from users_ms.accounts.models import MAXIMUM_SCOPE_LENGTH, User
 
 MAXIMUM_OBJECT_BYTES = 4096
 _LANGUAGE_TAG = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|\d{3}))?", re.ASCII)
@@ -24,7 +24,8 @@ class Password(fields.Text):
     """A new password: any characters, none stripped."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(min_length=8, max_length=200, trim_whitespace=False, write_only=True, **options)
+        limits = {"min_length": 8, "max_length": 200} | options
+        super().__init__(trim_whitespace=False, write_only=True, **limits)
 
 
 def check_password_policy(password: str, *, user: User) -> None:
@@ -185,23 +186,6 @@ class UserOutput(fields.Output):
             "updated_at",
         ]
         read_only_fields = fields
-
-
-class FormerAddressOutput(serializers.ModelSerializer):
-    """A former verified address, which the user may return to."""
-
-    class Meta:
-        model = FormerAddress
-        fields = ["email", "reserved_until"]
-        read_only_fields = fields
-
-
-class ExportOutput(serializers.Serializer):
-    """Everything that users-ms stores about a user, except the password hash."""
-
-    exported_at = serializers.DateTimeField()
-    user = UserOutput()
-    former_addresses = FormerAddressOutput(many=True)
 
 
 class LoadTestQuery(serializers.Serializer):

@@ -5,7 +5,6 @@ from users_ms.accounts import internal_views, views
 urlpatterns = [
     path("users", views.UserCollection.as_view(), name="users"),
     path("users/me", views.CurrentUser.as_view(), name="current-user"),
-    path("users/me/export", views.Export.as_view(), name="export"),
     path("users/<int:user_id>", views.UserDetail.as_view(), name="user"),
     path("internal/credentials", internal_views.Credentials.as_view(), name="internal-credentials"),
     path("internal/users", internal_views.Users.as_view(), name="internal-users"),

@@ -215,25 +215,6 @@ class CurrentUser(APIView):
         return _representation(selectors.get_user(user_id=request.user.user_id))
 
 
-class Export(APIView):
-    @extend_schema(
-        operation_id="export_user",
-        responses={200: serializers.ExportOutput, **problems(401, 403, 404)},
-        examples=[examples.EXPORT],
-        tags=["users"],
-    )
-    def get(self, request: Request) -> Response:
-        """All that users-ms knows of the user whose token this is (GDPR, articles 15 and 20), but no password hash."""
-        user = selectors.get_user(user_id=request.user.user_id)
-        known = {
-            "exported_at": timezone.now(),
-            "user": user,
-            "former_addresses": selectors.former_addresses(user_id=user.id),
-        }
-        headers = {"Cache-Control": "no-store", "Content-Disposition": 'attachment; filename="users-ms.json"'}
-        return Response(serializers.ExportOutput(known).data, headers=headers)
-
-
 class LoadTest(APIView):
     authentication_classes: list = []
     permission_classes: list = []

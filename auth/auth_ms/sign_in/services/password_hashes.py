@@ -1,5 +1,6 @@
 """Comparing a password with a stored hash, in the same time for every account and for unknown ones."""
 
+import time
 from functools import cache
 
 import bcrypt
@@ -7,12 +8,13 @@ from argon2.low_level import Type, hash_secret_raw
 from django.conf import settings
 from django.contrib.auth import hashers
 
-from chassis.security import password_concurrency
+from chassis.security import imported_hashes, password_concurrency
 
 BCRYPT, ARGON2ID = "bcrypt_sha256", "argon2"  # the prefixes of Django's encodings
 _hashers = {BCRYPT: hashers.BCryptSHA256PasswordHasher(), ARGON2ID: hashers.Argon2PasswordHasher()}
 _SALT = b"only takes time."
 _LEAST_KIB = 8  # the minimum of argon2
+_LEAST_COST = 4  # the minimum of bcrypt
 
 
 def matches(*, password: str, password_hash: str | None) -> bool:
@@ -27,13 +29,25 @@ def matches(*, password: str, password_hash: str | None) -> bool:
 def _matches(password: str, password_hash: str | None) -> bool:
     """Every failure costs one bcrypt and one argon2id at today's cost, whichever of them the account has.
 
-    During a migration from one to the other there are accounts of both kinds, so one of them is not enough.
+    During a migration from one to the other there are accounts of both kinds, so one of them is not enough. What an
+    imported hash took is left out of the bcrypt; one that takes longer than it is rejected later.
     """
     kind = _kind(password_hash) if password_hash else None
+    if password_hash and kind is None:
+        return _matches_imported(password, password_hash)
     if password_hash and kind and _hashers[kind].verify(password, password_hash):
         return True
     _work_of_bcrypt(password, done_at=cost_of(password_hash) if password_hash and kind == BCRYPT else None)
     _work_of_argon2id(password, done=_argon2id_work(password_hash) if password_hash and kind == ARGON2ID else 0)
+    return False
+
+
+def _matches_imported(password: str, password_hash: str) -> bool:
+    started = time.thread_time()
+    if imported_hashes.matches(password=password, password_hash=password_hash):
+        return True
+    _rest_of_bcrypt(password, spent_seconds=time.thread_time() - started)
+    _work_of_argon2id(password, done=0)
     return False
 
 
@@ -50,7 +64,8 @@ def is_outdated(password_hash: str) -> bool:
     if kind == BCRYPT:
         return bool(cost_of(password_hash) < settings.BCRYPT_COST)
     made = _hashers[ARGON2ID].decode(password_hash)
-    return bool(made["memory_cost"] < settings.ARGON2_MEMORY_KIB or made["time_cost"] < settings.ARGON2_PASSES)
+    is_weaker = made["memory_cost"] < settings.ARGON2_MEMORY_KIB or made["time_cost"] < settings.ARGON2_PASSES
+    return bool(is_weaker or made["variety"] != "argon2id")  # an imported one may be argon2i
 
 
 def cost_of(password_hash: str) -> int:
@@ -59,7 +74,7 @@ def cost_of(password_hash: str) -> int:
 
 
 def _kind(password_hash: str) -> str | None:
-    """BCRYPT or ARGON2ID; None for a hash that no password matches."""
+    """BCRYPT or ARGON2ID; None for an imported hash, and one that no password matches."""
     kind = password_hash.partition("$")[0]
     return kind if kind in _hashers else None
 
@@ -80,7 +95,30 @@ def _work_of_bcrypt(password: str, *, done_at: int | None) -> None:
         _hashers[BCRYPT].verify(password, _dummy_hash(settings.BCRYPT_COST))
         return
     for missing in range(done_at, settings.BCRYPT_COST):
-        bcrypt.hashpw(password.encode()[:72], bcrypt.gensalt(missing))
+        bcrypt.hashpw(password.encode()[: imported_hashes.BCRYPT_BYTES], bcrypt.gensalt(missing))
+
+
+def _rest_of_bcrypt(password: str, *, spent_seconds: float) -> None:
+    """Do the work of bcrypt at today's cost, less `spent_seconds` of CPU time: the halves of the rest, down to the
+    least cost, whose seconds are not more than what is missing."""
+    seconds = _seconds_of_bcrypt(settings.BCRYPT_COST)
+    missing = seconds - spent_seconds
+    for cost in range(settings.BCRYPT_COST, _LEAST_COST - 1, -1):
+        part = seconds / 2 ** (settings.BCRYPT_COST - cost)
+        if part <= missing:
+            bcrypt.hashpw(password.encode()[: imported_hashes.BCRYPT_BYTES], bcrypt.gensalt(cost))
+            missing -= part
+
+
+@cache
+def _seconds_of_bcrypt(cost: int) -> float:
+    """The CPU time of one bcrypt at this cost, by this process: the least of three measurements."""
+    measured = []
+    for _ in range(3):
+        started = time.thread_time()
+        bcrypt.hashpw(b"only takes time.", bcrypt.gensalt(cost))
+        measured.append(time.thread_time() - started)
+    return min(measured)
 
 
 def _work_of_argon2id(password: str, *, done: int) -> None:

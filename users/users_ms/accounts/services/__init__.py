@@ -15,7 +15,7 @@ from users_ms.accounts.problems import (
 from users_ms.accounts.services.administration import check_admin, make_admin, prune
 from users_ms.accounts.services.passwords import PasswordChange, change_password, renew_password_hash
 from users_ms.accounts.services.profiles import delete_user, update_user
-from users_ms.accounts.services.registration import create_user, create_user_without_password, sign_up
+from users_ms.accounts.services.registration import add_users, create_user, create_user_without_password, sign_up
 from users_ms.accounts.services.verification import EmailProof, undo_email_change, verify_email, verify_phone
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "UserInactive",
     "UserNotFound",
     "VersionMismatch",
+    "add_users",
     "change_password",
     "check_admin",
     "create_user",

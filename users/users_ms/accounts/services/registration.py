@@ -1,12 +1,13 @@
 """Sign-up: once per idempotency key, and once per address."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import hashers
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
@@ -142,6 +143,28 @@ def _store(new: User, *, key: SignUp | None, at: datetime) -> tuple[User | None,
         key.remember(stored)
     outbox.record(events.NewUser.of(stored, surname=stored.surname), at=at)
     return stored, True
+
+
+def add_users(users: Sequence[User], *, at: datetime) -> list[User]:
+    """Store users as they are, in the caller's transaction and without events, so nobody is sent mails.
+
+    Returns those that were stored; the addresses of the others are taken, or reserved for their former owners.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_NEW_IDS, [len(users)])
+        for user, (user_id,) in zip(users, cursor.fetchall(), strict=True):
+            user.id = user_id
+    # In one order, so that two transactions do not wait for each other.
+    in_order = sorted(users, key=lambda user: str(user.email_canonical))
+    User.objects.bulk_create(in_order, ignore_conflicts=True)
+    stored = set(User.objects.filter(id__in=[user.id for user in users]).values_list("id", flat=True))
+    new = [user for user in users if user.id in stored]
+    reserved = user_changes.reserved_among([user.email_canonical for user in new], at=at)
+    User.objects.filter(id__in=[user.id for user in new if user.email_canonical in reserved]).delete()
+    return [user for user in new if user.email_canonical not in reserved]
+
+
+_NEW_IDS = "SELECT nextval(pg_get_serial_sequence('accounts_user', 'id')) FROM generate_series(1, %s)"
 
 
 def _notify_owner(owner: User, *, client: Client, at: datetime) -> None:

@@ -1,5 +1,6 @@
 """The common steps of changes to a user: lock, new version, event."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -73,3 +74,9 @@ def is_reserved(canonical: str, *, but_for: User, at: datetime) -> bool:
     """
     reserved = FormerAddress.objects.filter(email_canonical=canonical, reserved_until__gt=at)
     return reserved.exclude(user_id=but_for.id).exists()
+
+
+def reserved_among(canonical: Sequence[str], *, at: datetime) -> set[str]:
+    """The addresses among these, of new users, that are reserved for former owners. Call it as `is_reserved`."""
+    reserved = FormerAddress.objects.filter(email_canonical__in=canonical, reserved_until__gt=at)
+    return set(reserved.values_list("email_canonical", flat=True))

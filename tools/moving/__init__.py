@@ -1,0 +1,1 @@
+"""Users move in from other systems, and out."""
