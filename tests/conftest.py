@@ -4,8 +4,10 @@ import signal
 
 import pytest
 
-# A shell that starts tests in the background makes them ignore SIGINT, and so the programs that they interrupt.
+# A shell that starts tests in the background makes them ignore SIGINT, and so the programs that they interrupt. Either
+# signal ends the fixtures, which stop the stacks of their own.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 pytest.register_assert_rewrite("evidence.harness", "evidence.chaos", "evidence.fuzz")
 

@@ -19,6 +19,7 @@ def test_a_connection_that_waits_to_be_accepted_is_answered_before_the_process_e
     with web_server() as (port, master):
         [worker] = map(int, Path(f"/proc/{master.pid}/task/{master.pid}/children").read_text().split())
         os.kill(worker, signal.SIGSTOP)
+        eventually(lambda: Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[0] == "T")
         waiting = [socket.create_connection(("127.0.0.1", port), timeout=120) for _ in range(CONNECTIONS)]
         for connection in waiting:
             connection.sendall(HEAD.encode() + BODY)

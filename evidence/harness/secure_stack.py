@@ -109,8 +109,8 @@ def secure_stack(directory: Path) -> Iterator[SecureStack]:
     port = ports.free("TLS_PORT")["TLS_PORT"]
     issuer = f"https://localhost:{port}"
     variables = runner.VARIABLES | runner.ALL_ROUTES | {"PUBLIC_URL": issuer, "WEBAUTHN_ORIGINS": issuer}
-    layout = stacks.up(directory, free_ports=True, variables=variables)
     try:
+        layout = stacks.up(directory, free_ports=True, variables=variables)
         with running_program(layout, _gateway(layout, issuer, certificate)):
             stack = Stack.of(runner.addresses(layout))
             admin = f"root.{secrets.token_hex(8)}@example.org"
