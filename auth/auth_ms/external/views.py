@@ -101,7 +101,7 @@ class ProviderDetail(APIView):
 class OfferedProviders(OpenToAll):
     @extend_schema(
         operation_id="list_offered_providers",
-        responses={200: serializers.OfferedProvidersOutput},
+        responses={200: serializers.OfferedProvidersOutput, **problems()},
         examples=[examples.OFFERED],
         tags=["sign-in"],
     )
