@@ -95,6 +95,14 @@ class VerifiedEmail:
     email: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Membership:
+    """A user's membership in an organisation, as it is now."""
+
+    organisation_id: int
+    roles: list[str]
+
+
 class UserNotFound(Problem):
     status = 404
     title = "User not found"
@@ -150,6 +158,18 @@ def find_rights(*, user_id: int) -> Rights | None:
         return _members(answer, Rights)
     user = find_credentials(user_id=user_id)  # an older users-ms has no such route; for one release
     return Rights(**{field.name: getattr(user, field.name) for field in fields(Rights)}) if user else None
+
+
+def find_memberships(*, user_id: int, organisation: str) -> list[Membership]:
+    """The memberships of a user, or only that in the organisation with this id or slug. Raises ServiceUnavailable."""
+    query = {"organisation": organisation} if organisation else {}
+    answer = _call("GET", f"/users/{user_id}/memberships", params=query)
+    _expect(answer, 200)
+    try:
+        found = answer.json()["memberships"]
+        return [Membership(organisation_id=int(each["organisation_id"]), roles=list(each["roles"])) for each in found]
+    except (requests.RequestException, KeyError, TypeError, ValueError) as error:
+        raise _users(settings.USERS_URL).unavailable() from error
 
 
 def create_federated_user(

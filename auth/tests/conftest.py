@@ -44,6 +44,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
+        if parts.path.endswith("/memberships"):
+            self.answer(200, {"memberships": self.server.service.memberships_of(self.user_id, parse_qs(parts.query))})
+            return
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         if parts.path.endswith("/rights"):
             query = {} if "rights" in self.server.service.missing else {"user_id": self.user_id}
@@ -111,6 +114,7 @@ class UsersService:
         self.tokens: list[str] = []
         self.calls: list[str] = []
         self.attributes_read: list[bool] = []  # for each reading request, whether it asked for attributes and metadata
+        self.memberships: dict[int, list[dict[str, Any]]] = {}  # by user
         self.missing: set[str] = set()  # routes that an older users-ms does not have
         self.created: list[dict[str, Any]] = []  # users who sign in with other providers
         self.conceals = False  # CONCEAL_ACCOUNTS
@@ -128,6 +132,12 @@ class UsersService:
         """The user with this email or id."""
         users = self.users.values()
         return next((user for user in users if same(user["email"], email) or str(user["id"]) == user_id), None)
+
+    def memberships_of(self, user_id: str, query: dict[str, list[str]]) -> list[dict[str, Any]]:
+        """All memberships of a user, or that in one organisation."""
+        named = query.get("organisation", [""])[0]
+        found = self.memberships.get(int(user_id), [])
+        return [each for each in found if named in ("", each["slug"], str(each["organisation_id"]))]
 
     def create_user(self, given: dict[str, Any]) -> tuple[int, Any]:
         """A user without a password, once per key."""

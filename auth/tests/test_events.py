@@ -166,6 +166,33 @@ def test_every_account_change_is_recorded_once(ada, change, written):
     assert facts == (written, 7, 1, 3, "192.0.2.7", "Firefox")
 
 
+@pytest.mark.parametrize(
+    ("change", "written"), [*account_changes.ORGANISATION_EVENTS.items(), *account_changes.MEMBERSHIP_EVENTS.items()]
+)
+def test_every_change_of_an_organisation_is_recorded_once(change, written):
+    of_member = change.startswith("member")
+    kind = "membership_changed_event" if of_member else "organisation_changed_event"
+    changed = event(kind, **contract.examples()[kind]["data"] | {"change": change})
+
+    for _ in range(2):
+        (tasks.record_membership_change if of_member else tasks.record_organisation_change)(event=changed)
+
+    found = AuditEvent.objects.get()
+    assert (found.event, found.user_id, found.actor_id) == (written, 1 if of_member else None, 9)
+    roles = {"roles": ["member"]} if of_member else {}
+    assert found.details == {"organisation_id": 1, "slug": "acme"} | roles
+
+
+@pytest.mark.parametrize("changes", [{"change": "sold"}, {"organisation_id": "1"}, {"roles": "owner"}, {"slug": None}])
+def test_a_malformed_change_of_an_organisation_is_dead_lettered(changes):
+    data = contract.examples()["membership_changed_event"]["data"] | changes
+
+    with pytest.raises(Reject):
+        tasks.record_membership_change(event=event("membership_changed_event", **data))
+
+    assert not AuditEvent.objects.exists()
+
+
 @pytest.mark.parametrize(("age", "pauses"), [(0, [1.0]), (2, [8.0]), (9, [])])
 def test_events_that_end_sessions_are_redelivered_for_logins_in_progress(ada, later, age, pauses):
     changed = account_changed("deactivated")

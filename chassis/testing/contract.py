@@ -53,9 +53,10 @@ def _validator(name: str) -> jsonschema_rs.Draft202012Validator:
 
 
 def _described(name: str) -> set[str]:
-    data = DOCUMENT["components"]["schemas"][name]["allOf"][1]["properties"]["data"]
-    shared = DOCUMENT["components"]["schemas"]["contact"]["properties"] if "allOf" in data else {}
-    return set(data["properties"]) | set(shared)
+    schemas = DOCUMENT["components"]["schemas"]
+    data = schemas[name]["allOf"][1]["properties"]["data"]
+    shared = [schemas[part["$ref"].rpartition("/")[2]] for part in data.get("allOf", [])]
+    return {member for part in (data, *shared) for member in part["properties"]}
 
 
 @pytest.fixture(autouse=True)

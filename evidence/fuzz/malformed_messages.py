@@ -39,6 +39,16 @@ USER = RECIPIENT | {"name": OPTIONAL, "user_agent": OPTIONAL}
 TOKEN = RECIPIENT | {"sealed_token": REQUIRED, "expires_at": NOT_TIME}
 CHANGED = USER | {"change": NOT_CHANGE, "changed_at": NOT_TIME}
 LOGIN = USER | {"user_agent": REQUIRED, "logged_in_at": NOT_TIME}
+ORGANISATION = {
+    "organisation_id": NOT_ID,
+    "slug": REQUIRED,
+    "change": NOT_CHANGE,
+    "change_id": [*REQUIRED, "x"],
+    "changed_at": NOT_TIME,
+    "actor_id": NOT_OPTIONAL_ID,
+    "session_id": NOT_OPTIONAL_ID,
+    "address": [*OPTIONAL, "no address"],
+}
 # By queue: its event, and invalid values of each field of `data` that its consumer reads.
 QUEUES: dict[str, tuple[str, dict[str, list[Any]]]] = {
     "login_email_notification": ("user_login_event", LOGIN),
@@ -54,6 +64,13 @@ QUEUES: dict[str, tuple[str, dict[str, list[Any]]]] = {
     "account_changed_email_notification": ("account_changed_event", CHANGED),
     "sign_in_changed_email_notification": ("sign_in_changed_event", CHANGED),
     "sign_up_repeated_email_notification": ("sign_up_repeated_event", RECIPIENT),
+    "membership_changed_email_notification": ("membership_changed_event", CHANGED | {"organisation": REQUIRED}),
+    "organisation_invitation_email_notification": ("organisation_invitation_event", TOKEN | {"organisation": REQUIRED}),
+    "organisation_changed_audit": ("organisation_changed_event", ORGANISATION),
+    "membership_changed_audit": (
+        "membership_changed_event",
+        ORGANISATION | {"user_id": NOT_ID, "roles": [MISSING, None, 7, "x", [7], {}]},
+    ),
     "phone_verification_sms_notification": (
         "phone_verification_requested_event",
         USER | {"phone": REQUIRED, "sealed_code": REQUIRED, "expires_at": NOT_TIME},
@@ -120,6 +137,8 @@ def good(queue: str, chance: random.Random) -> Message:
         event["data"]["expires_at"] = "2999-01-31T12:00:00+00:00"
     if "email_verified" in event["data"]:
         event["data"]["email_verified"] = queue != "new_user_email_verification"
+    if "email_verified" in event["data"] and event["type"] == "organisation_invitation_event":
+        event["data"]["email_verified"] = False
     if event["type"] == "account_changed_event":
         event["data"]["change"] = "rights_changed"  # which is notified by no other event
     for name in ENCRYPTED:

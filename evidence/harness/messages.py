@@ -16,6 +16,8 @@ QUEUES = [
     "account_changed_email_notification",
     "sign_in_changed_email_notification",
     "sign_up_repeated_email_notification",
+    "membership_changed_email_notification",
+    "organisation_invitation_email_notification",
     "phone_verification_sms_notification",
     "user_deleted_email_notification",
     "user_deleted_data_erasure",
@@ -23,6 +25,8 @@ QUEUES = [
     "password_changed_session_revocation",
     "new_user_email_verification",
     "account_changed_audit",
+    "organisation_changed_audit",
+    "membership_changed_audit",
     "client_logout_delivery",
 ]
 

@@ -38,9 +38,14 @@ EMAIL_CHANGE_UNDO_URL = environment.text(
     "the page of your product that undoes a change of address, with {token} where the mailed token belongs",
     default="",
 )
+INVITATION_URL = environment.text(
+    "INVITATION_URL",
+    "the page of your product that accepts an invitation, with {token} where the mailed token belongs",
+    default="",
+)
 SEALING_PRIVATE_KEY = environment.text(
     "SEALING_PRIVATE_KEY",
-    "decrypts the tokens and codes that auth-ms encrypts with SEALING_PUBLIC_KEY; for the email and SMS workers",
+    "decrypts the tokens and codes that auth-ms and users-ms encrypt with SEALING_PUBLIC_KEY; for the email and SMS workers",
     default="",
 )
 USERS_URL = environment.text(

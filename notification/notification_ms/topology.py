@@ -27,6 +27,8 @@ SUBSCRIPTIONS = [
     Subscription("account_changed_event", "email", "account_changed_email_notification"),
     Subscription("sign_in_changed_event", "email", "sign_in_changed_email_notification"),
     Subscription("sign_up_repeated_event", "email", "sign_up_repeated_email_notification"),
+    Subscription("membership_changed_event", "email", "membership_changed_email_notification"),
+    Subscription("organisation_invitation_event", "email", "organisation_invitation_email_notification"),
     Subscription("phone_verification_requested_event", "sms", "phone_verification_sms_notification"),
     Subscription("user_deleted_event", "email", "user_deleted_email_notification"),
     # Erases data and notifies nobody. Every installation runs the email worker, so that one serves it.
@@ -53,6 +55,8 @@ SENDERS = {
     "password_changed_event": ["users-ms", "auth-ms"],
     "account_changed_event": ["users-ms"],
     "sign_up_repeated_event": ["users-ms"],
+    "membership_changed_event": ["users-ms"],
+    "organisation_invitation_event": ["users-ms"],
 }
 
 

@@ -13,6 +13,7 @@ MAILED_TOKENS = {  # with the setting of each token's page
     "password_reset_requested_event": "PASSWORD_RESET_URL",
     "email_verification_requested_event": "EMAIL_VERIFICATION_URL",
     "email_change_requested_event": "EMAIL_CHANGE_UNDO_URL",
+    "organisation_invitation_event": "INVITATION_URL",
 }
 PRIVATE_KEY, PUBLIC_KEY = encryption.generate_key_pair()
 CHANGES = [(event, change) for event, texts in event_texts.TEXTS.items() for change in sorted(texts.changes)]
@@ -57,6 +58,8 @@ def account_event(event_type: str, **changes: Any) -> CloudEvent:
         "deleted_at": "2026-01-31T12:00:00+00:00",
         "old_email": "",
         "new_email": "",
+        "organisation": "Acme",
+        "roles": ["member"],
         "address": "192.0.2.7",
         "user_agent": "Firefox",
     } | changes

@@ -56,6 +56,8 @@ def test_queues_and_their_documentation_match():
         "user_deleted_session_revocation",
         "password_changed_session_revocation",
         "account_changed_audit",
+        "organisation_changed_audit",
+        "membership_changed_audit",
         "client_logout_delivery",
     }
 

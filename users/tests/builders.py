@@ -5,6 +5,7 @@ from typing import Any
 
 from users_ms.accounts import services
 from users_ms.accounts.models import User
+from users_ms.organisations.models import Membership, Organisation
 
 PASSWORD = "correct horse battery"
 
@@ -30,3 +31,11 @@ def a_user(**changes: Any) -> User:
     """A stored user."""
     fields = {"name": "Ada", "surname": "Lovelace", "email": "ada@example.org", "password": PASSWORD} | changes
     return services.create_user(**fields)
+
+
+def an_organisation(*, name: str = "Acme", slug: str = "acme", **members: User) -> Organisation:
+    """A stored organisation; `members` has a user by role."""
+    organisation = Organisation.objects.create(name=name, slug=slug)
+    for role, user in members.items():
+        Membership.objects.create(organisation=organisation, user=user, roles=[role])
+    return organisation

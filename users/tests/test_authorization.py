@@ -5,7 +5,8 @@ from django.test import Client
 
 from chassis.testing import authorization
 from chassis.testing.authorization import ADMIN, CALLERS, OPEN, OPEN_BODY, OWN, SERVICE
-from users.tests.builders import a_user, an_admin
+from users.tests.builders import a_user, an_admin, an_organisation
+from users_ms.organisations.models import Membership
 
 pytestmark = pytest.mark.django_db
 MATRIX = {
@@ -28,6 +29,15 @@ MATRIX = {
     "set_password": SERVICE,
     "create_federated_user": SERVICE,
     "import_users": [401, 403, 403, 415, 401],  # 415: authorized, and then JSON is rejected
+    "list_organisations": OWN,
+    "create_organisation": [401, 403, 403, 400, 401],
+    "get_organisation": [401, 200, 404, 200, 401],
+    "update_organisation": [401, 400, 404, 400, 401],
+    "delete_organisation": [401, 204, 404, 204, 401],
+    "list_members": [401, 200, 404, 200, 401],
+    "set_member_roles": [401, 400, 404, 400, 401],
+    "remove_member": [401, 204, 404, 204, 401],
+    "get_memberships": [401, 401, 401, 401, 200],
     "get_deletion": OPEN,  # internal only; discloses only whether an id was deleted
 }
 QUERIES = {"load_test": "n=1", "get_credentials": "email=ada@example.org"}
@@ -42,6 +52,8 @@ def test_every_operation_has_a_row():
 def test_an_operation_admits_only_its_callers(settings, caller, auth_ms, operation, kind):
     settings.LOAD_TEST_ENABLED = True
     user, other, root = a_user(), a_user(email="eve@example.org"), an_admin()
+    acme = an_organisation(owner=user)
+    Membership.objects.create(organisation=acme, user=a_user(email="second@example.org"), roles=["owner"])
     clients = {
         "anonymous": Client,
         "user": lambda: caller(user_id=user.id),
@@ -51,6 +63,6 @@ def test_an_operation_admits_only_its_callers(settings, caller, auth_ms, operati
     }
     called = authorization.operations("users-ms")[operation]
 
-    answer = authorization.call(clients[kind](), called, query=QUERIES.get(operation, ""), user_id=user.id)
+    answer = authorization.call(clients[kind](), called, query=QUERIES.get(operation, ""), user_id=user.id, organisation_id=acme.id)
 
     assert answer.status_code == MATRIX[operation][CALLERS.index(kind)], answer.content

@@ -24,7 +24,7 @@ def test_a_client_reads_users_and_may_do_nothing_else(settings, operation):
     called = authorization.operations("users-ms")[operation]
     every = client_with("users:read users:write admin service")
 
-    answer = authorization.call(every, called, query="n=1&email=ada@example.org", user_id=a_user().id)
+    answer = authorization.call(every, called, query="n=1&email=ada@example.org", user_id=a_user().id, organisation_id=1)
 
     assert answer.status_code == (FOR_ALL | FOR_CLIENTS).get(operation, 401), answer.content
 

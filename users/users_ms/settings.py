@@ -16,6 +16,7 @@ globals().update(
             "chassis.security.rate_limits",
             "users_ms.accounts",
             "users_ms.portability",
+            "users_ms.organisations",
         ],
         awaited_queues={
             "new_user_event": ["new_user_email_notification", "new_user_email_verification"],
@@ -27,6 +28,8 @@ globals().update(
             "password_changed_event": ["password_changed_email_notification", "password_changed_session_revocation"],
             "account_changed_event": ["account_changed_audit", "account_changed_email_notification"],
             "sign_up_repeated_event": ["sign_up_repeated_email_notification"],
+            "organisation_changed_event": ["organisation_changed_audit"],
+            "membership_changed_event": ["membership_changed_audit", "membership_changed_email_notification"],
         },
     )
 )

@@ -154,3 +154,49 @@ def apply_password_change(
                 session_id=kept_session_id,
                 **({"reason": reason} if reason not in ("change", "reset") else {}),
             )
+
+
+ORGANISATION_EVENTS = {
+    "created": Event.ORGANISATION_CREATED,
+    "updated": Event.ORGANISATION_UPDATED,
+    "deleted": Event.ORGANISATION_DELETED,
+}
+MEMBERSHIP_EVENTS = {
+    "member_added": Event.MEMBER_ADDED,
+    "member_updated": Event.MEMBER_UPDATED,
+    "member_removed": Event.MEMBER_REMOVED,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrganisationChange:
+    """An organisation_changed_event, or with `user_id` a membership_changed_event."""
+
+    event: str  # of the audit log
+    change_id: uuid.UUID
+    changed_at: datetime
+    organisation_id: int
+    slug: str
+    user_id: int | None
+    roles: list[str]
+    actor_id: int | None
+    session_id: int | None
+    client: Client
+
+
+def record_organisation_change(change: OrganisationChange) -> None:
+    """Record a change of an organisation or of its members in the audit log, once."""
+    roles = {"roles": change.roles} if change.user_id is not None else {}
+    with transaction.atomic():
+        audit.record_once(
+            change.event,
+            change_id=change.change_id,
+            client=change.client,
+            at=change.changed_at,
+            user_id=change.user_id,
+            actor_id=change.actor_id,
+            session_id=change.session_id,
+            organisation_id=change.organisation_id,
+            slug=change.slug,
+            **roles,
+        )

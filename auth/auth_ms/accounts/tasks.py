@@ -75,6 +75,29 @@ def apply_account_change(*, event: dict[str, Any], **_fields_of_newer_producers:
     _handle(event, "account_changed_event", lambda new, at: account_changes.apply(_account_change(new), at=at))
 
 
+@shared_task(name="organisation_changed_event")
+def record_organisation_change(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
+    """Record a change of an organisation in the audit log."""
+
+    def record(changed: CloudEvent, _: datetime) -> None:
+        known = account_changes.ORGANISATION_EVENTS
+        account_changes.record_organisation_change(_organisation_change(changed, known, user_id=None, roles=[]))
+
+    _handle(event, "organisation_changed_event", record)
+
+
+@shared_task(name="membership_changed_event")
+def record_membership_change(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
+    """Record a change of the members of an organisation in the audit log."""
+
+    def record(changed: CloudEvent, _: datetime) -> None:
+        user_id, roles = changed.positive_integer("user_id"), _texts(changed, "roles")
+        known = account_changes.MEMBERSHIP_EVENTS
+        account_changes.record_organisation_change(_organisation_change(changed, known, user_id=user_id, roles=roles))
+
+    _handle(event, "membership_changed_event", record)
+
+
 @shared_task(name="client_logout_event")
 def tell_client_of_logout(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
     """Tell a client that a session ended (OpenID Connect Back-Channel Logout 1.0)."""
@@ -89,9 +112,6 @@ def _account_change(event: CloudEvent) -> account_changes.AccountChange:
     change = event.text("change")
     if change not in account_changes.AUDIT_EVENTS:
         raise InvalidEvent("data.change is unknown")
-    scopes = event.data.get("scopes")
-    if not isinstance(scopes, list) or not all(isinstance(scope, str) for scope in scopes):
-        raise InvalidEvent("data.scopes is missing or not a list of strings")
     return account_changes.AccountChange(
         user_id=event.positive_integer("user_id"),
         change_id=_uuid(event, "change_id"),
@@ -101,11 +121,38 @@ def _account_change(event: CloudEvent) -> account_changes.AccountChange:
         old_email=event.text("old_email", maximum=254, default=""),
         new_email=event.text("new_email", maximum=254, default=""),
         is_admin=event.data.get("is_admin") is True,
-        scopes=scopes,
+        scopes=_texts(event, "scopes"),
         actor_id=_id(event, "actor_id"),
         session_id=_id(event, "session_id"),
         client=_client(event),
     )
+
+
+def _organisation_change(
+    event: CloudEvent, known: dict[str, Any], *, user_id: int | None, roles: list[str]
+) -> account_changes.OrganisationChange:
+    change = event.text("change")
+    if change not in known:
+        raise InvalidEvent("data.change is unknown")
+    return account_changes.OrganisationChange(
+        event=known[change],
+        change_id=_uuid(event, "change_id"),
+        changed_at=event.timestamp("changed_at"),
+        organisation_id=event.positive_integer("organisation_id"),
+        slug=event.text("slug", maximum=63),
+        user_id=user_id,
+        roles=roles,
+        actor_id=_id(event, "actor_id"),
+        session_id=_id(event, "session_id"),
+        client=_client(event),
+    )
+
+
+def _texts(event: CloudEvent, name: str) -> list[str]:
+    texts = event.data.get(name)
+    if not isinstance(texts, list) or not all(isinstance(each, str) for each in texts):
+        raise InvalidEvent(f"data.{name} is missing or not a list of strings")
+    return texts
 
 
 def _contact(event: CloudEvent) -> dict[str, Any]:

@@ -57,6 +57,12 @@ class AuditEvent(models.Model):
         AUTHORIZATION_CODE_REPLAY = "authorization_code_replay"
         GRANT_REVOKED = "grant_revoked"
         SIGNING_KEY_ROTATED = "signing_key_rotated"
+        ORGANISATION_CREATED = "organisation_created"
+        ORGANISATION_UPDATED = "organisation_updated"
+        ORGANISATION_DELETED = "organisation_deleted"
+        MEMBER_ADDED = "member_added"
+        MEMBER_UPDATED = "member_updated"
+        MEMBER_REMOVED = "member_removed"
         USER_DELETED = "user_deleted"
 
     id = models.BigAutoField(primary_key=True)

@@ -6,7 +6,8 @@ from chassis.security.principal import RESERVED_SCOPES
 
 OPENID, OFFLINE_ACCESS, ADDRESS = "openid", "offline_access", "address"
 ATTRIBUTES = "attributes"  # the claims that the client's registration maps
-IDENTITY = (OPENID, "profile", "email", "phone", ADDRESS, "roles", ATTRIBUTES, OFFLINE_ACCESS)
+ORGANIZATION = "organization"  # that in which the user signs in, and the roles there
+IDENTITY = (OPENID, "profile", "email", "phone", ADDRESS, "roles", ATTRIBUTES, ORGANIZATION, OFFLINE_ACCESS)
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,100}")  # RFC 6749, §3.3
 
 

@@ -230,6 +230,8 @@ class OAuthIntrospectionOutput(serializers.Serializer):
     scope = serializers.CharField(required=False, allow_blank=True)
     sub = serializers.CharField(required=False)
     exp = serializers.IntegerField(required=False)
+    org_id = serializers.CharField(required=False, help_text="with the scope `organization`")
+    roles = serializers.ListField(child=serializers.CharField(), required=False, help_text="in that organization")
 
 
 class PushedRequestInput(serializers.Serializer):
@@ -243,6 +245,7 @@ class PushedRequestInput(serializers.Serializer):
     code_challenge_method = serializers.CharField(help_text="S256")
     state = serializers.CharField(required=False)
     nonce = serializers.CharField(required=False)
+    organization = serializers.CharField(required=False, help_text="id or slug, with the scope `organization`")
 
 
 class PushedRequestOutput(serializers.Serializer):
@@ -257,6 +260,7 @@ class DeviceAuthorizationInput(serializers.Serializer):
 
     scope = serializers.CharField()
     resource = serializers.CharField(required=False, help_text="may be repeated")
+    organization = serializers.CharField(required=False, help_text="id or slug, with the scope `organization`")
     client_id = serializers.CharField()
     client_secret = serializers.CharField(required=False)
 
@@ -290,6 +294,7 @@ class UserInfoOutput(serializers.Serializer):
     phone_number = serializers.CharField(required=False)
     phone_number_verified = serializers.BooleanField(required=False)
     roles = serializers.ListField(child=serializers.CharField(), required=False)
+    org_id = serializers.CharField(required=False)
 
 
 class ConsentOutput(serializers.Serializer):

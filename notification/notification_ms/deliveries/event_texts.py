@@ -11,7 +11,8 @@ class Texts:
     """The texts of an event: their template folder, required data, and the page that they link to.
 
     Media in `cannot_be_off` cannot be switched off: security notices, and what the user has requested.
-    `any_address` allows unverified addresses; such a text contains nothing that a user has typed.
+    `any_address` allows unverified addresses; such a text contains nothing that a user has typed, except the name of
+    an organisation, which only admins create.
     """
 
     folder: str
@@ -22,6 +23,7 @@ class Texts:
     cannot_be_off: frozenset[str] = frozenset({"email"})
     any_address: bool = False
     in_digest: bool = True  # counted in the digest when held back
+    is_for_others: bool = False  # sent to an address that is not the user's: the recipient is not stored
     is_farewell: bool = False  # sent to a deleted user: the recipient is not stored
     changes: frozenset[str] = frozenset()  # values of `data.change`, each with its own text
     notified_by: tuple[tuple[str, str], ...] = ()  # changes that another event notifies of
@@ -91,6 +93,21 @@ TEXTS = {
         ),
     ),
     "sign_up_repeated_event": Texts(folder="sign_up_repeated", any_address=True),
+    "membership_changed_event": Texts(
+        folder="membership_changed",
+        needs=("organisation",),
+        when="changed_at",
+        changes=frozenset({"member_added", "member_updated", "member_removed"}),
+    ),
+    "organisation_invitation_event": Texts(
+        folder="organisation_invitation",
+        needs=("organisation", "expires_at"),
+        secret="token",  # noqa: S106  # nosec B106
+        link_setting="INVITATION_URL",
+        any_address=True,
+        in_digest=False,
+        is_for_others=True,
+    ),
     "phone_verification_requested_event": Texts(
         folder="phone_verification",
         needs=("phone", "expires_at"),

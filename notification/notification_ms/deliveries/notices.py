@@ -156,6 +156,7 @@ def _facts(event: CloudEvent, texts: Texts, *, email: str, time_zone: str) -> di
         "first_proof": data.get("first_proof") is True,
         "reason": event.text("reason", default=""),
         "is_admin": data.get("is_admin") is True,
+        "organisation": display_text.name(event.text("organisation", default="")),
     }
     if "expires_at" in texts.needs:
         facts["expires_at"] = local_time(event.timestamp("expires_at"), time_zone)
@@ -168,6 +169,7 @@ def _facts(event: CloudEvent, texts: Texts, *, email: str, time_zone: str) -> di
         "new_email": display_text.defanged(new_email) if "new_email" in texts.needs else display_text.masked(new_email),
         "is_new_email": email == new_email,
         "scopes": [display_text.defanged(str(scope)) for scope in _list(data.get("scopes"))],
+        "roles": [display_text.defanged(str(role)) for role in _list(data.get("roles"))],
     }
 
 
@@ -235,6 +237,8 @@ def example(event_type: str, *, locale: str, change: str = "") -> Notice:
         "old_email": "ada@example.org",
         "new_email": "a***@example.net",
         "scopes": ["orders:read"],
+        "organisation": "Acme Corporation",
+        "roles": ["member"],
         "actor_id": None,
         **dict.fromkeys(("logged_in_at", "changed_at", "expires_at", "deleted_at"), moment.isoformat()),
     }

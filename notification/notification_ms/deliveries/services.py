@@ -42,7 +42,7 @@ def notify(*, event: CloudEvent, medium: Medium) -> Delivery:
         medium=medium.name,
         attempts=0 if reason else 1,
         user_id=notice.user_id,
-        recipient="" if is_farewell else recipient,
+        recipient="" if is_farewell or notice.texts.is_for_others else recipient,
         **(limits.counting(notice, medium=medium.name, recipient=recipient, at=at) if is_counted else {}),
     )
     if delivery.is_finished:

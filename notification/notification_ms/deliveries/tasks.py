@@ -78,6 +78,18 @@ def notify_of_repeated_sign_up(*, event: dict[str, Any], **_fields_of_newer_prod
     _notify(event, "sign_up_repeated_event")
 
 
+@shared_task(name="membership_changed_event")
+def notify_of_membership_change(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
+    """Notify a user that was added to an organisation or removed from it, or has other roles there."""
+    _notify(event, "membership_changed_event")
+
+
+@shared_task(name="organisation_invitation_event")
+def notify_of_invitation(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
+    """Send the token of an invitation to the address that is invited."""
+    _notify(event, "organisation_invitation_event")
+
+
 @shared_task(name="phone_verification_requested_event")
 def notify_of_phone_verification_request(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
     """Send the code that verifies the phone number it is sent to."""

@@ -17,7 +17,7 @@ class Origin:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _OfUser:
+class OfUser:
     """Contact data, so that no consumer has to call back. Only verified addresses may be written to."""
 
     user_id: int
@@ -41,7 +41,7 @@ class _OfUser:
 
 
 @dataclass(frozen=True, kw_only=True)
-class NewUser(_OfUser):
+class NewUser(OfUser):
     """An account exists."""
 
     type: ClassVar[str] = "new_user_event"
@@ -49,7 +49,7 @@ class NewUser(_OfUser):
 
 
 @dataclass(frozen=True, kw_only=True)
-class UserDeleted(_OfUser):
+class UserDeleted(OfUser):
     """An account was deleted. Consumers notify the user and then erase what they store about it."""
 
     type: ClassVar[str] = "user_deleted_event"
@@ -60,7 +60,7 @@ class UserDeleted(_OfUser):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PasswordChanged(_OfUser):
+class PasswordChanged(OfUser):
     """The password has changed; all sessions end except `kept_session_id`, which made the change."""
 
     type: ClassVar[str] = "password_changed_event"
@@ -74,7 +74,7 @@ class PasswordChanged(_OfUser):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AccountChanged(_OfUser):
+class AccountChanged(OfUser):
     """Contact data, rights or state of a user have changed; `change` says which."""
 
     type: ClassVar[str] = "account_changed_event"
@@ -94,7 +94,7 @@ class AccountChanged(_OfUser):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SignUpRepeated(_OfUser):
+class SignUpRepeated(OfUser):
     """A sign-up with the address of an existing user, whose owner is notified instead of the caller."""
 
     type: ClassVar[str] = "sign_up_repeated_event"

@@ -45,8 +45,16 @@ def for_client(
     return issuing.sign(members, at=at, life=life(), algorithm=client.signing_algorithm)
 
 
-def for_user(grant: Grant, *, granted: list[str], resources: list[str], bound_to: str | None, at: datetime) -> str:
-    """A token with which a client calls in the name of a user."""
+def for_user(
+    grant: Grant,
+    *,
+    granted: list[str],
+    resources: list[str],
+    organization: dict[str, Any],
+    bound_to: str | None,
+    at: datetime,
+) -> str:
+    """A token with which a client calls in the name of a user; `organization` are the claims of that, if any."""
     members = {
         "sub": claims.subject_of(grant.user_id, client=grant.client),
         **_shared(grant.client, granted, resources),
@@ -54,6 +62,7 @@ def for_user(grant: Grant, *, granted: list[str], resources: list[str], bound_to
         "amr": grant.methods,
         "acr": level_of(grant.methods),
         GRANT: grant.id,
+        **organization,
         **_confirmation(bound_to),
     }
     return issuing.sign(members, at=at, life=life(), algorithm=grant.client.signing_algorithm)

@@ -15,7 +15,7 @@ from auth_ms.keys.services import issuing
 from auth_ms.provider import claims, metadata, scopes, uris
 from auth_ms.provider.errors import AuthorizationError, NotForClient, OAuthError
 from auth_ms.provider.models import AuthorizationRequest, Grant, OAuthClient
-from auth_ms.provider.services import access_tokens, consents, devices
+from auth_ms.provider.services import access_tokens, consents, devices, organizations
 from auth_ms.sessions.models import Session
 from chassis.http import strict_json
 from chassis.http.client_address import Client
@@ -57,10 +57,12 @@ def check(form: dict[str, str], resources: list[str], *, client: OAuthClient) ->
     known = {"redirect_uri": redirect_uri, **_way_back(form)}
     try:
         _check_kind(form, client)
+        pkce, granted = _pkce(form, client), _scopes(form, client)
         return {
             **known,
-            **_pkce(form, client),
-            "scopes": _scopes(form, client),
+            **pkce,
+            "scopes": granted,
+            organizations.PARAMETER: organizations.wanted(form, granted=granted),
             "resources": access_tokens.check_resources(resources, allowed=client.resources),
             "nonce": form.get("nonce"),
             "dpop_jkt": _key(form),
@@ -295,8 +297,13 @@ def needs_consent(request: AuthorizationRequest, session: Session) -> bool:
 
 
 def grant(request: AuthorizationRequest, session: Session, *, client: Client, at: datetime) -> AuthorizationResponse:
-    """Answer a request with a code, once. Raises NotForClient when it was answered already."""
+    """Answer a request with a code, once.
+
+    Raises NotForClient when it was answered already, AuthorizationError without membership in the organization that it
+    asks for, and ServiceUnavailable.
+    """
     asked, code = request.parameters, issuing.opaque_token()
+    organization = None if request.client is None else organizations.choose(asked, user_id=session.user_id)
     with transaction.atomic():
         for token_hash in filter(None, (request.token_hash, bytes.fromhex(asked.get("pushed", "")))):
             if not AuthorizationRequest.objects.filter(token_hash=token_hash).delete()[0]:
@@ -314,7 +321,7 @@ def grant(request: AuthorizationRequest, session: Session, *, client: Client, at
             browser_session_id=session.id,
             scopes=asked["scopes"],
             resources=asked["resources"],
-            parameters={name: asked.get(name) for name in _FOR_TOKENS},
+            parameters={name: asked.get(name) for name in _FOR_TOKENS} | {organizations.PARAMETER: organization},
             methods=session.methods,
             authenticated_at=session.created_at,
             code_hash=bytes(device.device_code_hash) if device else code.digest,

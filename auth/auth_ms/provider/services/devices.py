@@ -13,7 +13,7 @@ from auth_ms.keys.services import issuing
 from auth_ms.provider import metadata, scopes
 from auth_ms.provider.errors import InvalidGrant, NotForClient, OAuthError
 from auth_ms.provider.models import AuthorizationRequest, DeviceAuthorization, Grant, OAuthClient
-from auth_ms.provider.services import access_tokens
+from auth_ms.provider.services import access_tokens, organizations
 from chassis.http.client_address import Client
 from chassis.security.rate_limits import services as rate_limits
 
@@ -46,7 +46,11 @@ def start(
         device_code_hash=code.digest,
         user_code_hash=_hash_of(user_code),
         client=by,
-        parameters={"scopes": granted, "resources": audience},
+        parameters={
+            "scopes": granted,
+            "resources": audience,
+            organizations.PARAMETER: organizations.wanted(form, granted=granted),
+        },
         interval_seconds=int(INTERVAL.total_seconds()),
         created_at=at,
         expires_at=at + LIFE,

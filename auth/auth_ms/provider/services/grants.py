@@ -16,7 +16,7 @@ from auth_ms.keys.services import issuing
 from auth_ms.provider import claims, metadata, scopes
 from auth_ms.provider.errors import InvalidGrant, OAuthError
 from auth_ms.provider.models import Grant, GrantRefreshToken, OAuthClient
-from auth_ms.provider.services import access_tokens, devices, introspection
+from auth_ms.provider.services import access_tokens, devices, introspection, organizations
 from auth_ms.sessions import rotation
 from auth_ms.sessions.models import Session
 from auth_ms.users_client import Credentials
@@ -103,7 +103,7 @@ def _redeem_device_code(asked: TokenRequest) -> dict[str, Any]:
 
 
 def _redeem(found: Grant, asked: TokenRequest) -> dict[str, Any]:
-    user = _user_of(found, asked)
+    user, organization = _user_of(found, asked), organizations.find(found, scopes_now=found.scopes)
     is_replay, tokens = False, {}
     with transaction.atomic():
         # The session first, as `sessions` and `_refresh` lock it, and so that it cannot end meanwhile.
@@ -116,12 +116,12 @@ def _redeem(found: Grant, asked: TokenRequest) -> dict[str, Any]:
         if not is_replay:
             _check_code(grant, asked.form, at=asked.at)
             _check_key(grant, asked.bound_to)
-            granted, audience = _extent(asked, grant=grant, user=user)
+            extent = _extent(asked, grant=grant, user=user, organization=organization)
             grant.code_used_at = asked.at
             if asked.by.is_public:  # so that its refresh tokens are of no use to a thief (RFC 9449, §5)
                 grant.parameters["dpop_jkt"] = asked.bound_to
             grant.save(update_fields=["code_used_at", "parameters"])
-            tokens = _tokens(grant, user, asked, granted=granted, resources=audience, nonce=True)
+            tokens = _tokens(grant, user, asked, extent=extent, nonce=True)
             if "refresh_token" in asked.by.grant_types:
                 tokens["refresh_token"] = _store(issuing.opaque_token(), grant, session=session, at=asked.at)
     if is_replay:
@@ -166,10 +166,22 @@ def _challenge_of(verifier: str) -> str:
     return issuing.base64url(hashlib.sha256(verifier.encode()).digest())
 
 
-def _extent(asked: TokenRequest, *, grant: Grant, user: Credentials | None) -> tuple[list[str], list[str]]:
-    """The scopes and resources of new tokens: at most those granted, and only rights that the user has now.
+@dataclass(frozen=True, kw_only=True)
+class _Extent:
+    """What new tokens are for; `organization` are the claims of that, if any."""
 
-    Raises InvalidGrant when the grant, its session or its user has ended, and OAuthError.
+    granted: list[str]
+    resources: list[str]
+    organization: dict[str, Any]
+
+
+def _extent(
+    asked: TokenRequest, *, grant: Grant, user: Credentials | None, organization: dict[str, Any] | None
+) -> _Extent:
+    """The extent of new tokens: at most what is granted, and only rights that the user has now.
+
+    Raises InvalidGrant when the grant, its session, its user or the membership in its organization has ended, and
+    OAuthError.
     """
     form, live = asked.form, access_tokens.live_grants(at=asked.at)
     if user is None or not user.is_active or not live.filter(id=grant.id).exists():
@@ -180,7 +192,12 @@ def _extent(asked: TokenRequest, *, grant: Grant, user: Credentials | None) -> t
     allowed = grant.resources
     audience = access_tokens.check_resources(asked.resources, allowed=allowed) if asked.resources else allowed
     still_allowed = scopes.allowed(wanted, by_client=grant.client.scopes)
-    return scopes.for_user(still_allowed, rights=user.scopes), audience
+    if scopes.ORGANIZATION not in still_allowed:
+        organization = {}
+    if organization is None:
+        raise InvalidGrant("The user is not a member of the organization any more.")
+    granted = scopes.for_user(still_allowed, rights=user.scopes)
+    return _Extent(granted=granted, resources=audience, organization=organization)
 
 
 def _tokens(
@@ -188,22 +205,21 @@ def _tokens(
     user: Credentials | None,
     asked: TokenRequest,
     *,
-    granted: list[str],
-    resources: list[str],
+    extent: _Extent,
     nonce: bool,
 ) -> dict[str, Any]:
-    bound_to, at = asked.bound_to, asked.at
-    access_token = access_tokens.for_user(grant, granted=granted, resources=resources, bound_to=bound_to, at=at)
-    tokens = _response(access_token, granted, bound_to)
-    if scopes.OPENID in granted and user is not None:
-        tokens["id_token"] = _id_token(grant, user, granted=granted, nonce=nonce, at=at)
+    access_token = access_tokens.for_user(grant, **vars(extent), bound_to=asked.bound_to, at=asked.at)
+    tokens = _response(access_token, extent.granted, asked.bound_to)
+    if scopes.OPENID in extent.granted and user is not None:
+        tokens["id_token"] = _id_token(grant, user, extent=extent, nonce=nonce, at=asked.at)
     return tokens
 
 
-def _id_token(grant: Grant, user: Credentials, *, granted: list[str], nonce: bool, at: datetime) -> str:
+def _id_token(grant: Grant, user: Credentials, *, extent: _Extent, nonce: bool, at: datetime) -> str:
     """An ID token (OpenID Connect Core 1.0, §2); one of a refresh has no nonce (§12.2)."""
     requested = grant.parameters["claims"]["id_token"]
-    members = claims.of_user(user, client=grant.client, scopes=granted, requested=requested) | {
+    told = claims.of_user(user, client=grant.client, scopes=extent.granted, requested=requested)
+    members = told | extent.organization | {
         "iss": settings.PUBLIC_URL,
         "sub": claims.subject_of(grant.user_id, client=grant.client),
         "aud": grant.client.client_id,
@@ -233,6 +249,7 @@ def _refresh(asked: TokenRequest) -> dict[str, Any]:
         raise InvalidGrant
     _reject_reuse(found, client=asked.client, at=at)
     user = _user_of(found.grant, asked)
+    organization = organizations.find(found.grant, scopes_now=found.grant.scopes)
     with transaction.atomic():
         session = Session.objects.select_for_update().filter(id=found.grant.session_id).first()
         grant = Grant.objects.select_for_update().filter(id=found.grant_id).first()
@@ -242,10 +259,10 @@ def _refresh(asked: TokenRequest) -> dict[str, Any]:
         grant.client = asked.by
         if asked.by.is_public:
             _check_key(grant, asked.bound_to)
-        granted, audience = _extent(asked, grant=grant, user=user)
+        extent = _extent(asked, grant=grant, user=user, organization=organization)
         is_stolen = rotation.was_reused(stored, at=at)
         if not is_stolen:
-            tokens = _tokens(grant, user, asked, granted=granted, resources=audience, nonce=False)
+            tokens = _tokens(grant, user, asked, extent=extent, nonce=False)
             tokens["refresh_token"] = _successor(stored, text, grant, session=session, at=at)
     if is_stolen:
         _reject_reuse(stored, client=asked.client, at=at)

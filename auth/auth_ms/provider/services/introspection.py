@@ -11,7 +11,7 @@ from auth_ms.audit import services as audit
 from auth_ms.keys.services import issuing
 from auth_ms.provider import claims, scopes
 from auth_ms.provider.models import Grant, GrantRefreshToken, OAuthClient
-from auth_ms.provider.services import access_tokens, back_channel
+from auth_ms.provider.services import access_tokens, back_channel, organizations
 from chassis.http.client_address import Client
 
 INACTIVE = {"active": False}
@@ -34,7 +34,12 @@ def introspect(*, token: str, by: OAuthClient, at: datetime) -> dict[str, Any]:
         user = users_client.find_rights(user_id=grant.user_id)
         if user is None or not user.is_active:
             return INACTIVE
-        members["scope"] = " ".join(scopes.for_user(members["scope"].split(), rights=user.scopes))
+        granted = scopes.for_user(members["scope"].split(), rights=user.scopes)
+        organization = organizations.find(grant, scopes_now=granted)
+        if organization is None:
+            return INACTIVE
+        members = {name: value for name, value in members.items() if name not in ("org_id", "roles")} | organization
+        members["scope"] = " ".join(granted)
     members.pop(access_tokens.GRANT, None)
     return {"active": True, "token_type": "DPoP" if access_tokens.key_of(members) else "Bearer", **members}
 

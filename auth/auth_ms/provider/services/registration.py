@@ -19,7 +19,7 @@ from chassis.http.client_address import Client
 from chassis.security.rate_limits import services as rate_limits
 
 REGISTRATIONS = rate_limits.Limit(name="client_registration", times=100, seconds=3600)
-SCOPES = [scope for scope in scopes.IDENTITY if scope not in ("roles", scopes.ATTRIBUTES)]
+SCOPES = [scope for scope in scopes.IDENTITY if scope not in ("roles", scopes.ATTRIBUTES, scopes.ORGANIZATION)]
 GRANT_TYPES = ("authorization_code", "refresh_token", metadata.DEVICE_CODE)
 # Members that RFC 7591 and OpenID Connect name as the model does, and the two that they do not.
 _SAME = (

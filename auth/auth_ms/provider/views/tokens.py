@@ -17,7 +17,7 @@ from auth_ms.provider.errors import (
     NotForClient,
     OAuthError,
 )
-from auth_ms.provider.services import access_tokens, authorization, dpop, grants, introspection
+from auth_ms.provider.services import access_tokens, authorization, dpop, grants, introspection, organizations
 from auth_ms.provider.views.forms import NO_STORE, ForClients, authenticated, proven_key, read
 from auth_ms.sessions.authentication import ACCESS_TOKEN
 from chassis.http.client_address import client_of
@@ -186,7 +186,10 @@ class UserInfo(ForClients):
             raise InvalidBearerToken
         if scopes.OPENID not in granted:
             raise InsufficientScope(scopes.OPENID)
-        told = claims.of_user(user, client=grant.client, scopes=granted, requested=requested)
+        organization = organizations.find(grant, scopes_now=granted)
+        if organization is None:
+            raise InvalidBearerToken
+        told = claims.of_user(user, client=grant.client, scopes=granted, requested=requested) | organization
         return Response({"sub": members["sub"], **told}, headers=NO_STORE)
 
 

@@ -1,0 +1,46 @@
+"""The events of organisations and their members."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from users_ms.accounts.events import OfUser
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrganisationChanged:
+    """An organisation was created, changed or deleted. When it is deleted, all memberships end without more events."""
+
+    type: ClassVar[str] = "organisation_changed_event"
+    change_id: str
+    change: str  # created, updated or deleted
+    changed_at: str
+    organisation_id: int
+    organisation: str  # its name
+    slug: str
+    actor_id: int
+    session_id: int | None
+    address: str | None
+    user_agent: str
+
+    @property
+    def subject(self) -> str:
+        return f"organisations/{self.organisation_id}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MembershipChanged(OfUser):
+    """A user was added to an organisation or removed from it, or has other roles there. A user who is deleted leaves
+    without this event."""
+
+    type: ClassVar[str] = "membership_changed_event"
+    change_id: str
+    change: str  # member_added, member_updated or member_removed
+    changed_at: str
+    organisation_id: int
+    organisation: str
+    slug: str
+    roles: list[str]  # none when removed
+    actor_id: int | None  # None is the user itself
+    session_id: int | None
+    address: str | None
+    user_agent: str

@@ -1,0 +1,47 @@
+"""Organisations and who belongs to them."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import OpClass
+from django.db import models
+from django.db.models.functions import Lower, Now
+
+from users_ms.accounts.models import User
+from users_ms.organisations import roles
+
+MAXIMUM_SLUG_LENGTH = 63
+
+
+def _roles() -> ArrayField:
+    return ArrayField(models.CharField(max_length=roles.MAXIMUM_LENGTH))
+
+
+class Organisation(models.Model):
+    """A customer of a product: a company, a school, a team."""
+
+    id = models.BigAutoField(primary_key=True)
+    name = models.CharField(max_length=100)
+    slug = models.CharField(max_length=MAXIMUM_SLUG_LENGTH, help_text="its name in addresses; never changes")
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(auto_now=True)
+
+    own_roles: list[str] | None  # of the caller, annotated by `selectors`
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["slug"], name="organisation_slug_unique")]
+        indexes = [models.Index(OpClass(Lower("name"), name="text_pattern_ops"), "id", name="organisation_name")]
+
+
+class Membership(models.Model):
+    """A user in an organisation, with exactly one of the built-in roles and perhaps some that products define."""
+
+    id = models.BigAutoField(primary_key=True)
+    organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="memberships")
+    organisation_id: int
+    # Migration 0001 has the constraint, ON DELETE CASCADE, so that an older version deletes users too.
+    user = models.ForeignKey(User, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+")
+    user_id: int
+    roles = _roles()
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["organisation", "user"], name="membership_unique")]

@@ -1,0 +1,88 @@
+"""Reads of organisations and members. Rights are those of the moment: a membership that has ended counts no more."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Lower
+
+from users_ms.organisations import roles
+from users_ms.organisations.models import Membership, Organisation
+from users_ms.organisations.problems import OrganisationNotFound, RoleTooLow
+
+MAXIMUM_ID = 2**63 - 1
+MAXIMUM_MEMBERSHIPS = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class Viewer:
+    """The caller, and whether it is an administrator of the installation now."""
+
+    user_id: int
+    is_admin: bool
+
+
+def rank_in(organisation_id: int, viewer: Viewer) -> int:
+    """The caller's rank in an organisation; 0 for none. An administrator of the installation ranks as an owner."""
+    if viewer.is_admin:
+        return roles.RANKS[roles.OWNER]
+    own = Membership.objects.filter(organisation_id=organisation_id, user_id=viewer.user_id)
+    return roles.rank_of(own.values_list("roles", flat=True).first() or [])
+
+
+def find_organisations(viewer: Viewer, *, search: str = "", ownerless: bool = False) -> QuerySet[Organisation]:
+    """The caller's own organisations; all of them for an administrator. `search` is a prefix of name or slug."""
+    found = _with_own_roles(viewer)
+    if not viewer.is_admin:
+        found = found.filter(Exists(_memberships(viewer)))
+    if search:
+        text = Lower(Value(search))
+        found = found.alias(lower_name=Lower("name"))
+        found = found.filter(Q(lower_name__startswith=text) | Q(slug__startswith=text))
+    if ownerless:
+        owners = Membership.objects.filter(organisation=OuterRef("pk"), roles__contains=[roles.OWNER])
+        found = found.filter(~Exists(owners))
+    return found
+
+
+def _memberships(viewer: Viewer) -> QuerySet[Membership]:
+    return Membership.objects.filter(organisation=OuterRef("pk"), user_id=viewer.user_id)
+
+
+def _with_own_roles(viewer: Viewer) -> QuerySet[Organisation]:
+    return Organisation.objects.annotate(own_roles=Subquery(_memberships(viewer).values("roles")[:1]))
+
+
+def get_organisation(organisation_id: int, viewer: Viewer) -> Organisation:
+    """An organisation that the caller may see. Raises OrganisationNotFound."""
+    found = find_organisations(viewer).filter(id=organisation_id).first()
+    if found is None:
+        raise OrganisationNotFound
+    return found
+
+
+def members_of(organisation_id: int, viewer: Viewer) -> QuerySet[Membership]:
+    """The members, for those who manage them. Raises OrganisationNotFound and RoleTooLow."""
+    organisation = get_organisation(organisation_id, viewer)
+    if rank_in(organisation.id, viewer) < roles.MANAGES_MEMBERS:
+        raise RoleTooLow
+    return Membership.objects.filter(organisation=organisation).select_related("user")
+
+
+def memberships_of(*, user_id: int, organisation: str = "") -> list[dict[str, Any]]:
+    """The memberships of a user, or that in the organisation with this id or slug; at most MAXIMUM_MEMBERSHIPS."""
+    found = Membership.objects.filter(user_id=user_id).select_related("organisation").order_by("id")
+    if organisation:
+        wanted = Q(organisation__slug=organisation)
+        if organisation.isascii() and organisation.isdecimal() and int(organisation) <= MAXIMUM_ID:
+            wanted = Q(organisation_id=int(organisation))  # slugs begin with a letter
+        found = found.filter(wanted)
+    return [
+        {
+            "organisation_id": each.organisation_id,
+            "slug": each.organisation.slug,
+            "name": each.organisation.name,
+            "roles": each.roles,
+        }
+        for each in found[:MAXIMUM_MEMBERSHIPS]
+    ]

@@ -1,0 +1,171 @@
+"""Changes of organisations and their members. Each is decided with the organisation locked, and published."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from chassis.database import constraints
+from chassis.messaging import events as cloud_events
+from chassis.outbox import services as outbox
+from users_ms.accounts.events import Origin
+from users_ms.accounts.models import User
+from users_ms.accounts.services import user_changes
+from users_ms.organisations import events, roles, selectors
+from users_ms.organisations.models import Membership, Organisation
+from users_ms.organisations.problems import LastOwner, MemberNotFound, OrganisationNotFound, RoleTooLow, SlugTaken
+
+
+@dataclass(frozen=True, kw_only=True)
+class Actor(selectors.Viewer):
+    """Who changes something, with its rights of now, and from where."""
+
+    origin: Origin  # without an actor
+
+
+def create_organisation(*, name: str, slug: str, owner_id: int, actor: Actor, at: datetime) -> Organisation:
+    """Create an organisation with its first owner. Raises SlugTaken and UserNotFound."""
+    with constraints.constraint("organisation_slug_unique", SlugTaken), transaction.atomic():
+        user = user_changes.lock_user(user_id=owner_id)
+        organisation = Organisation.objects.create(name=name, slug=slug)
+        membership = Membership.objects.create(organisation=organisation, user=user, roles=[roles.OWNER])
+        announce(organisation, "created", actor=actor, at=at)
+        announce_member(membership, "member_added", actor=actor, at=at)
+    organisation.own_roles = membership.roles if owner_id == actor.user_id else None
+    return organisation
+
+
+def rename_organisation(*, organisation_id: int, name: str, actor: Actor, at: datetime) -> Organisation:
+    """Give an organisation another name. Raises OrganisationNotFound and RoleTooLow."""
+    with transaction.atomic():
+        organisation, _ = lock(organisation_id, actor, needs=roles.MANAGES_ORGANISATION)
+        if organisation.name != name:
+            organisation.name = name
+            organisation.save(update_fields=["name", "updated_at"])
+            announce(organisation, "updated", actor=actor, at=at)
+    return selectors.get_organisation(organisation_id, actor)
+
+
+def delete_organisation(*, organisation_id: int, actor: Actor, at: datetime) -> None:
+    """Delete an organisation and all of its memberships. Raises OrganisationNotFound and RoleTooLow."""
+    with transaction.atomic():
+        organisation, _ = lock(organisation_id, actor, needs=roles.MANAGES_ORGANISATION)
+        announce(organisation, "deleted", actor=actor, at=at)
+        organisation.delete()
+
+
+def set_roles(*, organisation_id: int, user_id: int, given: list[str], actor: Actor, at: datetime) -> Membership:
+    """Give a member exactly these roles. An administrator of the installation adds a user that is not a member.
+
+    Nobody changes a member of a higher rank, or gives a role above their own. Raises OrganisationNotFound, RoleTooLow,
+    MemberNotFound, UserNotFound and LastOwner.
+    """
+    with transaction.atomic():
+        organisation, rank = lock(organisation_id, actor, needs=roles.MANAGES_MEMBERS)
+        membership = organisation.memberships.select_related("user").filter(user_id=user_id).first()
+        if roles.rank_of(given) > rank:
+            raise RoleTooLow
+        if membership is None and not actor.is_admin:
+            raise MemberNotFound
+        if membership is None:
+            return add_member(organisation, user_id=user_id, given=given, actor=actor, at=at)
+        if roles.rank_of(membership.roles) > rank:
+            raise RoleTooLow
+        if roles.OWNER not in given:
+            _check_another_owner(organisation, membership)
+        if membership.roles != given:
+            membership.roles = given
+            membership.save(update_fields=["roles"])
+            announce_member(membership, "member_updated", actor=actor, at=at)
+    return membership
+
+
+def add_member(
+    organisation: Organisation, *, user_id: int, given: list[str], actor: Actor, at: datetime
+) -> Membership:
+    """Add a user, in the transaction that has locked the organisation. Raises UserNotFound."""
+    user = user_changes.lock_user(user_id=user_id)
+    membership = Membership.objects.create(organisation=organisation, user=user, roles=given)
+    announce_member(membership, "member_added", actor=actor, at=at)
+    return membership
+
+
+def remove_member(*, organisation_id: int, user_id: int, actor: Actor, at: datetime) -> None:
+    """End a membership: one's own, or that of a member of no higher rank.
+
+    Raises OrganisationNotFound, RoleTooLow, MemberNotFound and LastOwner.
+    """
+    with transaction.atomic():
+        needs = roles.RANKS[roles.MEMBER] if user_id == actor.user_id else roles.MANAGES_MEMBERS
+        organisation, rank = lock(organisation_id, actor, needs=needs)
+        membership = organisation.memberships.select_related("user").filter(user_id=user_id).first()
+        if membership is None:
+            raise MemberNotFound
+        if roles.rank_of(membership.roles) > rank:
+            raise RoleTooLow
+        _check_another_owner(organisation, membership)
+        Membership.objects.filter(id=membership.id).delete()
+        membership.roles = []
+        announce_member(membership, "member_removed", actor=actor, at=at)
+
+
+def lock(organisation_id: int, actor: Actor, *, needs: int) -> tuple[Organisation, int]:
+    """The organisation, locked until the transaction ends, and the caller's rank in it.
+
+    Raises OrganisationNotFound for whoever is not a member, and RoleTooLow below the rank `needs`.
+    """
+    organisation = Organisation.objects.select_for_update().filter(id=organisation_id).first()
+    rank = selectors.rank_in(organisation_id, actor) if organisation else 0
+    if organisation is None or not rank:
+        raise OrganisationNotFound
+    if rank < needs:
+        raise RoleTooLow
+    return organisation, rank
+
+
+def _check_another_owner(organisation: Organisation, membership: Membership) -> None:
+    """Raises LastOwner when `membership` is that of the only owner."""
+    owners = organisation.memberships.filter(roles__contains=[roles.OWNER])
+    if roles.OWNER in membership.roles and not owners.exclude(id=membership.id).exists():
+        raise LastOwner
+
+
+def announce(organisation: Organisation, change: str, *, actor: Actor, at: datetime) -> None:
+    """Record an `organisation_changed_event`."""
+    outbox.record(
+        events.OrganisationChanged(
+            change_id=str(cloud_events.uuid7()),
+            change=change,
+            changed_at=at.isoformat(),
+            organisation_id=organisation.id,
+            organisation=organisation.name,
+            slug=organisation.slug,
+            actor_id=actor.user_id,
+            session_id=actor.origin.session_id,
+            address=actor.origin.address,
+            user_agent=actor.origin.user_agent,
+        ),
+        at=at,
+    )
+
+
+def announce_member(membership: Membership, change: str, *, actor: Actor, at: datetime) -> None:
+    """Record a `membership_changed_event` with the contact data of the member."""
+    user: User = membership.user
+    outbox.record(
+        events.MembershipChanged.of(
+            user,
+            change_id=str(cloud_events.uuid7()),
+            change=change,
+            changed_at=at.isoformat(),
+            organisation_id=membership.organisation_id,
+            organisation=membership.organisation.name,
+            slug=membership.organisation.slug,
+            roles=membership.roles,
+            actor_id=None if actor.user_id == user.id else actor.user_id,
+            session_id=actor.origin.session_id,
+            address=actor.origin.address,
+            user_agent=actor.origin.user_agent,
+        ),
+        at=at,
+    )
