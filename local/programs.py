@@ -126,7 +126,7 @@ def service_environment(layout: Layout, service: str) -> dict[str, str]:
     }
     smtp_port = layout.ports["SMTP_PORT"]
     own = {
-        "users": {"LOAD_TEST_ENABLED": "true"},
+        "users": {"LOAD_TEST_ENABLED": "true", "SEALING_PUBLIC_KEY": layout.secrets["SEALING_PUBLIC_KEY"]},
         "auth": {
             "USERS_URL": layout.url("USERS_PORT"),
             "PUBLIC_URL": f"http://localhost:{layout.ports['GATEWAY_PORT']}",
@@ -154,6 +154,7 @@ def console_links(console: str) -> dict[str, str]:
         "PASSWORD_RESET_URL": f"{console}/#/password/reset/{{token}}",
         "EMAIL_VERIFICATION_URL": f"{console}/#/verify/{{token}}",
         "EMAIL_CHANGE_UNDO_URL": f"{console}/#/email/undo/{{token}}",
+        "INVITATION_URL": f"{console}/#/invitation/{{token}}",
         "SESSION_URL": f"{console}/#/sessions/{{session_id}}",
     }
 

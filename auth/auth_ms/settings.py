@@ -116,7 +116,8 @@ PHONE_CODES_PER_DAY = environment.integer(
 )
 SEALING_PUBLIC_KEY = environment.text(
     "SEALING_PUBLIC_KEY",
-    "encrypts mailed tokens and codes for notification-ms; base64url of 32 bytes. Web process and event worker need it",
+    "encrypts mailed tokens and codes for notification-ms; base64url of 32 bytes. Web processes and the event worker of"
+    " auth-ms need it",
     default="",
 )
 LOGIN_FAILURES_OF_AN_ACCOUNT = environment.integer(

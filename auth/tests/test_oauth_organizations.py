@@ -140,9 +140,7 @@ def test_a_pushed_request_names_an_organization(app, browser, users_service):
     users_service.memberships[7] = [ACME, OTHER]
     pushed = app.post("par", **app.query(scope="openid organization", organization="other")).json()
     code = oauth.members_of(
-        browser.get(
-            "/auth-ms/oauth/authorize", {"client_id": app.client_id, "request_uri": pushed["request_uri"]}
-        )
+        browser.get("/auth-ms/oauth/authorize", {"client_id": app.client_id, "request_uri": pushed["request_uri"]})
     )["code"]
     assert organization_in(claims(app.redeem(code).json()["id_token"]))["org_id"] == "4"
 

@@ -225,7 +225,7 @@ def test_only_the_senders_of_tokens_can_decrypt_them(overlay: str) -> None:
         private |= {name} if ("sealing", "SEALING_PRIVATE_KEY") in secrets else set()
         public |= {name} if ("sealing", "SEALING_PUBLIC_KEY") in secrets else set()
     assert private == {"notification-email-worker", "notification-sms-worker"}
-    assert public == {"auth-ms", "auth-outbox-relay", "auth-event-worker"}
+    assert public == {"users-ms", "users-outbox-relay", "auth-ms", "auth-outbox-relay", "auth-event-worker"}
 
 
 def test_the_broker_mounts_the_generated_users_and_permissions() -> None:

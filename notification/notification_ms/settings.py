@@ -45,7 +45,8 @@ INVITATION_URL = environment.text(
 )
 SEALING_PRIVATE_KEY = environment.text(
     "SEALING_PRIVATE_KEY",
-    "decrypts the tokens and codes that auth-ms and users-ms encrypt with SEALING_PUBLIC_KEY; for the email and SMS workers",
+    "decrypts the tokens and codes that auth-ms and users-ms encrypt with SEALING_PUBLIC_KEY; for the email and SMS"
+    " workers",
     default="",
 )
 USERS_URL = environment.text(

@@ -2,11 +2,13 @@
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
+from chassis.security import encryption
 from chassis.testing import authorization
 from chassis.testing.authorization import ADMIN, CALLERS, OPEN, OPEN_BODY, OWN, SERVICE
 from users.tests.builders import a_user, an_admin, an_organisation
-from users_ms.organisations.models import Membership
+from users_ms.organisations.models import Invitation, Membership
 
 pytestmark = pytest.mark.django_db
 MATRIX = {
@@ -37,10 +39,24 @@ MATRIX = {
     "list_members": [401, 200, 404, 200, 401],
     "set_member_roles": [401, 400, 404, 400, 401],
     "remove_member": [401, 204, 404, 204, 401],
+    "list_invitations": [401, 200, 404, 200, 401],
+    "create_invitation": [401, 400, 404, 400, 401],
+    "delete_invitation": [401, 204, 404, 204, 401],
+    "resend_invitation": [401, 200, 404, 200, 401],
+    "look_up_invitation": OPEN_BODY,
+    "accept_invitation": [401, 400, 400, 400, 401],
+    "sign_up_by_invitation": OPEN_BODY,
     "get_memberships": [401, 401, 401, 401, 200],
     "get_deletion": OPEN,  # internal only; discloses only whether an id was deleted
 }
 QUERIES = {"load_test": "n=1", "get_credentials": "email=ada@example.org"}
+
+
+INVITED = "invited@example.org"
+
+
+def invited_at(at):
+    return {"invited_by": 1, "token_hash": b"0", "created_at": at, "expires_at": at}
 
 
 def test_every_operation_has_a_row():
@@ -51,9 +67,13 @@ def test_every_operation_has_a_row():
 @pytest.mark.parametrize("operation", MATRIX)
 def test_an_operation_admits_only_its_callers(settings, caller, auth_ms, operation, kind):
     settings.LOAD_TEST_ENABLED = True
+    settings.SEALING_PUBLIC_KEY = encryption.generate_key_pair()[1]
     user, other, root = a_user(), a_user(email="eve@example.org"), an_admin()
     acme = an_organisation(owner=user)
     Membership.objects.create(organisation=acme, user=a_user(email="second@example.org"), roles=["owner"])
+    invitation = Invitation.objects.create(
+        organisation=acme, email=INVITED, email_canonical=INVITED, roles=["member"], **invited_at(timezone.now())
+    )
     clients = {
         "anonymous": Client,
         "user": lambda: caller(user_id=user.id),
@@ -63,6 +83,13 @@ def test_an_operation_admits_only_its_callers(settings, caller, auth_ms, operati
     }
     called = authorization.operations("users-ms")[operation]
 
-    answer = authorization.call(clients[kind](), called, query=QUERIES.get(operation, ""), user_id=user.id, organisation_id=acme.id)
+    answer = authorization.call(
+        clients[kind](),
+        called,
+        query=QUERIES.get(operation, ""),
+        user_id=user.id,
+        organisation_id=acme.id,
+        invitation_id=invitation.id,
+    )
 
     assert answer.status_code == MATRIX[operation][CALLERS.index(kind)], answer.content

@@ -9,7 +9,10 @@ from users.tests.builders import a_user
 
 pytestmark = pytest.mark.django_db
 # What does not look at the token at all, and what a client with every scope that there is may do.
-FOR_ALL = {"healthcheck": 200, "ready": 200, "load_test": 200, "create_user": 400, "get_deletion": 200}
+FOR_ALL = {"healthcheck": 200, "ready": 200, "load_test": 200, "create_user": 400, "get_deletion": 200} | {
+    "look_up_invitation": 400,
+    "sign_up_by_invitation": 400,
+}
 FOR_CLIENTS = {"list_users": 200, "get_user": 200}
 
 
@@ -24,7 +27,9 @@ def test_a_client_reads_users_and_may_do_nothing_else(settings, operation):
     called = authorization.operations("users-ms")[operation]
     every = client_with("users:read users:write admin service")
 
-    answer = authorization.call(every, called, query="n=1&email=ada@example.org", user_id=a_user().id, organisation_id=1)
+    answer = authorization.call(
+        every, called, query="n=1&email=ada@example.org", user_id=a_user().id, organisation_id=1, invitation_id=1
+    )
 
     assert answer.status_code == (FOR_ALL | FOR_CLIENTS).get(operation, 401), answer.content
 

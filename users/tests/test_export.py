@@ -31,6 +31,7 @@ def test_the_export_has_all_stored_data_except_the_password(caller):
     exported = answer.json()
     assert (exported["user"]["email"], exported["user"]["attributes"]) == ("ada@example.org", {"team": "engines"})
     assert [former["email"] for former in exported["former_addresses"]] == ["a@example.org"]
+    assert [each["slug"] for each in exported["memberships"]] == ["acme"]
     assert user.password_hash not in answer.content.decode()
 
 

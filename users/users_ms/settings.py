@@ -29,12 +29,17 @@ globals().update(
             "account_changed_event": ["account_changed_audit", "account_changed_email_notification"],
             "sign_up_repeated_event": ["sign_up_repeated_email_notification"],
             "organisation_changed_event": ["organisation_changed_audit"],
+            "organisation_invitation_event": ["organisation_invitation_email_notification"],
             "membership_changed_event": ["membership_changed_audit", "membership_changed_email_notification"],
         },
     )
 )
 MIDDLEWARE += ["django.middleware.http.ConditionalGetMiddleware"]  # noqa: F821 - an ETag on every answer to a GET
-PRUNERS += ["chassis.security.rate_limits.services.prune", "users_ms.accounts.services.prune"]  # noqa: F821
+PRUNERS += [  # noqa: F821
+    "chassis.security.rate_limits.services.prune",
+    "users_ms.accounts.services.prune",
+    "users_ms.organisations.services.prune",
+]
 
 AUTHORITY = "users_ms.accounts.authority.LocalAccounts"
 KEY_SOURCE = "chassis.security.public_keys.PublishedKeys"
@@ -51,6 +56,15 @@ PASSWORD_CONTEXT_WORDS = environment.words(
     "PASSWORD_CONTEXT_WORDS",
     "words, such as the product's name, that are ignored in a new password; separated by commas",
     default="tessera",
+)
+INVITATION_SECONDS = environment.integer(
+    "INVITATION_SECONDS", "how long a mailed invitation to an organisation is valid", default=7 * 24 * 3600, minimum=60
+)
+SEALING_PUBLIC_KEY = environment.text(
+    "SEALING_PUBLIC_KEY",
+    "encrypts mailed tokens and codes for notification-ms; base64url of 32 bytes. Web processes and the event worker of"
+    " auth-ms need it",
+    default="",
 )
 LOAD_TEST_ENABLED = environment.boolean(
     "LOAD_TEST_ENABLED", "whether GET /users-ms/load-test burns CPU for experiments", default=False

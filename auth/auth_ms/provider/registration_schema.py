@@ -15,7 +15,9 @@ class ClientMetadataInput(serializers.Serializer):
     token_endpoint_auth_method = serializers.ChoiceField(choices=OAuthClient.Authentication.choices, required=False)
     grant_types = serializers.ListField(child=serializers.ChoiceField(choices=GRANT_TYPES), required=False)
     response_types = serializers.ListField(child=serializers.CharField(), required=False, help_text="code")
-    scope = serializers.CharField(required=False, help_text="all but `roles`, `attributes` and `organization` by default")
+    scope = serializers.CharField(
+        required=False, help_text="all but `roles`, `attributes` and `organization` by default"
+    )
     post_logout_redirect_uris = serializers.ListField(child=serializers.CharField(), required=False, max_length=20)
     backchannel_logout_uri = serializers.CharField(required=False)
     frontchannel_logout_uri = serializers.CharField(required=False)

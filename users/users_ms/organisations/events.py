@@ -44,3 +44,23 @@ class MembershipChanged(OfUser):
     session_id: int | None
     address: str | None
     user_agent: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrganisationInvitation:
+    """An address is invited. `user_id` is who invites; nothing says whether the address has an account."""
+
+    type: ClassVar[str] = "organisation_invitation_event"
+    user_id: int
+    email: str
+    email_verified: bool
+    locale: str
+    time_zone: str
+    organisation_id: int
+    organisation: str
+    sealed_token: str
+    expires_at: str
+
+    @property
+    def subject(self) -> str:
+        return f"organisations/{self.organisation_id}"

@@ -33,3 +33,15 @@ MEMBER = _answer(
 MEMBERSHIPS = _answer(
     "one membership", {"memberships": [{"organisation_id": 1} | _ACME | {"roles": ["admin", "billing:read"]}]}
 )
+_INVITATION = {"email": "grace@example.org", "roles": ["member"]}
+_EXPIRES = {"expires_at": "2026-02-07T12:00:00Z"}
+_TOKEN = {"token": "0vYbT1uK3z9mQ2cH7rJ5xW8nL4pS6dF1gA0eI2oU9kE"}  # pragma: allowlist secret
+NEW_INVITATION = OpenApiExample("an invitation", value=_INVITATION, request_only=True)
+INVITATION = _answer("an open invitation", {"id": 5} | _INVITATION | _TIMES | _EXPIRES)
+TOKEN = OpenApiExample("the mailed token", value=_TOKEN, request_only=True)
+INVITATION_FOR_RECIPIENT = _answer("who invites", {"organisation": _ACME["name"]} | _INVITATION | _EXPIRES)
+INVITATION_SIGN_UP = OpenApiExample(
+    "a new account",
+    value=_TOKEN | {"name": "Grace", "surname": "Hopper", "password": "correct horse battery"},
+    request_only=True,
+)

@@ -1,10 +1,11 @@
-"""Organisations and who belongs to them."""
+"""Organisations, who belongs to them, and who is invited."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import OpClass
 from django.db import models
 from django.db.models.functions import Lower, Now
 
+from chassis.http import email_addresses
 from users_ms.accounts.models import User
 from users_ms.organisations import roles
 
@@ -45,3 +46,24 @@ class Membership(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["organisation", "user"], name="membership_unique")]
+
+
+class Invitation(models.Model):
+    """An address that is invited to an organisation. The token is mailed, and only its SHA-256 is stored."""
+
+    id = models.BigAutoField(primary_key=True)
+    organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="invitations")
+    organisation_id: int
+    email = models.CharField(max_length=email_addresses.MAXIMUM_LENGTH)
+    email_canonical = models.CharField(max_length=email_addresses.MAXIMUM_CANONICAL_LENGTH, db_index=True)
+    roles = _roles()
+    token_hash = models.BinaryField(max_length=32)
+    invited_by = models.BigIntegerField(db_index=True)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organisation", "email_canonical"], name="invitation_unique"),
+            models.UniqueConstraint(fields=["token_hash"], name="invitation_token_unique"),
+        ]

@@ -35,3 +35,24 @@ class RoleTooLow(Problem):
     status = 403
     title = "Role too low"
     detail = "Your role in this organisation does not allow this."
+
+
+class AlreadyMember(Problem):
+    """A member has this address, as the list of members says too."""
+
+    status = 409
+    title = "Already a member"
+
+
+class InvitationNotFound(Problem):
+    status = 404
+    title = "Invitation not found"
+    detail = "The invitation is not valid, was used or withdrawn, or has expired. Ask for another one."
+
+
+class InvitationForAnotherAddress(Problem):
+    """The invited address is not the verified address of the caller's account."""
+
+    status = 403
+    title = "Invitation for another address"
+    detail = "The invitation is for another email address, or yours is not verified. Sign in with the invited one."

@@ -1,14 +1,16 @@
 """Reads of organisations and members. Rights are those of the moment: a membership that has ended counts no more."""
 
+import hashlib
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Lower
 
 from users_ms.organisations import roles
-from users_ms.organisations.models import Membership, Organisation
-from users_ms.organisations.problems import OrganisationNotFound, RoleTooLow
+from users_ms.organisations.models import Invitation, Membership, Organisation
+from users_ms.organisations.problems import InvitationNotFound, OrganisationNotFound, RoleTooLow
 
 MAXIMUM_ID = 2**63 - 1
 MAXIMUM_MEMBERSHIPS = 50
@@ -63,10 +65,37 @@ def get_organisation(organisation_id: int, viewer: Viewer) -> Organisation:
 
 def members_of(organisation_id: int, viewer: Viewer) -> QuerySet[Membership]:
     """The members, for those who manage them. Raises OrganisationNotFound and RoleTooLow."""
+    organisation = _managed(organisation_id, viewer)
+    return Membership.objects.filter(organisation=organisation).select_related("user")
+
+
+def invitations_of(organisation_id: int, viewer: Viewer) -> QuerySet[Invitation]:
+    """The invitations that nobody has accepted, for those who manage members.
+
+    Raises OrganisationNotFound and RoleTooLow.
+    """
+    return Invitation.objects.filter(organisation=_managed(organisation_id, viewer))
+
+
+def _managed(organisation_id: int, viewer: Viewer) -> Organisation:
     organisation = get_organisation(organisation_id, viewer)
     if rank_in(organisation.id, viewer) < roles.MANAGES_MEMBERS:
         raise RoleTooLow
-    return Membership.objects.filter(organisation=organisation).select_related("user")
+    return organisation
+
+
+def find_invitation(token: str, *, at: datetime) -> Invitation:
+    """The invitation with this token, with its organisation. Raises InvitationNotFound."""
+    valid = Invitation.objects.select_related("organisation").filter(token_hash=hash_of(token), expires_at__gt=at)
+    found = valid.first()
+    if found is None:
+        raise InvitationNotFound
+    return found
+
+
+def hash_of(token: str) -> bytes:
+    """The SHA-256 of a mailed token, which suffices for 256 random bits."""
+    return hashlib.sha256(token.encode()).digest()
 
 
 def memberships_of(*, user_id: int, organisation: str = "") -> list[dict[str, Any]]:

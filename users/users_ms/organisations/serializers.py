@@ -3,11 +3,14 @@
 import re
 from typing import Any
 
+from django.utils import timezone
 from rest_framework import serializers
 
 from chassis.http import fields
-from users_ms.organisations import roles
-from users_ms.organisations.models import MAXIMUM_SLUG_LENGTH, Membership, Organisation
+from users_ms.accounts.models import User
+from users_ms.accounts.serializers import Locale, Password, TimeZone, check_password_policy
+from users_ms.organisations import roles, selectors
+from users_ms.organisations.models import MAXIMUM_SLUG_LENGTH, Invitation, Membership, Organisation
 
 _SLUG = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?", re.ASCII)
 _ROLE = re.compile(roles.PATTERN, re.ASCII)
@@ -68,9 +71,7 @@ class OrganisationChange(serializers.Serializer):
 
 class OrganisationFilter(serializers.Serializer):
     search = serializers.CharField(required=False, max_length=100, help_text="prefix of name or slug")
-    ownerless = serializers.BooleanField(
-        default=False, help_text="only those whose last owner deleted their account"
-    )
+    ownerless = serializers.BooleanField(default=False, help_text="only those whose last owner deleted their account")
 
 
 class OrganisationOutput(fields.Output):
@@ -121,3 +122,50 @@ class MembershipsOutput(serializers.Serializer):
     """The organisations of a user and the roles there, as they are now."""
 
     memberships = MembershipOfUserOutput(many=True, help_text="at most 50")
+
+
+class InvitationInput(MembershipInput):
+    """Whom to invite, and to what."""
+
+    email = fields.Email()
+
+
+class InvitationOutput(fields.Output):
+    """An invitation that nobody has accepted. The token is in the mail alone."""
+
+    roles = serializers.ListField(child=serializers.CharField())
+
+    class Meta:
+        model = Invitation
+        fields = ["id", "email", "roles", "created_at", "expires_at"]
+        read_only_fields = fields
+
+
+class TokenInput(serializers.Serializer):
+    token = fields.Text(max_length=64, help_text="of the mail")
+
+
+class InvitationSignUp(TokenInput):
+    """A new account for the invited address."""
+
+    name = fields.Line(max_length=100)
+    surname = fields.Line(max_length=100)
+    password = Password()
+    locale = Locale(max_length=35, required=False)
+    time_zone = TimeZone(max_length=64, required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Raises InvitationNotFound too: the password must not be made of the invited address."""
+        invitation = selectors.find_invitation(attrs["token"], at=timezone.now())
+        user = User(name=attrs["name"], surname=attrs["surname"], email=invitation.email)
+        check_password_policy(attrs["password"], user=user)
+        return attrs
+
+
+class InvitationForRecipientOutput(serializers.Serializer):
+    """What who has the token may know."""
+
+    organisation = serializers.CharField(source="organisation.name")
+    email = serializers.CharField(help_text="the invited address")
+    roles = serializers.ListField(child=serializers.CharField())
+    expires_at = serializers.DateTimeField()

@@ -117,7 +117,7 @@ class OrganisationDetail(APIView):
         tags=["organisations"],
     )
     def delete(self, request: Request, organisation_id: int) -> Response:
-        """Delete an organisation with all memberships: an owner in a session that has just begun, or an administrator."""
+        """Delete an organisation with all memberships: an administrator, or an owner who has just signed in."""
         actor, at = actor_of(request), timezone.now()
         selectors.get_organisation(organisation_id, actor)
         if not (actor.is_admin or request.user.has_just_signed_in(at=at)):

@@ -8,6 +8,7 @@ from django.contrib.auth import hashers
 
 from users_ms.accounts import selectors as accounts
 from users_ms.accounts.models import FormerAddress, User
+from users_ms.organisations import selectors as organisations
 from users_ms.portability.models import ImportedUser
 
 BATCH = 2000
@@ -35,6 +36,7 @@ def export_of(*, user_id: int, at: datetime) -> dict[str, Any]:
         "user": user,
         "external_id": imported.external_id if imported else None,
         "former_addresses": FormerAddress.objects.filter(user_id=user.id).order_by("id"),
+        "memberships": organisations.memberships_of(user_id=user.id),
     }
 
 

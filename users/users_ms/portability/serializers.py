@@ -9,6 +9,7 @@ from chassis.http import fields
 from chassis.security import imported_hashes
 from users_ms.accounts.models import FormerAddress
 from users_ms.accounts.serializers import JsonObject, Locale, Phone, Scope, TimeZone, UserOutput
+from users_ms.organisations.serializers import MembershipOfUserOutput
 from users_ms.portability.models import MAXIMUM_ID_LENGTH
 
 
@@ -113,3 +114,4 @@ class ExportOutput(serializers.Serializer):
     user = UserOutput()
     external_id = serializers.CharField(allow_null=True, help_text="the user's id in the system that it came from")
     former_addresses = FormerAddressOutput(many=True)
+    memberships = MembershipOfUserOutput(many=True, help_text="organisations, at most 50")

@@ -219,15 +219,19 @@ def _id_token(grant: Grant, user: Credentials, *, extent: _Extent, nonce: bool, 
     """An ID token (OpenID Connect Core 1.0, §2); one of a refresh has no nonce (§12.2)."""
     requested = grant.parameters["claims"]["id_token"]
     told = claims.of_user(user, client=grant.client, scopes=extent.granted, requested=requested)
-    members = told | extent.organization | {
-        "iss": settings.PUBLIC_URL,
-        "sub": claims.subject_of(grant.user_id, client=grant.client),
-        "aud": grant.client.client_id,
-        "auth_time": int(grant.authenticated_at.timestamp()),
-        "amr": grant.methods,
-        "acr": access_tokens.level_of(grant.methods),
-        "sid": str(grant.browser_session_id),
-    }
+    members = (
+        told
+        | extent.organization
+        | {
+            "iss": settings.PUBLIC_URL,
+            "sub": claims.subject_of(grant.user_id, client=grant.client),
+            "aud": grant.client.client_id,
+            "auth_time": int(grant.authenticated_at.timestamp()),
+            "amr": grant.methods,
+            "acr": access_tokens.level_of(grant.methods),
+            "sid": str(grant.browser_session_id),
+        }
+    )
     if nonce and grant.parameters["nonce"] is not None:
         members["nonce"] = grant.parameters["nonce"]
     algorithm = grant.client.signing_algorithm

@@ -42,6 +42,23 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('organisation', 'user'), name='membership_unique')],
             },
         ),
+        migrations.CreateModel(
+            name='Invitation',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('email', models.CharField(max_length=254)),
+                ('email_canonical', models.CharField(db_index=True, max_length=508)),
+                ('roles', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=64), size=None)),
+                ('token_hash', models.BinaryField(max_length=32)),
+                ('invited_by', models.BigIntegerField(db_index=True)),
+                ('created_at', models.DateTimeField()),
+                ('expires_at', models.DateTimeField(db_index=True)),
+                ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='invitations', to='organisations.organisation')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('organisation', 'email_canonical'), name='invitation_unique'), models.UniqueConstraint(fields=('token_hash',), name='invitation_token_unique')],
+            },
+        ),
         migrations.RunSQL(
             "ALTER TABLE organisations_membership ADD CONSTRAINT membership_of_user"
             " FOREIGN KEY (user_id) REFERENCES accounts_user (id) ON DELETE CASCADE",

@@ -1,4 +1,4 @@
-"""Changes of organisations and their members. Each is decided with the organisation locked, and published."""
+"""Organisations and their members. Each is decided with the organisation locked, and published."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -73,6 +73,8 @@ def set_roles(*, organisation_id: int, user_id: int, given: list[str], actor: Ac
             raise RoleTooLow
         if roles.OWNER not in given:
             _check_another_owner(organisation, membership)
+        if roles.rank_of(given) < roles.rank_of(membership.roles):
+            _revoke_invitations(organisation, user_id)
         if membership.roles != given:
             membership.roles = given
             membership.save(update_fields=["roles"])
@@ -80,9 +82,7 @@ def set_roles(*, organisation_id: int, user_id: int, given: list[str], actor: Ac
     return membership
 
 
-def add_member(
-    organisation: Organisation, *, user_id: int, given: list[str], actor: Actor, at: datetime
-) -> Membership:
+def add_member(organisation: Organisation, *, user_id: int, given: list[str], actor: Actor, at: datetime) -> Membership:
     """Add a user, in the transaction that has locked the organisation. Raises UserNotFound."""
     user = user_changes.lock_user(user_id=user_id)
     membership = Membership.objects.create(organisation=organisation, user=user, roles=given)
@@ -104,6 +104,7 @@ def remove_member(*, organisation_id: int, user_id: int, actor: Actor, at: datet
         if roles.rank_of(membership.roles) > rank:
             raise RoleTooLow
         _check_another_owner(organisation, membership)
+        _revoke_invitations(organisation, user_id)
         Membership.objects.filter(id=membership.id).delete()
         membership.roles = []
         announce_member(membership, "member_removed", actor=actor, at=at)
@@ -128,6 +129,11 @@ def _check_another_owner(organisation: Organisation, membership: Membership) -> 
     owners = organisation.memberships.filter(roles__contains=[roles.OWNER])
     if roles.OWNER in membership.roles and not owners.exclude(id=membership.id).exists():
         raise LastOwner
+
+
+def _revoke_invitations(organisation: Organisation, user_id: int) -> None:
+    """Withdraw what a member has sent while it had more rights, so that no invitation outlives them."""
+    organisation.invitations.filter(invited_by=user_id).delete()
 
 
 def announce(organisation: Organisation, change: str, *, actor: Actor, at: datetime) -> None:
