@@ -6,6 +6,7 @@ import * as clients from "./clients.js";
 import { announce, failure, h } from "./dom.js";
 import * as entry from "./entry.js";
 import * as notices from "./notices.js";
+import * as organisations from "./organisations.js";
 import * as security from "./security.js";
 import { choose, language, t } from "./texts.js";
 
@@ -17,11 +18,14 @@ const ROUTES = [
   [/^\/password\/reset\/([\w-]+)$/, "reset.title", entry.reset, "anybody"],
   [/^\/verify\/([\w-]+)$/, "verify.title", entry.verify, "anybody"],
   [/^\/email\/undo\/([\w-]+)$/, "undo.title", entry.undo, "anybody"],
+  [/^\/invitation\/([\w-]+)$/, "invitation.title", organisations.invitation, "anybody"],
   [/^\/profile$/, "profile.title", account.profile, "person"],
   [/^\/security$/, "security.title", security.page, "person"],
   [/^\/sessions(?:\/(\d+))?$/, "sessions.title", account.sessions, "person"],
   [/^\/activity$/, "activity.title", account.activity, "person"],
   [/^\/applications$/, "applications.title", account.applications, "person"],
+  [/^\/organisations$/, "organisations.title", organisations.organisations, "person"],
+  [/^\/organisations\/(\d+)$/, "organisation.title", organisations.organisation, "person"],
   [/^\/notifications$/, "notifications.title", notices.notifications, "person"],
   [/^\/preferences$/, "preferences.title", notices.preferences, "person"],
   [/^\/users$/, "users.title", admin.users, "admin"],
@@ -32,7 +36,7 @@ const ROUTES = [
   [/^\/dead-letters$/, "dead.title", admin.deadLetters, "admin"],
   [/^\/audit-log$/, "audit.title", admin.auditLog, "admin"],
 ];
-const PERSON = ["profile", "security", "sessions", "applications", "activity", "notifications", "preferences"];
+const PERSON = ["profile", "security", "sessions", "applications", "organisations", "activity", "notifications", "preferences"];
 const ADMIN = ["users", "clients", "dead-letters", "audit-log"];
 
 const main = document.getElementById("main");
@@ -68,7 +72,7 @@ async function show() {
     const allowed = route && (route[3] === "anybody" || (person && (route[3] === "person" || person.is_admin)));
     if (!allowed) return void redirect(route, asked, person);
     const [pattern, title, page, audience] = route;
-    const content = await page({ me: person, go, signedIn, signedOut, changed, ended }, ...pattern.exec(asked).slice(1));
+    const content = await page({ me: person, go, signedIn, signedOut, changed, ended, comeBack }, ...pattern.exec(asked).slice(1));
     if (mine !== turn) return;
     if (audience !== "anybody") left = asked;
     draw(t(title), content, audience === "anybody");
@@ -99,6 +103,11 @@ async function signedIn() {
   returnTo = "/profile";
   announce(t("signIn.done"));
   go(target);
+}
+
+/** Called before a sign-in that is to lead back to `target`. */
+function comeBack(target) {
+  returnTo = target;
 }
 
 /** Called when the session has ended and the page itself says so. */

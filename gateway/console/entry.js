@@ -4,7 +4,7 @@ import { announce, card, field, form, h } from "./dom.js";
 import { getPasskey, passkeysWork } from "./passkeys.js";
 import { language, t } from "./texts.js";
 
-const NEW_PASSWORD = { type: "password", autocomplete: "new-password", required: true };
+export const NEW_PASSWORD = { type: "password", autocomplete: "new-password", required: true };
 
 export function signIn({ signedIn }) {
   const email = field("username", t("field.email"), {
@@ -133,7 +133,7 @@ export function forgot() {
 }
 
 /** Removes the token of an emailed link from the address bar and the history at once. */
-function hideToken(page) {
+export function hideToken(page) {
   history.replaceState(null, "", `#${page}`);
 }
 

@@ -8,7 +8,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.utils import timezone
 
-from users.tests.builders import a_user, as_json
+from users.tests.builders import a_user, an_organisation, as_json
 from users_ms.accounts.models import FormerAddress, User
 from users_ms.portability import rows, services
 from users_ms.portability.models import ImportedUser
@@ -22,6 +22,8 @@ def test_the_export_has_all_stored_data_except_the_password(caller):
     FormerAddress.objects.create(
         user=user, email="a@example.org", email_canonical="a@example.org", reserved_until=until
     )
+
+    an_organisation(member=user)
 
     answer = caller(user_id=user.id).get("/users-ms/users/me/export")
 
