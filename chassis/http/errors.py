@@ -19,12 +19,14 @@ logger = logging.getLogger(__name__)
 class Problem(Exception):
     """An error that the caller can act on. Subclasses define `status` and `title`; an instance may add the detail.
 
-    `errors` maps the name of a field to its errors; `headers` are added to the response.
+    `code`, where there is one, names the problem for programs and never changes. `errors` maps the name of a field to
+    its errors; `headers` are added to the response.
     """
 
     status = 400
     title = "Bad request"
     detail: str | None = None
+    code: str | None = None
 
     def __init__(
         self,
@@ -63,8 +65,10 @@ class ServiceUnavailable(Problem):
         super().__init__(detail, headers={"Retry-After": str(retry_after_seconds)})
 
 
-def body(*, status: int, title: str, detail: str | None, instance: str, errors: Any = None) -> dict[str, Any]:
-    """The members of a problem document, in the order of RFC 9457, §3.1."""
+def body(
+    *, status: int, title: str, detail: str | None, instance: str, code: str | None = None, errors: Any = None
+) -> dict[str, Any]:
+    """The members of a problem document, in the order of RFC 9457, §3.1, and this project's own (§3.2)."""
     members = {
         "type": "about:blank",
         "title": title,
@@ -73,7 +77,7 @@ def body(*, status: int, title: str, detail: str | None, instance: str, errors: 
         "instance": instance,
         "request_id": logs.request_id.get(),
     }
-    return members | ({"errors": errors} if errors else {})
+    return members | ({"code": code} if code else {}) | ({"errors": errors} if errors else {})
 
 
 def answer_problem(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -87,6 +91,7 @@ def answer_problem(error: Exception, context: dict[str, Any]) -> Response | None
             title=problem.title,
             detail=problem.detail,
             instance=context["request"].path,
+            code=problem.code,
             errors=problem.errors,
         ),
         status=problem.status,

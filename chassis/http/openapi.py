@@ -21,6 +21,7 @@ class Problem(serializers.Serializer):
     detail = serializers.CharField()
     instance = serializers.CharField()
     request_id = serializers.CharField(allow_null=True)
+    code = serializers.CharField(required=False, help_text="names the problem for programs; not every problem has one")
     errors = serializers.DictField(  # type: ignore[assignment]
         required=False, help_text="what is wrong, by field"
     )

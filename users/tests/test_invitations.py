@@ -254,3 +254,12 @@ def test_invitations_to_a_deleted_user_and_expired_ones_are_deleted(calls, acme)
     assert Invitation.objects.exists()
     services.prune(at=timezone.now() + timedelta(days=15))
     assert not Invitation.objects.exists()
+
+
+@pytest.mark.parametrize(("policy", "status"), [("open", 201), ("invitation", 201), ("domain", 403), ("off", 403)])
+def test_who_is_invited_signs_up_as_far_as_the_installation_allows(calls, acme, settings, policy, status):
+    settings.SIGN_UP, settings.SIGN_UP_DOMAINS = policy, {"example.net"}
+    token = token_of(invite(calls("owner"), acme))
+
+    assert post(Client(), "sign-up", token=token, **SIGN_UP).status_code == status
+    assert User.objects.filter(email=GRACE).exists() == (status == 201)

@@ -146,13 +146,15 @@ class InvitationSignUp(ForRecipients):
         operation_id="sign_up_by_invitation",
         auth=[],
         request=serializers.InvitationSignUp,
-        responses={201: UserOutput, **problems(400, 404, 409, 413, 415, 429)},
+        responses={201: UserOutput, **problems(400, 403, 404, 409, 413, 415, 429)},
         examples=[examples.INVITATION_SIGN_UP, USER],
         tags=["organisations"],
     )
     def post(self, request: Request) -> Response:
-        """Create an account for the invited address, which the token verifies, and join. 409 when it has one: sign in
-        and accept."""
+        """Create an account for the invited address, which the token verifies, and join.
+
+        409 when it has one: sign in and accept. 403 where SIGN_UP is `off`, or `domain` and the address is of another.
+        """
         given = read_body(serializers.InvitationSignUp, request)
         user = services.sign_up(client=client_of(request), at=timezone.now(), **given)
         location = {"Location": reverse("user", args=[user.id])}

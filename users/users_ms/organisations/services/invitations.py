@@ -17,7 +17,7 @@ from chassis.security.rate_limits import services as rate_limits
 from users_ms.accounts import services as accounts
 from users_ms.accounts.events import Origin
 from users_ms.accounts.models import User
-from users_ms.accounts.services import user_changes
+from users_ms.accounts.services import sign_up_policy, user_changes
 from users_ms.organisations import events, roles, selectors
 from users_ms.organisations.models import Invitation, Membership, Organisation
 from users_ms.organisations.problems import (
@@ -134,12 +134,13 @@ def sign_up(*, token: str, client: Client, at: datetime, **fields: Any) -> User:
     """Create an account for the invited address, which the token proves to be verified, and join.
 
     When the second step fails, the account is there, and the invitation can still be accepted with it. Raises
-    TooManyRequests, InvitationNotFound and EmailTaken, which only who reads the mail of the address is told.
+    SignUpNotAllowed, TooManyRequests, InvitationNotFound, and EmailTaken, which only who has the mail is told.
     """
     password_concurrency.passwords.check()
     limit = rate_limits.Limit(name="sign_up", times=settings.SIGN_UPS_PER_HOUR, seconds=3600)
     rate_limits.take(limit, key=client.network)
     invitation = selectors.find_invitation(token, at=at)
+    sign_up_policy.check(email=invitation.email, invited=True)
     user = accounts.create_user(email=invitation.email, email_verified=True, at=at, **fields)
     origin = Origin(address=client.address, user_agent=client.user_agent)
     accept(token=token, actor=Actor(user_id=user.id, is_admin=False, origin=origin), at=at)
