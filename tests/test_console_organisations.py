@@ -1,4 +1,4 @@
-"""Organisations in the console: an owner invites, and the link of the mail leads in with a new account or an old one."""
+"""Organisations in the console: an owner invites, and the link of the mail leads in, with a new account or with one."""
 
 import secrets
 

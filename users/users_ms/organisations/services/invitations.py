@@ -43,10 +43,10 @@ def invite(*, organisation_id: int, email: str, given: list[str], actor: Actor, 
     canonical = email_addresses.canonical(email)
     with transaction.atomic():
         organisation, rank = members.lock(organisation_id, actor, needs=roles.MANAGES_MEMBERS)
-        invitation = organisation.invitations.filter(email_canonical=canonical).first()
+        invitation = Invitation.objects.filter(organisation=organisation, email_canonical=canonical).first()
         if roles.rank_of(given) > rank or (invitation and roles.rank_of(invitation.roles) > rank):
             raise RoleTooLow
-        if organisation.memberships.filter(user__email_canonical=canonical).exists():
+        if Membership.objects.filter(organisation=organisation, user__email_canonical=canonical).exists():
             raise AlreadyMember
         invitation = invitation or Invitation(organisation=organisation, email_canonical=canonical, created_at=at)
         invitation.email, invitation.roles = email, given
@@ -70,7 +70,7 @@ def revoke(*, organisation_id: int, invitation_id: int, actor: Actor) -> None:
 
 def _lock(organisation_id: int, invitation_id: int, actor: Actor) -> Invitation:
     organisation, rank = members.lock(organisation_id, actor, needs=roles.MANAGES_MEMBERS)
-    invitation = organisation.invitations.filter(id=invitation_id).first()
+    invitation = Invitation.objects.filter(organisation=organisation, id=invitation_id).first()
     if invitation is None:
         raise InvitationNotFound
     if roles.rank_of(invitation.roles) > rank:

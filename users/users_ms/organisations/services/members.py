@@ -12,7 +12,7 @@ from users_ms.accounts.events import Origin
 from users_ms.accounts.models import User
 from users_ms.accounts.services import user_changes
 from users_ms.organisations import events, roles, selectors
-from users_ms.organisations.models import Membership, Organisation
+from users_ms.organisations.models import Invitation, Membership, Organisation
 from users_ms.organisations.problems import LastOwner, MemberNotFound, OrganisationNotFound, RoleTooLow, SlugTaken
 
 
@@ -62,7 +62,7 @@ def set_roles(*, organisation_id: int, user_id: int, given: list[str], actor: Ac
     """
     with transaction.atomic():
         organisation, rank = lock(organisation_id, actor, needs=roles.MANAGES_MEMBERS)
-        membership = organisation.memberships.select_related("user").filter(user_id=user_id).first()
+        membership = _membership(organisation, user_id)
         if roles.rank_of(given) > rank:
             raise RoleTooLow
         if membership is None and not actor.is_admin:
@@ -98,7 +98,7 @@ def remove_member(*, organisation_id: int, user_id: int, actor: Actor, at: datet
     with transaction.atomic():
         needs = roles.RANKS[roles.MEMBER] if user_id == actor.user_id else roles.MANAGES_MEMBERS
         organisation, rank = lock(organisation_id, actor, needs=needs)
-        membership = organisation.memberships.select_related("user").filter(user_id=user_id).first()
+        membership = _membership(organisation, user_id)
         if membership is None:
             raise MemberNotFound
         if roles.rank_of(membership.roles) > rank:
@@ -124,16 +124,20 @@ def lock(organisation_id: int, actor: Actor, *, needs: int) -> tuple[Organisatio
     return organisation, rank
 
 
+def _membership(organisation: Organisation, user_id: int) -> Membership | None:
+    return Membership.objects.select_related("user").filter(organisation=organisation, user_id=user_id).first()
+
+
 def _check_another_owner(organisation: Organisation, membership: Membership) -> None:
     """Raises LastOwner when `membership` is that of the only owner."""
-    owners = organisation.memberships.filter(roles__contains=[roles.OWNER])
+    owners = Membership.objects.filter(organisation=organisation, roles__contains=[roles.OWNER])
     if roles.OWNER in membership.roles and not owners.exclude(id=membership.id).exists():
         raise LastOwner
 
 
 def _revoke_invitations(organisation: Organisation, user_id: int) -> None:
     """Withdraw what a member has sent while it had more rights, so that no invitation outlives them."""
-    organisation.invitations.filter(invited_by=user_id).delete()
+    Invitation.objects.filter(organisation=organisation, invited_by=user_id).delete()
 
 
 def announce(organisation: Organisation, change: str, *, actor: Actor, at: datetime) -> None:
