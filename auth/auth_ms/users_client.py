@@ -158,11 +158,12 @@ def create_federated_user(
     *, key: str, name: str, surname: str, email: str, email_verified: bool, locale: str
 ) -> Credentials | None:
     """The user that users-ms has created, once per `key`, for a sign-in elsewhere; None when the address has an
-    account, or that must stay unknown. Raises ServiceUnavailable, after which the user may have been created.
+    account, that must stay unknown, or may not sign up (403). Raises ServiceUnavailable, after which the user may have
+    been created.
     """
     body = {"key": key, "name": name, "surname": surname, "email": email, "email_verified": email_verified}
     answer = _call("POST", "/users", json=body | {"locale": locale})
-    return None if answer.status_code == 409 else _members(answer, Credentials, status=201)
+    return None if answer.status_code in (403, 409) else _members(answer, Credentials, status=201)
 
 
 def change_password(

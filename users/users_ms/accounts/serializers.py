@@ -154,6 +154,12 @@ class SignUpAccepted(serializers.Serializer):
     status = serializers.CharField()
 
 
+class SignUpPolicyOutput(serializers.Serializer):
+    """Who may create an account."""
+
+    policy = serializers.CharField(help_text="`open`: anyone; `domain`: addresses of certain domains; `off`: nobody")
+
+
 class UserFilter(serializers.Serializer):
     """The filters of the user list."""
 
