@@ -15,11 +15,11 @@ class SignUpNotAllowed(Problem):
     status = 403
     title = "Sign-up not allowed"
     detail = "Accounts are created by administrators only."
-    code = "sign_up_not_allowed"
 
 
 class InvitationNeeded(SignUpNotAllowed):
     detail = "Accounts are created by invitation only."
+    code = "sign_up_not_allowed"
 
 
 class DomainNotAllowed(SignUpNotAllowed):
