@@ -42,4 +42,6 @@ def unexpired(*, at: datetime) -> Q:
 def end_of(session: Session) -> datetime:
     """When a session ends unless it is used before; with its age, at the latest."""
     life = lifetime_of(is_offline=session.is_offline)
-    return min(session.last_used_at + life.idle, session.created_at + life.absolute)
+    unused: datetime = session.last_used_at + life.idle
+    old: datetime = session.created_at + life.absolute
+    return min(unused, old)

@@ -2,6 +2,7 @@
 
 import ipaddress
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 from django.utils.crypto import salted_hmac
@@ -23,7 +24,7 @@ def is_known(notice: Notice, *, at: datetime) -> bool:
         return False
     device = f"{notice.user_id} {network} {notice.event.data.get('user_agent', '')}"
     digest = salted_hmac("device", device, algorithm="sha256").digest()  # keyed, so that no address is stored
-    values = {"hash": digest, "user_id": notice.user_id, "event_id": str(notice.event.id), "at": at}
+    values: dict[str, Any] = {"hash": digest, "user_id": notice.user_id, "event_id": str(notice.event.id), "at": at}
     with connection.cursor() as cursor:
         cursor.execute(_REMEMBER, values)
         [first] = cursor.fetchone()
