@@ -1,5 +1,6 @@
 """The synchronous calls to users-ms, each answered or failed within three seconds."""
 
+import itertools
 import uuid
 from dataclasses import dataclass, field, fields
 from functools import cache
@@ -7,6 +8,7 @@ from typing import Any, TypeVar
 
 import requests
 from django.conf import settings
+from rest_framework.exceptions import ErrorDetail
 
 from auth_ms.keys.services import issuing
 from chassis.http.client_address import Client
@@ -196,9 +198,12 @@ def change_password(
     return _members(answer, NewPassword)
 
 
-def _reasons(answer: requests.Response) -> list[str]:
+def _reasons(answer: requests.Response) -> list[ErrorDetail]:
     try:
-        return list(answer.json()["errors"]["password"])
+        problem = answer.json()
+        texts = list(problem["errors"]["password"])
+        codes = problem.get("error_codes", {}).get("password", [])  # none from an older users-ms
+        return [ErrorDetail(text, code) for text, code in itertools.zip_longest(texts, codes)]
     except (requests.RequestException, KeyError, TypeError) as error:
         raise _users(settings.USERS_URL).unavailable() from error
 

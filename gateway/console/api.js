@@ -15,7 +15,7 @@ export class Problem extends Error {
   }
 
   get needsNewSignIn() {
-    return this.status === 403 && this.title === "Sign in again";
+    return this.code === "sign_in_again";
   }
 
   get needsVerificationFirst() {
@@ -23,7 +23,7 @@ export class Problem extends Error {
   }
 
   get needsVerifiedEmail() {
-    return this.status === 403 && this.title === "Email not verified";
+    return this.code === "email_not_verified";
   }
 }
 

@@ -15,7 +15,6 @@ class SignUpNotAllowed(Problem):
     status = 403
     title = "Sign-up not allowed"
     detail = "Accounts are created by administrators only."
-    code = "sign_up_not_allowed"
 
 
 class DomainNotAllowed(SignUpNotAllowed):

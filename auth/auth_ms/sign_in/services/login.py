@@ -215,7 +215,7 @@ def check_password(*, user_id: int, password: str, field: str, client: Client, a
         facts = {"user_id": user_id, "reason": "wrong current password"}
         audit.record(audit.Event.PASSWORD_CHANGE, client=client, at=at, succeeded=False, **facts)
         lockout.count_failure(username=account, client=client, at=at)
-        raise ValidationError({field: ["This is not the current password."]})
+        raise ValidationError({field: ["This is not the current password."]}, code="wrong_password")
     lockout.check(username=account, client=client, at=at)
     lockout.reset_failures(username=account, client=client)
     return user
