@@ -52,7 +52,6 @@ def test_a_worker_starts_without_settings_of_other_workers(medium):
         ("webhook", "WEBHOOK_SECRET", "whsec_not*base64", "WEBHOOK_SECRET must be whsec_ and 24 to 64 bytes"),
         ("webhook", "WEBHOOK_SECRET", "whsec_c2hvcnQ=", "it has 5 bytes"),
         ("webhook", "WEBHOOK_URL", "backend.example", "WEBHOOK_URL must be a URL"),
-        ("email", "LOGIN_NOTICES", "none", "LOGIN_NOTICES must be one of new_devices, all"),
     ],
 )
 def test_a_worker_with_a_missing_setting_names_it_and_does_not_start(medium, name, value, reason):
@@ -62,3 +61,10 @@ def test_a_worker_with_a_missing_setting_names_it_and_does_not_start(medium, nam
     assert reason in started.stderr
     assert "Traceback" not in started.stderr
     assert not value or value not in started.stderr
+
+
+def test_an_unknown_policy_is_named():
+    started = start("email", LOGIN_NOTICES="none")
+
+    assert started.returncode == 1
+    assert "LOGIN_NOTICES must be one of new_devices, all, it is 'none'" in started.stderr
