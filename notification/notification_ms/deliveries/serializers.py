@@ -138,6 +138,15 @@ class ExportedNotificationOutput(serializers.ModelSerializer):
         read_only_fields = fields
 
 
+class ExportedEventOutput(serializers.Serializer):
+    """An event about the caller that is kept for webhooks."""
+
+    event_id = serializers.UUIDField()
+    type = serializers.CharField()
+    occurred_at = serializers.DateTimeField()
+    data = serializers.DictField()  # type: ignore[assignment]  # the name of a member
+
+
 class ExportOutput(serializers.Serializer):
     """All data that notification-ms stores about the caller."""
 
@@ -145,3 +154,4 @@ class ExportOutput(serializers.Serializer):
     exported_at = serializers.DateTimeField()
     preferences = PreferenceOutput(many=True)
     notifications = ExportedNotificationOutput(many=True)
+    webhook_events = ExportedEventOutput(many=True)
