@@ -9,6 +9,7 @@ import * as notices from "./notices.js";
 import * as organisations from "./organisations.js";
 import * as security from "./security.js";
 import { choose, language, t } from "./texts.js";
+import * as webhooks from "./webhooks.js";
 
 // path, title, page and access: everyone, signed-in users, admins
 const ROUTES = [
@@ -33,11 +34,14 @@ const ROUTES = [
   [/^\/clients$/, "clients.title", clients.clients, "admin"],
   [/^\/clients\/new$/, "clients.add", clients.addClient, "admin"],
   [/^\/clients\/([0-9a-f]{32})$/, "client.title", clients.client, "admin"],
+  [/^\/webhooks$/, "webhooks.title", webhooks.webhooks, "admin"],
+  [/^\/webhooks\/new$/, "webhooks.add", webhooks.addWebhook, "admin"],
+  [/^\/webhooks\/(\d+)$/, "webhook.title", webhooks.webhook, "admin"],
   [/^\/dead-letters$/, "dead.title", admin.deadLetters, "admin"],
   [/^\/audit-log$/, "audit.title", admin.auditLog, "admin"],
 ];
 const PERSON = ["profile", "security", "sessions", "applications", "organisations", "activity", "notifications", "preferences"];
-const ADMIN = ["users", "clients", "dead-letters", "audit-log"];
+const ADMIN = ["users", "clients", "webhooks", "dead-letters", "audit-log"];
 
 const main = document.getElementById("main");
 let me = null;
