@@ -8,6 +8,7 @@ import * as entry from "./entry.js";
 import * as notices from "./notices.js";
 import * as security from "./security.js";
 import { choose, language, t } from "./texts.js";
+import * as webhooks from "./webhooks.js";
 
 // path, title, page and access: everyone, signed-in users, admins
 const ROUTES = [
@@ -29,11 +30,14 @@ const ROUTES = [
   [/^\/clients$/, "clients.title", clients.clients, "admin"],
   [/^\/clients\/new$/, "clients.add", clients.addClient, "admin"],
   [/^\/clients\/([0-9a-f]{32})$/, "client.title", clients.client, "admin"],
+  [/^\/webhooks$/, "webhooks.title", webhooks.webhooks, "admin"],
+  [/^\/webhooks\/new$/, "webhooks.add", webhooks.addWebhook, "admin"],
+  [/^\/webhooks\/(\d+)$/, "webhook.title", webhooks.webhook, "admin"],
   [/^\/dead-letters$/, "dead.title", admin.deadLetters, "admin"],
   [/^\/audit-log$/, "audit.title", admin.auditLog, "admin"],
 ];
 const PERSON = ["profile", "security", "sessions", "applications", "activity", "notifications", "preferences"];
-const ADMIN = ["users", "clients", "dead-letters", "audit-log"];
+const ADMIN = ["users", "clients", "webhooks", "dead-letters", "audit-log"];
 
 const main = document.getElementById("main");
 let me = null;

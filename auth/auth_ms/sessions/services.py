@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -12,13 +12,15 @@ from rest_framework.exceptions import AuthenticationFailed
 from auth_ms import users_client
 from auth_ms.audit import services as audit
 from auth_ms.keys.services import issuing
-from auth_ms.sessions import endings, events, rotation
+from auth_ms.sessions import endings, events, lifetimes, rotation
 from auth_ms.sessions.models import RefreshToken, Session
 from auth_ms.users_client import Credentials
 from chassis.http.client_address import Client
 from chassis.http.errors import Problem
 from chassis.operations import pruning
 from chassis.outbox import services as outbox
+
+_SESSIONS_OF_AN_EVENT = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +130,7 @@ def _find(text: str, *, at: datetime) -> RefreshToken:
     found = RefreshToken.objects.select_related("session").filter(token_hash=issuing.digest_of(text)).first()
     if found is None or found.session.revoked_at is not None or found.expires_at <= at:
         raise InvalidRefreshToken
-    if not rotation.life_of_token(found.session, at=at):
+    if lifetimes.end_of(found.session) <= at:  # as the settings are now
         raise InvalidRefreshToken
     return found
 
@@ -150,11 +152,15 @@ def _rotate(
     audit.record(audit.Event.TOKEN_REFRESH, client=client, at=at, user_id=session.user_id, session_id=session.id)
 
 
+_REASONS: dict[str, str] = {audit.Event.LOGOUT: "logout", audit.Event.REFRESH_TOKEN_REUSE: "token_reuse"}
+
+
 def end_session(session: Session, *, event: str, client: Client | None, at: datetime, **facts: Any) -> None:
     """End a session, and record why; a session that has already ended stays as it is."""
     with transaction.atomic():
         if Session.objects.filter(id=session.id, revoked_at=None).update(revoked_at=at):
-            endings.ended.send(Session, session_ids=[session.id], at=at)
+            reason = _REASONS.get(event, "revoked")
+            _announce_end(user_id=session.user_id, session_ids=[session.id], reason=reason, at=at)
             audit.record(event, client=client, at=at, user_id=session.user_id, session_id=session.id, **facts)
 
 
@@ -165,14 +171,17 @@ def log_out(*, session_id: int, client: Client, at: datetime) -> None:
 
 def log_out_everywhere(*, user_id: int, client: Client, at: datetime) -> None:
     with transaction.atomic():
-        ended = end_sessions_of(user_id=user_id, at=at)
+        ended = end_sessions_of(user_id=user_id, reason="logout_all", at=at)
         audit.record(audit.Event.LOGOUT_ALL, client=client, at=at, user_id=user_id, sessions=ended)
 
 
 def end_sessions_of(
-    *, user_id: int, at: datetime, but: int | None = None, opened_before: datetime | None = None
+    *, user_id: int, reason: str, at: datetime, but: int | None = None, opened_before: datetime | None = None
 ) -> int:
-    """End the sessions of a user, except `but`, or only those opened before a moment. Returns their number."""
+    """End the sessions of a user, except `but`, or only those opened before a moment. Returns their number.
+
+    `reason` is one of `events.REASONS`.
+    """
     sessions = Session.objects.filter(user_id=user_id, revoked_at=None).exclude(id=but)
     if opened_before is not None:
         sessions = sessions.filter(created_at__lt=opened_before)
@@ -180,8 +189,15 @@ def end_sessions_of(
         session_ids = list(sessions.select_for_update(no_key=True).order_by("id").values_list("id", flat=True))
         if session_ids:
             Session.objects.filter(id__in=session_ids).update(revoked_at=at)
-            endings.ended.send(Session, session_ids=session_ids, at=at)
+            _announce_end(user_id=user_id, session_ids=session_ids, reason=reason, at=at)
     return len(session_ids)
+
+
+def _announce_end(*, user_id: int, session_ids: list[int], reason: str, at: datetime) -> None:
+    endings.ended.send(Session, session_ids=session_ids, at=at)
+    for first in range(0, len(session_ids), _SESSIONS_OF_AN_EVENT):
+        some = session_ids[first : first + _SESSIONS_OF_AN_EVENT]
+        outbox.record(events.SessionsEnded(user_id=user_id, session_ids=some, reason=reason), at=at)
 
 
 def lock_live_session(*, session_id: int) -> None:
@@ -207,8 +223,9 @@ def revoke(
 
 def prune(*, at: datetime) -> None:
     """Delete sessions that ended or were last used so long ago that all of their tokens have expired."""
-    oldest = at - timedelta(seconds=settings.REFRESH_TOKEN_SECONDS)
     pruning.delete(
         RefreshToken.objects.filter(expires_at__lt=at).order_by("id")
     )  # in the order in which they expire, by an index
-    pruning.delete(Session.objects.filter(last_used_at__lt=oldest))
+    for is_offline in lifetimes.KINDS:
+        oldest = at - lifetimes.lifetime_of(is_offline=is_offline).idle
+        pruning.delete(Session.objects.filter(is_offline=is_offline, last_used_at__lt=oldest))

@@ -53,7 +53,7 @@ REDELIVERED = OpenApiExample("sent again", value={"redelivered": 1}, response_on
 
 _LOGIN_BY_SMS = {"event": "user_login_event", "medium": "sms", "enabled": False}
 PREFERENCES_INPUT = OpenApiExample(
-    "no text message at a login", value={"preferences": [_LOGIN_BY_SMS]}, request_only=True
+    "no text message at a login", value={"preferences": [_LOGIN_BY_SMS], "login_notices": "all"}, request_only=True
 )
 PREFERENCES = OpenApiExample(
     "no text message at a login",
@@ -61,7 +61,9 @@ PREFERENCES = OpenApiExample(
         "preferences": [
             {"event": "user_login_event", "medium": "email", "enabled": True, "can_be_switched_off": False},
             _LOGIN_BY_SMS | {"can_be_switched_off": True},
-        ]
+        ],
+        "login_notices": "all",
+        "login_notices_can_be_changed": True,
     },
     response_only=True,
     status_codes=["200"],
@@ -74,7 +76,16 @@ EXPORT = OpenApiExample(
         "preferences": [
             {"event": "user_login_event", "medium": "email", "enabled": True, "can_be_switched_off": False}
         ],
+        "login_notices": "new_devices",
         "notifications": [{name: value for name, value in NOTIFICATION.value.items() if name != "user_id"}],
+        "webhook_events": [
+            {
+                "event_id": "0197a3c2-7d1e-7b4a-9c3f-5e8d2a1b0c4d",
+                "type": "session_started",
+                "occurred_at": "2026-01-31T12:00:00Z",
+                "data": {"user_id": 1, "session_id": 7},
+            }
+        ],
     },
     response_only=True,
     status_codes=["200"],
