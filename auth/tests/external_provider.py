@@ -32,6 +32,7 @@ class FakeProvider:
 
     def __init__(self) -> None:
         self.metadata: dict[str, Any] = {}  # replace members of the discovery document; None removes one
+        self.signed_in_seconds_ago: int | None = None  # and it says so; None: it ignores `max_age`, and does not say when
         self.claims: dict[str, Any] = {}  # replace those of the ID token; None removes one
         self.header: dict[str, Any] = {}
         self.person: dict[str, Any] = {
@@ -146,6 +147,8 @@ class FakeProvider:
     def _id_token(self, nonce: str) -> str:
         now = int(time.time())
         standard = {"iss": self.issuer, "aud": CLIENT_ID, "iat": now, "exp": now + 300, "nonce": nonce}
+        if self.signed_in_seconds_ago is not None:
+            standard["auth_time"] = now - self.signed_in_seconds_ago
         claims = {name: value for name, value in (standard | self.person | self.claims).items() if value is not None}
         return self.sign(claims, self.header) if self.sign else self.keys[0].sign(claims, **self.header)
 

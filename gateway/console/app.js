@@ -11,7 +11,7 @@ import { choose, language, t } from "./texts.js";
 
 // path, title, page and access: everyone, signed-in users, admins
 const ROUTES = [
-  [/^\/sign-in$/, "signIn.title", entry.signIn, "anybody"],
+  [/^\/sign-in(\/again)?$/, "signIn.title", entry.signIn, "anybody"],
   [/^\/sign-up$/, "signUp.title", entry.signUp, "anybody"],
   [/^\/password\/forgot$/, "forgot.title", entry.forgot, "anybody"],
   [/^\/password\/reset\/([\w-]+)$/, "reset.title", entry.reset, "anybody"],
@@ -125,7 +125,7 @@ async function signInAgain() {
   await api.signOut();
   me = null;
   returnTo = left;
-  location.replace("#/sign-in");
+  location.replace("#/sign-in/again");
 }
 
 function navigation() {

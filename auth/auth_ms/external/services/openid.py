@@ -4,6 +4,7 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -12,7 +13,7 @@ from django.conf import settings
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from auth_ms.external.models import MAXIMUM_SUBJECT_LENGTH, ExternalProvider
-from auth_ms.external.problems import Cancelled, ProviderRejected, ProviderUnavailable
+from auth_ms.external.problems import Cancelled, NotRecent, ProviderRejected, ProviderUnavailable
 from auth_ms.external.services import discovery
 from auth_ms.external.services.discovery import Metadata
 from auth_ms.keys import jwk
@@ -41,8 +42,8 @@ def redirect_uri(provider: ExternalProvider) -> str:
     return f"{settings.PUBLIC_URL}/auth-ms/oauth/external/{provider.slug}/callback"
 
 
-def authorization_url(provider: ExternalProvider, *, state: str, prompt: str) -> str:
-    """Where a browser signs in. Raises ProviderUnavailable and ProviderRejected."""
+def authorization_url(provider: ExternalProvider, *, state: str, prompt: str, max_age: int | None) -> str:
+    """Where a browser signs in; the provider asks its user again after `max_age` seconds, if that is set. Raises ProviderUnavailable and ProviderRejected."""
     endpoint = discovery.metadata_of(provider.issuer).authorization_endpoint
     challenge = issuing.base64url(hashlib.sha256(_derived("verifier", state).encode()).digest())
     query = {
@@ -54,7 +55,9 @@ def authorization_url(provider: ExternalProvider, *, state: str, prompt: str) ->
         "nonce": _derived("nonce", state),
         "code_challenge": challenge,
         "code_challenge_method": "S256",
-    } | ({"prompt": prompt} if prompt else {})
+    }
+    query |= {"prompt": prompt} if prompt else {}
+    query |= {} if max_age is None else {"max_age": str(max_age)}
     return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(query)}"
 
 
@@ -63,8 +66,13 @@ def _derived(purpose: str, state: str) -> str:
     return issuing.base64url(salted_hmac(f"external.{purpose}", state, algorithm="sha256").digest())
 
 
-def person_of(provider: ExternalProvider, response: Mapping[str, str], *, state: str) -> Person:
-    """Whom an authorization response is about. Raises Cancelled, ProviderUnavailable and ProviderRejected."""
+def person_of(
+    provider: ExternalProvider, response: Mapping[str, str], *, state: str, since: datetime | None, at: datetime
+) -> Person:
+    """Whom an authorization response is about, whom the provider has signed in after `since`, if that is set.
+
+    Raises Cancelled, NotRecent, ProviderUnavailable and ProviderRejected.
+    """
     metadata = discovery.metadata_of(provider.issuer)
     if response.get("iss", provider.issuer if not metadata.names_itself else None) != provider.issuer:
         raise ProviderRejected("the response is from another issuer, or names none")
@@ -74,6 +82,8 @@ def person_of(provider: ExternalProvider, response: Mapping[str, str], *, state:
         raise ProviderRejected("the response has no code")
     tokens = _redeem(provider, metadata, code=response["code"], state=state)
     claims = _claims_of(tokens.get("id_token"), provider, metadata, nonce=_derived("nonce", state))
+    if since is not None:
+        _check_moment(claims.get("auth_time"), since=since, at=at)
     if "email" not in claims and metadata.userinfo_endpoint and isinstance(tokens.get("access_token"), str):
         claims = _userinfo(provider, metadata, tokens["access_token"], subject=claims["sub"]) | claims
     return _person(claims)
@@ -116,6 +126,18 @@ def _claims_of(token: Any, provider: ExternalProvider, metadata: Metadata, *, no
     if not isinstance(subject, str) or not 0 < len(subject) <= MAXIMUM_SUBJECT_LENGTH or not subject.isascii():
         raise ProviderRejected("ID token: sub is not valid")
     return claims
+
+
+def _check_moment(auth_time: Any, *, since: datetime, at: datetime) -> None:
+    """Raises NotRecent unless the provider says that it signed the user in since then (Core, §3.1.3.7, item 13).
+
+    A provider that ignores `max_age` and `prompt`, or does not say when, has proven nothing.
+    """
+    if isinstance(auth_time, bool) or not isinstance(auth_time, int | float):
+        raise NotRecent("ID token: auth_time is missing")
+    earliest, latest = since.timestamp() - CLOCK_SKEW_SECONDS, at.timestamp() + CLOCK_SKEW_SECONDS
+    if not earliest <= auth_time <= latest:
+        raise NotRecent("ID token: auth_time is not recent")
 
 
 def _verified(

@@ -37,6 +37,7 @@ def begin(
     browser: str,
     links_session_id: int | None,
     prompt: str,
+    max_age: int | None,
     client: Client,
     at: datetime,
 ) -> str:
@@ -48,7 +49,7 @@ def begin(
     rate_limits.take(rate_limits.Limit(name="external_sign_in", times=times, seconds=600), key=client.network)
     provider = providers.find(slug=slug, enabled=True)
     state = issuing.opaque_token()
-    url = openid.authorization_url(provider, state=state.text, prompt=prompt)
+    url = openid.authorization_url(provider, state=state.text, prompt=prompt, max_age=max_age)
     ExternalSignIn.objects.create(
         state_hash=state.digest,
         provider=provider,
@@ -72,13 +73,19 @@ def take(*, slug: str, state: str, browser: str, at: datetime) -> ExternalSignIn
     return found
 
 
-def person_of(begun: ExternalSignIn, response: Mapping[str, str], *, client: Client, at: datetime) -> Person:
-    """Whom the response is about. Raises ExternalFailure, which is in the audit log."""
+def person_of(
+    begun: ExternalSignIn, response: Mapping[str, str], *, max_age: int | None, client: Client, at: datetime
+) -> Person:
+    """Whom the response is about: signed in at most `max_age` seconds before it was asked for, if that is set.
+
+    Raises ExternalFailure, which is in the audit log.
+    """
+    since = None if max_age is None else begun.expires_at - LIFE - timedelta(seconds=max_age)
     provider = begun.provider
     try:
         if not provider.enabled:
             raise ProviderRejected("the provider is disabled")
-        return openid.person_of(provider, response, state=response["state"])
+        return openid.person_of(provider, response, state=response["state"], since=since, at=at)
     except ExternalFailure as error:
         record_failure(provider, error.reason, client=client, at=at)
         raise

@@ -170,13 +170,13 @@ def _claims(form: dict[str, str], client: OAuthClient) -> dict[str, Any]:
     }
 
 
-def for_console(*, path: str, at: datetime) -> AuthorizationRequest:
+def for_console(*, path: str, prompt: list[str], at: datetime) -> AuthorizationRequest:
     """A request of Tessera's own console: the browser goes back to `path` there, with a session and without a code."""
     parameters: dict[str, Any] = {
         "redirect_uri": f"{settings.PUBLIC_URL}{path}",
         "response_mode": "query",
         "state": None,
-        "prompt": [],
+        "prompt": prompt,
         "max_age": None,
         "levels": [],
         "subject": None,

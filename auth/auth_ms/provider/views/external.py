@@ -9,7 +9,14 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from auth_ms.external.models import ExternalSignIn
-from auth_ms.external.problems import Cancelled, ExternalFailure, ProviderNotFound, ProviderUnavailable, UnknownState
+from auth_ms.external.problems import (
+    Cancelled,
+    ExternalFailure,
+    NotRecent,
+    ProviderNotFound,
+    ProviderUnavailable,
+    UnknownState,
+)
 from auth_ms.external.services import sign_ins
 from auth_ms.provider import pages, texts
 from auth_ms.provider.errors import NotForClient
@@ -34,6 +41,8 @@ class Begin(Page):
     def get(self, request: HttpRequest, slug: str) -> HttpResponse:
         """Sign in to the console, or, with `link`, link a further identity to the account of this browser's session.
 
+        With `again`, for an action that needs a recent sign-in, the provider has to sign the user in anew.
+
         A link of another site leads to the sign-in page, so that nobody is signed in without an action of their own.
         """
         at = timezone.now()
@@ -44,7 +53,8 @@ class Begin(Page):
             if session is None or not is_recent(session, at=at):
                 raise NotForClient("sign_in_again")
             links = session.id
-        asked = authorization.for_console(path=ACCOUNT if links else "/", at=at)
+        prompt = ["login"] if "again" in form else []
+        asked = authorization.for_console(path=ACCOUNT if links else "/", prompt=prompt, at=at)
         browser = page_cookies.browser_of(request) or page_cookies.new_browser()
         token = authorization.keep(asked, browser=browser, at=at)
         if links is None and request.headers.get("Sec-Fetch-Site") != "same-origin":
@@ -82,6 +92,7 @@ def _begin(
             browser=browser,
             links_session_id=links,
             prompt=_prompt(asked),
+            max_age=_max_age(asked),
             client=client_of(request),
             at=at,
         )
@@ -96,10 +107,15 @@ def _begin(
 
 def _prompt(asked: AuthorizationRequest) -> str:
     """What the application asks for, passed on, so that a session at the provider does not answer for its user."""
-    prompt = [each for each in ("login", "select_account") if each in asked.parameters["prompt"]]
-    if asked.parameters["max_age"] is not None and "login" not in prompt:
-        prompt.insert(0, "login")
-    return " ".join(prompt)
+    return " ".join(each for each in ("login", "select_account") if each in asked.parameters["prompt"])
+
+
+def _max_age(asked: AuthorizationRequest) -> int | None:
+    """How long ago the user may have signed in at the provider, in seconds.
+
+    `prompt=login` asks for a sign-in now: with `max_age` the provider has to say when it was (Core, §3.1.2.1).
+    """
+    return 0 if "login" in asked.parameters["prompt"] else asked.parameters["max_age"]
 
 
 class Callback(Page):
@@ -129,7 +145,7 @@ def _complete(
     request: HttpRequest, asked: AuthorizationRequest, begun: ExternalSignIn, form: dict[str, str], *, at: datetime
 ) -> HttpResponse:
     client, token = client_of(request), begun.request_token
-    person = sign_ins.person_of(begun, form, client=client, at=at)
+    person = sign_ins.person_of(begun, form, max_age=_max_age(asked), client=client, at=at)
     if begun.links_session_id is not None:
         session = page_cookies.session_of(request, at=at)
         if session is None or session.id != begun.links_session_id:
@@ -157,7 +173,11 @@ def _failed(
     at: datetime,
 ) -> HttpResponse:
     """The sign-in page with what went wrong; for who is signed in, only that."""
-    reason = {Cancelled: "external_cancelled", ProviderUnavailable: "external_unavailable"}
+    reason = {
+        Cancelled: "external_cancelled",
+        NotRecent: "external_not_recent",
+        ProviderUnavailable: "external_unavailable",
+    }
     problem = reason.get(type(failure), "external_failed")
     status = _STATUSES.get(type(failure), 403)
     if is_link:
