@@ -278,12 +278,17 @@ def browser(app: oauth.Application, ada: dict[str, Any]) -> Client:
 
 
 @pytest.fixture
-def fake(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeProvider]:
-    """Another OpenID provider; tests of time limits restore them."""
+def reachable(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Providers on this machine may be asked, and take their time; tests of time limits restore them."""
     settings.PRIVATE_CLIENT_NETWORKS = ["127.0.0.1/32"]
     monkeypatch.setattr(discovery, "REQUEST_SECONDS", 60.0)
     monkeypatch.setattr(key_sets, "REQUEST_SECONDS", 60.0)
     forget_everything()
+
+
+@pytest.fixture
+def fake(reachable: None) -> Iterator[FakeProvider]:
+    """Another OpenID provider."""
     started = FakeProvider()
     yield started
     started.close()

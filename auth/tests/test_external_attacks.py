@@ -25,7 +25,7 @@ from auth.tests.external_provider import (
     sign_in,
 )
 from auth.tests.signing import Key
-from auth_ms.external.services import discovery, openid
+from auth_ms.external.services import code_flow, discovery
 from auth_ms.factors.services import failures
 from auth_ms.keys.services import key_sets
 from auth_ms.models import (
@@ -77,9 +77,10 @@ def test_a_response_that_another_browser_has_begun_signs_nobody_in(app, browser,
     assert come_back(browser, response).status_code == 303  # it was not used up
 
 
-def test_a_state_works_once(app, browser, fake, identity):
-    url = begun(app, browser)
-    assert come_back(browser, fake.response_to(url)).status_code == 303
+def test_a_state_works_once(browser, fake, identity):
+    """The application needs consent, so that its request still waits when the response comes again."""
+    url = begun(oauth.register(first_party=False), browser)
+    assert b'value="consent"' in come_back(browser, fake.response_to(url)).content
     Session.objects.all().delete()
 
     assert refused(come_back(browser, fake.response_to(url)), "expired")
@@ -522,4 +523,4 @@ def test_secrets_and_tokens_are_in_no_log(app, browser, fake, identity, caplog):
 
     shown = caplog.text + str([record.__dict__ for record in caplog.records])
     assert all(secret not in shown for secret in (SECRET, response["code"], response["state"]))
-    assert openid._derived("verifier", response["state"]) not in shown
+    assert code_flow.derived("verifier", response["state"]) not in shown

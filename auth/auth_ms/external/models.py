@@ -8,14 +8,22 @@ MAXIMUM_SUBJECT_LENGTH = 255  # OpenID Connect Core 1.0, §2
 
 
 class ExternalProvider(models.Model):
-    """An OpenID provider. Slug and issuer never change: subjects mean something at one issuer only."""
+    """A provider. Kind, slug and issuer never change: subjects mean something at one issuer only."""
+
+    class Kind(models.TextChoices):
+        OPENID = "openid"
+        GITHUB = "github"
+        APPLE = "apple"
 
     id = models.BigAutoField(primary_key=True)
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.OPENID, db_default=Kind.OPENID)
     slug = models.CharField(max_length=40, help_text="names it in URLs; part of the redirect URI registered there")
     name = models.CharField(max_length=60, help_text="on the button")
     issuer = models.CharField(max_length=500, help_text="as its discovery document says it")
     client_id = models.CharField(max_length=255, help_text="of Tessera, registered there")
-    client_secret_encrypted = models.BinaryField()
+    client_secret_encrypted = models.BinaryField(help_text="of Apple: the private key")
+    team_id = models.CharField(max_length=20, blank=True, default="", db_default="", help_text="of Apple")
+    key_id = models.CharField(max_length=20, blank=True, default="", db_default="", help_text="of Apple")
     scopes = ArrayField(models.CharField(max_length=100), default=list)
     trusts_email = models.BooleanField(default=False, help_text="its `email_verified` is believed for new accounts")
     counts_as_second_factor = models.BooleanField(default=False, help_text="`mfa` in its `amr` is believed")

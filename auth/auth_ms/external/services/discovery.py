@@ -55,7 +55,7 @@ def metadata_of(issuer: str) -> Metadata:
 
 def read(issuer: str) -> Metadata:
     """The metadata as the provider publishes it now. Raises ProviderUnavailable and ProviderRejected."""
-    members = request_json("GET", f"{issuer.rstrip('/')}/.well-known/openid-configuration", issuer=issuer)
+    members = request_object("GET", f"{issuer.rstrip('/')}/.well-known/openid-configuration", issuer=issuer)
     if members.get("issuer") != issuer:
         raise ProviderRejected("the discovery document has another issuer")
     named = {name: members.get(name) for name in _ENDPOINTS} | {"userinfo_endpoint": members.get("userinfo_endpoint")}
@@ -76,8 +76,8 @@ def read(issuer: str) -> Metadata:
 
 def request_json(
     method: str, url: str, *, issuer: str, body: bytes | None = None, headers: dict[str, str] | None = None
-) -> dict[str, Any]:
-    """The object that the provider answers with status 200, within REQUEST_SECONDS.
+) -> Any:
+    """What the provider answers in JSON with status 200, within REQUEST_SECONDS.
 
     While a provider is slow it is not asked, so that requests that wait for it do not occupy every thread. Raises
     ProviderUnavailable and ProviderRejected.
@@ -88,7 +88,7 @@ def request_json(
                 method,
                 url,
                 body=body,
-                headers={"Accept": "application/json"} | (headers or {}),
+                headers={"Accept": "application/json", "User-Agent": "Tessera"} | (headers or {}),
                 seconds=REQUEST_SECONDS,
                 private_networks=settings.PRIVATE_CLIENT_NETWORKS,
             )
@@ -101,9 +101,14 @@ def request_json(
     if answer.status != 200:
         raise ProviderRejected(f"status {answer.status}")
     try:
-        members = strict_json.loads(answer.body)
+        return strict_json.loads(answer.body)
     except ValueError as error:
         raise ProviderRejected("an answer is not JSON") from error
+
+
+def request_object(method: str, url: str, **options: Any) -> dict[str, Any]:
+    """As `request_json`, when the answer has to be an object."""
+    members = request_json(method, url, **options)
     if not isinstance(members, dict):
         raise ProviderRejected("an answer is not an object")
     return members

@@ -10,8 +10,8 @@ from auth_ms import metrics, users_client
 from auth_ms.audit import services as audit
 from auth_ms.external.models import ExternalIdentity, ExternalProvider, ExternalSignIn, PendingIdentity
 from auth_ms.external.problems import ExternalFailure, ProviderRejected, UnknownState
-from auth_ms.external.services import identities, openid, providers
-from auth_ms.external.services.openid import Person
+from auth_ms.external.services import flows, identities, providers
+from auth_ms.external.services.code_flow import Person
 from auth_ms.keys.services import issuing
 from auth_ms.sessions import services as sessions
 from auth_ms.sessions.services import TokenPair
@@ -49,7 +49,7 @@ def begin(
     rate_limits.take(rate_limits.Limit(name="external_sign_in", times=times, seconds=600), key=client.network)
     provider = providers.find(slug=slug, enabled=True)
     state = issuing.opaque_token()
-    url = openid.authorization_url(provider, state=state.text, prompt=prompt, max_age=max_age)
+    url = flows.flow_of(provider).authorization_url(state=state.text, prompt=prompt, max_age=max_age)
     ExternalSignIn.objects.create(
         state_hash=state.digest,
         provider=provider,
@@ -85,7 +85,7 @@ def person_of(
     try:
         if not provider.enabled:
             raise ProviderRejected("the provider is disabled")
-        return openid.person_of(provider, response, state=response["state"], since=since, at=at)
+        return flows.flow_of(provider).person_of(response, state=response["state"], since=since, at=at)
     except ExternalFailure as error:
         record_failure(provider, error.reason, client=client, at=at)
         raise

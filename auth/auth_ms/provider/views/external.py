@@ -30,6 +30,8 @@ from chassis.http.client_address import client_of
 from chassis.http.errors import Problem
 
 ACCOUNT = "/#/security"  # the page of the console that lists identities
+_RESPONSE = ("code", "state", "iss", "error", "user")  # `user` is what Apple adds
+_AGAIN = "again"
 _STATUSES = {Cancelled: 403, ProviderUnavailable: 503}
 
 
@@ -121,11 +123,26 @@ def _max_age(asked: AuthorizationRequest) -> int | None:
 class Callback(Page):
     """The authorization response of a provider (OpenID Connect Core 1.0, §3.1.2.5)."""
 
-    http_method_names = ["get"]
+    http_method_names = ["get", "post"]
 
     def get(self, request: HttpRequest, slug: str) -> HttpResponse:
-        at = timezone.now()
         form, _ = read(request.GET)
+        return self._answer(request, slug, form)
+
+    def post(self, request: HttpRequest, slug: str) -> HttpResponse:
+        """`response_mode=form_post`. Browsers send no Lax cookies with a form of another site, so the same form comes
+        again from a page here: the state stays bound to the browser, and names do not get into an address."""
+        form, _ = read(request.POST)
+        if _AGAIN in form:
+            return self._answer(request, slug, form)
+        members = {name: form[name] for name in _RESPONSE if name in form} | {_AGAIN: "1"}
+        # After it the browser may be sent to any application, which only its cookie tells.
+        return pages.show(
+            request, "form_post", leads_to="http:", target=request.path, members=members, script=pages.SUBMIT
+        )
+
+    def _answer(self, request: HttpRequest, slug: str, form: dict[str, str]) -> HttpResponse:
+        at = timezone.now()
         browser = page_cookies.browser_of(request)
         try:
             begun = sign_ins.take(slug=slug, state=form.get("state", ""), browser=browser, at=at)
