@@ -6,6 +6,7 @@ import * as clients from "./clients.js";
 import { announce, failure, h } from "./dom.js";
 import * as entry from "./entry.js";
 import * as notices from "./notices.js";
+import * as providers from "./providers.js";
 import * as security from "./security.js";
 import { choose, language, t } from "./texts.js";
 
@@ -29,11 +30,14 @@ const ROUTES = [
   [/^\/clients$/, "clients.title", clients.clients, "admin"],
   [/^\/clients\/new$/, "clients.add", clients.addClient, "admin"],
   [/^\/clients\/([0-9a-f]{32})$/, "client.title", clients.client, "admin"],
+  [/^\/providers$/, "providers.title", providers.providers, "admin"],
+  [/^\/providers\/new\/(openid|github|apple)$/, "providers.add", providers.addProvider, "admin"],
+  [/^\/providers\/([a-z0-9-]+)$/, "provider.title", providers.provider, "admin"],
   [/^\/dead-letters$/, "dead.title", admin.deadLetters, "admin"],
   [/^\/audit-log$/, "audit.title", admin.auditLog, "admin"],
 ];
 const PERSON = ["profile", "security", "sessions", "applications", "activity", "notifications", "preferences"];
-const ADMIN = ["users", "clients", "dead-letters", "audit-log"];
+const ADMIN = ["users", "clients", "providers", "dead-letters", "audit-log"];
 
 const main = document.getElementById("main");
 let me = null;
