@@ -7,6 +7,7 @@ SUBSCRIPTIONS = {
     "password_changed_event": "password_changed_session_revocation",
     "new_user_event": "new_user_email_verification",
     "account_changed_event": "account_changed_audit",
+    "users_imported_event": "users_imported_audit",
     "client_logout_event": "client_logout_delivery",
 }
 # Published for services that an installation adds; the broker drops them while no queue is bound.

@@ -204,6 +204,6 @@ def says(page: Any, text: str) -> bool:
 
 def forget_everything() -> None:
     """As a process that has just started."""
-    discovery._known.clear()
+    discovery._remembered.cache_clear()
     discovery._breaker.cache_clear()
     key_sets._fetched.cache_clear()

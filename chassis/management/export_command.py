@@ -1,4 +1,4 @@
-"""The base of each service's `manage.py export_user 42`: what it stores about one user, for `make export USER_ID=42`."""
+"""The base of each service's `manage.py export_user 42`: all about one user, for `make export USER_ID=42`."""
 
 from abc import abstractmethod
 from collections.abc import Iterable

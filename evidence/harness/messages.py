@@ -23,6 +23,7 @@ QUEUES = [
     "password_changed_session_revocation",
     "new_user_email_verification",
     "account_changed_audit",
+    "users_imported_audit",
     "client_logout_delivery",
 ]
 

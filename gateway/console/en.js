@@ -454,4 +454,5 @@ export const texts = {
   "audit-event.grant_revoked": "Application access revoked",
   "audit-event.signing_key_rotated": "Signing key rotated",
   "audit-event.user_deleted": "User deleted",
+  "audit-event.users_imported": "Users imported",
 };

@@ -454,6 +454,7 @@ export const texts = {
   "audit-event.grant_revoked": "Accesso dell’applicazione revocato",
   "audit-event.signing_key_rotated": "Chiave di firma cambiata",
   "audit-event.user_deleted": "Utente eliminato",
+  "audit-event.users_imported": "Utenti importati",
 };
 
 // The services' most frequent messages, by their English text.

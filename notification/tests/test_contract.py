@@ -56,6 +56,7 @@ def test_queues_and_their_documentation_match():
         "user_deleted_session_revocation",
         "password_changed_session_revocation",
         "account_changed_audit",
+        "users_imported_audit",
         "client_logout_delivery",
     }
 

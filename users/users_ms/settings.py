@@ -27,6 +27,7 @@ globals().update(
             "password_changed_event": ["password_changed_email_notification", "password_changed_session_revocation"],
             "account_changed_event": ["account_changed_audit", "account_changed_email_notification"],
             "sign_up_repeated_event": ["sign_up_repeated_email_notification"],
+            "users_imported_event": ["users_imported_audit"],
         },
     )
 )

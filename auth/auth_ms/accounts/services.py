@@ -154,3 +154,18 @@ def apply_password_change(
                 session_id=kept_session_id,
                 **({"reason": reason} if reason not in ("change", "reset") else {}),
             )
+
+
+def record_import(
+    *,
+    import_id: uuid.UUID,
+    numbers: dict[str, int],
+    imported_at: datetime,
+    actor_id: int | None,
+    session_id: int | None,
+    client: Client,
+) -> None:
+    """Record once that users were imported: how many, and by which admin, or by an operator."""
+    facts = {"actor_id": actor_id, "session_id": session_id, **numbers}
+    with transaction.atomic():
+        audit.record_once(audit.Event.USERS_IMPORTED, change_id=import_id, client=client, at=imported_at, **facts)

@@ -58,6 +58,7 @@ class AuditEvent(models.Model):
         GRANT_REVOKED = "grant_revoked"
         SIGNING_KEY_ROTATED = "signing_key_rotated"
         USER_DELETED = "user_deleted"
+        USERS_IMPORTED = "users_imported"
 
     id = models.BigAutoField(primary_key=True)
     at = models.DateTimeField()

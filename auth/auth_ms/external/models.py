@@ -64,14 +64,3 @@ class ExternalSignIn(models.Model):
     request_token = models.CharField(max_length=128, help_text="of the authorization request, for this browser only")
     links_session_id = models.BigIntegerField(null=True, help_text="whose user wants to link the identity")
     expires_at = models.DateTimeField(db_index=True)
-
-
-class PendingIdentity(models.Model):
-    """A proven identity that its user links, by a confirmation, to the account of the session of this browser."""
-
-    request_hash = models.BinaryField(primary_key=True, max_length=32, help_text="of the authorization request's token")
-    provider = models.ForeignKey(ExternalProvider, on_delete=models.CASCADE, related_name="+")
-    provider_id: int
-    subject = models.CharField(max_length=MAXIMUM_SUBJECT_LENGTH)
-    email = models.CharField(max_length=254, blank=True, default="")
-    expires_at = models.DateTimeField(db_index=True)

@@ -52,7 +52,7 @@ class GitHub(code_flow.CodeFlow):
 
     @property
     def _site(self) -> str:
-        return self.provider.issuer.rstrip("/")
+        return str(self.provider.issuer).rstrip("/")
 
     def _get(self, path: str, headers: dict[str, str]) -> Any:
         api = "https://api.github.com" if self._site == "https://github.com" else f"{self._site}/api/v3"

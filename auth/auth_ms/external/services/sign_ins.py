@@ -8,7 +8,7 @@ from django.db import transaction
 
 from auth_ms import metrics, users_client
 from auth_ms.audit import services as audit
-from auth_ms.external.models import ExternalIdentity, ExternalProvider, ExternalSignIn, PendingIdentity
+from auth_ms.external.models import ExternalIdentity, ExternalProvider, ExternalSignIn
 from auth_ms.external.problems import ExternalFailure, ProviderRejected, UnknownState
 from auth_ms.external.services import flows, identities, providers
 from auth_ms.external.services.code_flow import Person
@@ -101,7 +101,7 @@ def record_failure(
 
 
 def sign_in(
-    provider: ExternalProvider, person: Person, *, request_token: str, locale: str, client: Client, at: datetime
+    provider: ExternalProvider, person: Person, *, locale: str, client: Client, at: datetime
 ) -> TokenPair | SecondFactorRequired:
     """Open a session for the user with this identity, or ask for the user's second factor.
 
@@ -112,7 +112,6 @@ def sign_in(
     if identity is None or identity.user_id is None:
         identity = _with_new_account(provider, person, locale=locale, client=client, at=at)
     if identity is None:
-        wait_for_link(provider, person, request_token=request_token, at=at)
         metrics.external_sign_ins.labels(provider.slug, "unknown").inc()
         raise SignInFirst
     user = users_client.find_credentials(user_id=identity.user_id)
@@ -173,28 +172,7 @@ def _with_new_account(
     return identity
 
 
-def wait_for_link(provider: ExternalProvider, person: Person, *, request_token: str, at: datetime) -> PendingIdentity:
-    """Keep a proven identity until the user of the request's browser confirms that it be linked."""
-    pending, _ = PendingIdentity.objects.update_or_create(
-        request_hash=issuing.digest_of(request_token),
-        defaults={"provider": provider, "subject": person.subject, "email": person.email, "expires_at": at + LIFE},
-    )
-    return pending
-
-
-def find_pending(*, request_token: str, at: datetime) -> PendingIdentity | None:
-    """The identity that waits to be linked in this authorization request."""
-    waiting = PendingIdentity.objects.select_related("provider").filter(provider__enabled=True, expires_at__gt=at)
-    return waiting.filter(request_hash=issuing.digest_of(request_token)).first()
-
-
-def forget_pending(*, request_token: str) -> None:
-    """Link nothing in this authorization request."""
-    PendingIdentity.objects.filter(request_hash=issuing.digest_of(request_token)).delete()
-
-
 def prune(*, at: datetime) -> None:
-    """Delete sign-ins and links that were never completed, and identities whose account was never created."""
+    """Delete sign-ins that were never completed, and identities whose account was never created."""
     pruning.delete(ExternalSignIn.objects.filter(expires_at__lt=at))
-    pruning.delete(PendingIdentity.objects.filter(expires_at__lt=at))
     pruning.delete(ExternalIdentity.objects.filter(user_id=None, linked_at__lt=at - CREATION_REPEATED))

@@ -18,16 +18,18 @@ from auth_ms.external.problems import (
     UnknownState,
 )
 from auth_ms.external.services import sign_ins
+from auth_ms.external.services.identities import ProvenIdentity
 from auth_ms.provider import pages, texts
 from auth_ms.provider.errors import NotForClient
 from auth_ms.provider.models import AuthorizationRequest
 from auth_ms.provider.services import authorization
 from auth_ms.provider.views.forms import read
-from auth_ms.provider.views.interaction import again, go_on, is_recent
+from auth_ms.provider.views.interaction import again, go_on
 from auth_ms.provider.views.pages import Page, ask, ask_link
 from auth_ms.sessions import page_cookies
 from chassis.http.client_address import client_of
 from chassis.http.errors import Problem
+from chassis.security.principal import is_recent
 
 ACCOUNT = "/#/security"  # the page of the console that lists identities
 _RESPONSE = ("code", "state", "iss", "error", "user")  # `user` is what Apple adds
@@ -52,7 +54,7 @@ class Begin(Page):
         links = None
         if "link" in form:
             session = page_cookies.session_of(request, at=at)
-            if session is None or not is_recent(session, at=at):
+            if session is None or not is_recent(session.created_at.timestamp(), at=at):
                 raise NotForClient("sign_in_again")
             links = session.id
         prompt = ["login"] if "again" in form else []
@@ -163,18 +165,23 @@ def _complete(
 ) -> HttpResponse:
     client, token = client_of(request), begun.request_token
     person = sign_ins.person_of(begun, form, max_age=_max_age(asked), client=client, at=at)
+    provider = begun.provider
+    identity = ProvenIdentity(
+        provider_id=provider.id, provider_name=provider.name, subject=person.subject, email=person.email
+    )
     if begun.links_session_id is not None:
         session = page_cookies.session_of(request, at=at)
         if session is None or session.id != begun.links_session_id:
             raise NotForClient("expired")  # the user of this browser has changed since
-        pending = sign_ins.wait_for_link(begun.provider, person, request_token=token, at=at)
-        return ask_link(request, asked, session, pending, at=at, token=token)
+        authorization.keep_identity(asked, identity)
+        return ask_link(request, asked, session, identity, at=at, token=token)
     language = texts.language_of(
         wanted=asked.parameters["ui_locales"], accepted=request.headers.get("Accept-Language", "")
     )
     try:
-        result = sign_ins.sign_in(begun.provider, person, request_token=token, locale=language, client=client, at=at)
+        result = sign_ins.sign_in(provider, person, locale=language, client=client, at=at)
     except sign_ins.SignInFirst:
+        authorization.keep_identity(asked, identity)
         values = {"username": person.email, "problem": "external_sign_in_first"}
         return ask(request, asked, at=at, page="sign_in", token=token, **values)
     return go_on(request, asked, result, token, at=at)
