@@ -2,6 +2,7 @@
 
 import secrets
 
+import pytest
 import requests
 from playwright.sync_api import expect
 
@@ -124,3 +125,43 @@ def test_the_language_defaults_to_the_browsers_and_a_choice_is_remembered(stack,
         page.reload()
         expect(page.get_by_role("heading", level=1, name="Sign in")).to_be_visible()
         assert page.evaluate("document.documentElement.lang") == "en"
+
+
+@pytest.mark.parametrize("language", ["en", "it"])
+def test_where_sign_up_is_off_it_is_not_offered(stack, browser, language):
+    """The policy alone is replaced: the stack of the tests has the default. Its refusals: users/test_sign_up_policy."""
+    link, text = {
+        "en": ("Create an account", "Ask your administrator for one."),
+        "it": ("Crea un account", "Chiedilo al tuo amministratore."),
+    }[language]
+    with page_of(browser) as page:
+        page.goto(stack.gateway)
+        page.get_by_label("Language").select_option(language)
+        expect(page.get_by_role("link", name=link)).to_be_visible()
+        page.route("**/users-ms/sign-up", lambda route: route.fulfill(json={"policy": "off"}))
+        with page.expect_response("**/users-ms/sign-up"):
+            page.reload()
+        expect(page.get_by_label("Email")).to_be_visible()
+        expect(page.get_by_role("link", name=link)).not_to_be_visible()
+
+        page.goto(f"{stack.gateway}/#/sign-up")
+        expect(page.get_by_text(text)).to_be_visible()
+        expect(page.get_by_label("Email")).not_to_be_visible()
+
+
+def test_where_a_verified_address_is_required_a_sign_up_ends_at_the_mailbox(stack, browser):
+    """The refusal alone is replaced: the stack of the tests has the default."""
+    email = f"ada.{secrets.token_hex(8)}@example.org"
+    refusal = {"title": "Email not verified", "status": 403, "code": "email_verification_required"}
+    with page_of(browser, expected_statuses=(403,)) as page:
+        page.route("**/auth-ms/auth/login", lambda route: route.fulfill(status=403, json=refusal))
+        page.goto(f"{stack.gateway}/#/sign-up")
+        page.get_by_label("First name").fill("Ada")
+        page.get_by_label("Surname").fill("Lovelace")
+        page.get_by_label("Email").fill(email)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Create account").click()
+        expect(page.get_by_text("Check your mailbox")).to_be_visible()
+
+        sign_in(page, stack, email)
+        expect(page.get_by_role("alert")).to_contain_text("Confirm your email address first")

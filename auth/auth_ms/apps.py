@@ -7,6 +7,9 @@ class SignIn(AppConfig):
 
     def ready(self) -> None:
         from auth_ms.provider.services import back_channel
+        from auth_ms.recovery.services import emails
         from auth_ms.sessions import endings
+        from auth_ms.sign_in.services import admission
 
         endings.ended.connect(back_channel.on_sessions_ended)
+        admission.refused_unverified.connect(emails.on_refused_sign_in)

@@ -101,6 +101,11 @@ PASSWORD_RESET_SECONDS = environment.integer(
 EMAIL_VERIFICATION_SECONDS = environment.integer(
     "EMAIL_VERIFICATION_SECONDS", "how long a mailed verification token is valid", default=86400, minimum=60
 )
+EMAIL_VERIFICATION_REQUIRED = environment.boolean(
+    "EMAIL_VERIFICATION_REQUIRED",
+    "whether users sign in only once they have verified their email address",
+    default=False,
+)
 EMAIL_CHANGE_UNDO_SECONDS = environment.integer(
     "EMAIL_CHANGE_UNDO_SECONDS",
     "how long the token to undo a change of address is valid; users-ms keeps the old address for 72 hours",

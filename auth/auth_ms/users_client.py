@@ -1,5 +1,6 @@
 """The synchronous calls to users-ms, each answered or failed within three seconds."""
 
+import itertools
 import uuid
 from dataclasses import dataclass, field, fields
 from functools import cache
@@ -7,6 +8,7 @@ from typing import Any, TypeVar
 
 import requests
 from django.conf import settings
+from rest_framework.exceptions import ErrorDetail
 
 from auth_ms.keys.services import issuing
 from chassis.http.client_address import Client
@@ -156,11 +158,12 @@ def create_federated_user(
     *, key: str, name: str, surname: str, email: str, email_verified: bool, locale: str
 ) -> Credentials | None:
     """The user that users-ms has created, once per `key`, for a sign-in elsewhere; None when the address has an
-    account, or that must stay unknown. Raises ServiceUnavailable, after which the user may have been created.
+    account, that must stay unknown, or may not sign up (403). Raises ServiceUnavailable, after which the user may have
+    been created.
     """
     body = {"key": key, "name": name, "surname": surname, "email": email, "email_verified": email_verified}
     answer = _call("POST", "/users", json=body | {"locale": locale})
-    return None if answer.status_code == 409 else _members(answer, Credentials, status=201)
+    return None if answer.status_code in (403, 409) else _members(answer, Credentials, status=201)
 
 
 def change_password(
@@ -195,9 +198,12 @@ def change_password(
     return _members(answer, NewPassword)
 
 
-def _reasons(answer: requests.Response) -> list[str]:
+def _reasons(answer: requests.Response) -> list[ErrorDetail]:
     try:
-        return list(answer.json()["errors"]["password"])
+        problem = answer.json()
+        texts = list(problem["errors"]["password"])
+        codes = problem.get("error_codes", {}).get("password", [])  # none from an older users-ms
+        return [ErrorDetail(text, code) for text, code in itertools.zip_longest(texts, codes)]
     except (requests.RequestException, KeyError, TypeError) as error:
         raise _users(settings.USERS_URL).unavailable() from error
 

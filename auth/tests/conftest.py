@@ -142,7 +142,7 @@ class UsersService:
     def set_password(self, user: dict[str, Any], given: dict[str, Any]) -> tuple[int, Any]:
         """Rehash the same password, or set another one; a repeated change has no further effect."""
         if len(given["password"]) < 8 and "rehash_of" not in given:
-            return 400, {"errors": {"password": ["Too short."]}}
+            return 400, {"errors": {"password": ["Too short."]}, "error_codes": {"password": ["min_length"]}}
         if given.get("rehash_of", user["password_hash"]) != user["password_hash"]:
             return 409, {}
         if not same(given.get("proven_email", user["email"]), user["email"]):

@@ -1,7 +1,9 @@
 """What clients of the provider sign with keys of their own: assertions and DPoP proofs."""
 
 import base64
+import functools
 import hashlib
+import itertools
 import json
 import time
 import uuid
@@ -17,8 +19,17 @@ from auth_ms.provider.services import dpop
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
+_numbers = itertools.count()
+
+
+@functools.cache
+def _rsa_key(bits: int, number: int) -> rsa.RSAPrivateKey:
+    """One of four keys that the tests of a process share, because making one takes as long as several tests."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=bits)
+
+
 class Key:
-    """A key pair of a client; `public` is its JWK."""
+    """A key pair of a client; `public` is its JWK. Of RSA keys, only four in a row differ."""
 
     def __init__(self, algorithm: str = "ES256", *, kid: str | None = None, bits: int = 2048) -> None:
         self.algorithm, self.kid = algorithm, kid
@@ -26,7 +37,7 @@ class Key:
         if algorithm == "ES256":
             self.private = ec.generate_private_key(ec.SECP256R1())
         else:
-            self.private = rsa.generate_private_key(public_exponent=65537, key_size=bits)
+            self.private = _rsa_key(bits, next(_numbers) % 4)
 
     @property
     def public(self) -> dict[str, Any]:

@@ -97,6 +97,7 @@ def test_a_wrong_password_and_an_unknown_email_get_the_same_answer(client, ada, 
         "status": 401,
         "detail": "The username or the password is wrong.",
         "instance": "/auth-ms/auth/login",
+        "code": "wrong_credentials",
         "request_id": "the-same-1",
     }
     assert not Session.objects.exists()

@@ -81,6 +81,7 @@ def test_a_rejected_password_does_not_use_the_token_up(client, ada):
 
     assert rejected.status_code == 400
     assert rejected.json()["errors"] == {"new_password": ["Too short."]}
+    assert rejected.json()["error_codes"] == {"new_password": ["min_length"]}
     assert reset(client, token).status_code == 204
 
 

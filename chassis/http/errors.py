@@ -1,6 +1,7 @@
 """Error responses: `Problem`, and the translation of exceptions into `application/problem+json` (RFC 9457)."""
 
 import logging
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -19,12 +20,19 @@ logger = logging.getLogger(__name__)
 class Problem(Exception):
     """An error that the caller can act on. Subclasses define `status` and `title`; an instance may add the detail.
 
-    `errors` maps the name of a field to its errors; `headers` are added to the response.
+    Programs recognise it by `code`, by default the name of the class, as `email_taken` for EmailTaken; a class that
+    is renamed keeps its code. `errors` maps the name of a field to its errors; `headers` are added to the response.
     """
 
     status = 400
+    code = "bad_request"
     title = "Bad request"
     detail: str | None = None
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "code" not in vars(cls):
+            cls.code = _snake_case(cls.__name__)
 
     def __init__(
         self,
@@ -37,6 +45,10 @@ class Problem(Exception):
         self.detail = detail or self.detail
         self.errors = errors
         self.headers = headers or {}
+
+
+def _snake_case(name: str) -> str:
+    return re.sub(r"\W+|(?<=[a-z])(?=[A-Z])", "_", name).strip("_").lower()
 
 
 class InvalidInput(Problem):
@@ -63,17 +75,32 @@ class ServiceUnavailable(Problem):
         super().__init__(detail, headers={"Retry-After": str(retry_after_seconds)})
 
 
-def body(*, status: int, title: str, detail: str | None, instance: str, errors: Any = None) -> dict[str, Any]:
-    """The members of a problem document, in the order of RFC 9457, §3.1."""
+def body(
+    *, status: int, code: str, title: str, detail: str | None, instance: str, errors: Any = None
+) -> dict[str, Any]:
+    """The members of a problem document, in the order of RFC 9457, §3.1, and those of its own (§3.2).
+
+    `error_codes` has the shape of `errors`, with a code instead of each text.
+    """
     members = {
         "type": "about:blank",
         "title": title,
         "status": status,
         "detail": detail or title,
         "instance": instance,
+        "code": code,
         "request_id": logs.request_id.get(),
     }
-    return members | ({"errors": errors} if errors else {})
+    return members | ({"errors": errors, "error_codes": _codes(errors)} if errors else {})
+
+
+def _codes(errors: Any) -> Any:
+    """Of texts without a code, such as those that a service raises itself, `invalid`."""
+    if isinstance(errors, dict):
+        return {name: _codes(each) for name, each in errors.items()}
+    if isinstance(errors, list | tuple):
+        return [_codes(each) for each in errors]
+    return getattr(errors, "code", None) or "invalid"
 
 
 def answer_problem(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -84,6 +111,7 @@ def answer_problem(error: Exception, context: dict[str, Any]) -> Response | None
     return Response(
         body(
             status=problem.status,
+            code=problem.code,
             title=problem.title,
             detail=problem.detail,
             instance=context["request"].path,
@@ -114,6 +142,7 @@ def as_problem(error: Exception) -> Problem | None:
         return InvalidInput(errors=detail if isinstance(detail, dict) else {"non_field_errors": detail})
     problem = Problem(str(error.detail))
     problem.status = error.status_code
+    problem.code = str(getattr(error.detail, "code", error.default_code))
     problem.title = HTTPStatus(error.status_code).phrase
     if header := getattr(error, "auth_header", None):
         problem.headers["WWW-Authenticate"] = header
@@ -122,10 +151,13 @@ def as_problem(error: Exception) -> Problem | None:
     return problem
 
 
-def json_problem(request: HttpRequest, status: int, detail: str | None = None) -> JsonResponse:
+def json_problem(
+    request: HttpRequest, status: int, detail: str | None = None, *, code: str | None = None
+) -> JsonResponse:
     """A problem document for errors outside of Django REST framework's views."""
     title = HTTPStatus(status).phrase
-    members = body(status=status, title=title, detail=detail, instance=request.path)
+    code = code or _snake_case(title)
+    members = body(status=status, code=code, title=title, detail=detail, instance=request.path)
     return JsonResponse(members, status=status, content_type=CONTENT_TYPE)
 
 
@@ -137,7 +169,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> JsonResponse:
 
 def permission_denied(request: HttpRequest, exception: Exception) -> JsonResponse:
     """Django's handler403."""
-    return json_problem(request, 403)
+    return json_problem(request, 403, code=exceptions.PermissionDenied.default_code)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:

@@ -123,7 +123,8 @@ def _reject_body(request: HttpRequest) -> HttpResponse | None:
     limit = settings.MAXIMUM_BODY_BYTES
     limit = limit if is_chunked else django_settings.BODY_LIMITS.get(request.path, limit)
     if _content_length(request) > limit:
-        return errors.json_problem(request, 413, f"The body of a request may have at most {limit // 1024} KiB.")
+        detail = f"The body of a request may have at most {limit // 1024} KiB."
+        return errors.json_problem(request, 413, detail, code=errors.BodyTooLarge.code)
     return None
 
 

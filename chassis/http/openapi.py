@@ -20,10 +20,12 @@ class Problem(serializers.Serializer):
     status = serializers.IntegerField()
     detail = serializers.CharField()
     instance = serializers.CharField()
+    code = serializers.CharField(help_text="names the error for programs; texts may change, codes do not")
     request_id = serializers.CharField(allow_null=True)
     errors = serializers.DictField(  # type: ignore[assignment]
         required=False, help_text="what is wrong, by field"
     )
+    error_codes = serializers.DictField(required=False, help_text="a code for each text in `errors`")
 
 
 _DESCRIPTIONS = {
@@ -38,6 +40,20 @@ _DESCRIPTIONS = {
     422: "The `Idempotency-Key` was used with another body.",
     429: "Too many requests; try again after `Retry-After` seconds.",
     503: "A dependency does not answer; try again after `Retry-After` seconds.",
+}
+
+
+# Where most answers of a status have one code.
+_CODES = {
+    400: "invalid_input",
+    401: "not_authenticated",
+    403: "permission_denied",
+    404: "not_found",
+    413: "body_too_large",
+    412: "version_mismatch",
+    415: "unsupported_media_type",
+    429: "too_many_requests",
+    503: "service_unavailable",
 }
 
 
@@ -56,6 +72,7 @@ def problems(*statuses: int) -> dict[Any, Any]:
                         "status": status,
                         "detail": _DESCRIPTIONS[status],
                         "instance": "/path",
+                        "code": _CODES.get(status, "code_of_the_problem"),
                         "request_id": "8f7c1e0ab6d44f0b9a0f3c6f1f0e2d11",
                     },
                 )

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+import email_validator
 import environ
 
 REQUIRED: Any = object()
@@ -123,6 +124,17 @@ class Environment:
     def words(self, name: str, meaning: str, default: str = "") -> set[str]:
         """A set of comma-separated words."""
         return {word.strip() for word in self.text(name, meaning, default=default).split(",") if word.strip()}
+
+    def domains(self, name: str, meaning: str) -> frozenset[str]:
+        """Comma-separated domains of email addresses, in ASCII and lower case; empty by default."""
+        return frozenset(self._domain(name, word, meaning) for word in self.words(name, meaning))
+
+    def _domain(self, name: str, word: str, meaning: str) -> str:
+        try:
+            found = email_validator.validate_email(f"any@{word}", check_deliverability=False)
+        except email_validator.EmailNotValidError:
+            return str(self._reject(name, f"contains {word!r}, which is no domain such as example.org", meaning))
+        return str(found.ascii_domain).lower()
 
     def proxies(self, name: str, meaning: str) -> list[str]:
         """A list of IP addresses, networks in CIDR notation and host names; empty by default."""

@@ -11,15 +11,19 @@ let refreshing = null;
 export class Problem extends Error {
   constructor(status, body = {}, retryAfter = null) {
     super(body.detail || body.title || String(status));
-    Object.assign(this, { status, title: body.title, errors: body.errors || {}, requestId: body.request_id, retryAfter });
+    Object.assign(this, { status, title: body.title, code: body.code, errors: body.errors || {}, requestId: body.request_id, retryAfter });
   }
 
   get needsNewSignIn() {
-    return this.status === 403 && this.title === "Sign in again";
+    return this.code === "sign_in_again";
+  }
+
+  get needsVerificationFirst() {
+    return this.code === "email_verification_required";
   }
 
   get needsVerifiedEmail() {
-    return this.status === 403 && this.title === "Email not verified";
+    return this.code === "email_not_verified";
   }
 }
 

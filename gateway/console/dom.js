@@ -46,6 +46,7 @@ export function explain(problem) {
   if (problem.status === 429) return t("error.tooMany", { seconds: problem.retryAfter || "60" });
   if (problem.status >= 500) return t("error.unavailable");
   if (problem.status === 412) return t("error.changedElsewhere");
+  if (problem.needsVerificationFirst) return t("error.verifyFirst");
   if (problem.needsVerifiedEmail) return t("error.unverified");
   return said(problem.message);
 }

@@ -27,9 +27,24 @@ export function signIn({ signedIn }, again) {
   place.append(others);
   offerProviders(others, again ? "?again=1" : "");
   const links = h("ul", { class: "links" },
-    h("li", {}, h("a", { href: "#/sign-up" }, t("signIn.toSignUp"))),
     h("li", {}, h("a", { href: "#/password/forgot" }, t("signIn.toForgot"))));
+  offerSignUp(links);
   return [place, links];
+}
+
+/** Whether this installation lets people sign up themselves; without an answer, the form says what is wrong. */
+async function signUpIsOffered() {
+  try {
+    const { policy } = await api.callOpenly("GET", "/users-ms/sign-up");
+    return ["open", "domain"].includes(policy);
+  } catch (problem) {
+    if (!(problem instanceof api.Problem)) throw problem;
+    return true;
+  }
+}
+
+async function offerSignUp(links) {
+  if (await signUpIsOffered()) links.prepend(h("li", {}, h("a", { href: "#/sign-up" }, t("signIn.toSignUp"))));
 }
 
 /** Adds the other providers with which anyone may sign in. Without an answer there are the other ways. */
@@ -86,7 +101,9 @@ function showSecondFactor(place, pending, signedIn) {
   (place.querySelector("input") || place.querySelector("h2")).focus();
 }
 
-export function signUp({ signedIn }) {
+export async function signUp({ signedIn }) {
+  const back = h("p", {}, h("a", { href: "#/sign-in" }, t("signUp.toSignIn")));
+  if (!(await signUpIsOffered())) return [card(null, h("p", {}, t("signUp.off"))), back];
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const fields = [
     field("name", t("field.name"), { autocomplete: "given-name", required: true, autofocus: true }),
@@ -103,16 +120,19 @@ export function signUp({ signedIn }) {
       if (JSON.stringify(body) !== sent) [sent, key] = [JSON.stringify(body), randomKey()];
       // Repeating the same body after a lost answer creates no second account.
       const user = await api.callOpenly("POST", "/users-ms/users", body, { "Idempotency-Key": key });
-      if (!user.id) { // this installation conceals whether the address has an account
-        place.replaceChildren(h("p", { role: "status" }, t("signUp.mailed")));
-        return;
+      const mailed = () => place.replaceChildren(h("p", { role: "status" }, t("signUp.mailed")));
+      if (!user.id) return mailed(); // this installation conceals whether the address has an account
+      try {
+        if (!(await api.signIn("login", { username: values.email, password: values.password }))) await signedIn();
+      } catch (problem) {
+        if (!problem.needsVerificationFirst) throw problem;
+        return mailed();
       }
-      if (!(await api.signIn("login", { username: values.email, password: values.password }))) await signedIn();
       announce(t("signUp.done"));
     },
   });
   const place = card(null, sign);
-  return [place, h("p", {}, h("a", { href: "#/sign-in" }, t("signUp.toSignIn")))];
+  return [place, back];
 }
 
 function randomKey() {

@@ -13,6 +13,7 @@ MATRIX = {
     "ready": OPEN,
     "load_test": OPEN,
     "create_user": OPEN_BODY,
+    "get_sign_up_policy": OPEN,
     "get_current_user": OWN,
     "export_user": OWN,
     "get_user": [401, 200, 404, 200, 401],

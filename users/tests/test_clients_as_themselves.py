@@ -10,6 +10,7 @@ from users.tests.builders import a_user
 pytestmark = pytest.mark.django_db
 # What does not look at the token at all, and what a client with every scope that there is may do.
 FOR_ALL = {"healthcheck": 200, "ready": 200, "load_test": 200, "create_user": 400, "get_deletion": 200}
+FOR_ALL |= {"get_sign_up_policy": 200}
 FOR_CLIENTS = {"list_users": 200, "get_user": 200}
 
 

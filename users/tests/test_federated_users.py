@@ -73,6 +73,25 @@ def test_where_accounts_are_concealed_the_owner_of_an_address_still_gets_an_acco
     assert create(auth_ms).status_code == 201
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_where_sign_up_is_off_every_address_gets_one_answer(auth_ms, settings, known):
+    settings.SIGN_UP = "off"
+    if known:
+        a_user(email="grace@example.org")
+
+    answer = create(auth_ms)
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "sign_up_not_allowed")
+    assert User.objects.filter(surname="Hopper").count() == 0
+
+
+@pytest.mark.parametrize(("domain", "status"), [("example.org", 201), ("example.com", 403)])
+def test_where_sign_up_is_by_domain_other_providers_are_no_way_around_it(auth_ms, settings, domain, status):
+    settings.SIGN_UP, settings.SIGN_UP_DOMAINS = "domain", {domain}
+
+    assert create(auth_ms).status_code == status
+
+
 @pytest.mark.parametrize(
     "changes",
     [{"email": "x"}, {"name": ""}, {"name": "a\nb"}, {"key": ""}, {"email_verified": "yes"}, {"locale": "??"}],

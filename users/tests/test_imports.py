@@ -198,7 +198,7 @@ def test_a_pending_address_is_no_reservation(send, auth_ms):
         ({"email_verified": "yes"}, "email_verified", "invalid"),
         ({"name": "A\u0007"}, "name", "control_characters"),
         ({"phone": "12"}, "phone", "invalid"),
-        ({"scopes": ["admin"]}, "scopes", "invalid"),
+        ({"scopes": ["admin"]}, "scopes", "reserved"),
         ({"is_admin": True}, "is_admin", "unknown"),
         ({"is_admin": False}, "is_admin", "unknown"),
         ({"id": 1}, "id", "unknown"),

@@ -107,6 +107,9 @@ def test_an_unexpected_error_is_a_500_without_details_and_logs_its_traceback(mon
         ({"BROKER_URL": "http://broker"}, "BROKER_URL must be a URL"),
         ({"BCRYPT_COST": "many"}, "BCRYPT_COST is not a valid value"),
         ({"LOAD_TEST_ENABLED": "perhaps"}, "LOAD_TEST_ENABLED is not a valid value"),
+        ({"SIGN_UP": "closed"}, "SIGN_UP must be one of open, domain, off"),
+        ({"SIGN_UP": "domain"}, "SIGN_UP_DOMAINS is empty"),
+        ({"SIGN_UP_DOMAINS": "*.example.org"}, "SIGN_UP_DOMAINS contains '*.example.org'"),
         ({"SECRET_KEY_FILE": "/nowhere"}, "SECRET_KEY_FILE cannot be read"),
     ],
 )

@@ -73,6 +73,7 @@ def test_a_breached_or_context_specific_password_is_rejected(client, password):
 
     assert answer.status_code == 400
     assert list(answer.json()["errors"]) == ["password"]
+    assert answer.json()["error_codes"]["password"][0].startswith("password_")
     assert not User.objects.exists()
 
 

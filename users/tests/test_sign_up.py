@@ -162,16 +162,19 @@ def test_a_problem_document_has_title_field_and_request_id(client):
     answer = client.post("/users-ms/users", headers={"X-Request-ID": "from-the-caller-1"}, **as_json({}))
 
     assert answer.headers["X-Request-ID"] == "from-the-caller-1"
-    assert answer.json() | {"errors": None} == {
+    assert answer.json() | {"errors": None, "error_codes": None} == {
         "type": "about:blank",
         "title": "Invalid input",
         "status": 400,
         "detail": "One or more fields are not valid.",
         "instance": "/users-ms/users",
+        "code": "invalid_input",
         "request_id": "from-the-caller-1",
         "errors": None,
+        "error_codes": None,
     }
     assert set(answer.json()["errors"]) == {"name", "surname", "email", "password"}
+    assert answer.json()["error_codes"] == {name: ["required"] for name in answer.json()["errors"]}
 
 
 def test_a_request_id_that_could_forge_a_log_line_is_replaced(client):

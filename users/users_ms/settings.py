@@ -1,6 +1,6 @@
 """Every variable that users-ms reads, with its default and meaning."""
 
-from chassis.operations.environment import Environment
+from chassis.operations.environment import ConfigurationError, Environment
 from chassis.operations.settings import shared_settings
 from chassis.security.password_settings import password_settings
 
@@ -61,6 +61,20 @@ CONCEAL_ACCOUNTS = environment.boolean(
     "whether sign-up answers 202 for every address and emails the result, instead of answering 201 or 409",
     default=False,
 )
+SIGN_UP = environment.choice(
+    "SIGN_UP",
+    "who may create an account: open: anyone; domain: who gives an address in SIGN_UP_DOMAINS; off: only admins and"
+    " imports, as always",
+    choices=["open", "domain", "off"],
+    default="open",
+)
+SIGN_UP_DOMAINS = environment.domains(
+    "SIGN_UP_DOMAINS",
+    "domains of email addresses that may sign up where SIGN_UP is domain, such as example.org; separated by commas,"
+    " without their subdomains",
+)
+if SIGN_UP == "domain" and not SIGN_UP_DOMAINS:
+    raise ConfigurationError("users-ms cannot start: SIGN_UP_DOMAINS is empty, and SIGN_UP is domain.")
 
 BODY_LIMITS = {"/users-ms/imports": 4 * 1024 * 1024}  # as in gateway/Caddyfile
 OPENAPI_LINKS = {

@@ -34,7 +34,7 @@ class SecondFactorInput(serializers.Serializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         needed = "credential" if attrs["method"] == "passkey" else "code"
         if needed not in attrs:
-            raise serializers.ValidationError({needed: ["This field is required."]})
+            raise serializers.ValidationError({needed: ["This field is required."]}, code="required")
         return attrs
 
 

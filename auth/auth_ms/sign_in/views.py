@@ -37,7 +37,8 @@ class Login(OpenToAll):
     def post(self, request: Request) -> Response:
         """Sign in with email and password. An unknown email and a wrong password get the same answer.
 
-        A user with a second factor gets an `mfa_token` instead of tokens.
+        A user with a second factor gets an `mfa_token` instead of tokens. Where EMAIL_VERIFICATION_REQUIRED is set, a
+        user without a verified address gets 403 with the code `email_verification_required`, and the mail again.
         """
         cookies.wanted(request)
         given = read_body(serializers.LoginInput, request)

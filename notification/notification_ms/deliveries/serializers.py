@@ -90,7 +90,7 @@ class PreferenceInput(serializers.Serializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         chosen = {"event": attrs["event"], "medium": attrs["medium"]}
         if not attrs["enabled"] and not event_texts.may_be_switched_off(**chosen):
-            raise serializers.ValidationError({"enabled": ["This notice cannot be switched off."]})
+            raise serializers.ValidationError({"enabled": ["This notice cannot be switched off."]}, code="mandatory")
         return attrs
 
 

@@ -77,4 +77,5 @@ RIGHTS = _answer(
 )
 DELETION = _answer("a deleted user", {"deleted": True})
 ACCEPTED = OpenApiExample("accepted", value={"status": "accepted"}, response_only=True, status_codes=["202"])
+SIGN_UP_POLICY = _answer("anyone", {"policy": "open"})
 LOAD_TEST = OpenApiExample("a number", value={"n": 27, "fibonacci": 196418}, response_only=True, status_codes=["200"])

@@ -135,8 +135,8 @@ class Users(InternalView):
     def post(self, request: Request) -> Response:
         """Create a user without a password, who signs in with another provider; once per `key`.
 
-        409 when the address has an account, and with CONCEAL_ACCOUNTS for every address that is not verified. Only for
-        services.
+        409 when the address has an account, and with CONCEAL_ACCOUNTS for every address that is not verified; 403 when
+        SIGN_UP does not let it create one. Only for services.
         """
         fields = read_body(serializers.FederatedUserInput, request)
         user = services.create_user_without_password(at=timezone.now(), **fields)

@@ -9,6 +9,22 @@ class EmailTaken(Problem):
     detail = "Another user has this email address."
 
 
+class SignUpNotAllowed(Problem):
+    """This installation does not let just anyone create an account (SIGN_UP)."""
+
+    status = 403
+    title = "Sign-up not allowed"
+    detail = "Accounts are created by administrators only."
+
+
+class DomainNotAllowed(SignUpNotAllowed):
+    detail = "Addresses of this domain cannot sign up."
+    code = "sign_up_domain_not_allowed"
+
+    def __init__(self) -> None:
+        super().__init__(errors={"email": [self.detail]})
+
+
 class UserNotFound(Problem):
     status = 404
     title = "User not found"

@@ -9,6 +9,7 @@ import phonenumbers
 from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework import serializers
+from rest_framework.fields import get_error_detail
 
 from chassis.http import fields
 from chassis.security.principal import RESERVED_SCOPES
@@ -33,7 +34,7 @@ def check_password_policy(password: str, *, user: User) -> None:
     try:
         password_validation.validate_password(password, user=user)  # type: ignore[arg-type]
     except DjangoValidationError as error:
-        raise serializers.ValidationError({"password": error.messages}) from error
+        raise serializers.ValidationError({"password": get_error_detail(error)}) from error
 
 
 class Phone(fields.Text):
@@ -93,7 +94,8 @@ class Scope(fields.Text):
         if not _SCOPE.fullmatch(value):
             raise serializers.ValidationError("Must be of letters, digits and . : / _ - such as orders:read.")
         if value in RESERVED_SCOPES:
-            raise serializers.ValidationError(f"{value!r} is reserved; an admin is made with `is_admin`.")
+            message = f"{value!r} is reserved; an admin is made with `is_admin`."
+            raise serializers.ValidationError(message, code="reserved")
         return value
 
 
@@ -150,6 +152,12 @@ class SignUpAccepted(serializers.Serializer):
     """The answer to every sign-up where accounts are concealed."""
 
     status = serializers.CharField()
+
+
+class SignUpPolicyOutput(serializers.Serializer):
+    """Who may create an account."""
+
+    policy = serializers.CharField(help_text="`open`: anyone; `domain`: addresses of certain domains; `off`: nobody")
 
 
 class UserFilter(serializers.Serializer):

@@ -4,6 +4,7 @@ from users_ms.accounts import internal_views, views
 
 urlpatterns = [
     path("users", views.UserCollection.as_view(), name="users"),
+    path("sign-up", views.SignUpPolicy.as_view(), name="sign-up-policy"),
     path("users/me", views.CurrentUser.as_view(), name="current-user"),
     path("users/<int:user_id>", views.UserDetail.as_view(), name="user"),
     path("internal/credentials", internal_views.Credentials.as_view(), name="internal-credentials"),

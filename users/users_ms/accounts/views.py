@@ -7,6 +7,7 @@ from django.http import Http404
 from django.urls import reverse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,11 +18,13 @@ from chassis.http.openapi import problems
 from chassis.http.pagination import KeysetPagination
 from chassis.http.reading import read_body, read_query
 from chassis.security import permissions
-from chassis.security.authentication import UserOrClientAuthentication
+from chassis.security.authentication import BearerAuthentication, UserOrClientAuthentication
 from users_ms.accounts import examples, load_test, parameters, selectors, serializers, services, versions
 from users_ms.accounts.events import Origin
 from users_ms.accounts.models import User
 
+# How the OpenAPI document names that a token is accepted and not needed.
+TOKEN_OR_NONE: list[Any] = [{}, {"accessToken": []}]
 READ_BY_CLIENT = {"GET": "users:read"}
 
 
@@ -37,6 +40,19 @@ class IsUserOrClient(BasePermission):
         return any(kind().has_permission(request, view) for kind in kinds)
 
 
+class AnyTokenOrNone(BearerAuthentication):
+    """For sign-up, which needs no token: one that is not valid counts as none. An admin's is then checked live."""
+
+    def authenticate(self, request: Request) -> tuple[Any, str] | None:
+        try:
+            return super().authenticate(request)
+        except AuthenticationFailed:
+            return None
+
+    def is_decided_live(self, request: Request) -> bool:
+        return False
+
+
 class UserCollection(APIView):
     authentication_classes = [UserOrClientAuthentication]
     permission_classes = [AnyoneMayPostAdminsAndClientsMayList]
@@ -44,18 +60,19 @@ class UserCollection(APIView):
     pagination_class = KeysetPagination
 
     def get_authenticators(self) -> list[Any]:
-        """Sign-up needs no token, so an expired one is ignored."""
-        return [] if self.request and self.request.method == "POST" else super().get_authenticators()
+        if self.request and self.request.method == "POST":
+            return [AnyTokenOrNone()]
+        return super().get_authenticators()
 
     @extend_schema(
         operation_id="create_user",
-        auth=[],
+        auth=TOKEN_OR_NONE,
         parameters=[parameters.IDEMPOTENCY_KEY],
         request=serializers.UserInput,
         responses={
             201: serializers.UserOutput,
             202: serializers.SignUpAccepted,
-            **problems(400, 409, 413, 415, 422, 429),
+            **problems(400, 401, 403, 409, 413, 415, 422, 429),
         },
         examples=[examples.SIGN_UP, examples.USER, examples.ACCEPTED],
         tags=["users"],
@@ -65,11 +82,16 @@ class UserCollection(APIView):
 
         With CONCEAL_ACCOUNTS the answer is 202 for every address, and an email asks to verify it or states that it has
         an account already. Without it, the answer for an address with an account is 409.
+
+        Where SIGN_UP is not `open`, the answer may be 403 with the code `sign_up_not_allowed` or
+        `sign_up_domain_not_allowed`. With the token of an admin neither that, nor CONCEAL_ACCOUNTS, nor the limit of
+        sign-ups counts.
         """
         given = read_body(serializers.UserInput, request)
         user = services.sign_up(
             client=client_of(request),
             idempotency_key=parameters.idempotency_key(request),
+            by_admin=permissions.IsAdmin().has_permission(request, self),
             at=timezone.now(),
             **given,
         )
@@ -105,6 +127,22 @@ def _origin(request: Request, user_id: int) -> Origin:
         address=client.address,
         user_agent=client.user_agent,
     )
+
+
+class SignUpPolicy(APIView):
+    authentication_classes: list = []
+    permission_classes: list = []
+
+    @extend_schema(
+        operation_id="get_sign_up_policy",
+        auth=[],
+        responses={200: serializers.SignUpPolicyOutput, **problems()},
+        examples=[examples.SIGN_UP_POLICY],
+        tags=["users"],
+    )
+    def get(self, request: Request) -> Response:
+        """Whether this installation lets anyone sign up (SIGN_UP), so that pages offer only what works."""
+        return Response({"policy": settings.SIGN_UP})
 
 
 class UserDetail(APIView):

@@ -15,7 +15,7 @@ from auth_ms.external.services.code_flow import Person
 from auth_ms.keys.services import issuing
 from auth_ms.sessions import services as sessions
 from auth_ms.sessions.services import TokenPair
-from auth_ms.sign_in.services import login
+from auth_ms.sign_in.services import admission, login
 from auth_ms.sign_in.services.login import SecondFactorRequired
 from auth_ms.users_client import Credentials
 from chassis.http.client_address import Client
@@ -106,7 +106,8 @@ def sign_in(
     """Open a session for the user with this identity, or ask for the user's second factor.
 
     An unknown identity gets a new account, if the provider may create one and no account has its address; it is never
-    linked by its address. Raises SignInFirst, ProviderRejected, SecondFactorBlocked and ServiceUnavailable.
+    linked by its address. Raises SignInFirst, ProviderRejected, VerifyEmailFirst, SecondFactorBlocked and
+    ServiceUnavailable.
     """
     identity = ExternalIdentity.objects.filter(provider=provider, subject=person.subject).first()
     if identity is None or identity.user_id is None:
@@ -118,6 +119,7 @@ def sign_in(
     if user is None or not user.is_active:
         record_failure(provider, "the account is not active", client=client, at=at, user_id=identity.user_id)
         raise ProviderRejected("the account is not active")
+    admission.check(user, client=client, at=at)
     ExternalIdentity.objects.filter(id=identity.id).update(last_used_at=at, email=person.email)
     metrics.external_sign_ins.labels(provider.slug, "succeeded").inc()
     methods = [providers.FEDERATED]

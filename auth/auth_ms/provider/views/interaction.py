@@ -25,7 +25,7 @@ from auth_ms.provider.views.pages import Page, ask, ask_consent, ask_link
 from auth_ms.sessions import cookies, page_cookies
 from auth_ms.sessions import services as sessions
 from auth_ms.sessions.models import Session
-from auth_ms.sign_in.services import login
+from auth_ms.sign_in.services import admission, login
 from chassis.http import strict_json
 from chassis.http.client_address import client_of
 from chassis.http.errors import Problem, ServiceUnavailable
@@ -35,6 +35,7 @@ from chassis.security.rate_limits.services import TooManyRequests
 _TEXTS: dict[type[Problem], str] = {
     login.WrongCredentials: "wrong_credentials",
     SecondFactorBlocked: "blocked",
+    admission.VerifyEmailFirst: "verify_first",
     TooManyRequests: "too_many",
     ServiceUnavailable: "unavailable",
 }

@@ -1,6 +1,6 @@
 """Verifying email addresses, and undoing changes of them."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -18,6 +18,8 @@ from chassis.http.client_address import Client
 from chassis.http.errors import Problem
 from chassis.outbox import services as outbox
 from chassis.security.rate_limits import services as rate_limits
+
+REMINDED_AFTER = timedelta(minutes=5)
 
 
 class EmailAlreadyVerified(Problem):
@@ -39,6 +41,20 @@ def request_verification(*, user_id: int, at: datetime) -> None:
     mailed_tokens.take_from_limit(purpose, email=user.pending_email or user.email)
     with transaction.atomic():
         _send_verification(purpose, _new_contact(user), password_version=user.password_version, at=at)
+
+
+def on_refused_sign_in(*, user: Credentials, at: datetime, **_: Any) -> None:
+    """Send a verification token to a user who may not sign in without one, unless it was done just now."""
+    purpose = Purpose.EMAIL_VERIFICATION
+    recent = OneTimeToken.objects.filter(user_id=user.id, purpose=purpose, email=user.email, used_at=None)
+    if recent.filter(created_at__gt=at - REMINDED_AFTER).exists():
+        return
+    try:
+        mailed_tokens.take_from_limit(purpose, email=user.email)
+    except rate_limits.TooManyRequests:
+        return  # there are mails with valid tokens
+    with transaction.atomic():
+        _send_verification(purpose, user.contact, password_version=user.password_version, at=at)
 
 
 def _new_contact(user: Credentials) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from auth_ms.factors.services import failures, passkeys, second_factors
 from auth_ms.keys.services import issuing
 from auth_ms.sessions import services as sessions
 from auth_ms.sessions.services import TokenPair
-from auth_ms.sign_in.services import lockout, password_hashes
+from auth_ms.sign_in.services import admission, lockout, password_hashes
 from auth_ms.users_client import Credentials
 from chassis.http.client_address import Client
 from chassis.http.errors import Problem, ServiceUnavailable
@@ -56,8 +56,8 @@ class SecondFactorRequired:
 def log_in(*, username: str, password: str, client: Client, at: datetime) -> TokenPair | SecondFactorRequired:
     """Open a session and publish the login, or ask for the second factor when the user has one.
 
-    Raises WrongCredentials, TooManyFailures, SecondFactorBlocked, and ServiceUnavailable when users-ms does not answer
-    or too many passwords are being compared.
+    Raises WrongCredentials, TooManyFailures, VerifyEmailFirst, SecondFactorBlocked, and ServiceUnavailable when
+    users-ms does not answer or too many passwords are being compared.
     """
     password_concurrency.passwords.check()
     try:
@@ -72,6 +72,7 @@ def log_in(*, username: str, password: str, client: Client, at: datetime) -> Tok
     lockout.check(username=username, client=client, at=at)  # parallel guesses: a right one must not stand out
     if password_hashes.is_outdated(user.password_hash):
         _renew_hash(user, password)
+    admission.check(user, client=client, at=at)
     pending = begin_second_factor(user, proven=["pwd"], client=client, at=at)
     if pending is not None:
         return pending
@@ -138,7 +139,7 @@ def complete_log_in(
 
     `ceremony` is the one for which the challenge of a passkey was made.
 
-    Raises WrongCredentials, SecondFactorBlocked, TooManyRequests and ServiceUnavailable.
+    Raises WrongCredentials, VerifyEmailFirst, SecondFactorBlocked, TooManyRequests and ServiceUnavailable.
     """
     pending = find_pending(mfa_token=mfa_token, at=at)
     _count_attempt(pending, method, client=client)
@@ -157,6 +158,7 @@ def complete_log_in(
         _reject_second_factor(user.id, method, client=client, at=at)
     failures.reset(user_id=user.id)
     lockout.reset_failures(username=user.email, client=client)
+    admission.check(user, client=client, at=at)
     with transaction.atomic():  # code that deletes the user's factors waits for this session, and ends it
         if not PendingLogin.objects.filter(token_hash=pending.token_hash).delete()[0]:
             raise WrongCredentials("The mfa_token is not valid any more. Sign in again.")
@@ -183,12 +185,14 @@ def log_in_with_passkey(*, credential: Any, client: Client, at: datetime, ceremo
 
     `ceremony` is the one for which the challenge was made.
 
-    Raises WrongCredentials, TooManyFailures and ServiceUnavailable.
+    Raises WrongCredentials, TooManyFailures, VerifyEmailFirst and ServiceUnavailable.
     """
     guessed = f"(passkey) {passkeys.fingerprint_of(credential)}"
     lockout.check(username=guessed, client=client, at=at)
     passkey = passkeys.find(credential=credential, at=at, ceremony=ceremony)
     user = users_client.find_credentials(user_id=passkey.user_id) if passkey else None
+    if user and user.is_active:
+        admission.check(user, client=client, at=at)
     with transaction.atomic():
         if passkey and user and user.is_active and passkeys.lock_if_present(passkey):
             lockout.reset_failures(username=guessed, client=client)
@@ -211,7 +215,7 @@ def check_password(*, user_id: int, password: str, field: str, client: Client, a
         facts = {"user_id": user_id, "reason": "wrong current password"}
         audit.record(audit.Event.PASSWORD_CHANGE, client=client, at=at, succeeded=False, **facts)
         lockout.count_failure(username=account, client=client, at=at)
-        raise ValidationError({field: ["This is not the current password."]})
+        raise ValidationError({field: ["This is not the current password."]}, code="wrong_password")
     lockout.check(username=account, client=client, at=at)
     lockout.reset_failures(username=account, client=client)
     return user

@@ -1,12 +1,14 @@
 """Use cases that change users."""
 
 from users_ms.accounts.problems import (
+    DomainNotAllowed,
     EmailChangedMeanwhile,
     EmailTaken,
     KeyUsedForAnotherBody,
     NotVerified,
     PasswordChangedMeanwhile,
     PhoneChangedMeanwhile,
+    SignUpNotAllowed,
     UserExists,
     UserInactive,
     UserNotFound,
@@ -19,6 +21,7 @@ from users_ms.accounts.services.registration import add_users, create_user, crea
 from users_ms.accounts.services.verification import EmailProof, undo_email_change, verify_email, verify_phone
 
 __all__ = [
+    "DomainNotAllowed",
     "EmailChangedMeanwhile",
     "EmailProof",
     "EmailTaken",
@@ -27,6 +30,7 @@ __all__ = [
     "PasswordChange",
     "PasswordChangedMeanwhile",
     "PhoneChangedMeanwhile",
+    "SignUpNotAllowed",
     "UserExists",
     "UserInactive",
     "UserNotFound",

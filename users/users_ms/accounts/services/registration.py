@@ -21,7 +21,7 @@ from chassis.security.rate_limits import services as rate_limits
 from users_ms.accounts import events, passwords
 from users_ms.accounts.models import SignUp, User
 from users_ms.accounts.problems import EmailTaken, KeyUsedForAnotherBody
-from users_ms.accounts.services import user_changes
+from users_ms.accounts.services import sign_up_policy, user_changes
 
 REPEATED_SIGN_UPS = rate_limits.Limit(name="repeated_sign_up", times=1, seconds=3600)
 
@@ -30,26 +30,32 @@ class _KeyUsedMeanwhile(Problem):
     """A concurrent request with the same key was first; its answer is stored now."""
 
 
-def sign_up(*, client: Client, idempotency_key: str | None, at: datetime, **fields: Any) -> User | None:
+def sign_up(
+    *, client: Client, idempotency_key: str | None, by_admin: bool = False, at: datetime, **fields: Any
+) -> User | None:
     """Create a user once per key and `fields`; repetitions return the first answer.
 
     With CONCEAL_ACCOUNTS it returns None whether or not the address had an account; an existing owner is notified.
+    Neither that, nor SIGN_UP, nor the limit is for admins.
 
-    Raises TooManyRequests, EmailTaken, KeyUsedForAnotherBody and ServiceUnavailable.
+    Raises SignUpNotAllowed, TooManyRequests, EmailTaken, KeyUsedForAnotherBody and ServiceUnavailable.
     Follows draft-ietf-httpapi-idempotency-key-header; keys are scoped to the client, because others may guess them.
     """
     password_concurrency.passwords.check()
-    limit = rate_limits.Limit(name="sign_up", times=settings.SIGN_UPS_PER_HOUR, seconds=3600)
-    rate_limits.take(limit, key=client.network)
+    if not by_admin:
+        sign_up_policy.check(email=fields["email"])
+        limit = rate_limits.Limit(name="sign_up", times=settings.SIGN_UPS_PER_HOUR, seconds=3600)
+        rate_limits.take(limit, key=client.network)
+    conceals = settings.CONCEAL_ACCOUNTS and not by_admin
     key = None
     if idempotency_key is not None:
         scoped = [client.network, idempotency_key]
         key = SignUp(key_hash=_keyed_hash("key", scoped), body_hash=_keyed_hash("body", fields))
         earlier = _earlier(key)
         if earlier is not None:
-            return _shown(earlier)
+            return _shown(earlier, conceals=conceals)
     try:
-        if settings.CONCEAL_ACCOUNTS:
+        if conceals:
             _create_concealed(client=client, key=key, at=at, **fields)
             return None
         return create_user(key=key, at=at, **fields)
@@ -57,7 +63,7 @@ def sign_up(*, client: Client, idempotency_key: str | None, at: datetime, **fiel
         earlier = _earlier(key) if key else None
         if earlier is None:  # its user was deleted concurrently
             raise KeyUsedForAnotherBody from None
-        return _shown(earlier)
+        return _shown(earlier, conceals=conceals)
 
 
 def _keyed_hash(salt: str, value: Any) -> bytes:
@@ -71,8 +77,8 @@ def _earlier(key: SignUp) -> SignUp | None:
     return stored
 
 
-def _shown(earlier: SignUp) -> User | None:
-    if settings.CONCEAL_ACCOUNTS:
+def _shown(earlier: SignUp, *, conceals: bool) -> User | None:
+    if conceals:
         return None
     if not earlier.answered:  # stored while accounts were concealed, for an address that had one
         raise EmailTaken
@@ -82,9 +88,10 @@ def _shown(earlier: SignUp) -> User | None:
 def create_user_without_password(*, key: str, at: datetime, **fields: Any) -> User:
     """Create, once per `key`, a user who signs in with another provider; no password opens the account.
 
-    Raises EmailTaken, and with CONCEAL_ACCOUNTS for every address that is not verified: the answer would tell anyone
-    who makes a provider claim an address whether that has an account.
+    Raises SignUpNotAllowed and EmailTaken, the latter with CONCEAL_ACCOUNTS for every address that is not verified: the
+    answer would tell anyone who makes a provider claim an address whether that has an account.
     """
+    sign_up_policy.check(email=fields["email"])
     if settings.CONCEAL_ACCOUNTS and not fields["email_verified"]:
         raise EmailTaken
     scoped = ["external", key]
