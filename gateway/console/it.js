@@ -461,6 +461,8 @@ export const texts = {
 
 // The services' most frequent messages, by their English text.
 export const serverTexts = {
+  "Required for Apple.": "Necessario per Apple.",
+  "Must be a private key for ES256, in PEM.": "Deve essere una chiave privata per ES256, in PEM.",
   "The username or the password is wrong.": "L'indirizzo o la password non è giusto.",
   "The second factor is wrong.": "Il secondo fattore non è giusto.",
   "The mfa_token is not valid any more. Sign in again.": "Questo accesso è scaduto. Accedi di nuovo.",
