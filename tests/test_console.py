@@ -165,3 +165,26 @@ def test_where_a_verified_address_is_required_a_sign_up_ends_at_the_mailbox(stac
 
         sign_in(page, stack, email)
         expect(page.get_by_role("alert")).to_contain_text("Confirm your email address first")
+
+
+def test_a_user_prefers_a_notice_of_every_sign_in(stack, page):
+    """That it may choose is replaced in the answer: the stack of the tests tells of all, for tests that count mails."""
+    sign_in(page, stack, stack.verified_user()["email"])
+    heading(page, "Profile")
+    follow(page, "Preferences")
+    every = page.get_by_role("group", name="Sign-in", exact=True).get_by_label("Every sign-in")
+    expect(every).to_be_checked()
+    expect(every).to_be_disabled()
+
+    def answer(route):
+        value = route.fetch().json() | {"login_notices": "new_devices", "login_notices_can_be_changed": True}
+        route.fulfill(json=value)
+
+    page.route("**/notification-ms/preferences", answer)
+    page.reload()
+    expect(every).not_to_be_checked()
+    every.check()
+    with page.expect_request(lambda request: request.method == "PUT") as sent:
+        page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status")).to_have_text("Your preferences are saved.")
+    assert sent.value.post_data_json["login_notices"] == "all"

@@ -159,3 +159,17 @@ def test_another_session_is_ended(stack, page):
     url = f"{stack.auth}/auth-ms/auth/sessions"
     headers = {"Authorization": f"Bearer {elsewhere['access_token']}"}
     assert requests.get(url, headers=headers, timeout=60).status_code == 401
+
+
+def test_only_offered_factors_can_be_added(stack, page):
+    """What is offered is replaced in the answer: the stack of the tests offers all. See auth/test_offered_factors."""
+
+    def answer(route):
+        route.fulfill(json=route.fetch().json() | {"offered": ["passkeys"]})
+
+    page.route("**/auth-ms/auth/mfa", answer)
+    sign_in(page, stack, stack.verified_user()["email"])
+    heading(page, "Profile")
+    follow(page, "Security")
+    expect(page.get_by_role("heading", name="Passkeys")).to_be_visible()
+    expect(page.get_by_role("heading", name="Authenticator app")).not_to_be_visible()

@@ -64,6 +64,24 @@ REFRESH_TOKEN_SECONDS = environment.integer(
 SESSION_SECONDS = environment.integer(
     "SESSION_SECONDS", "maximum lifetime of a session", default=90 * 24 * 3600, minimum=300
 )
+OFFLINE_REFRESH_TOKEN_SECONDS = environment.integer(
+    "OFFLINE_REFRESH_TOKEN_SECONDS",
+    "how long an application with offline_access keeps its access without use; as REFRESH_TOKEN_SECONDS unless set",
+    default=REFRESH_TOKEN_SECONDS,
+    minimum=300,
+)
+OFFLINE_SESSION_SECONDS = environment.integer(
+    "OFFLINE_SESSION_SECONDS",
+    "how long an application with offline_access keeps its access at most; as SESSION_SECONDS unless set",
+    default=SESSION_SECONDS,
+    minimum=300,
+)
+FACTORS = environment.some_of(
+    "FACTORS",
+    "second factors that users may add: totp, passkeys, recovery_codes; those that they have go on working",
+    choices=["totp", "passkeys", "recovery_codes"],
+    default="totp,passkeys,recovery_codes",
+)
 PUBLIC_URL = environment.url(
     "PUBLIC_URL",
     "the public address of the gateway, without a path: the issuer that OpenID Connect clients are given",

@@ -28,3 +28,19 @@ def test_web_and_worker_do_not_start_without_such_a_key(module, key):
 
     assert rejected.returncode != 0
     assert "auth-ms cannot start: SEALING_PUBLIC_KEY is not the 32 bytes" in rejected.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("FACTORS", "totp,sms", "FACTORS must be of totp, passkeys, recovery_codes, it has 'sms'"),
+        ("EMAIL_VERIFICATION_REQUIRED", "always", "EMAIL_VERIFICATION_REQUIRED is not a valid value"),
+        ("SESSION_SECONDS", "0", "SESSION_SECONDS must be between"),
+        ("OFFLINE_SESSION_SECONDS", "0", "OFFLINE_SESSION_SECONDS must be between"),
+    ],
+)
+def test_a_policy_that_is_unknown_is_named(name, value, reason):
+    rejected = start("auth_ms.wsgi", **{name: value})
+
+    assert rejected.returncode != 0
+    assert reason in rejected.stderr

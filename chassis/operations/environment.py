@@ -91,6 +91,13 @@ class Environment:
             self._reject(name, f"must be one of {', '.join(choices)}, it is {value!r}", meaning)
         return value
 
+    def some_of(self, name: str, meaning: str, choices: list[str], default: str) -> frozenset[str]:
+        """Comma-separated words, each one of `choices`."""
+        found = frozenset(self.words(name, meaning, default))
+        for word in sorted(found - set(choices)):
+            self._reject(name, f"must be of {', '.join(choices)}, it has {word!r}", meaning)
+        return found
+
     def url(self, name: str, meaning: str, schemes: list[str], default: Any = REQUIRED) -> str:
         """A URL with one of `schemes`. Errors do not show its value, which may contain a password."""
         value = self.text(name, meaning, default)

@@ -53,6 +53,7 @@ def started() -> Iterator[Bench]:
     variables = {
         "ACCESS_TOKEN_SECONDS": "3600",
         "SIGN_UPS_PER_HOUR": "1000000",
+        "LOGIN_NOTICES": "all",  # each login is a mail, which is measured
         "EMAIL_URL": f"smtp://127.0.0.1:{port}",
     }
     DIRECTORY.mkdir(parents=True, exist_ok=True)

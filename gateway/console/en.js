@@ -224,6 +224,7 @@ export const texts = {
   "preferences.title": "Preferences",
   "preferences.explained": "Choose your notifications. Security notifications by email cannot be switched off.",
   "preferences.save": "Save",
+  "preferences.everySignIn": "Every sign-in, not only those from a new device or network",
   "preferences.saved": "Your preferences are saved.",
   "users.title": "Users",
   "users.caption": "All accounts, oldest first",

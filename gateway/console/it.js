@@ -224,6 +224,7 @@ export const texts = {
   "preferences.title": "Preferenze",
   "preferences.explained": "Scegli le notifiche. Gli avvisi di sicurezza per email non si possono disattivare.",
   "preferences.save": "Salva",
+  "preferences.everySignIn": "Ogni accesso, non solo quelli da un nuovo dispositivo o rete",
   "preferences.saved": "Le preferenze sono salvate.",
   "users.title": "Utenti",
   "users.caption": "Tutti gli account, dal più vecchio",

@@ -24,21 +24,27 @@ export async function preferences() {
     field(`${each.event} ${each.medium}`, named("medium", each.medium), {
       id: `${each.event}-${each.medium}`, type: "checkbox", value: each.enabled, disabled: !each.can_be_switched_off,
     }));
-  const save = form(fields, {
+  const every = field("every_sign_in", t("preferences.everySignIn"), {
+    type: "checkbox", value: value.login_notices === "all", disabled: !value.login_notices_can_be_changed,
+  });
+  const save = form([...fields, every], {
     button: t("preferences.save"),
-    submit: async (values) => {
+    submit: async ({ every_sign_in, ...values }) => {
       const chosen = Object.entries(values).map(([name, enabled]) => {
         const [event, medium] = name.split(" ");
         return { event, medium, enabled };
       });
-      await call("PUT", "/notification-ms/preferences", { body: { preferences: chosen } });
+      await call("PUT", "/notification-ms/preferences", {
+        body: { preferences: chosen, login_notices: every_sign_in ? "all" : "new_devices" },
+      });
       announce(t("preferences.saved"));
     },
   });
   const events = [...new Set(value.preferences.map(({ event }) => event))];
   const groups = events.map((event) =>
     h("fieldset", {}, h("legend", {}, named("event", event)),
-      ...fields.filter(({ name }) => name.startsWith(`${event} `)).map(({ node }) => node)));
+      ...fields.filter(({ name }) => name.startsWith(`${event} `)).map(({ node }) => node),
+      event === "user_login_event" && every.node));
   save.querySelector(".actions").before(...groups);
   return [card(null, h("p", {}, t("preferences.explained")), save)];
 }

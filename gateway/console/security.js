@@ -12,13 +12,14 @@ export async function page({ go, changed }) {
   const { value: factors } = await call("GET", "/auth-ms/auth/mfa");
   const { providers } = await callOpenly("GET", "/auth-ms/auth/providers");
   const again = () => go("/security");
+  const may = (factor) => factors.offered.includes(factor);
   changed(user);
   if (!user.email_verified) return [passwordCard(user), unverified(t("factors.unverified"))];
   return [
     passwordCard(user),
-    totpCard(factors, again),
-    ...(factors.totp || factors.passkeys ? [recoveryCard(factors)] : []),
-    passkeyCard(again),
+    ...(factors.totp || may("totp") ? [totpCard(factors, again)] : []),
+    ...(factors.recovery_codes || (may("recovery_codes") && (factors.totp || factors.passkeys)) ? [recoveryCard(factors)] : []),
+    ...(factors.passkeys || may("passkeys") ? [passkeyCard(factors, again)] : []),
     ...(providers.length ? [identitiesCard(providers, again)] : []),
   ];
 }
@@ -97,7 +98,7 @@ function codes(list) {
 
 function recoveryCard(factors) {
   const place = h("div", {});
-  place.append(action(t("codes.renew"), async () => {
+  if (factors.offered.includes("recovery_codes")) place.append(action(t("codes.renew"), async () => {
     if (!(await confirm(t("codes.renew.sure"), t("codes.renew")))) return;
     const { value } = await call("POST", "/auth-ms/auth/mfa/recovery-codes");
     place.replaceChildren(...codes(value.recovery_codes));
@@ -106,7 +107,7 @@ function recoveryCard(factors) {
   return card(t("codes.title"), h("p", {}, t("codes.left", { count: factors.recovery_codes })), place);
 }
 
-function passkeyCard(again) {
+function passkeyCard(factors, again) {
   const columns = [
     { label: t("passkeys.name"), cell: (row) => row.name },
     { label: t("passkeys.made"), cell: (row) => time(row.created_at) },
@@ -136,7 +137,8 @@ function passkeyCard(again) {
       await keys.reload();
     },
   });
-  const how = passkeysWork() ? add : h("p", { class: "quiet" }, t("passkeys.unavailable"));
+  const works = passkeysWork() ? add : h("p", { class: "quiet" }, t("passkeys.unavailable"));
+  const how = factors.offered.includes("passkeys") && works;
   return card(t("passkeys.title"), h("p", {}, t("passkeys.explained")), keys.node, how, place);
 }
 

@@ -48,6 +48,12 @@ USERS_URL = environment.text(
     "users-ms, such as http://users-ms:4000, which confirms a deletion before a user is erased; for the email worker",
     default="",
 )
+LOGIN_NOTICES = environment.choice(
+    "LOGIN_NOTICES",
+    "of which sign-ins users are told: new_devices, from a new device or network, unless a user prefers all; or all",
+    choices=["new_devices", "all"],
+    default="new_devices",
+)
 NOTICES_OF_A_KIND = environment.integer(
     "NOTICES_OF_A_KIND",
     "notifications of one kind per recipient in NOTICE_WINDOW_SECONDS; further ones are counted in one digest",

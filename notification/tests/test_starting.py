@@ -61,3 +61,10 @@ def test_a_worker_with_a_missing_setting_names_it_and_does_not_start(medium, nam
     assert reason in started.stderr
     assert "Traceback" not in started.stderr
     assert not value or value not in started.stderr
+
+
+def test_an_unknown_policy_is_named():
+    started = start("email", LOGIN_NOTICES="none")
+
+    assert started.returncode == 1
+    assert "LOGIN_NOTICES must be one of new_devices, all, it is 'none'" in started.stderr

@@ -55,6 +55,14 @@ def receiver(settings):
     receiver.close()
 
 
+def test_every_sign_in_is_posted_whether_or_not_its_user_is_told(receiver, settings):
+    settings.LOGIN_NOTICES = "new_devices"
+
+    statuses = [services.notify(event=login_event(), medium=Webhook()).status for _ in range(2)]
+
+    assert statuses == ["sent", "sent"]
+
+
 def test_the_event_is_posted_unchanged_with_a_valid_signature(receiver):
     event = login_event()
 

@@ -74,8 +74,9 @@ UNUSED = ["-p", "no:schemathesis", "-p", "no:hypothesispytest", "-p", "no:unrais
 IN_PARALLEL = [*UNUSED, "--numprocesses=auto", "--dist=worksteal"]
 FILES_IN_PARALLEL = [*UNUSED, "--numprocesses=auto", "--dist=loadfile"]
 NO_TESTS = 5  # pytest's exit status when it found none, as with a narrow -k
-# The cheapest bcrypt, because the tests are about what happens and not about how long it takes; and no limits for the
-# one address that all of them come from, or for what one user is notified of.
+# The cheapest bcrypt, because the tests are about what happens and not about how long it takes; no limits for the one
+# address that all of them come from, or for what one user is notified of; and a mail for each login, which tests and
+# experiments count.
 VARIABLES = {
     "BCRYPT_COST": "4",
     "ARGON2_MEMORY_KIB": "64",
@@ -84,6 +85,7 @@ VARIABLES = {
     "LOGIN_FAILURES_OF_AN_ADDRESS": "1000000",
     "RECOVERY_REQUESTS_PER_HOUR": "1000000",
     "NOTICES_OF_A_KIND": "1000000",
+    "LOGIN_NOTICES": "all",
     "TOKEN_REQUESTS_PER_MINUTE": "1000000",
 }
 ALL_ROUTES = {"CLIENT_REGISTRATION": "token"}  # off by default, and then no route for the generated requests

@@ -3,7 +3,10 @@
 from auth_ms.examples import TOKEN, answer_example, request_example
 
 _CODES = ["mzxw-6ytb-oi4d-qmjr", "gi2t-4n3q-krug-k43f"]
-FACTORS = answer_example("second factors", {"totp": True, "passkeys": 0, "recovery_codes": 10})
+FACTORS = answer_example(
+    "second factors",
+    {"totp": True, "passkeys": 0, "recovery_codes": 10, "offered": ["passkeys", "recovery_codes", "totp"]},
+)
 ENROLMENT = answer_example(
     "a secret",
     {

@@ -12,6 +12,15 @@ class SecondFactorBlocked(Problem):
     )
 
 
+class FactorNotOffered(Problem):
+    """This installation does not let users add this kind of factor (FACTORS)."""
+
+    status = 403
+    title = "Factor not offered"
+    detail = "This kind of second factor cannot be added here."
+    code = "factor_not_offered"
+
+
 class AlreadyEnrolled(Problem):
     status = 409
     title = "Already enrolled"

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from django.conf import settings
+
 from auth_ms.factors.models import TOTP, Passkey, RecoveryCode
 
 
@@ -12,6 +14,11 @@ class Status:
     totp: bool
     passkeys: int
     recovery_codes: int
+
+    @property
+    def offered(self) -> list[str]:
+        """What users may add in this installation."""
+        return sorted(settings.FACTORS)
 
     @property
     def has_factor(self) -> bool:

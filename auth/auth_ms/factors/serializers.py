@@ -14,6 +14,9 @@ class FactorsOutput(serializers.Serializer):
     totp = serializers.BooleanField(help_text="whether one-time passwords are enabled")
     passkeys = serializers.IntegerField(help_text="how many")
     recovery_codes = serializers.IntegerField(help_text="how many are left")
+    offered = serializers.ListField(
+        child=serializers.CharField(), help_text="what may be added here: totp, passkeys, recovery_codes"
+    )
 
 
 class EnrolmentOutput(serializers.Serializer):

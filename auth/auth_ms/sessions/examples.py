@@ -52,6 +52,7 @@ SESSION = answer_example(
         "methods": ["pwd", "otp", "mfa"],
         "created_at": "2026-01-31T12:00:00Z",
         "last_used_at": "2026-01-31T12:30:00Z",
+        "expires_at": "2026-03-02T12:30:00Z",
         "current": True,
     },
 )

@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 class Session(models.Model):
     """A sign-in of a user, until it is ended, unused for REFRESH_TOKEN_SECONDS, or SESSION_SECONDS old.
 
+    When `is_offline`, it is the access of an application with `offline_access`, which has lifetimes of its own.
     `methods` are the authentication methods, as in RFC 8176 (`amr`).
     """
 
@@ -16,6 +17,7 @@ class Session(models.Model):
     address = models.GenericIPAddressField(null=True)
     user_agent = models.CharField(max_length=200, blank=True, default="")
     methods = ArrayField(models.CharField(max_length=16), default=list, db_default=[])
+    is_offline = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField(db_default=Now())
     last_used_at = models.DateTimeField(db_default=Now())
     revoked_at = models.DateTimeField(null=True)

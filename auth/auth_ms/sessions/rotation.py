@@ -2,9 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from django.conf import settings
-
 from auth_ms.keys.services import issuing
+from auth_ms.sessions import lifetimes
 from auth_ms.sessions.models import RotatedToken, Session
 
 # Parallel requests of one client may all send the old token; each gets the same successor.
@@ -28,7 +27,7 @@ def successor_of(presented: RotatedToken, text: str) -> issuing.OpaqueToken:
 
 
 def life_of_token(session: Session, *, at: datetime) -> timedelta:
-    """The life of a new refresh token in whole seconds; it does not outlive its session, which lasts at most
-    SESSION_SECONDS."""
-    left = settings.SESSION_SECONDS - int((at - session.created_at).total_seconds())
-    return timedelta(seconds=max(0, min(settings.REFRESH_TOKEN_SECONDS, left)))
+    """The life of a new refresh token in whole seconds; it does not outlive its session."""
+    life = lifetimes.lifetime_of(is_offline=session.is_offline)
+    left = int(life.absolute.total_seconds()) - int((at - session.created_at).total_seconds())
+    return timedelta(seconds=max(0, min(int(life.idle.total_seconds()), left)))

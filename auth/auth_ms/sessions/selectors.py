@@ -1,6 +1,6 @@
 """Live sessions, and token introspection (RFC 7662)."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import jwt
@@ -10,16 +10,14 @@ from rest_framework.exceptions import AuthenticationFailed
 
 from auth_ms import users_client
 from auth_ms.keys.services import issuing, signing_keys
+from auth_ms.sessions import lifetimes
 from auth_ms.sessions.models import RefreshToken, Session
 from chassis.security import tokens
 
 
 def live_sessions(*, at: datetime) -> QuerySet[Session]:
     """The sessions that were neither ended nor expired, by inactivity or by age."""
-    last_used, created = (
-        at - timedelta(seconds=seconds) for seconds in (settings.REFRESH_TOKEN_SECONDS, settings.SESSION_SECONDS)
-    )
-    return Session.objects.filter(revoked_at=None, last_used_at__gt=last_used, created_at__gt=created)
+    return Session.objects.filter(lifetimes.unexpired(at=at), revoked_at=None)
 
 
 def introspect(*, token: str, at: datetime) -> dict[str, Any]:

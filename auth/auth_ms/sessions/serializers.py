@@ -1,8 +1,11 @@
 """Tokens, sessions and introspection in JSON."""
 
+from datetime import datetime
+
 from rest_framework import serializers
 
 from auth_ms.fields import OpaqueToken
+from auth_ms.sessions import lifetimes
 from auth_ms.sessions.models import Session
 from chassis.http import fields
 from chassis.security.principal import ADMIN_SCOPE, Principal
@@ -71,12 +74,16 @@ class LivePrincipalOutput(LiveSessionOutput):
 class SessionOutput(serializers.ModelSerializer):
     """A session; `current` marks the caller's own."""
 
+    expires_at = serializers.SerializerMethodField(help_text="unless it is used before; at the latest by its age")
     current = serializers.SerializerMethodField()
 
     class Meta:
         model = Session
-        fields = ["id", "address", "user_agent", "methods", "created_at", "last_used_at", "current"]
+        fields = ["id", "address", "user_agent", "methods", "created_at", "last_used_at", "expires_at", "current"]
         read_only_fields = fields
+
+    def get_expires_at(self, session: Session) -> datetime:
+        return lifetimes.end_of(session)
 
     def get_current(self, session: Session) -> bool:
         return bool(session.id == self.context["session_id"])

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -12,7 +12,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from auth_ms import users_client
 from auth_ms.audit import services as audit
 from auth_ms.keys.services import issuing
-from auth_ms.sessions import endings, events, rotation
+from auth_ms.sessions import endings, events, lifetimes, rotation
 from auth_ms.sessions.models import RefreshToken, Session
 from auth_ms.users_client import Credentials
 from chassis.http.client_address import Client
@@ -128,7 +128,7 @@ def _find(text: str, *, at: datetime) -> RefreshToken:
     found = RefreshToken.objects.select_related("session").filter(token_hash=issuing.digest_of(text)).first()
     if found is None or found.session.revoked_at is not None or found.expires_at <= at:
         raise InvalidRefreshToken
-    if not rotation.life_of_token(found.session, at=at):
+    if lifetimes.end_of(found.session) <= at:  # as the settings are now
         raise InvalidRefreshToken
     return found
 
@@ -207,8 +207,9 @@ def revoke(
 
 def prune(*, at: datetime) -> None:
     """Delete sessions that ended or were last used so long ago that all of their tokens have expired."""
-    oldest = at - timedelta(seconds=settings.REFRESH_TOKEN_SECONDS)
     pruning.delete(
         RefreshToken.objects.filter(expires_at__lt=at).order_by("id")
     )  # in the order in which they expire, by an index
-    pruning.delete(Session.objects.filter(last_used_at__lt=oldest))
+    for is_offline in lifetimes.KINDS:
+        oldest = at - lifetimes.lifetime_of(is_offline=is_offline).idle
+        pruning.delete(Session.objects.filter(is_offline=is_offline, last_used_at__lt=oldest))

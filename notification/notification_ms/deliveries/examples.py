@@ -53,7 +53,7 @@ REDELIVERED = OpenApiExample("sent again", value={"redelivered": 1}, response_on
 
 _LOGIN_BY_SMS = {"event": "user_login_event", "medium": "sms", "enabled": False}
 PREFERENCES_INPUT = OpenApiExample(
-    "no text message at a login", value={"preferences": [_LOGIN_BY_SMS]}, request_only=True
+    "no text message at a login", value={"preferences": [_LOGIN_BY_SMS], "login_notices": "all"}, request_only=True
 )
 PREFERENCES = OpenApiExample(
     "no text message at a login",
@@ -61,7 +61,9 @@ PREFERENCES = OpenApiExample(
         "preferences": [
             {"event": "user_login_event", "medium": "email", "enabled": True, "can_be_switched_off": False},
             _LOGIN_BY_SMS | {"can_be_switched_off": True},
-        ]
+        ],
+        "login_notices": "all",
+        "login_notices_can_be_changed": True,
     },
     response_only=True,
     status_codes=["200"],
@@ -74,6 +76,7 @@ EXPORT = OpenApiExample(
         "preferences": [
             {"event": "user_login_event", "medium": "email", "enabled": True, "can_be_switched_off": False}
         ],
+        "login_notices": "new_devices",
         "notifications": [{name: value for name, value in NOTIFICATION.value.items() if name != "user_id"}],
     },
     response_only=True,

@@ -151,6 +151,21 @@ class Preference(models.Model):
         constraints = [models.UniqueConstraint(fields=["user_id", "event", "medium"], name="preference_unique")]
 
 
+class EverySignIn(models.Model):
+    """A user who wants a notice of each sign-in, and not only of those from a new device or place."""
+
+    user_id = models.BigIntegerField(primary_key=True)
+
+
+class KnownDevice(models.Model):
+    """A user agent and network from which a user has signed in, as a keyed hash; `event_id` is the first sign-in."""
+
+    device_hash = models.BinaryField(primary_key=True, max_length=32)
+    user_id = models.BigIntegerField(db_index=True)
+    event_id = models.UUIDField()
+    last_seen_at = models.DateTimeField(db_index=True)
+
+
 _INSERT = """
     INSERT INTO deliveries_delivery AS stored
                 (event_id, event, medium, user_id, recipient, status, attempts, last_error, created_at)

@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import QuerySet
 
 from chassis.security.principal import Principal
 from notification_ms import topology
 from notification_ms.deliveries import event_texts
-from notification_ms.deliveries.models import Delivery, Preference
+from notification_ms.deliveries.models import Delivery, EverySignIn, Preference
 
 EXPORTED = (
     "id",
@@ -48,9 +49,20 @@ def preferences_of(user_id: int) -> list[dict[str, Any]]:
     ]
 
 
+def wants_every_sign_in(user_id: int) -> bool:
+    """Whether the user asked to be told of each sign-in."""
+    return EverySignIn.objects.filter(user_id=user_id).exists()
+
+
+def login_notices_of(user_id: int) -> str:
+    """Which sign-ins the user is told of: `all`, or those from `new_devices`."""
+    return "all" if settings.LOGIN_NOTICES == "all" or wants_every_sign_in(user_id) else "new_devices"
+
+
 def export_of(user_id: int, *, at: datetime) -> Iterator[str]:
     """Everything stored about a user, as JSON in chunks, because the log may be long."""
     yield f'{{"user_id": {user_id}, "exported_at": {_json(at)}, "preferences": {_json(preferences_of(user_id))}'
+    yield f', "login_notices": {_json(login_notices_of(user_id))}'
     yield ', "notifications": ['
     rows = Delivery.objects.filter(user_id=user_id).order_by("-id").values(*EXPORTED)
     for number, row in enumerate(rows.iterator(chunk_size=500)):

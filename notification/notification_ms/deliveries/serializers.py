@@ -11,6 +11,7 @@ from notification_ms.deliveries.models import Delivery
 
 QUEUES = [subscription.queue for subscription in topology.SUBSCRIPTIONS]
 EVENTS = sorted(event_texts.TEXTS)
+LOGIN_NOTICES = ["new_devices", "all"]
 CHANGES = sorted({change for texts in event_texts.TEXTS.values() for change in texts.changes})
 
 
@@ -98,6 +99,9 @@ class PreferencesInput(serializers.Serializer):
     """Omitted preferences are enabled."""
 
     preferences = PreferenceInput(many=True)
+    login_notices = serializers.ChoiceField(
+        choices=LOGIN_NOTICES, default="new_devices", help_text="which sign-ins to be told of"
+    )
 
 
 class PreferenceOutput(serializers.Serializer):
@@ -111,6 +115,10 @@ class PreferencesOutput(serializers.Serializer):
     """Every notification and channel."""
 
     preferences = PreferenceOutput(many=True)
+    login_notices = serializers.ChoiceField(choices=LOGIN_NOTICES, help_text="of which sign-ins the user is told")
+    login_notices_can_be_changed = serializers.BooleanField(
+        help_text="false where this installation tells users of all sign-ins"
+    )
 
 
 class PreviewQuery(serializers.Serializer):
@@ -144,4 +152,5 @@ class ExportOutput(serializers.Serializer):
     user_id = serializers.IntegerField()
     exported_at = serializers.DateTimeField()
     preferences = PreferenceOutput(many=True)
+    login_notices = serializers.ChoiceField(choices=LOGIN_NOTICES)
     notifications = ExportedNotificationOutput(many=True)

@@ -12,15 +12,17 @@ from django.utils import timezone
 from chassis.messaging.events import CloudEvent
 from chassis.operations import pruning, tracing
 from notification_ms import topology
-from notification_ms.deliveries import event_texts, limits, notices
+from notification_ms.deliveries import devices, event_texts, limits, notices, selectors
 from notification_ms.deliveries.failures import PermanentFailure, TransientFailure
 from notification_ms.deliveries.media import Medium
-from notification_ms.deliveries.models import Delivery, ErasedUser, Preference, Tally
+from notification_ms.deliveries.models import Delivery, ErasedUser, EverySignIn, KnownDevice, Preference, Tally
 from notification_ms.deliveries.notices import Notice
 
 FIRST_BACKOFF_SECONDS = 1.0
 MAXIMUM_BACKOFF_SECONDS = 300.0
 LATE_DELIVERIES = timedelta(days=1)
+DEVICES_REMEMBERED = timedelta(days=90)
+SIGN_IN = "user_login_event"
 DATABASE_OUTAGE_SECONDS = 20.0  # survives a restart of PostgreSQL; shorter than a worker's grace period
 
 
@@ -138,7 +140,16 @@ def _reason_to_skip(notice: Notice, recipient: str, *, medium: Medium, at: datet
             return "the address is not verified"
     if notice.expires_at is not None and notice.expires_at <= at:
         return "expired"  # an expired link is useless
+    if notice.event.type == SIGN_IN and medium.name in topology.PERSONAL_MEDIA and not _is_told(notice, at=at):
+        return "signed in from a known device and network"
     return ""
+
+
+def _is_told(notice: Notice, *, at: datetime) -> bool:
+    """Whether this sign-in is told. Last, because it remembers a device that the user is told of."""
+    if settings.LOGIN_NOTICES == "all" or not devices.is_known(notice, at=at):
+        return True
+    return selectors.wants_every_sign_in(notice.user_id)
 
 
 def is_erased(user_id: int) -> bool:
@@ -155,6 +166,8 @@ def erase_user(*, user_id: int, at: datetime) -> None:
         ErasedUser.objects.get_or_create(user_id=user_id, defaults={"erased_at": at})
         Delivery.objects.filter(user_id=user_id).update(recipient="", last_error="")
         Preference.objects.filter(user_id=user_id).delete()
+        EverySignIn.objects.filter(user_id=user_id).delete()
+        KnownDevice.objects.filter(user_id=user_id).delete()
         Tally.objects.filter(user_id=user_id).delete()
 
 
@@ -167,9 +180,12 @@ def is_switched_off(notice: Notice, *, medium: Medium) -> bool:
     )
 
 
-def set_preferences(*, user_id: int, switched_off: list[tuple[str, str]]) -> None:
-    """Replace the switched-off notices of a user, given as pairs of event and medium."""
+def set_preferences(*, user_id: int, switched_off: list[tuple[str, str]], every_sign_in: bool = False) -> None:
+    """Replace the switched-off notices of a user, given as pairs of event and medium, and which sign-ins are told."""
     with transaction.atomic():
+        EverySignIn.objects.filter(user_id=user_id).delete()
+        if every_sign_in:
+            EverySignIn.objects.bulk_create([EverySignIn(user_id=user_id)], ignore_conflicts=True)
         Preference.objects.filter(user_id=user_id).delete()
         Preference.objects.bulk_create(
             (Preference(user_id=user_id, event=event, medium=medium) for event, medium in switched_off),
@@ -178,7 +194,8 @@ def set_preferences(*, user_id: int, switched_off: list[tuple[str, str]]) -> Non
 
 
 def prune(*, at: datetime) -> None:
-    """Delete deliveries older than NOTIFICATION_RETENTION_DAYS, and counts whose window has ended and was reported.
+    """Delete deliveries older than NOTIFICATION_RETENTION_DAYS, counts whose window has ended and was reported, and
+    devices that were not used for DEVICES_REMEMBERED.
 
     A delivery that began during the erasure of its user may have stored the recipient afterwards; it is erased here.
     """
@@ -189,6 +206,8 @@ def prune(*, at: datetime) -> None:
     erased = ErasedUser.objects.filter(erased_at__gt=at - LATE_DELIVERIES).values("user_id")
     Delivery.objects.filter(user_id__in=erased).exclude(recipient="").update(recipient="", last_error="")
     pruning.delete(Tally.objects.filter(user_id__in=erased))
+    pruning.delete(KnownDevice.objects.filter(user_id__in=erased))
+    pruning.delete(KnownDevice.objects.filter(last_seen_at__lt=at - DEVICES_REMEMBERED))
 
 
 def backoff_seconds(*, attempts: int) -> float:

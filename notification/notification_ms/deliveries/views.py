@@ -1,5 +1,6 @@
 """One class per path; each method makes one call into the domain."""
 
+from django.conf import settings
 from django.http import StreamingHttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -118,12 +119,21 @@ class Preferences(APIView):
         given = read_body(serializers.PreferencesInput, request)
         chosen = given["preferences"]
         switched_off = [(each["event"], each["medium"]) for each in chosen if not each["enabled"]]
-        services.set_preferences(user_id=request.user.user_id, switched_off=switched_off)
+        every = given["login_notices"] == "all"
+        services.set_preferences(user_id=request.user.user_id, switched_off=switched_off, every_sign_in=every)
         return self._answer(request)
 
     def _answer(self, request: Request) -> Response:
-        preferences = selectors.preferences_of(request.user.user_id)
-        return Response(serializers.PreferencesOutput({"preferences": preferences}).data)
+        user_id = request.user.user_id
+        return Response(
+            serializers.PreferencesOutput(
+                {
+                    "preferences": selectors.preferences_of(user_id),
+                    "login_notices": selectors.login_notices_of(user_id),
+                    "login_notices_can_be_changed": settings.LOGIN_NOTICES != "all",
+                }
+            ).data
+        )
 
 
 class Preview(APIView):

@@ -20,7 +20,7 @@ from webauthn.helpers.structs import (
 from auth_ms import users_client
 from auth_ms.audit import services as audit
 from auth_ms.factors.models import Passkey, PasskeyChallenge
-from auth_ms.factors.services import notices, recovery_codes
+from auth_ms.factors.services import notices, offer, recovery_codes
 from auth_ms.factors.services.notices import Change
 from auth_ms.keys.services import issuing
 from auth_ms.sessions import services as sessions
@@ -68,8 +68,9 @@ class PasskeyNotFound(Problem):
 def registration_options(*, user_id: int, at: datetime) -> dict[str, Any]:
     """The options for `navigator.credentials.create()`, as JSON.
 
-    Raises TooManyRequests, EmailNotVerified, UserNotFound and ServiceUnavailable.
+    Raises FactorNotOffered, TooManyRequests, EmailNotVerified, UserNotFound and ServiceUnavailable.
     """
+    offer.check(offer.PASSKEYS)
     _limit_challenges(f"new {user_id}")
     user = users_client.find_verified(user_id=user_id)
     options = webauthn.generate_registration_options(
@@ -92,9 +93,10 @@ def register(
 ) -> tuple[Passkey, list[str]]:
     """Store a new passkey. Returns recovery codes when it is the first second factor.
 
-    Raises PasskeyRejected, PasskeyAlreadyRegistered, TooManyPasskeys, EmailNotVerified, AuthenticationFailed,
-    UserNotFound and ServiceUnavailable.
+    Raises FactorNotOffered, PasskeyRejected, PasskeyAlreadyRegistered, TooManyPasskeys, EmailNotVerified,
+    AuthenticationFailed, UserNotFound and ServiceUnavailable.
     """
+    offer.check(offer.PASSKEYS)
     user = users_client.find_verified(user_id=user_id)
     try:
         verified = webauthn.verify_registration_response(

@@ -12,7 +12,7 @@ from auth_ms.audit import services as audit
 from auth_ms.factors import selectors
 from auth_ms.factors.models import RecoveryCode
 from auth_ms.factors.problems import NotEnrolled
-from auth_ms.factors.services import notices
+from auth_ms.factors.services import notices, offer
 from auth_ms.factors.services.notices import Change
 from chassis.http.client_address import Client
 
@@ -22,8 +22,9 @@ CODES = 10
 def renew(*, user_id: int, client: Client, at: datetime) -> list[str]:
     """Replace all codes of the user with ten new ones.
 
-    Raises NotEnrolled when the user has no second factor, UserNotFound and ServiceUnavailable.
+    Raises FactorNotOffered, NotEnrolled when the user has no second factor, UserNotFound and ServiceUnavailable.
     """
+    offer.check(offer.RECOVERY_CODES)
     user = users_client.find_user(user_id=user_id)
     with transaction.atomic():
         if not selectors.status_of(user_id=user_id).has_factor:
@@ -34,8 +35,10 @@ def renew(*, user_id: int, client: Client, at: datetime) -> list[str]:
 
 
 def issue_first(*, user_id: int) -> list[str]:
-    """Codes for a user who has none; an empty list for a user who has some."""
-    return [] if RecoveryCode.objects.filter(user_id=user_id).exists() else _issue(user_id)
+    """Codes for a user who has none; an empty list for a user who has some, or where they are not offered."""
+    if not offer.includes(offer.RECOVERY_CODES) or RecoveryCode.objects.filter(user_id=user_id).exists():
+        return []
+    return _issue(user_id)
 
 
 def delete_without_factor(*, user_id: int) -> None:

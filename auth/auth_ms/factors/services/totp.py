@@ -12,7 +12,7 @@ from auth_ms import users_client
 from auth_ms.audit import services as audit
 from auth_ms.factors.models import TOTP
 from auth_ms.factors.problems import AlreadyEnrolled, NotEnrolled, WrongCode
-from auth_ms.factors.services import failures, notices, recovery_codes
+from auth_ms.factors.services import failures, notices, offer, recovery_codes
 from auth_ms.factors.services.notices import Change
 from auth_ms.keys.services import vault
 from auth_ms.sessions import services as sessions
@@ -39,8 +39,9 @@ class Enrolment:
 def begin(*, user_id: int, at: datetime) -> Enrolment:
     """Create a secret. It takes effect once the user has confirmed it with a code.
 
-    Raises AlreadyEnrolled, EmailNotVerified, UserNotFound and ServiceUnavailable.
+    Raises FactorNotOffered, AlreadyEnrolled, EmailNotVerified, UserNotFound and ServiceUnavailable.
     """
+    offer.check(offer.TOTP)
     user = users_client.find_verified(user_id=user_id)
     secret = pyotp.random_base32()
     encrypted = vault.encrypt(secret.encode())
@@ -57,9 +58,10 @@ def begin(*, user_id: int, at: datetime) -> Enrolment:
 def confirm(*, user_id: int, session_id: int, code: str, client: Client, at: datetime) -> list[str]:
     """Enable one-time passwords with a first code. Returns recovery codes when this is the first second factor.
 
-    Raises NotEnrolled, AlreadyEnrolled, WrongCode, TooManyRequests, EmailNotVerified, AuthenticationFailed,
-    UserNotFound and ServiceUnavailable.
+    Raises FactorNotOffered, NotEnrolled, AlreadyEnrolled, WrongCode, TooManyRequests, EmailNotVerified,
+    AuthenticationFailed, UserNotFound and ServiceUnavailable.
     """
+    offer.check(offer.TOTP)
     rate_limits.take(CONFIRMATION_LIMIT, key=str(user_id))
     user = users_client.find_verified(user_id=user_id)
     with transaction.atomic():

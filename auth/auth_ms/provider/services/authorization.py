@@ -347,6 +347,7 @@ def _session_of_grant(request: AuthorizationRequest, session: Session, *, client
         address=client.address,
         user_agent=request.client.name,
         methods=session.methods,
+        is_offline=True,
         created_at=at,
         last_used_at=at,
     )

@@ -18,6 +18,7 @@ from auth_ms import metrics
 from auth_ms.keys.services import issuing
 from auth_ms.provider import claims, events
 from auth_ms.provider.models import Grant, LogoutDelivery
+from auth_ms.sessions import lifetimes
 from chassis.http import outgoing
 from chassis.http.circuit_breaker import CircuitBreaker, CircuitOpen
 from chassis.http.errors import Problem
@@ -94,12 +95,12 @@ def _publish(delivery: LogoutDelivery, *, at: datetime) -> None:
 
 def end_expired(*, at: datetime) -> None:
     """End the live grants whose session has expired, and tell their clients."""
-    unused, opened = (
-        at - timedelta(seconds=seconds) for seconds in (settings.REFRESH_TOKEN_SECONDS, settings.SESSION_SECONDS)
-    )
-    live = Grant.objects.filter(revoked_at=None, session__revoked_at=None)
-    _end(live.filter(session__last_used_at__lte=unused), at=at)
-    _end(live.filter(authenticated_at__lte=opened, session__created_at__lte=opened), at=at)
+    for is_offline in lifetimes.KINDS:
+        life = lifetimes.lifetime_of(is_offline=is_offline)
+        unused, opened = at - life.idle, at - life.absolute
+        live = Grant.objects.filter(revoked_at=None, session__revoked_at=None, session__is_offline=is_offline)
+        _end(live.filter(session__last_used_at__lte=unused), at=at)
+        _end(live.filter(authenticated_at__lte=opened, session__created_at__lte=opened), at=at)
 
 
 def _end(grants: QuerySet[Grant], *, at: datetime) -> None:

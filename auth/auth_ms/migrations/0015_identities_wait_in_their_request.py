@@ -4,7 +4,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('sign_in', '0013_kinds_of_providers'),
+        ('sign_in', '0014_kinds_of_providers'),
     ]
 
     operations = [

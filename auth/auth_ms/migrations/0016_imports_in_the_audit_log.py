@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('sign_in', '0014_identities_wait_in_their_request'),
+        ('sign_in', '0015_identities_wait_in_their_request'),
     ]
 
     operations = [

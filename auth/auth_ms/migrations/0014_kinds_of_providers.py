@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('sign_in', '0012_external_providers'),
+        ('sign_in', '0013_offline_sessions'),
     ]
 
     operations = [
