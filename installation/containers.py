@@ -18,7 +18,6 @@ BROKER = "rabbitmq:5672"
 DEFAULTS = {
     "EMAIL_URL": "smtp://mail-catcher:1025",
     "SMS_URL": "mailto://mail-catcher:1025/?mode=insecure&from=sms@tessera.example&to=sms{phone}@tessera.example",
-    "WEBHOOK_SECRET": "",
 }
 
 

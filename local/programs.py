@@ -136,6 +136,7 @@ def service_environment(layout: Layout, service: str) -> dict[str, str]:
             "SEALING_PUBLIC_KEY": layout.secrets["SEALING_PUBLIC_KEY"],
         },
         "notification": {
+            "PRIVATE_WEBHOOK_NETWORKS": "127.0.0.0/8,::1/128",
             "EMAIL_URL": f"smtp://127.0.0.1:{smtp_port}",
             # Text messages go to the mail catcher too, so no account with a provider is needed.
             "SMS_URL": f"mailto://127.0.0.1:{smtp_port}/?mode=insecure&from=sms@tessera.example"
@@ -240,14 +241,6 @@ def gateway(layout: Layout) -> Program:
     )
 
 
-def _webhook_worker(layout: Layout) -> list[Program]:
-    """The webhook worker, if a webhook is configured."""
-    given = {name: os.environ[name] for name in ("WEBHOOK_URL", "WEBHOOK_SECRET") if os.environ.get(name)}
-    if not given:
-        return []
-    return [notification_worker(layout, "webhook", given)]
-
-
 def infrastructure(layout: Layout) -> list[Program]:
     """The programs that must run before the migrations."""
     databases = [database(layout, service) for service in SERVICES]
@@ -262,6 +255,5 @@ def applications(layout: Layout) -> list[Program]:
         worker(layout, "auth", "auth-event-worker", {}),
         notification_worker(layout, "email", {}),
         notification_worker(layout, "sms", {}),
-        *_webhook_worker(layout),
         gateway(layout),
     ]

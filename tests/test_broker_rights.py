@@ -17,23 +17,23 @@ from local.paths import ROOT
 CONTRACT = yaml.safe_load((ROOT / "docs" / "asyncapi.yaml").read_text())
 EVENTS = set(CONTRACT["channels"])
 QUEUES = {name for name, operation in CONTRACT["operations"].items() if operation["action"] == "receive"}
-WEBHOOK = {name for name in QUEUES if "_webhook_" in name}  # an optional worker
-EMAIL = {name for name in QUEUES if "_email_notification" in name} | {"user_deleted_data_erasure"}
+EMAIL = {name for name in QUEUES if "_email_notification" in name or "_webhook_" in name} | {
+    "user_deleted_data_erasure"
+}
 SMS = {name for name in QUEUES if "_sms_notification" in name}
-AUTH = QUEUES - WEBHOOK - EMAIL - SMS
+AUTH = QUEUES - EMAIL - SMS
 # By user: the queues that it may read, and the events that it may publish.
 PROCESSES = {
     "users-outbox-relay": (set(), "users_ms_sends_"),
     "auth-outbox-relay": (set(), "auth_ms_sends_"),
     "auth-event-worker": (AUTH, None),
-    "notification-ms": ({f"{queue}.dead" for queue in EMAIL | SMS | WEBHOOK}, None),
+    "notification-ms": ({f"{queue}.dead" for queue in EMAIL | SMS}, None),
     "notification-email-worker": (EMAIL, None),
     "notification-sms-worker": (SMS, None),
-    "notification-webhook-worker": (WEBHOOK, None),
     "queue-lengths": (set(), None),
 }
 TO_DEFAULT_EXCHANGE = {"auth-event-worker", "notification-ms"} | {
-    f"notification-{medium}-worker" for medium in ("email", "sms", "webhook")
+    f"notification-{medium}-worker" for medium in ("email", "sms")
 }
 # auth-ms published this event before users-ms did, and its outbox may contain some.
 INHERITED = {("auth-outbox-relay", "password_changed_event")}
@@ -69,7 +69,7 @@ def send(channel, *, exchange, routing_key="", user_id=None):
 def test_relays_and_autoscaling_can_ask_for_queues(connection, process):
     """A relay waits for its consumers' queues; autoscaling reads their lengths."""
     sent = _events_of(process) or EVENTS
-    for queue in sorted(QUEUES - WEBHOOK):
+    for queue in sorted(QUEUES):
         if CONTRACT["operations"][queue]["channel"]["$ref"].rpartition("/")[2] in sent:
             connection.channel().queue_declare(queue, passive=True)
 
@@ -85,10 +85,8 @@ def _events_of(process):
 
 def test_a_process_cannot_read_queues_of_another(connection, process):
     readable, _ = PROCESSES[process]
-    retries = {f"retry.{other}.1s" for other in PROCESSES if "worker" in other and "webhook" not in other} - {
-        f"retry.{process}.1s"
-    }
-    others = (QUEUES - WEBHOOK) | {f"{queue}.dead" for queue in QUEUES - WEBHOOK} | retries
+    retries = {f"retry.{other}.1s" for other in PROCESSES if "worker" in other} - {f"retry.{process}.1s"}
+    others = QUEUES | {f"{queue}.dead" for queue in QUEUES} | retries
     for queue in sorted(others - readable):
         with expect_rejection(connection) as channel:
             channel.basic_get(queue)
@@ -122,7 +120,7 @@ def test_a_process_cannot_claim_another_user_id(connection, process):
 def test_a_process_cannot_change_shared_exchanges_and_queues(connection, process):
     readable, _ = PROCESSES[process]
     own = {queue for queue in readable if not queue.endswith(".dead")}
-    for queue in sorted(QUEUES - WEBHOOK - own):
+    for queue in sorted(QUEUES - own):
         with expect_rejection(connection) as channel:
             channel.queue_delete(queue)
         with expect_rejection(connection) as channel:
@@ -206,7 +204,7 @@ def test_only_dead_letters_expire_after_a_day(stack):
     applied = {queue["name"]: queue.get("policy") for queue in ask("queues")}
 
     assert policy["definition"] == {"message-ttl": 24 * 3600 * 1000}
-    assert {f"{queue}.dead" for queue in QUEUES - WEBHOOK} <= set(applied)
+    assert {f"{queue}.dead" for queue in QUEUES} <= set(applied)
     for name, found in applied.items():
         assert found == (policy["name"] if name.endswith(".dead") else None), name
 

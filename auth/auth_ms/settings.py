@@ -12,14 +12,15 @@ globals().update(
         import_root="auth_ms",
         applications=["django.contrib.postgres", "chassis.outbox", "chassis.security.rate_limits", "auth_ms"],
         awaited_queues={
-            "user_login_event": ["login_email_notification", "login_sms_notification"],
+            "user_login_event": ["login_email_notification", "login_sms_notification", "login_webhook_notification"],
             "password_reset_requested_event": ["password_reset_email_notification"],
             "email_verification_requested_event": ["email_verification_email_notification"],
             "email_change_requested_event": ["email_change_email_notification"],
-            "sign_in_changed_event": ["sign_in_changed_email_notification"],
+            "sign_in_changed_event": ["sign_in_changed_email_notification", "sign_in_changed_webhook_notification"],
             "phone_verification_requested_event": ["phone_verification_sms_notification"],
             "client_logout_event": ["client_logout_delivery"],
-            "client_changed_event": [],
+            "client_changed_event": ["client_changed_webhook_notification"],
+            "sessions_ended_event": ["sessions_ended_webhook_notification"],
         },
     )
 )

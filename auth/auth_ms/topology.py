@@ -10,8 +10,6 @@ SUBSCRIPTIONS = {
     "users_imported_event": "users_imported_audit",
     "client_logout_event": "client_logout_delivery",
 }
-# Published for services that an installation adds; the broker drops them while no queue is bound.
-UNCONSUMED = ["client_changed_event"]
 WORKER = "auth-event-worker"  # its broker user
 # The services that may publish an event; users-ms by default. Older versions of auth-ms published
 # password_changed_event, and their outbox may still hold some; to be removed in a later version.

@@ -27,6 +27,7 @@ from auth_ms.models import (
     RefreshToken,
     Session,
 )
+from auth_ms.sessions import services as sessions
 from chassis.outbox.models import OutboxMessage
 from chassis.testing import contract
 
@@ -67,7 +68,52 @@ def test_published_events_of_a_deleted_user_are_deleted_and_those_of_others_stay
     tasks.delete_data_of_deleted_user(event=event("user_deleted_event", user_id=7))
 
     left = [(row.body["subject"], row.published_at is None) for row in OutboxMessage.objects.order_by("id")]
-    assert left == [("users/1", False), ("users/7", True)]
+    assert left == [("users/1", False), ("users/7", True), ("users/7", True)]
+    assert recorded("sessions_ended_event") == [  # without personal data
+        {
+            "user_id": 7,
+            "session_ids": sorted(Session.objects.filter(user_id=7).values_list("id", flat=True)),
+            "reason": "deleted",
+        }
+    ]
+
+
+def _reuse(client, pair):
+    for _ in range(3):
+        pair_of_next = client.post("/auth-ms/auth/refresh", **as_json({"refresh_token": pair["refresh_token"]}))
+        RefreshToken.objects.update(used_at=timezone.now() - timedelta(minutes=1))
+    assert pair_of_next.status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("reason", "end"),
+    [
+        ("logout", lambda client, pair: client.post("/auth-ms/auth/logout", headers=bearer(pair))),
+        ("logout_all", lambda client, pair: client.post("/auth-ms/auth/logout-all", headers=bearer(pair))),
+        (
+            "revoked",
+            lambda client, pair: client.delete(
+                f"/auth-ms/auth/sessions/{Session.objects.get().id}", headers=bearer(pair)
+            ),
+        ),
+        ("token_reuse", _reuse),
+        ("deactivated", lambda *_: tasks.apply_account_change(event=account_changed("deactivated"))),
+        (
+            "password_changed",
+            lambda *_: tasks.apply_password_change(
+                event=event("password_changed_event", user_id=7, changed_at=timezone.now().isoformat())
+            ),
+        ),
+    ],
+)
+def test_the_end_of_a_session_is_published_once_with_its_reason(client, sign_in, reason, end):
+    pair = sign_in()
+    session = Session.objects.get()
+
+    end(client, pair)
+    sessions.end_sessions_of(user_id=7, reason="revoked", at=timezone.now())  # there is none any more
+
+    assert recorded("sessions_ended_event") == [{"user_id": 7, "session_ids": [session.id], "reason": reason}]
 
 
 def test_a_deletion_that_users_ms_does_not_confirm_deletes_nothing(ada_client):

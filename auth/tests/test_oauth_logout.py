@@ -164,7 +164,9 @@ def ends():
             "/auth-ms/auth/password/change",
             **as_json({"current_password": oauth.PASSWORD, "new_password": "another correct horse"}),
         ),
-        "deactivation": lambda user, account: tasks.erasure.end_access(user_id=user["id"], at=at()),
+        "deactivation": lambda user, account: tasks.erasure.end_access(
+            user_id=user["id"], reason="deactivated", at=at()
+        ),
         "refresh token reuse": lambda user, account: sessions.end_session(
             Session.objects.order_by("id").first(), event="refresh_token_reuse", client=caller, at=at(), succeeded=False
         ),
@@ -266,7 +268,7 @@ def test_a_client_that_never_got_tokens_or_is_inactive_is_not_told(app, browser,
 
     with time_machine.travel(timezone.now() + timedelta(minutes=2)):  # the code has expired
         Client(headers=bearer({"access_token": ""}))
-        sessions.end_sessions_of(user_id=Session.objects.first().user_id, at=timezone.now())
+        sessions.end_sessions_of(user_id=Session.objects.first().user_id, reason="revoked", at=timezone.now())
 
     assert logouts() == []
 

@@ -1,5 +1,6 @@
 """Events as CloudEvents 1.0 (https://cloudevents.io) with UUIDv7 ids."""
 
+import re
 import secrets
 import time
 import uuid
@@ -37,6 +38,8 @@ class CloudEvent:
     request_id: str | None = None  # of the originating request
     # https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/distributed-tracing.md
     traceparent: str | None = None
+    # https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/sequence.md; see OutboxMessage.event
+    sequence: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON form of the event."""
@@ -50,6 +53,7 @@ class CloudEvent:
             "datacontenttype": "application/json",
             **({"requestid": self.request_id} if self.request_id else {}),
             **({"traceparent": self.traceparent} if self.traceparent else {}),
+            **({"sequence": self.sequence} if self.sequence else {}),
             "data": self.data,
         }
 
@@ -99,9 +103,14 @@ class CloudEvent:
                 data=value["data"],
                 request_id=logs.well_formed_id(value.get("requestid")),
                 traceparent=tracing.well_formed(value.get("traceparent")),
+                sequence=_sequence(value.get("sequence")),
             )
         except ValueError as error:
             raise InvalidEvent(str(error)) from error
+
+
+def _sequence(value: Any) -> str | None:
+    return value if isinstance(value, str) and re.fullmatch(r"[0-9]{20}", value, re.ASCII) else None
 
 
 def _moment(name: str, text: str) -> datetime:

@@ -39,8 +39,13 @@ class OutboxMessage(models.Model):
 
     @property
     def event(self) -> dict[str, Any]:
-        """The complete CloudEvent to publish. Deleted secret data leaves empty bytes behind."""
+        """The complete CloudEvent to publish. Deleted secret data leaves empty bytes behind.
+
+        `sequence` is the row's id, with zeros so that texts compare as numbers do. It grows in the order in which
+        transactions record events, which is the order of their commits for whatever takes the same row's lock first.
+        """
+        body = {**self.body, "sequence": str(self.pk).zfill(20)}
         if not self.sealed_data:
-            return dict(self.body)
+            return body
         decrypted = encryption.decrypt(bytes(self.sealed_data), secret=settings.SECRET_KEY, variable="SECRET_KEY")
-        return dict(self.body) | {"data": self.body["data"] | json.loads(decrypted)}
+        return body | {"data": self.body["data"] | json.loads(decrypted)}

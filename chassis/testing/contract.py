@@ -29,13 +29,13 @@ def receivers() -> dict[str, set[str]]:
 
 
 def awaited_queues(service: str) -> dict[str, set[str]]:
-    """The queues of each event that a service sends, except those of webhooks, which few installations have."""
+    """The queues of each event that a service sends."""
     sent = [
         operation["channel"]["$ref"].rpartition("/")[2]
         for name, operation in DOCUMENT["operations"].items()
         if operation["action"] == "send" and name.startswith(service.replace("-", "_"))
     ]
-    return {event: {queue for queue in receivers()[event] if "_webhook_" not in queue} for event in sent}
+    return {event: receivers()[event] for event in sent}
 
 
 def check(event: dict[str, Any]) -> None:

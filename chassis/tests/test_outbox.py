@@ -148,6 +148,7 @@ def test_a_published_event_is_a_persistent_celery_task_with_a_cloud_event(event_
     assert args == []
     assert (event.type, event.subject, event.data) == (event_class.type, "things/7", {"number": 7})
     assert event.id.version == 7
+    assert event.sequence == str(row.pk).zfill(20)
     assert message.headers["task"] == event_class.type
     assert message.headers["id"] == str(event.id)
     assert message.headers["kwargsrepr"] == "{}"

@@ -25,6 +25,15 @@ QUEUES = [
     "account_changed_audit",
     "users_imported_audit",
     "client_logout_delivery",
+    "new_user_webhook_notification",
+    "profile_changed_webhook_notification",
+    "user_deleted_webhook_notification",
+    "account_changed_webhook_notification",
+    "password_changed_webhook_notification",
+    "login_webhook_notification",
+    "sessions_ended_webhook_notification",
+    "sign_in_changed_webhook_notification",
+    "client_changed_webhook_notification",
 ]
 
 
@@ -34,6 +43,7 @@ def a_login_event(**changes: Any) -> dict[str, Any]:
         "user_id": 4711,
         "name": "Ada",
         "email": f"{uuid.uuid4().hex}@example.org",
+        "session_id": 1,
         "user_agent": "Firefox",
         "logged_in_at": "2026-01-31T12:00:00+00:00",
     }

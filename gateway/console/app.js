@@ -9,6 +9,7 @@ import * as notices from "./notices.js";
 import * as providers from "./providers.js";
 import * as security from "./security.js";
 import { choose, language, t } from "./texts.js";
+import * as webhooks from "./webhooks.js";
 
 // path, title, page and access: everyone, signed-in users, admins
 const ROUTES = [
@@ -33,11 +34,14 @@ const ROUTES = [
   [/^\/providers$/, "providers.title", providers.providers, "admin"],
   [/^\/providers\/new\/(openid|github|apple)$/, "providers.add", providers.addProvider, "admin"],
   [/^\/providers\/([a-z0-9-]+)$/, "provider.title", providers.provider, "admin"],
+  [/^\/webhooks$/, "webhooks.title", webhooks.webhooks, "admin"],
+  [/^\/webhooks\/new$/, "webhooks.add", webhooks.addWebhook, "admin"],
+  [/^\/webhooks\/(\d+)$/, "webhook.title", webhooks.webhook, "admin"],
   [/^\/dead-letters$/, "dead.title", admin.deadLetters, "admin"],
   [/^\/audit-log$/, "audit.title", admin.auditLog, "admin"],
 ];
 const PERSON = ["profile", "security", "sessions", "applications", "activity", "notifications", "preferences"];
-const ADMIN = ["users", "clients", "providers", "dead-letters", "audit-log"];
+const ADMIN = ["users", "clients", "providers", "webhooks", "dead-letters", "audit-log"];
 
 const main = document.getElementById("main");
 let me = null;

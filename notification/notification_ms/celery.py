@@ -26,7 +26,7 @@ application = celery_app.consumer_application(
     redelivered_by=topology.REDELIVERED_BY,
 )
 application.conf.notification_medium = medium
-application.autodiscover_tasks(["notification_ms.deliveries"])
+application.autodiscover_tasks(["notification_ms.deliveries", "notification_ms.webhooks"])
 celery_app.prune_hourly()
 
 
@@ -37,4 +37,12 @@ def _send_digests(**_: Any) -> None:
         digests.keep_sending(media.new_medium(medium))
 
 
+def _send_webhooks(**_: Any) -> None:
+    from notification_ms.webhooks.services import sending  # as above
+
+    if medium == "email":
+        sending.keep_sending()
+
+
 signals.worker_ready.connect(_send_digests)
+signals.worker_ready.connect(_send_webhooks)

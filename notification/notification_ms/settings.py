@@ -6,7 +6,11 @@ from chassis.operations.settings import shared_settings
 environment = Environment("notification-ms")
 
 globals().update(
-    shared_settings(environment, import_root="notification_ms", applications=["notification_ms.deliveries"])
+    shared_settings(
+        environment,
+        import_root="notification_ms",
+        applications=["django.contrib.postgres", "notification_ms.deliveries", "notification_ms.webhooks"],
+    )
 )
 
 KEY_SOURCE = "chassis.security.public_keys.PublishedKeys"
@@ -63,14 +67,9 @@ NOTICES_OF_A_KIND = environment.integer(
 NOTICE_WINDOW_SECONDS = environment.integer(
     "NOTICE_WINDOW_SECONDS", "the window of NOTICES_OF_A_KIND, after which a digest is sent", default=3600, minimum=2
 )
-WEBHOOK_URL = environment.text(
-    "WEBHOOK_URL", "where the webhook worker posts events: https://backend.example/hooks", default=""
-)
-WEBHOOK_SECRET = environment.text(
-    "WEBHOOK_SECRET", "the key that signs webhooks: whsec_ and 24 to 64 random bytes in base64", default=""
-)
-WEBHOOK_TIMEOUT = environment.integer(
-    "WEBHOOK_TIMEOUT", "seconds to wait for the receiver of a webhook", default=10, minimum=1, maximum=60
+PRIVATE_WEBHOOK_NETWORKS = environment.networks(
+    "PRIVATE_WEBHOOK_NETWORKS",
+    "private networks in which webhooks may be sent, by http too, such as 10.0.0.0/8; comma-separated",
 )
 SESSION_URL = environment.text(
     "SESSION_URL", "the page of your product that ends a session, with {session_id} where its id belongs", default=""
@@ -78,8 +77,17 @@ SESSION_URL = environment.text(
 NOTIFICATION_RETENTION_DAYS = environment.integer(
     "NOTIFICATION_RETENTION_DAYS", "how long the delivery log is kept", default=365, minimum=1
 )
-COLLECTORS = ["notification_ms.deliveries.metrics.DeliveryCollector"]
-PRUNERS = ["notification_ms.deliveries.services.prune"]
+COLLECTORS = [
+    "notification_ms.deliveries.metrics.DeliveryCollector",
+    "notification_ms.webhooks.metrics.EndpointCollector",
+]
+PRUNERS = ["notification_ms.deliveries.services.prune", "notification_ms.webhooks.services.events.prune"]
+# Tables that the service's role may only insert into and read, so that an attacker cannot cover their tracks.
+APPEND_ONLY_TABLES = ["webhooks_endpointchange"]
+SPECTACULAR_SETTINGS["ENUM_NAME_OVERRIDES"] = {  # noqa: F821
+    "NotificationStatusEnum": "notification_ms.deliveries.models.Delivery.Status",
+    "WebhookDeliveryStatusEnum": "notification_ms.webhooks.models.Delivery.Status",
+}
 QUEUE_TYPE = environment.choice(
     "QUEUE_TYPE", "quorum for a broker with three nodes", choices=["classic", "quorum"], default="classic"
 )

@@ -1,4 +1,8 @@
-"""The queues of notification-ms: `<what>_<medium>_notification` per event and medium, and one for erasure."""
+"""The queues of notification-ms: `<what>_<medium>_notification` per event and medium, and one for erasure.
+
+`<what>_webhook_notification` are the events that become product events. The email worker serves them and the erasure,
+because every installation runs it (docs/decisions/20261127-webhooks-in-the-email-worker.md).
+"""
 
 from dataclasses import dataclass
 
@@ -29,18 +33,24 @@ SUBSCRIPTIONS = [
     Subscription("sign_up_repeated_event", "email", "sign_up_repeated_email_notification"),
     Subscription("phone_verification_requested_event", "sms", "phone_verification_sms_notification"),
     Subscription("user_deleted_event", "email", "user_deleted_email_notification"),
-    # Erases data and notifies nobody. Every installation runs the email worker, so that one serves it.
+    # Erases data and notifies nobody.
     Subscription("user_deleted_event", "email", ERASURE_QUEUE),
 ]
 
-# Your backend, for the same events; its worker declares the queues when it starts.
-SUBSCRIPTIONS += [
-    Subscription("user_login_event", "webhook", "login_webhook_notification"),
-    Subscription("new_user_event", "webhook", "new_user_webhook_notification"),
-    Subscription("password_changed_event", "webhook", "password_changed_webhook_notification"),
+WEBHOOKS = [
+    Subscription("new_user_event", "email", "new_user_webhook_notification"),
+    Subscription("profile_changed_event", "email", "profile_changed_webhook_notification"),
+    Subscription("user_deleted_event", "email", "user_deleted_webhook_notification"),
+    Subscription("account_changed_event", "email", "account_changed_webhook_notification"),
+    Subscription("password_changed_event", "email", "password_changed_webhook_notification"),
+    Subscription("user_login_event", "email", "login_webhook_notification"),
+    Subscription("sessions_ended_event", "email", "sessions_ended_webhook_notification"),
+    Subscription("sign_in_changed_event", "email", "sign_in_changed_webhook_notification"),
+    Subscription("client_changed_event", "email", "client_changed_webhook_notification"),
 ]
-
 NOTICES = [each for each in SUBSCRIPTIONS if each.queue != ERASURE_QUEUE]
+SUBSCRIPTIONS += WEBHOOKS
+WEBHOOK_QUEUES = frozenset(each.queue for each in WEBHOOKS)
 PERSONAL_MEDIA = ["email", "sms"]  # they reach the user, who may switch notices off
 MEDIA = sorted({subscription.medium for subscription in SUBSCRIPTIONS})
 
@@ -52,6 +62,7 @@ SENDERS = {
     "user_deleted_event": ["users-ms"],
     "password_changed_event": ["users-ms", "auth-ms"],
     "account_changed_event": ["users-ms"],
+    "profile_changed_event": ["users-ms"],
     "sign_up_repeated_event": ["users-ms"],
 }
 
@@ -59,6 +70,11 @@ SENDERS = {
 def queue_name(*, event_type: str, medium: str) -> str:
     """The queue of an event for a medium. Raises KeyError when the medium does not notify of that event."""
     return {(each.event_type, each.medium): each.queue for each in NOTICES}[event_type, medium]
+
+
+def webhook_queue(event_type: str) -> str:
+    """The queue of an event that becomes product events. Raises KeyError for others."""
+    return {each.event_type: each.queue for each in WEBHOOKS}[event_type]
 
 
 def publishers_of(*, queue: str) -> frozenset[str]:

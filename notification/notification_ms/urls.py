@@ -5,7 +5,16 @@ from django.urls import include, path
 from chassis.http.urls import shared_routes
 
 urlpatterns = [
-    path("notification-ms/", include([*shared_routes(), path("", include("notification_ms.deliveries.urls"))]))
+    path(
+        "notification-ms/",
+        include(
+            [
+                *shared_routes(),
+                path("", include("notification_ms.deliveries.urls")),
+                path("", include("notification_ms.webhooks.urls")),
+            ]
+        ),
+    )
 ]
 
 handler400 = "chassis.http.errors.bad_request"

@@ -3,11 +3,15 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from chassis.http.client_address import Client
 from chassis.messaging import events
 from chassis.messaging.events import CloudEvent
 from chassis.security import encryption
 from notification_ms.deliveries import event_texts
 from notification_ms.deliveries.models import Delivery
+from notification_ms.webhooks import models as webhooks
+from notification_ms.webhooks.services import endpoints
+from notification_ms.webhooks.services.endpoints import Actor
 
 MAILED_TOKENS = {  # with the setting of each token's page
     "password_reset_requested_event": "PASSWORD_RESET_URL",
@@ -92,3 +96,19 @@ def a_delivery(**changes: Any) -> Delivery:
         "sent_at": datetime(2026, 1, 31, 12, tzinfo=UTC),
     } | changes
     return Delivery.objects.create(**fields)
+
+
+ADMIN = Actor(id=1, client=Client(address="192.0.2.1", user_agent="Firefox"))
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+def a_webhook(**changes: Any) -> tuple[webhooks.Endpoint, str]:
+    """An enabled webhook for all events, and its secret."""
+    values = {"url": "https://shop.example/hooks", "description": "", "events": [], "enabled": True} | changes
+    return endpoints.create(values=values, actor=ADMIN, at=NOON)
+
+
+def a_webhook_delivery() -> webhooks.Delivery:
+    """A test event for a new webhook, not yet sent."""
+    endpoint, _ = a_webhook()
+    return endpoints.send_test(endpoint_id=endpoint.id, actor=ADMIN, at=NOON)

@@ -6,10 +6,11 @@ from django.test import Client
 from chassis.testing import authorization
 from chassis.testing.authorization import ADMIN, CALLERS, OPEN, OWN
 from chassis.testing.callers import KEYS
-from notification.tests.builders import a_delivery
+from notification.tests.builders import a_delivery, a_webhook_delivery
 from notification_ms.deliveries import dead_letters
 
 pytestmark = pytest.mark.django_db
+ADMIN_BODY = [401, 403, 403, 400, 401]
 MATRIX = {
     "healthcheck": OPEN,
     "ready": OPEN,
@@ -20,7 +21,19 @@ MATRIX = {
     "set_preferences": [401, 400, 400, 400, 401],
     "preview_notice": ADMIN,
     "list_dead_letters": ADMIN,
-    "redeliver_dead_letters": [401, 403, 403, 400, 401],
+    "redeliver_dead_letters": ADMIN_BODY,
+    "list_webhooks": ADMIN,
+    "create_webhook": ADMIN_BODY,
+    "get_webhook": ADMIN,
+    "change_webhook": ADMIN_BODY,
+    "delete_webhook": [401, 403, 403, 204, 401],
+    "rotate_webhook_secret": [401, 403, 403, 201, 401],
+    "test_webhook": [401, 403, 403, 202, 401],
+    "replay_webhook": ADMIN_BODY,
+    "list_webhook_deliveries": ADMIN,
+    "resend_webhook_delivery": [401, 403, 403, 202, 401],
+    "list_webhook_event_types": ADMIN,
+    "list_webhook_changes": ADMIN,
 }
 
 
@@ -32,7 +45,7 @@ def test_every_operation_has_a_row():
 @pytest.mark.parametrize("operation", MATRIX)
 def test_an_operation_admits_only_its_callers(monkeypatch, caller, operation, kind):
     monkeypatch.setattr(dead_letters, "find", lambda **_: [])  # these tests have no broker
-    delivery = a_delivery(user_id=7)
+    delivery, sent = a_delivery(user_id=7), a_webhook_delivery()
     clients = {
         "anonymous": Client,
         "user": lambda: caller(user_id=7),
@@ -44,6 +57,7 @@ def test_an_operation_admits_only_its_callers(monkeypatch, caller, operation, ki
     }
     called = authorization.operations("notification-ms")[operation]
 
-    answer = authorization.call(clients[kind](), called, notification_id=delivery.id, event="new_user_event")
+    ids = {"notification_id": delivery.id, "webhook_id": sent.endpoint_id, "delivery_id": sent.id}
+    answer = authorization.call(clients[kind](), called, event="new_user_event", **ids)
 
     assert answer.status_code == MATRIX[operation][CALLERS.index(kind)], answer.content

@@ -12,7 +12,7 @@ from notification.tests.builders import account_event, login_event
 from notification.tests.meanwhile import SlowMail, is_waiting_for_a_lock
 from notification_ms.deliveries import digests, services
 from notification_ms.deliveries.failures import TransientFailure
-from notification_ms.deliveries.media import Email, TextMessage, Webhook
+from notification_ms.deliveries.media import Email, TextMessage
 from notification_ms.deliveries.models import Delivery, Tally
 
 pytestmark = pytest.mark.django_db
@@ -144,19 +144,6 @@ def test_a_disabled_notification_does_not_count(mail_server):
     services.notify(event=login_event(), medium=TextMessage())
 
     assert not Tally.objects.exists()
-
-
-def test_a_backend_receives_every_event():
-    class Backend(Webhook):
-        def recipient(self, notice):
-            return "https://backend.example/hooks"
-
-        def send(self, *_, **__):
-            pass
-
-    deliveries = [services.notify(event=login_event(email_verified=False), medium=Backend()) for _ in range(9)]
-
-    assert {each.status for each in deliveries} == {"sent"}
 
 
 def test_text_messages_are_limited_and_have_their_own_digest(mail_server, settings):

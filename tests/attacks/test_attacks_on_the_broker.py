@@ -20,7 +20,6 @@ USERS = [
     "notification-ms",
     "notification-email-worker",
     "notification-sms-worker",
-    "notification-webhook-worker",
 ]
 READERS = {"password_reset_email_notification": "notification-email-worker"}
 READERS |= {"phone_verification_sms_notification": "notification-sms-worker"}

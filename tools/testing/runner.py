@@ -44,7 +44,7 @@ MAIN_PATHS = (
     "tests/test_gateway_cookie.py",
     "tests/test_messages.py",
     "tests/test_dead_letters.py",
-    "tests/test_webhook_worker.py",
+    "tests/test_webhooks.py",
     "tests/test_injection.py",
     "tests/attacks/test_attacks_on_rights.py",
     "tests/test_console.py",
@@ -63,7 +63,7 @@ MEET_THE_BROKER = (
     "tests/test_metrics.py",
     "tests/test_observability.py",
     "tests/test_outages.py",
-    "tests/test_webhook_worker.py",
+    "tests/test_webhooks.py",
     "tests/attacks/test_attacks_on_notices.py",
     "tests/attacks/test_attacks_on_the_broker.py",
 )

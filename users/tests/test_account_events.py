@@ -103,6 +103,25 @@ def test_a_deletion_event_has_the_actor_and_the_users_contact_data(caller, by_ad
     assert (event["user_id"], event["email"], event["email_verified"]) == (user.id, "ada@example.org", True)
 
 
+def test_a_changed_profile_is_published_with_the_names_of_what_differs(caller):
+    user = a_user()
+
+    caller(user_id=user.id).patch(
+        f"/users-ms/users/{user.id}", **as_json({"surname": "King", "name": "Ada", "locale": "it"})
+    )
+
+    [message] = OutboxMessage.objects.filter(exchange="profile_changed_event")
+    assert (message.body["data"]["changed"], message.body["data"]["surname"]) == (["locale", "surname"], "King")
+
+
+def test_an_unchanged_profile_is_not_published(caller):
+    user = a_user()
+
+    caller(user_id=user.id).patch(f"/users-ms/users/{user.id}", **as_json({"name": user.name}))
+
+    assert not OutboxMessage.objects.filter(exchange="profile_changed_event").exists()
+
+
 def test_a_new_user_is_published_as_unverified(client):
     a_user(phone=PHONE)
 

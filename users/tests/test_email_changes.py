@@ -196,7 +196,7 @@ def test_a_pending_change_can_be_undone(itself, auth_ms, ada):
     stored = User.objects.get()
     assert (stored.pending_email, stored.password_hash) == ("", ada.password_hash)
     [event] = changes("email_change_undone")
-    assert (event["old_email"], event["new_email"]) == (NEW, "ada@example.org")
+    assert (event["old_email"], event["new_email"], event["email_restored"]) == (NEW, "ada@example.org", False)
     assert verified(auth_ms, ada).status_code == 409
     assert undone(auth_ms, ada).json() == {"restored": False}
     assert len(changes("email_change_undone")) == 1
@@ -216,6 +216,7 @@ def test_a_completed_change_can_be_undone_and_the_password_becomes_unusable(itse
     assert (stored.password_version, stored.phone_verified) == (2, False)
     [event] = changes("email_change_undone")
     assert (event["email"], event["old_email"], event["new_email"]) == ("ada@example.org", NEW, "ada@example.org")
+    assert event["email_restored"]
     assert undone(auth_ms, ada).json() == {"restored": False}  # repeated after a lost answer
 
 

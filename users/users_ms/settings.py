@@ -18,14 +18,28 @@ globals().update(
             "users_ms.portability",
         ],
         awaited_queues={
-            "new_user_event": ["new_user_email_notification", "new_user_email_verification"],
+            "new_user_event": [
+                "new_user_email_notification",
+                "new_user_email_verification",
+                "new_user_webhook_notification",
+            ],
             "user_deleted_event": [
                 "user_deleted_session_revocation",
                 "user_deleted_data_erasure",
                 "user_deleted_email_notification",
+                "user_deleted_webhook_notification",
             ],
-            "password_changed_event": ["password_changed_email_notification", "password_changed_session_revocation"],
-            "account_changed_event": ["account_changed_audit", "account_changed_email_notification"],
+            "password_changed_event": [
+                "password_changed_email_notification",
+                "password_changed_session_revocation",
+                "password_changed_webhook_notification",
+            ],
+            "account_changed_event": [
+                "account_changed_audit",
+                "account_changed_email_notification",
+                "account_changed_webhook_notification",
+            ],
+            "profile_changed_event": ["profile_changed_webhook_notification"],
             "sign_up_repeated_event": ["sign_up_repeated_email_notification"],
             "users_imported_event": ["users_imported_audit"],
         },

@@ -104,7 +104,7 @@ def _end(change: AccountChange, *, at: datetime) -> None:
     elif change.change == "email_change_undone":
         _end_after_undo(change, at=at)
     elif change.change == "deactivated":
-        erasure.end_access(user_id=user_id, opened_before=changed_at, at=at)
+        erasure.end_access(user_id=user_id, reason="deactivated", opened_before=changed_at, at=at)
         mailed_tokens.revoke(user_id=user_id, sent_before=changed_at)
 
 
@@ -119,7 +119,8 @@ def _end_after_undo(change: AccountChange, *, at: datetime) -> None:
     there = [token for token in sent if email_addresses.canonical(token.email) == back]
     undone = next((token for token in there if token.used_at), there[0] if there else None)
     if undone is None:
-        erasure.end_access(user_id=change.user_id, opened_before=change.changed_at, at=at)
+        reason = "email_change_undone"
+        erasure.end_access(user_id=change.user_id, reason=reason, opened_before=change.changed_at, at=at)
     else:
         emails.complete_undo(undone, at=at, changed_at=change.changed_at)
 
@@ -137,7 +138,8 @@ def apply_password_change(
 ) -> None:
     """End all access that the old password gave, including logins in progress; record the change once."""
     with transaction.atomic():
-        erasure.end_access(user_id=user_id, but_session=kept_session_id, opened_before=changed_at, at=at)
+        spared: dict[str, Any] = {"but_session": kept_session_id, "opened_before": changed_at}
+        erasure.end_access(user_id=user_id, reason="password_changed", **spared, at=at)
         mailed_tokens.revoke(user_id=user_id, sent_before=changed_at, but_change=change_id)
         if first_proof:
             erasure.end_unproven_access(user_id=user_id, proved_at=changed_at, client=client, at=at)

@@ -20,6 +20,8 @@ from chassis.http.errors import Problem
 from chassis.operations import pruning
 from chassis.outbox import services as outbox
 
+_SESSIONS_OF_AN_EVENT = 1000
+
 
 @dataclass(frozen=True, kw_only=True)
 class TokenPair:
@@ -150,11 +152,15 @@ def _rotate(
     audit.record(audit.Event.TOKEN_REFRESH, client=client, at=at, user_id=session.user_id, session_id=session.id)
 
 
+_REASONS: dict[str, str] = {audit.Event.LOGOUT: "logout", audit.Event.REFRESH_TOKEN_REUSE: "token_reuse"}
+
+
 def end_session(session: Session, *, event: str, client: Client | None, at: datetime, **facts: Any) -> None:
     """End a session, and record why; a session that has already ended stays as it is."""
     with transaction.atomic():
         if Session.objects.filter(id=session.id, revoked_at=None).update(revoked_at=at):
-            endings.ended.send(Session, session_ids=[session.id], at=at)
+            reason = _REASONS.get(event, "revoked")
+            _announce_end(user_id=session.user_id, session_ids=[session.id], reason=reason, at=at)
             audit.record(event, client=client, at=at, user_id=session.user_id, session_id=session.id, **facts)
 
 
@@ -165,14 +171,17 @@ def log_out(*, session_id: int, client: Client, at: datetime) -> None:
 
 def log_out_everywhere(*, user_id: int, client: Client, at: datetime) -> None:
     with transaction.atomic():
-        ended = end_sessions_of(user_id=user_id, at=at)
+        ended = end_sessions_of(user_id=user_id, reason="logout_all", at=at)
         audit.record(audit.Event.LOGOUT_ALL, client=client, at=at, user_id=user_id, sessions=ended)
 
 
 def end_sessions_of(
-    *, user_id: int, at: datetime, but: int | None = None, opened_before: datetime | None = None
+    *, user_id: int, reason: str, at: datetime, but: int | None = None, opened_before: datetime | None = None
 ) -> int:
-    """End the sessions of a user, except `but`, or only those opened before a moment. Returns their number."""
+    """End the sessions of a user, except `but`, or only those opened before a moment. Returns their number.
+
+    `reason` is one of `events.REASONS`.
+    """
     sessions = Session.objects.filter(user_id=user_id, revoked_at=None).exclude(id=but)
     if opened_before is not None:
         sessions = sessions.filter(created_at__lt=opened_before)
@@ -180,8 +189,15 @@ def end_sessions_of(
         session_ids = list(sessions.select_for_update(no_key=True).order_by("id").values_list("id", flat=True))
         if session_ids:
             Session.objects.filter(id__in=session_ids).update(revoked_at=at)
-            endings.ended.send(Session, session_ids=session_ids, at=at)
+            _announce_end(user_id=user_id, session_ids=session_ids, reason=reason, at=at)
     return len(session_ids)
+
+
+def _announce_end(*, user_id: int, session_ids: list[int], reason: str, at: datetime) -> None:
+    endings.ended.send(Session, session_ids=session_ids, at=at)
+    for first in range(0, len(session_ids), _SESSIONS_OF_AN_EVENT):
+        some = session_ids[first : first + _SESSIONS_OF_AN_EVENT]
+        outbox.record(events.SessionsEnded(user_id=user_id, session_ids=some, reason=reason), at=at)
 
 
 def lock_live_session(*, session_id: int) -> None:

@@ -51,7 +51,7 @@ def redeliver(*, queue: str, ids: set[str] | None) -> int:
     letters = dead_letters.peek(broker_url=settings.BROKER_URL, queue=queue, limit=MAXIMUM)
     chosen = [each for each in letters if (ids is None or each.id in ids) and each.publisher in publishers]
     events = [letter.event["id"] for letter in chosen if _is_event(letter)]
-    if queue != topology.ERASURE_QUEUE:
+    if queue in {each.queue for each in topology.NOTICES}:
         failed = Delivery.objects.filter(event_id__in=events, medium=medium, status=Delivery.Status.FAILED)
         failed.update(status=Delivery.Status.PENDING, attempts=0)
     return dead_letters.redeliver(
@@ -94,6 +94,8 @@ def _reason(letter: DeadLetter, medium: str) -> str:
         return f"The event is not valid: {error}"
     if letter.queue == topology.ERASURE_QUEUE:
         return "users-ms said that this user was not deleted, or the event is not valid."
+    if letter.queue in topology.WEBHOOK_QUEUES:
+        return "The event has no usable data for webhooks."
     delivery = Delivery.objects.filter(event_id=event.id, medium=medium).first()
     if delivery is not None:
         return delivery.last_error or f"The delivery is {delivery.status}."

@@ -78,6 +78,14 @@ EXPORT = OpenApiExample(
         ],
         "login_notices": "new_devices",
         "notifications": [{name: value for name, value in NOTIFICATION.value.items() if name != "user_id"}],
+        "webhook_events": [
+            {
+                "event_id": "0197a3c2-7d1e-7b4a-9c3f-5e8d2a1b0c4d",
+                "type": "session_started",
+                "occurred_at": "2026-01-31T12:00:00Z",
+                "data": {"user_id": 1, "session_id": 7},
+            }
+        ],
     },
     response_only=True,
     status_codes=["200"],

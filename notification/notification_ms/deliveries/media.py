@@ -1,16 +1,11 @@
 """The media over which a notice reaches a user."""
 
-import base64
-import binascii
 import contextlib
-import hmac
-import json
 import smtplib
 import time
 from typing import Any, Protocol
 from urllib.parse import quote
 
-import requests
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 
@@ -113,56 +108,7 @@ class TextMessage:
             raise TransientFailure("the provider did not take the text message")
 
 
-class Webhook:
-    """Your backend: receives the signed event over HTTP as in https://www.standardwebhooks.com."""
-
-    name = "webhook"
-
-    def recipient(self, notice: Notice) -> str:
-        return str(settings.WEBHOOK_URL)
-
-    def send(self, notice: Notice, *, recipient: str, message_id: str) -> None:
-        body = json.dumps(notice.event.as_dict()).encode()
-        identifier, timestamp = message_id.strip("<>").partition("@")[0], str(int(time.time()))
-        try:
-            answer = requests.post(
-                recipient,
-                data=body,
-                headers={
-                    "Content-Type": "application/json",
-                    "webhook-id": identifier,
-                    "webhook-timestamp": timestamp,
-                    "webhook-signature": self.signature(f"{identifier}.{timestamp}.".encode() + body),
-                },
-                timeout=settings.WEBHOOK_TIMEOUT,
-                allow_redirects=False,
-            )
-        except requests.RequestException as error:
-            raise TransientFailure(type(error).__name__) from error
-        if answer.status_code == 410:
-            raise PermanentFailure("HTTP 410: the receiver is gone")
-        if not 200 <= answer.status_code < 300:
-            raise TransientFailure(f"HTTP {answer.status_code}")
-
-    @staticmethod
-    def signature(signed: bytes) -> str:
-        """`v1,` and the HMAC-SHA256 in base64."""
-        secret = webhook_key(settings.WEBHOOK_SECRET)
-        return "v1," + base64.b64encode(hmac.digest(secret, signed, "sha256")).decode()
-
-
-def webhook_key(secret: str) -> bytes:
-    """The bytes of WEBHOOK_SECRET. Raises ValueError if it is malformed."""
-    try:
-        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
-    except binascii.Error as error:
-        raise ValueError("it is no base64") from error
-    if not 24 <= len(key) <= 64:
-        raise ValueError(f"it has {len(key)} bytes, and needs 24 to 64")
-    return key
-
-
-_KINDS: dict[str, type[Medium]] = {medium.name: medium for medium in (Email, TextMessage, Webhook)}
+_KINDS: dict[str, type[Medium]] = {medium.name: medium for medium in (Email, TextMessage)}
 _shared: dict[str, Medium] = {}
 
 

@@ -13,6 +13,7 @@ from chassis.security.principal import Principal
 from notification_ms import topology
 from notification_ms.deliveries import event_texts
 from notification_ms.deliveries.models import Delivery, EverySignIn, Preference
+from notification_ms.webhooks import selectors as webhooks
 
 EXPORTED = (
     "id",
@@ -66,6 +67,9 @@ def export_of(user_id: int, *, at: datetime) -> Iterator[str]:
     yield ', "notifications": ['
     rows = Delivery.objects.filter(user_id=user_id).order_by("-id").values(*EXPORTED)
     for number, row in enumerate(rows.iterator(chunk_size=500)):
+        yield f"{',' if number else ''}\n{_json(row)}"
+    yield '], "webhook_events": ['
+    for number, row in enumerate(webhooks.events_of(user_id)):
         yield f"{',' if number else ''}\n{_json(row)}"
     yield "]}"
 

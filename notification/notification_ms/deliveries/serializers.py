@@ -146,6 +146,15 @@ class ExportedNotificationOutput(serializers.ModelSerializer):
         read_only_fields = fields
 
 
+class ExportedEventOutput(serializers.Serializer):
+    """An event about the caller that is kept for webhooks."""
+
+    event_id = serializers.UUIDField()
+    type = serializers.CharField()
+    occurred_at = serializers.DateTimeField()
+    data = serializers.DictField()  # type: ignore[assignment]  # the name of a member
+
+
 class ExportOutput(serializers.Serializer):
     """All data that notification-ms stores about the caller."""
 
@@ -154,3 +163,4 @@ class ExportOutput(serializers.Serializer):
     preferences = PreferenceOutput(many=True)
     login_notices = serializers.ChoiceField(choices=LOGIN_NOTICES)
     notifications = ExportedNotificationOutput(many=True)
+    webhook_events = ExportedEventOutput(many=True)

@@ -16,6 +16,7 @@ from notification_ms import topology
 from notification_ms.deliveries import media, metrics, services, users_client
 from notification_ms.deliveries.failures import PermanentFailure, TransientFailure
 from notification_ms.deliveries.models import Delivery
+from notification_ms.webhooks import tasks as webhooks
 
 logger = logging.getLogger(__name__)
 DATABASE_BACKOFF_SECONDS = 5.0
@@ -24,16 +25,16 @@ SECOND_QUESTION_SECONDS = 2.0
 _ERASURE_NEEDS = {"user_id", "deleted_at"}
 
 
-@shared_task(name="user_login_event")
-def notify_of_login(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
+@shared_task(name="user_login_event", bind=True)
+def notify_of_login(self: Task, *, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
     """Notify the user of a sign-in, over the medium that this worker serves."""
-    _notify(event, "user_login_event")
+    _notify(event, "user_login_event", queue=self.request.get("queue"))
 
 
-@shared_task(name="new_user_event")
-def notify_of_new_user(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
+@shared_task(name="new_user_event", bind=True)
+def notify_of_new_user(self: Task, *, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
     """Welcome a new user, over the medium that this worker serves."""
-    _notify(event, "new_user_event")
+    _notify(event, "new_user_event", queue=self.request.get("queue"))
 
 
 @shared_task(name="password_reset_requested_event")
@@ -42,10 +43,10 @@ def notify_of_password_reset_request(*, event: dict[str, Any], **_fields_of_newe
     _notify(event, "password_reset_requested_event")
 
 
-@shared_task(name="password_changed_event")
-def notify_of_password_change(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
+@shared_task(name="password_changed_event", bind=True)
+def notify_of_password_change(self: Task, *, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
     """Notify the user that the password has changed."""
-    _notify(event, "password_changed_event")
+    _notify(event, "password_changed_event", queue=self.request.get("queue"))
 
 
 @shared_task(name="email_verification_requested_event")
@@ -60,16 +61,16 @@ def notify_of_email_change_request(*, event: dict[str, Any], **_fields_of_newer_
     _notify(event, "email_change_requested_event")
 
 
-@shared_task(name="account_changed_event")
-def notify_of_account_change(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
+@shared_task(name="account_changed_event", bind=True)
+def notify_of_account_change(self: Task, *, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
     """Notify the user of changed addresses, rights or account state."""
-    _notify(event, "account_changed_event")
+    _notify(event, "account_changed_event", queue=self.request.get("queue"))
 
 
-@shared_task(name="sign_in_changed_event")
-def notify_of_sign_in_change(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
+@shared_task(name="sign_in_changed_event", bind=True)
+def notify_of_sign_in_change(self: Task, *, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
     """Notify the user of changed or failing sign-in methods."""
-    _notify(event, "sign_in_changed_event")
+    _notify(event, "sign_in_changed_event", queue=self.request.get("queue"))
 
 
 @shared_task(name="sign_up_repeated_event")
@@ -86,10 +87,10 @@ def notify_of_phone_verification_request(*, event: dict[str, Any], **_fields_of_
 
 @shared_task(name="user_deleted_event", bind=True)
 def take_leave_of_deleted_user(self: Task, *, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
-    """Send a last notice to a deleted user, or erase the user's data, depending on the queue."""
+    """Send a last notice to a deleted user, tell webhooks, or erase the user's data, depending on the queue."""
     medium = current_app.conf.notification_medium
-    if self.request.get("queue") == topology.queue_name(event_type="user_deleted_event", medium=medium):
-        return _notify(event, "user_deleted_event")
+    if (queue := self.request.get("queue")) != topology.ERASURE_QUEUE:
+        return _notify(event, "user_deleted_event", queue=queue)
     with tracing.handling(event, **{"tessera.medium": medium}):
         return _erase(event, medium)
 
@@ -127,8 +128,14 @@ def _give_up(failure: Exception, medium: str, event: str) -> None:
     raise Reject(str(failure), requeue=False) from failure
 
 
-def _notify(message: Any, task: str) -> None:
-    """Return when the notice is sent and recorded, or waits in the retry queue; Reject dead-letters it."""
+def _notify(message: Any, task: str, *, queue: str | None = None) -> None:
+    """Return when the notice is sent and recorded, or waits in the retry queue; Reject dead-letters it.
+
+    From a queue of webhooks, it becomes product events instead.
+    """
+    if queue in topology.WEBHOOK_QUEUES:
+        webhooks.take(message, task)
+        return
     medium = media.medium_called(current_app.conf.notification_medium)
     with tracing.handling(message, **{"tessera.medium": medium.name}):
         _deliver(message, task, medium)

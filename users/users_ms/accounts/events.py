@@ -91,6 +91,16 @@ class AccountChanged(_OfUser):
     session_id: int | None
     address: str | None
     user_agent: str
+    email_restored: bool = False  # with email_change_undone: the account has the former address again
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProfileChanged(_OfUser):
+    """Properties of a user that nobody is notified of have changed; `changed` names them, without values."""
+
+    type: ClassVar[str] = "profile_changed_event"
+    surname: str
+    changed: list[str]
 
 
 @dataclass(frozen=True, kw_only=True)

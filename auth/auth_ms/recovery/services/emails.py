@@ -173,7 +173,8 @@ def complete_undo(undone: OneTimeToken, *, at: datetime, changed_at: datetime | 
     With `changed_at`, spare those from after the undo, because its event may arrive late. The reset token of the event
     is spared also when the event was faster than the request of `at` that made the undo.
     """
-    erasure.end_access(user_id=undone.user_id, opened_before=changed_at, at=at)
+    reason = "email_change_undone"
+    erasure.end_access(user_id=undone.user_id, reason=reason, opened_before=changed_at, at=at)
     erasure.delete_factors(user_id=undone.user_id, added_since=undone.created_at, added_before=changed_at)
     identities.delete_of(user_id=undone.user_id, linked_since=undone.created_at, linked_before=changed_at)
     mailed_tokens.revoke(user_id=undone.user_id, sent_before=changed_at or at)

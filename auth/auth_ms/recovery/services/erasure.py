@@ -40,7 +40,7 @@ def delete_user_data(
     if users_client.find_credentials(user_id=user_id) is not None:
         raise NotDeleted
     with transaction.atomic():
-        ended = sessions.end_sessions_of(user_id=user_id, at=at)
+        ended = sessions.end_sessions_of(user_id=user_id, reason="deleted", at=at)
         RefreshToken.objects.filter(session__user_id=user_id).delete()
         Session.objects.filter(user_id=user_id).update(address=None, user_agent="")
         for model in (OneTimeToken, PhoneCode, PasswordChange):
@@ -64,14 +64,17 @@ def _delete_published_events(user_id: int) -> None:
 
 
 def end_access(
-    *, user_id: int, but_session: int | None = None, opened_before: datetime | None = None, at: datetime
+    *, user_id: int, reason: str, but_session: int | None = None, opened_before: datetime | None = None, at: datetime
 ) -> int:
-    """End sessions and logins that wait for a second factor; returns the number of sessions."""
+    """End sessions and logins that wait for a second factor; returns the number of sessions.
+
+    `reason` is one of `sessions.events.REASONS`.
+    """
     pending = PendingLogin.objects.filter(user_id=user_id)
     if opened_before is not None:
         pending = pending.filter(expires_at__lt=opened_before + login.PENDING_LIFE)
     pending.delete()
-    return sessions.end_sessions_of(user_id=user_id, but=but_session, opened_before=opened_before, at=at)
+    return sessions.end_sessions_of(user_id=user_id, reason=reason, but=but_session, opened_before=opened_before, at=at)
 
 
 def end_unproven_access(
@@ -81,7 +84,7 @@ def end_unproven_access(
 
     With `proved_at`, spare what was set up later, because its event may arrive late.
     """
-    end_access(user_id=user_id, opened_before=proved_at, at=at)
+    end_access(user_id=user_id, reason="email_verified", opened_before=proved_at, at=at)
     codes = PhoneCode.objects.filter(user_id=user_id)
     (codes if proved_at is None else codes.filter(expires_at__lt=proved_at + phones.CODE_LIFE)).delete()
     mailed_tokens.revoke(user_id=user_id, sent_before=proved_at)

@@ -112,7 +112,7 @@ def _find_completed(
 
 def _end_access_with_old_password(*, user_id: int, but_session: int | None, at: datetime) -> None:
     """End sessions, logins that wait for a second factor, and mailed tokens."""
-    sessions.end_sessions_of(user_id=user_id, but=but_session, at=at)
+    sessions.end_sessions_of(user_id=user_id, reason="password_changed", but=but_session, at=at)
     PendingLogin.objects.filter(user_id=user_id).delete()
     mailed_tokens.revoke(user_id=user_id)
 

@@ -46,12 +46,15 @@ def update_user(
             fields["pending_email"] = requested
         if fields.get("phone", user.phone) != user.phone:
             fields["phone_verified"] = False
-        user_changes.change(user, fields)
+        changed = user_changes.change(user, fields)
+        if profile := [name for name in changed if name in _PROFILE]:
+            outbox.record(events.ProfileChanged.of(user, surname=user.surname, changed=profile), at=at)
         for what, facts in _differences(before, user, requested=requested):
             user_changes.announce(user, what, origin=origin, at=at, **facts)
     return user
 
 
+_PROFILE = ("name", "surname", "locale", "time_zone", "attributes", "metadata")
 _WATCHED = ("pending_email", "phone", "is_active", "is_admin", "scopes")
 
 

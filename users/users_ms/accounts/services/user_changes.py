@@ -22,14 +22,15 @@ def lock_user(*, user_id: int, versions: set[int] | None = None) -> User:
     return user
 
 
-def change(user: User, fields: dict[str, Any]) -> None:
-    """Store the changed fields as one new version."""
+def change(user: User, fields: dict[str, Any]) -> list[str]:
+    """Store the changed fields as one new version. Returns their names."""
     changed = {name: value for name, value in fields.items() if getattr(user, name) != value}
     if changed:
         for name, value in changed.items():
             setattr(user, name, value)
         user.version += 1
         user.save(update_fields=[*changed, "version", "updated_at"])
+    return sorted(changed)
 
 
 def announce(user: User, what: str, *, origin: Origin, at: datetime, **facts: Any) -> None:

@@ -102,7 +102,7 @@ def undo_email_change(*, user_id: int, email: str, origin: Origin, at: datetime)
             _go_back(user, canonical, at=at)
         user_changes.change(user, {"pending_email": ""})
         if undone:
-            facts = {"old_email": undone, "new_email": user.email}
+            facts = {"old_email": undone, "new_email": user.email, "email_restored": bool(has_moved)}
             user_changes.announce(user, "email_change_undone", origin=origin, at=at, **facts)
     return bool(has_moved)
 

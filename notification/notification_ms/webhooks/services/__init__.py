@@ -1,0 +1,1 @@
+"""What changes endpoints, events and deliveries."""
