@@ -140,6 +140,7 @@ def report(published, found, missing):
 
 
 def test_malformed_messages_stop_no_worker_and_lose_no_good_one(stack, channel, publish):
+    eventually(lambda: all((processes(stack) or (None, []))[1]))  # an earlier test may have started a worker again
     before = processes(stack)
     logged = {worker: len(stack.log(worker)) for worker in WORKERS}
     published, expected = everything()

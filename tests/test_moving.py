@@ -241,13 +241,14 @@ def test_an_admin_imports_through_the_gateway(stack, admins_email):
         return stack.decided(lambda: requests.post(url, data=body, headers=headers, timeout=60))
 
     answer = send("".join(f"{json.dumps(row)}\n" for row in rows) + padding)
-    too_large = send("\n" * (4 * 1024 * 1024 + 1))
+    too_large = [send("\n" * length) for length in (4 * 1024 * 1024 + 1, 9_999_999, 10_000_000)]
 
     assert answer.status_code == 200, answer.text
     assert (answer.json()["accepted"], answer.json()["refused"]) == (3, 0)
     assert stack.log_in(rows[0]["email"], "").status_code == 400
     assert stack.log_in(rows[0]["email"], PASSWORD).status_code == 401  # it has no password yet
-    assert too_large.status_code == 413
+    assert [answer.status_code for answer in too_large] == [413, 413, 413]
+    assert [answer.json()["code"] for answer in too_large] == ["body_too_large"] * 3
 
 
 def test_what_is_exported_is_imported_without_a_change(stack, realm, tmp_path):

@@ -91,6 +91,7 @@ def test_a_sign_in_at_the_console_or_on_the_pages_is_one_for_both_and_so_is_its_
         sign_in_on_the_page(elsewhere, other["email"])
         page.clock.fast_forward("10:00")
         console.follow(page, "Sessions")
+        console.heading(page, "Sessions")  # drawn after the page was loaded again, for the other user
         console.follow(page, "Profile")
         expect(page.get_by_label("Email")).to_have_value(other["email"])
 

@@ -103,11 +103,14 @@ def leave_out_internal(endpoints: list[Any]) -> list[Any]:
 
 
 def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """A postprocessing hook of drf-spectacular: adds common headers, and the links of settings.OPENAPI_LINKS.
+    """A postprocessing hook of drf-spectacular: adds what is common to operations, and settings.OPENAPI_LINKS.
 
     OPENAPI_LINKS is `{operation: {status: {following operation: {parameter: expression}}}}` (OpenAPI 3.1, §4.8.20).
     """
-    for operation in [operation for path in result["paths"].values() for operation in path.values()]:
+    operations = [operation for path in result["paths"].values() for operation in path.values()]
+    result["tags"] = [{"name": name} for name in sorted({tag for each in operations for tag in each.get("tags", [])})]
+    for operation in operations:
+        operation.setdefault("summary", operation["operationId"].replace("_", " ").capitalize())
         operation.setdefault("security", [])  # explicit: this operation needs no token
         links = settings.OPENAPI_LINKS.get(operation["operationId"], {})
         for status, response in operation["responses"].items():

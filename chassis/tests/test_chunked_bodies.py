@@ -65,7 +65,7 @@ def upload(*headers):
     return head("POST", *headers).replace(b"echo", b"upload").replace(b"application/json", b"application/octet-stream")
 
 
-@pytest.mark.parametrize(("length", "status"), [(1024 * 1024, 200), (1024 * 1024 + 1, 413)])
+@pytest.mark.parametrize(("length", "status"), [(1024 * 1024, 200), (1024 * 1024 + 1, 413), (9_000_000, 413)])
 def test_a_route_may_read_a_longer_body(server, length, status):
     [(answered, given)] = answers(server, upload(f"Content-Length: {length}") + b" " * length)
 

@@ -33,18 +33,23 @@ def python() -> Path:
 
 def node_modules() -> Path:
     """A folder with openid-client and jose, of the lock file of npm, and with the programs that use them."""
+    folder = npm_packages(PROGRAMS, CACHE / "node")
+    for program in PROGRAMS.glob("*.mjs"):
+        shutil.copy(program, folder)
+    return folder
+
+
+def npm_packages(source: Path, folder: Path) -> Path:
+    """`folder` with the npm packages of the lock file in `source`."""
     _need({"npm": shutil.which("npm")})
-    folder = CACHE / "node"
     folder.mkdir(parents=True, exist_ok=True)
     names = ("package.json", "package-lock.json")
     locked = folder / "node_modules" / ".package-lock.json"
-    is_current = locked.exists() and all(_same(PROGRAMS / name, folder / name) for name in names)
+    is_current = locked.exists() and all(_same(source / name, folder / name) for name in names)
     if not is_current:
         for name in names:
-            shutil.copy(PROGRAMS / name, folder)
+            shutil.copy(source / name, folder)
         _install("npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", folder=folder)
-    for program in PROGRAMS.glob("*.mjs"):
-        shutil.copy(program, folder)
     return folder
 
 

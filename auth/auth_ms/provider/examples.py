@@ -38,6 +38,7 @@ _STORED = {
     "client_id": "5f2b8c0e9d7a4163b0c1d2e3f4a5b6c7",
     **_CLIENT,
     "registered_by": "",
+    "claims": {},
     "created_at": "2026-01-31T12:00:00Z",
 }
 _JWT = "eyJhbGciOiJFUzI1NiIsImtpZCI6IjFmIn0.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"  # pragma: allowlist secret

@@ -36,7 +36,7 @@ class _Scope(fields.Text):
         return value
 
 
-@extend_schema_field({"type": ["object", "null"]})
+@extend_schema_field({"type": "object"})
 class _KeySet(serializers.JSONField):
     """A JWK set of public keys."""
 
@@ -135,7 +135,7 @@ class ClientInput(serializers.Serializer):
 class ClientOutput(serializers.ModelSerializer):
     """A registered client."""
 
-    jwks = _KeySet(read_only=True, help_text="its public keys, for private_key_jwt")
+    jwks = _KeySet(read_only=True, allow_null=True, help_text="its public keys, for private_key_jwt")
     claims = serializers.DictField(child=serializers.CharField(), read_only=True)
 
     class Meta:
