@@ -1,6 +1,8 @@
 """Other providers in a real browser: on the console and on the sign-in pages. The stack is its own provider here, whose
 users are other accounts."""
 
+import re
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
@@ -79,3 +81,44 @@ def test_a_sign_in_is_linked_used_and_unlinked_in_the_console(stack, admin, brow
         page.get_by_role("dialog").get_by_role("button", name="Unlink").click()
         expect(page.get_by_role("status")).to_have_text("The sign-in is unlinked.")
         expect(page.get_by_role("cell", name=there["email"], exact=True)).to_have_count(0)
+
+
+def test_an_admin_adds_changes_disables_and_deletes_a_provider(stack, browser, provider, admin, admins_email):
+    with page_of(browser, expected_statuses=(400, 409)) as page:
+        console.sign_in(page, stack, admins_email, at=provider)
+        console.heading(page, "Profile")
+        console.follow(page, "Other providers")
+        expect(page.get_by_role("cell", name="The Same", exact=True)).to_be_visible()
+        page.get_by_role("link", name="Add a provider: GitHub").click()
+        console.heading(page, "Add a provider")
+        expect(page.get_by_label("Issuer")).to_have_value("https://github.com")
+        page.get_by_label("Client ID").fill("of Tessera")
+        page.get_by_role("button", name="Add a provider").click()
+        expect(page.get_by_label("Client secret")).to_be_focused()  # which is missing
+        page.get_by_label("Client secret").fill("a-secret-of-github")
+        page.get_by_role("button", name="Add a provider").click()
+
+        console.heading(page, "Provider")
+        expect(page.get_by_text("/auth-ms/oauth/external/github/callback", exact=False)).to_be_visible()
+        expect(page.get_by_label("Scopes")).to_have_value("user:email")
+        expect(page.get_by_label("Client secret")).to_have_value("")
+        assert "a-secret-of-github" not in page.content()
+        check(page, stack, "provider")
+        page.get_by_label("Name", exact=True).fill("Our GitHub")
+        page.get_by_label("Users may sign in with it").uncheck()
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_role("status")).to_have_text("Saved.")
+        stored = stack.call("GET", "/auth-ms/external-providers/github", token=admin["access_token"]).json()
+        assert (stored["name"], stored["enabled"], stored["kind"]) == ("Our GitHub", False, "github")
+
+        page.get_by_role("button", name="Delete provider").click()
+        page.get_by_role("dialog").get_by_role("button", name="Delete provider").click()
+        console.heading(page, "Other providers")
+        expect(page.get_by_role("cell", name="Our GitHub", exact=True)).to_have_count(0)
+        page.get_by_role("link", name="Add a provider: Apple").click()
+        for label in ("Identifier of the Services ID", "Team ID", "Key ID", "Private key"):
+            page.get_by_label(label).fill("no key")
+        page.get_by_role("button", name="Add a provider").click()
+        key = page.get_by_label("Private key")
+        expect(key).to_be_focused()
+        expect(key).to_have_accessible_description(re.compile("Must be a private key for ES256, in PEM"))

@@ -26,6 +26,7 @@ OPEN = ["sign-in", "sign-up", "password/forgot"]
 OPEN += [f"{page}/{'x' * 43}" for page in ("password/reset", "verify", "email/undo")]
 OWN = ["profile", "security", "sessions", "applications", "organisations", "activity", "notifications", "preferences"]
 OWN += ["users", "clients", "clients/new", "dead-letters", "audit-log"]
+OWN += ["providers", "providers/new/openid", "providers/new/apple"]
 AXE = Axe()
 # Rules beyond axe-core: exactly one main heading, a name for each control, nothing wider than the window.
 RULES = """() => {

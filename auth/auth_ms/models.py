@@ -1,7 +1,7 @@
 """The models of all capabilities, in one place for Django, which looks for them here."""
 
 from auth_ms.audit.models import AuditEvent, FollowedChange
-from auth_ms.external.models import ExternalIdentity, ExternalProvider, ExternalSignIn, PendingIdentity
+from auth_ms.external.models import ExternalIdentity, ExternalProvider, ExternalSignIn
 from auth_ms.factors.models import TOTP, Passkey, PasskeyChallenge, PendingLogin, RecoveryCode, SecondFactorFailures
 from auth_ms.keys.models import SigningKey
 from auth_ms.provider.models import (
@@ -41,7 +41,6 @@ __all__ = [
     "Passkey",
     "PasskeyChallenge",
     "PasswordChange",
-    "PendingIdentity",
     "PendingLogin",
     "PhoneCode",
     "RecoveryCode",

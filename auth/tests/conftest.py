@@ -16,8 +16,7 @@ from auth.tests.actions import signed_in
 from auth.tests.builders import SEALING_PUBLIC_KEY, credentials, login, password_hash
 from auth.tests.external_provider import FakeProvider, forget_everything
 from auth_ms import users_client
-from auth_ms.external.services import discovery
-from auth_ms.keys.services import key_sets, signing_keys
+from auth_ms.keys.services import documents, signing_keys
 from auth_ms.models import ExternalProvider
 from chassis.http import email_addresses
 from chassis.testing.contract import events_follow_the_contract
@@ -288,12 +287,16 @@ def browser(app: oauth.Application, ada: dict[str, Any]) -> Client:
 
 
 @pytest.fixture
-def fake(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeProvider]:
-    """Another OpenID provider; tests of time limits restore them."""
+def reachable(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Providers on this machine may be asked, and take their time; tests of time limits restore them."""
     settings.PRIVATE_CLIENT_NETWORKS = ["127.0.0.1/32"]
-    monkeypatch.setattr(discovery, "REQUEST_SECONDS", 60.0)
-    monkeypatch.setattr(key_sets, "REQUEST_SECONDS", 60.0)
+    monkeypatch.setattr(documents, "REQUEST_SECONDS", 60.0)
     forget_everything()
+
+
+@pytest.fixture
+def fake(reachable: None) -> Iterator[FakeProvider]:
+    """Another OpenID provider."""
     started = FakeProvider()
     yield started
     started.close()

@@ -32,6 +32,9 @@ class FakeProvider:
 
     def __init__(self) -> None:
         self.metadata: dict[str, Any] = {}  # replace members of the discovery document; None removes one
+        self.signed_in_seconds_ago: int | None = (
+            None  # and it says so; None: it ignores `max_age`, and does not say when
+        )
         self.claims: dict[str, Any] = {}  # replace those of the ID token; None removes one
         self.header: dict[str, Any] = {}
         self.person: dict[str, Any] = {
@@ -132,20 +135,25 @@ class FakeProvider:
 
     def _token(self, request: Any, form: dict[str, str]) -> tuple[int, Any]:
         """RFC 6749, §4.1.3, with PKCE; the client authenticates in the header."""
-        pair = base64.b64decode(request.headers.get("Authorization", "").removeprefix("Basic ")).decode()
-        given = [unquote(each) for each in pair.split(":")]
-        if given != [CLIENT_ID, SECRET] and (form.get("client_id"), form.get("client_secret")) != (CLIENT_ID, SECRET):
+        if not self.is_authenticated(request, form):
             return 401, {"error": "invalid_client"}
         asked = self._codes.pop(form["code"], None)
         digest = hashlib.sha256(form["code_verifier"].encode()).digest()
         challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
         if not asked or asked["code_challenge"] != challenge or asked["redirect_uri"] != form["redirect_uri"]:
             return 400, {"error": "invalid_grant"}
-        return 200, {"access_token": "at", "token_type": "Bearer", "id_token": self._id_token(asked["nonce"])}
+        return 200, {"access_token": "at", "token_type": "Bearer", "id_token": self._id_token(asked.get("nonce"))}
 
-    def _id_token(self, nonce: str) -> str:
+    def is_authenticated(self, request: Any, form: dict[str, str]) -> bool:
+        pair = base64.b64decode(request.headers.get("Authorization", "").removeprefix("Basic ")).decode()
+        given = [unquote(each) for each in pair.split(":")]
+        return [CLIENT_ID, SECRET] in (given, [form.get("client_id"), form.get("client_secret")])
+
+    def _id_token(self, nonce: str | None) -> str:
         now = int(time.time())
         standard = {"iss": self.issuer, "aud": CLIENT_ID, "iat": now, "exp": now + 300, "nonce": nonce}
+        if self.signed_in_seconds_ago is not None:
+            standard["auth_time"] = now - self.signed_in_seconds_ago
         claims = {name: value for name, value in (standard | self.person | self.claims).items() if value is not None}
         return self.sign(claims, self.header) if self.sign else self.keys[0].sign(claims, **self.header)
 
@@ -196,6 +204,6 @@ def says(page: Any, text: str) -> bool:
 
 def forget_everything() -> None:
     """As a process that has just started."""
-    discovery._known.clear()
+    discovery._remembered.cache_clear()
     discovery._breaker.cache_clear()
     key_sets._fetched.cache_clear()

@@ -2,8 +2,10 @@
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from auth.tests import oauth
 from auth.tests.builders import as_json, bearer, login
 
 pytestmark = pytest.mark.django_db
@@ -43,3 +45,19 @@ def test_the_endpoints_for_clients_keep_their_number_of_statements_and_calls(app
     assert cost(lambda: browser.get("/auth-ms/oauth/userinfo", headers=header))[:2] == (4, 1)
     refresh = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
     assert cost(lambda: app.post("token", **refresh))[:2] == (14, 1)
+
+
+def test_a_sign_in_in_the_browser_asks_for_providers_only_where_there_are_some(app, ada, cost, reachable, fake):
+    def sign_in():
+        browser = Client()
+        page = cost(lambda: app.authorize(browser))
+        return page[0], cost(lambda: oauth.sign_in(browser, page[2]))[0]
+
+    sign_in()  # creates the signing key
+    without, provider = sign_in(), fake.register(enabled=False)
+    disabled = sign_in()
+    type(provider).objects.update(enabled=True)
+    enabled = sign_in()
+
+    assert without == disabled == (3, 22)
+    assert (enabled[0] - 1, enabled[1]) == without

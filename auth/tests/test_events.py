@@ -357,6 +357,32 @@ def test_an_invalid_message_is_rejected(ada_client, task, message):
     assert Session.objects.get().revoked_at is None
 
 
+def test_an_import_is_in_the_audit_log_once_with_its_numbers_and_its_admin():
+    numbers = {"accepted": 9998, "unchanged": 0, "refused": 2}
+    by = {"actor_id": 2, "session_id": 7, "address": "192.0.2.7", "user_agent": "Firefox"}
+    facts = {"import_id": str(uuid.uuid4()), "imported_at": timezone.now().isoformat(), **numbers, **by}
+    imported = event("users_imported_event", **facts)
+
+    for _ in range(2):
+        tasks.record_import(event=imported)
+
+    written = AuditEvent.objects.get(event="users_imported")
+    assert (written.user_id, written.actor_id, written.session_id) == (None, 2, 7)
+    assert (written.address, written.user_agent, written.details) == ("192.0.2.7", "Firefox", numbers)
+
+
+@pytest.mark.parametrize(
+    "change", [{"accepted": -1}, {"refused": "2"}, {"unchanged": True}, {"import_id": "x"}], ids=str
+)
+def test_an_import_with_wrong_numbers_is_dead_lettered(change):
+    facts = {"import_id": str(uuid.uuid4()), "imported_at": timezone.now().isoformat()}
+    facts |= {"accepted": 1, "unchanged": 0, "refused": 0, "actor_id": None, "address": None, "user_agent": ""}
+
+    with pytest.raises(Reject):
+        tasks.record_import(event=event("users_imported_event", **facts | change))
+    assert not AuditEvent.objects.exists()
+
+
 def test_the_worker_handles_every_event_documented_for_it(users_service):
     handled = {
         "account_changed_event": tasks.apply_account_change,
@@ -364,6 +390,7 @@ def test_the_worker_handles_every_event_documented_for_it(users_service):
         "password_changed_event": tasks.apply_password_change,
         "new_user_event": tasks.verify_email_of_new_user,
         "client_logout_event": tasks.tell_client_of_logout,
+        "users_imported_event": tasks.record_import,
     }
     for name, task in handled.items():
         task(event=contract.examples()[name])

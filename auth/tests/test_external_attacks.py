@@ -25,15 +25,14 @@ from auth.tests.external_provider import (
     sign_in,
 )
 from auth.tests.signing import Key
-from auth_ms.external.services import discovery, openid
+from auth_ms.external.services import code_flow, discovery
 from auth_ms.factors.services import failures
-from auth_ms.keys.services import key_sets
+from auth_ms.keys.services import documents
 from auth_ms.models import (
     AuditEvent,
     ExternalIdentity,
     ExternalProvider,
     ExternalSignIn,
-    PendingIdentity,
     PendingLogin,
     RecoveryCode,
     SecondFactorFailures,
@@ -77,9 +76,10 @@ def test_a_response_that_another_browser_has_begun_signs_nobody_in(app, browser,
     assert come_back(browser, response).status_code == 303  # it was not used up
 
 
-def test_a_state_works_once(app, browser, fake, identity):
-    url = begun(app, browser)
-    assert come_back(browser, fake.response_to(url)).status_code == 303
+def test_a_state_works_once(browser, fake, identity):
+    """The application needs consent, so that its request still waits when the response comes again."""
+    url = begun(oauth.register(first_party=False), browser)
+    assert b'value="consent"' in come_back(browser, fake.response_to(url)).content
     Session.objects.all().delete()
 
     assert refused(come_back(browser, fake.response_to(url)), "expired")
@@ -240,7 +240,7 @@ def test_keys_that_the_provider_has_changed_are_fetched_again_and_old_ones_are_w
     old = fake.keys[0]
     assert sign_in(app, Client(), fake).status_code == 303
     Session.objects.all().delete()
-    monkeypatch.setattr(key_sets, "MINIMUM_INTERVAL_SECONDS", 0)
+    monkeypatch.setattr(documents, "MINIMUM_INTERVAL_SECONDS", 0)
     fake.keys = [Key("RS256", kid="two")]
     assert sign_in(app, Client(), fake).status_code == 303
     Session.objects.all().delete()
@@ -355,8 +355,7 @@ def test_a_provider_that_answers_too_much_too_slowly_or_not_at_all_is_given_up(
 ):
     if kind == "slow":
         fake.delay_seconds[path] = 30
-        monkeypatch.setattr(discovery, "REQUEST_SECONDS", 0.5)
-        monkeypatch.setattr(key_sets, "REQUEST_SECONDS", 0.5)
+        monkeypatch.setattr(documents, "REQUEST_SECONDS", 0.5)
     else:
         fake.overrides[path] = (200, {}, b"x" * 100_000) if kind == "large" else (500, {}, b"")
     forget_everything()
@@ -373,7 +372,7 @@ def test_a_slow_provider_is_left_alone_for_a_while(app, browser, fake, identity,
     for _ in range(5):
         discovery.read(fake.issuer)
     asked = len(fake.asked)
-    discovery._known.clear()
+    discovery._remembered.cache_clear()
 
     assert refused(press(browser, app.authorize(browser)), "external_unavailable")
     assert len(fake.asked) == asked
@@ -382,7 +381,7 @@ def test_a_slow_provider_is_left_alone_for_a_while(app, browser, fake, identity,
 def test_known_metadata_stays_in_use_while_the_provider_does_not_answer(app, browser, fake, identity, monkeypatch):
     begun(app, browser)
     fake.overrides["/.well-known/openid-configuration"] = 500, {}, b""
-    monkeypatch.setattr(discovery, "MAXIMUM_AGE_SECONDS", -1)
+    monkeypatch.setattr(documents, "MAXIMUM_AGE_SECONDS", -1)
 
     assert sign_in(app, browser, fake).status_code == 303
 
@@ -420,23 +419,26 @@ def test_a_provider_that_is_disabled_ends_sign_ins_on_their_way(app, browser, fa
     assert refused(press(browser, page), "malformed")
 
 
-def test_a_provider_that_is_disabled_completes_no_second_factor_and_no_link(
-    app, browser, fake, identity, admin_client, ada_client
-):
+def test_a_provider_that_is_disabled_completes_no_second_factor(app, browser, fake, identity, admin_client, ada_client):
     codes = confirm(ada_client, begin(ada_client).now()).json()["recovery_codes"]
     page = sign_in(app, browser, fake)
-    PendingIdentity.objects.create(
-        request_hash=b"x",
-        provider=identity.provider,
-        subject="x",
-        expires_at=timezone.now() + timezone.timedelta(hours=1),
-    )
     disable(admin_client)
     Session.objects.all().delete()
 
     assert not PendingLogin.objects.exists()
     answer = oauth.submit(browser, page, method="recovery_code", code=codes[0])
     assert answer.status_code == 403 and not Session.objects.exists()
+
+
+def test_a_provider_that_is_disabled_completes_no_link(app, browser, fake, provider, admin_client, ada):
+    fake.person["email"] = "ada@example.org"
+    asked = oauth.sign_in(browser, sign_in(app, browser, fake))
+    disable(admin_client)
+
+    answer = oauth.submit(browser, asked, decision="allow")
+
+    assert answer.status_code == 404 and says(answer, "external_failed")
+    assert not ExternalIdentity.objects.exists()
 
 
 def test_an_identity_that_is_unlinked_in_the_middle_opens_no_session(app, browser, fake, identity, monkeypatch):
@@ -522,4 +524,4 @@ def test_secrets_and_tokens_are_in_no_log(app, browser, fake, identity, caplog):
 
     shown = caplog.text + str([record.__dict__ for record in caplog.records])
     assert all(secret not in shown for secret in (SECRET, response["code"], response["state"]))
-    assert openid._derived("verifier", response["state"]) not in shown
+    assert code_flow.derived("verifier", response["state"]) not in shown

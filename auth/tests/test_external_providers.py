@@ -10,7 +10,7 @@ from auth.tests.builders import as_json
 from auth.tests.external_provider import CLIENT_ID, SECRET, come_back, linked, press, sign_in
 from auth_ms.external.services import sign_ins
 from auth_ms.keys.services import vault
-from auth_ms.models import AuditEvent, ExternalIdentity, ExternalProvider, ExternalSignIn, PendingIdentity
+from auth_ms.models import AuditEvent, ExternalIdentity, ExternalProvider, ExternalSignIn
 from chassis.operations.metrics import REGISTRY
 
 pytestmark = pytest.mark.django_db
@@ -167,16 +167,14 @@ def test_the_sign_in_page_offers_enabled_providers_only_and_escapes_their_names(
 def test_what_was_never_completed_is_deleted(app, fake, provider, ada):
     browser = Client()
     press(browser, app.authorize(browser))
-    fake.person["email"] = "ada@example.org"
-    sign_in(app, browser, fake)
     unfinished = linked(provider, user_id=None, subject="unfinished")
     kept = linked(provider, subject="kept")
 
     sign_ins.prune(at=timezone.now())
-    assert ExternalSignIn.objects.count() == PendingIdentity.objects.count() == 1
+    assert ExternalSignIn.objects.count() == 1
     sign_ins.prune(at=timezone.now() + timezone.timedelta(days=2))
 
-    assert not ExternalSignIn.objects.exists() and not PendingIdentity.objects.exists()
+    assert not ExternalSignIn.objects.exists()
     assert list(ExternalIdentity.objects.all()) == [kept] != [unfinished]
 
 

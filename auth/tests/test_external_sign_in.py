@@ -16,7 +16,6 @@ from auth_ms.models import (
     ExternalIdentity,
     ExternalSignIn,
     OneTimeToken,
-    PendingIdentity,
     PendingLogin,
     Session,
 )
@@ -128,6 +127,55 @@ def test_consent_is_asked_for_after_the_sign_in(browser, fake, provider):
     assert "code" in oauth.members_of(oauth.submit(browser, page, decision="allow"))
 
 
+# When the user signed in there
+
+
+@pytest.mark.parametrize("asked", [{"prompt": "login"}, {"max_age": "0"}, {"max_age": "600"}], ids=str)
+def test_a_provider_that_proves_a_recent_sign_in_is_asked_for_one(app, browser, fake, provider, asked):
+    linked(provider)
+    fake.signed_in_seconds_ago = 5
+
+    url = press(browser, app.authorize(browser, **asked))["Location"]
+    answer = come_back(browser, fake.response_to(url))
+
+    assert query_of(url)["max_age"] == asked.get("max_age", "0")
+    assert query_of(url).get("prompt") == asked.get("prompt")
+    assert claims_of(app, answer)["amr"] == ["fed"]
+
+
+@pytest.mark.parametrize("said", [None, 700, -700, "now", True], ids=str)
+@pytest.mark.parametrize("asked", [{"prompt": "login"}, {"max_age": "600"}], ids=str)
+def test_a_session_at_the_provider_is_no_recent_sign_in(app, browser, fake, provider, asked, said):
+    linked(provider)
+    fake.signed_in_seconds_ago = said if type(said) is int else None
+    fake.claims = {} if type(said) is int else {"auth_time": said}
+
+    page = sign_in(app, browser, fake, **asked)
+
+    assert page.status_code == 403 and says(page, "external_not_recent")
+    assert not Session.objects.exists()
+    assert AuditEvent.objects.filter(event="login", outcome="failure", details__provider="fake").count() == 1
+    assert "code" in oauth.members_of(oauth.sign_in(browser, page))  # the password is another way
+
+
+def test_an_old_session_at_the_provider_is_enough_for_whoever_asks_for_nothing(app, browser, fake, provider):
+    linked(provider)
+    fake.signed_in_seconds_ago = 86_400
+
+    assert claims_of(app, sign_in(app, browser, fake))["amr"] == ["fed"]
+
+
+def test_who_signs_in_to_the_console_again_does_so_at_the_provider_too(browser, fake, provider):
+    linked(provider)
+    begun = from_console(browser, again="1")
+    assert (query_of(begun["Location"])["prompt"], query_of(begun["Location"])["max_age"]) == ("login", "0")
+    fake.signed_in_seconds_ago = 700
+
+    page = come_back(browser, fake.response_to(begun["Location"]))
+
+    assert says(page, "external_not_recent") and not Session.objects.exists()
+
+
 # An unknown identity
 
 
@@ -207,7 +255,7 @@ def test_who_signs_in_first_need_not_link_it(app, browser, fake, provider, ada):
     answer = oauth.submit(browser, asked, decision="deny")
 
     assert claims_of(app, answer)["sub"] == "7"
-    assert not ExternalIdentity.objects.exists() and not PendingIdentity.objects.exists()
+    assert not ExternalIdentity.objects.exists()
 
 
 def test_an_account_with_an_unverified_address_links_nothing(app, browser, fake, provider, ada):

@@ -1,11 +1,13 @@
 """Sign-in with passwords that other systems hashed. No hash here was made by Tessera: the ids say by what."""
 
+import runpy
 import time
 
 import bcrypt
 import pytest
 
 from auth.tests.builders import PASSWORD, login
+from auth_ms.sign_in.services import password_hashes
 from chassis.security import imported_hashes
 
 pytestmark = pytest.mark.django_db
@@ -122,14 +124,40 @@ def cpu_seconds_of_a_rejection(client, **changes):
     return time.thread_time() - started
 
 
+@pytest.fixture
+def started(monkeypatch):
+    """A process that has loaded the WSGI application, as gunicorn does before it forks; yields the bcrypts since."""
+    for known in (password_hashes._seconds_of_bcrypt, password_hashes._dummy_hash):
+        known.cache_clear()
+    monkeypatch.setattr("auth_ms.startup_checks.check", lambda: None)
+    monkeypatch.setattr("chassis.operations.metrics.reset", lambda: None)
+    runpy.run_module("auth_ms.wsgi")
+    made, hashpw = [], bcrypt.hashpw
+    monkeypatch.setattr(bcrypt, "hashpw", lambda password, salt: made.append(salt[:7]) or hashpw(password, salt))
+    return made
+
+
+def test_the_first_rejection_makes_no_more_bcrypts_than_later_ones(client, ada, started):
+    """What a bcrypt takes is measured, and the dummy hash made, at the start of the process and not in a request."""
+    ada["password_hash"] = imported_hashes.stored_form(HASHES["openssl-passwd-6"][1])
+    rejections = [{"password": "not the password"}, {"username": "nobody@example.org"}]
+
+    made = []
+    for changes in (*rejections, *rejections):
+        started.clear()
+        assert client.post("/auth-ms/auth/login", **login(**changes)).status_code == 401
+        made.append(list(started))
+
+    assert made[:2] == made[2:] == [[], [b"$2b$04$"]]
+
+
 @pytest.mark.parametrize("made_by", ["keycloak-pbkdf2-sha256", "openssl-passwd-6", "openssl-md5-without-salt"])
 def test_a_wrong_password_and_an_unknown_email_are_rejected_in_the_same_time(client, ada, settings, made_by):
     """As test_passwords does for today's kinds; here the imported hash costs less than today's."""
     settings.BCRYPT_COST, settings.ARGON2_MEMORY_KIB, settings.ARGON2_PASSES = 9, 4096, 1
     settings.LOGIN_FAILURES_OF_AN_ACCOUNT = settings.LOGIN_FAILURES_OF_AN_ADDRESS = 1000
     ada["password_hash"] = imported_hashes.stored_form(HASHES[made_by][1])
-    cpu_seconds_of_a_rejection(client, username="nobody@example.org")  # creates the dummy hash
-    cpu_seconds_of_a_rejection(client, password="not the password")  # measures
+    password_hashes.prepare()
 
     wrong, unknown = [], []
     for number in range(6):

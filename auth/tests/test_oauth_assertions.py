@@ -17,7 +17,7 @@ from django.utils import timezone
 from auth.tests import oauth
 from auth.tests.builders import as_json
 from auth.tests.signing import ASSERTION_TYPE, Key
-from auth_ms.keys.services import key_sets
+from auth_ms.keys.services import documents, key_sets
 from auth_ms.models import AuditEvent, ClientSecret, UsedJWT
 from auth_ms.provider.services import pruning
 from chassis.testing.certificate_authority import Authority
@@ -294,7 +294,7 @@ class KeyServer:
 def key_server(tmp_path, monkeypatch, settings):
     authority = Authority(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
-    monkeypatch.setattr(key_sets, "REQUEST_SECONDS", 60.0)
+    monkeypatch.setattr(documents, "REQUEST_SECONDS", 60.0)
     settings.PRIVATE_CLIENT_NETWORKS = ["127.0.0.0/8", "::1/128"]
     key_sets._fetched.cache_clear()
     server = KeyServer(authority.certificate(x509.DNSName("localhost")))
@@ -310,7 +310,7 @@ def test_keys_are_fetched_once_and_again_for_an_unknown_one(key_server, monkeypa
     first = [own_token(KEY.assertion(app.client_id)).status_code for _ in range(3)]
     key_server.keys = [new.public]
     too_soon = own_token(new.assertion(app.client_id))
-    monkeypatch.setattr(key_sets, "MINIMUM_INTERVAL_SECONDS", 0)
+    monkeypatch.setattr(documents, "MINIMUM_INTERVAL_SECONDS", 0)
     rotated = own_token(new.assertion(app.client_id))
 
     assert first == [200, 200, 200]
@@ -341,8 +341,8 @@ def test_known_keys_stay_in_use_while_the_client_does_not_answer(key_server, mon
     app = register(jwks=None, jwks_uri=key_server.uri)
     own_token(KEY.assertion(app.client_id))
     key_server.status = 500
-    monkeypatch.setattr(key_sets, "MAXIMUM_AGE_SECONDS", -1)
-    monkeypatch.setattr(key_sets, "MINIMUM_INTERVAL_SECONDS", -1)
+    monkeypatch.setattr(documents, "MAXIMUM_AGE_SECONDS", -1)
+    monkeypatch.setattr(documents, "MINIMUM_INTERVAL_SECONDS", -1)
 
     assert own_token(KEY.assertion(app.client_id)).status_code == 200
     assert key_server.asked == 2

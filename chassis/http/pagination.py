@@ -4,10 +4,13 @@ import re
 from typing import Any
 from urllib.parse import urlencode
 
+from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
+
+from chassis.http import fields
 
 _CURSOR = re.compile(r"(after|before)-(\d{1,19})", re.ASCII)
 
@@ -22,6 +25,15 @@ class KeysetPagination(BasePagination):
     default_limit = 50
     maximum_limit = 200
     descending = False
+
+    @classmethod
+    def page_of(cls, rows: Any, request: Request, output: type[serializers.BaseSerializer], **context: Any) -> Response:
+        """The page of `rows` that the request asks for, each as `output` shows it. Raises ValidationError."""
+        pages = cls()
+        page = pages.paginate_queryset(rows, request)
+        if issubclass(output, fields.Output):
+            return pages.get_paginated_response([output.of(row) for row in page])
+        return pages.get_paginated_response(output(page, many=True, context=context).data)
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         self.path = request.path

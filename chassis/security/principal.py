@@ -47,5 +47,11 @@ class Principal:
         return self.is_admin or (self.user_id is not None and self.user_id == user_id)
 
     def has_just_signed_in(self, *, at: datetime) -> bool:
-        """True within PRIVILEGED_SESSION_SECONDS of the login, for actions that a stolen token must not allow."""
-        return bool(at.timestamp() - (self.authenticated_at or 0) <= settings.PRIVILEGED_SESSION_SECONDS)
+        """As `is_recent`, of the user's last authentication."""
+        return is_recent(self.authenticated_at or 0, at=at)
+
+
+def is_recent(authenticated_at: float, *, at: datetime) -> bool:
+    """True within PRIVILEGED_SESSION_SECONDS of an authentication, in Unix time: for actions that a stolen session must
+    not allow."""
+    return bool(at.timestamp() - authenticated_at <= settings.PRIVILEGED_SESSION_SECONDS)

@@ -7,13 +7,14 @@ import { announce, failure, h } from "./dom.js";
 import * as entry from "./entry.js";
 import * as notices from "./notices.js";
 import * as organisations from "./organisations.js";
+import * as providers from "./providers.js";
 import * as security from "./security.js";
 import { choose, language, t } from "./texts.js";
 import * as webhooks from "./webhooks.js";
 
 // path, title, page and access: everyone, signed-in users, admins
 const ROUTES = [
-  [/^\/sign-in$/, "signIn.title", entry.signIn, "anybody"],
+  [/^\/sign-in(\/again)?$/, "signIn.title", entry.signIn, "anybody"],
   [/^\/sign-up$/, "signUp.title", entry.signUp, "anybody"],
   [/^\/password\/forgot$/, "forgot.title", entry.forgot, "anybody"],
   [/^\/password\/reset\/([\w-]+)$/, "reset.title", entry.reset, "anybody"],
@@ -34,6 +35,9 @@ const ROUTES = [
   [/^\/clients$/, "clients.title", clients.clients, "admin"],
   [/^\/clients\/new$/, "clients.add", clients.addClient, "admin"],
   [/^\/clients\/([0-9a-f]{32})$/, "client.title", clients.client, "admin"],
+  [/^\/providers$/, "providers.title", providers.providers, "admin"],
+  [/^\/providers\/new\/(openid|github|apple)$/, "providers.add", providers.addProvider, "admin"],
+  [/^\/providers\/([a-z0-9-]+)$/, "provider.title", providers.provider, "admin"],
   [/^\/webhooks$/, "webhooks.title", webhooks.webhooks, "admin"],
   [/^\/webhooks\/new$/, "webhooks.add", webhooks.addWebhook, "admin"],
   [/^\/webhooks\/(\d+)$/, "webhook.title", webhooks.webhook, "admin"],
@@ -41,7 +45,7 @@ const ROUTES = [
   [/^\/audit-log$/, "audit.title", admin.auditLog, "admin"],
 ];
 const PERSON = ["profile", "security", "sessions", "applications", "organisations", "activity", "notifications", "preferences"];
-const ADMIN = ["users", "clients", "webhooks", "dead-letters", "audit-log"];
+const ADMIN = ["users", "clients", "providers", "webhooks", "dead-letters", "audit-log"];
 
 const main = document.getElementById("main");
 let me = null;
@@ -138,7 +142,7 @@ async function signInAgain() {
   await api.signOut();
   me = null;
   returnTo = left;
-  location.replace("#/sign-in");
+  location.replace("#/sign-in/again");
 }
 
 function navigation() {

@@ -6,7 +6,8 @@ import { language, t } from "./texts.js";
 
 export const NEW_PASSWORD = { type: "password", autocomplete: "new-password", required: true };
 
-export function signIn({ signedIn }) {
+/** With `again`, for an action that needs a recent sign-in, which another provider has to confirm then. */
+export function signIn({ signedIn }, again) {
   const email = field("username", t("field.email"), {
     type: "email", autocomplete: "username webauthn", required: true, autofocus: true,
   });
@@ -24,7 +25,7 @@ export function signIn({ signedIn }) {
   if (passkeysWork()) place.append(passkeyForm({}, signedIn));
   const others = h("div", {});
   place.append(others);
-  offerProviders(others);
+  offerProviders(others, again ? "?again=1" : "");
   const links = h("ul", { class: "links" },
     h("li", {}, h("a", { href: "#/password/forgot" }, t("signIn.toForgot"))));
   offerSignUp(links);
@@ -47,11 +48,11 @@ async function offerSignUp(links) {
 }
 
 /** Adds the other providers with which anyone may sign in. Without an answer there are the other ways. */
-async function offerProviders(place) {
+async function offerProviders(place, query) {
   try {
     const { providers } = await api.callOpenly("GET", "/auth-ms/auth/providers");
     place.append(...providers.map(({ slug, name }) => h("p", {}, h("button", {
-      type: "button", class: "plain", onclick: () => api.leaveFor(`/auth-ms/oauth/external/${slug}`),
+      type: "button", class: "plain", onclick: () => api.leaveFor(`/auth-ms/oauth/external/${slug}${query}`),
     }, t("signIn.with", { name })))));
   } catch (problem) {
     if (!(problem instanceof api.Problem)) throw problem;

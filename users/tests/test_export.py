@@ -9,6 +9,7 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 
 from users.tests.builders import a_user, an_organisation, as_json
+from users_ms.accounts.events import Origin
 from users_ms.accounts.models import FormerAddress, User
 from users_ms.portability import rows, services
 from users_ms.portability.models import ImportedUser
@@ -115,7 +116,9 @@ def test_the_export_of_all_users_is_an_import_of_the_same_users():
     User.objects.all().delete()
     ImportedUser.objects.all().delete()
 
-    report = services.import_users(rows.read(io.BytesIO(exported.encode()), media_type=rows.NDJSON), at=timezone.now())
+    report = services.import_users(
+        rows.read(io.BytesIO(exported.encode()), media_type=rows.NDJSON), origin=Origin(), at=timezone.now()
+    )
 
     assert (report.accepted, report.refusals) == (4, [])
     assert written("export_users").splitlines() == exported.splitlines()

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from chassis.outbox.models import OutboxMessage
 from users.tests.builders import PASSWORD, a_user, as_json
+from users_ms.accounts.events import Origin
 from users_ms.accounts.models import FormerAddress, User
 from users_ms.portability import rows, services
 from users_ms.portability.models import ImportedUser
@@ -91,10 +92,25 @@ def test_a_line_needs_only_an_id_and_an_address(send):
     assert timezone.now() - user.created_at < timedelta(hours=1)
 
 
-def test_nobody_is_sent_anything(send):
-    send(a_row(email_verified=True), a_row(external_id="kc-2", email="grace@example.org"))
+def announced():
+    """The data of the only event, which no user is sent."""
+    message = OutboxMessage.objects.get()
+    assert message.exchange == "users_imported_event"
+    return message.body["data"]
+
+
+def test_nobody_is_sent_anything_and_the_audit_log_is_told_by_whom_and_how_many(send):
+    send(a_row(email_verified=True), a_row(external_id="kc-2", email="grace@example.org"), a_row(external_id="kc-3"))
 
     assert User.objects.filter(email__contains="example.org").count() == 2
+    data = announced()
+    assert (data["accepted"], data["unchanged"], data["refused"]) == (2, 0, 1)
+    assert data["actor_id"] == User.objects.get(is_admin=True).id and data["address"] == "127.0.0.1"
+    assert "example.org" not in str(OutboxMessage.objects.get().body)
+
+
+def test_an_import_of_nothing_is_not_told(send):
+    assert outcome(send("")) == (0, 0, 0)
     assert not OutboxMessage.objects.exists()
 
 
@@ -319,8 +335,8 @@ def test_a_batch_costs_few_statements_however_many_lines_it_has(django_assert_ma
         text = lines(*(a_row(external_id=f"kc-{n}", email=f"ada{n}@example.org") for n in range(first, last)))
         return rows.read(io.BytesIO(text.encode()), media_type=NDJSON)
 
-    with django_assert_max_num_queries(11):
-        report = services.import_users(given(0, 400), at=timezone.now())
+    with django_assert_max_num_queries(14):
+        report = services.import_users(given(0, 400), origin=Origin(), at=timezone.now())
 
     assert report.accepted == 400
 
@@ -334,9 +350,10 @@ def test_what_is_stored_stays_when_a_later_batch_fails(monkeypatch):
         raise ConnectionError
 
     with pytest.raises(ConnectionError):
-        services.import_users(breaking_off(), at=timezone.now())
+        services.import_users(breaking_off(), origin=Origin(), at=timezone.now())
 
     assert User.objects.get().email == "ada@example.org"
+    assert announced()["accepted"] == 1
 
 
 def test_a_sign_up_between_look_up_and_insert_keeps_its_address(monkeypatch):
@@ -350,7 +367,9 @@ def test_a_sign_up_between_look_up_and_insert_keeps_its_address(monkeypatch):
 
     monkeypatch.setattr(services, "_validated", validated_and_then_signed_up)
 
-    report = services.import_users(rows.read(io.BytesIO(lines(a_row()).encode()), media_type=NDJSON), at=timezone.now())
+    report = services.import_users(
+        rows.read(io.BytesIO(lines(a_row()).encode()), media_type=NDJSON), origin=Origin(), at=timezone.now()
+    )
 
     assert [refusal.code for refusal in report.refusals] == ["email_taken"]
 
@@ -370,6 +389,8 @@ def test_the_command_writes_refusals_and_then_the_sums(monkeypatch):
     assert (refusal["line"], refusal["field"]) == (2, "email")
     assert sums == {"accepted": 1, "unchanged": 0, "refused": 1}
     assert "2 users" in progress
+    data = announced()
+    assert (data["accepted"], data["refused"], data["actor_id"]) == (1, 1, None)  # an operator
     assert User.objects.get().email == "ada@example.org"
 
 

@@ -45,6 +45,7 @@ globals().update(
             "organisation_changed_event": ["organisation_changed_audit"],
             "organisation_invitation_event": ["organisation_invitation_email_notification"],
             "membership_changed_event": ["membership_changed_audit", "membership_changed_email_notification"],
+            "users_imported_event": ["users_imported_audit"],
         },
     )
 )

@@ -202,3 +202,18 @@ def record_organisation_change(change: OrganisationChange) -> None:
             slug=change.slug,
             **roles,
         )
+
+
+def record_import(
+    *,
+    import_id: uuid.UUID,
+    numbers: dict[str, int],
+    imported_at: datetime,
+    actor_id: int | None,
+    session_id: int | None,
+    client: Client,
+) -> None:
+    """Record once that users were imported: how many, and by which admin, or by an operator."""
+    facts = {"actor_id": actor_id, "session_id": session_id, **numbers}
+    with transaction.atomic():
+        audit.record_once(audit.Event.USERS_IMPORTED, change_id=import_id, client=client, at=imported_at, **facts)

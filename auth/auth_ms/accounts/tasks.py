@@ -98,6 +98,23 @@ def record_membership_change(*, event: dict[str, Any], **_fields_of_newer_produc
     _handle(event, "membership_changed_event", record)
 
 
+@shared_task(name="users_imported_event")
+def record_import(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
+    """Record in the audit log that users of another system were imported."""
+
+    def record(imported: CloudEvent, _: datetime) -> None:
+        account_changes.record_import(
+            import_id=_uuid(imported, "import_id"),
+            numbers={name: _number(imported, name) for name in ("accepted", "unchanged", "refused")},
+            imported_at=imported.timestamp("imported_at"),
+            actor_id=_id(imported, "actor_id"),
+            session_id=_id(imported, "session_id"),
+            client=_client(imported),
+        )
+
+    _handle(event, "users_imported_event", record)
+
+
 @shared_task(name="client_logout_event")
 def tell_client_of_logout(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
     """Tell a client that a session ended (OpenID Connect Back-Channel Logout 1.0)."""
@@ -166,6 +183,13 @@ def _contact(event: CloudEvent) -> dict[str, Any]:
 
 def _id(event: CloudEvent, name: str) -> int | None:
     return event.positive_integer(name) if event.data.get(name) is not None else None
+
+
+def _number(event: CloudEvent, name: str) -> int:
+    value = event.data.get(name)
+    if type(value) is not int or not 0 <= value < 2**63:
+        raise InvalidEvent(f"data.{name} is missing or not a number")
+    return value
 
 
 def _uuid(event: CloudEvent, name: str) -> uuid.UUID:

@@ -24,9 +24,9 @@ class Activity(APIView):
     )
     def get(self, request: Request) -> Response:
         """List events of the caller's account, newest first: logins, failures, changes, and who made them."""
-        pages = self.pagination_class()
-        rows = pages.paginate_queryset(activity.of_user(user_id=request.user.user_id), request)
-        return pages.get_paginated_response(serializers.ActivityOutput(rows, many=True).data)
+        return self.pagination_class.page_of(
+            activity.of_user(user_id=request.user.user_id), request, serializers.ActivityOutput
+        )
 
 
 class Export(APIView):

@@ -64,6 +64,7 @@ class AuditEvent(models.Model):
         MEMBER_UPDATED = "member_updated"
         MEMBER_REMOVED = "member_removed"
         USER_DELETED = "user_deleted"
+        USERS_IMPORTED = "users_imported"
 
     id = models.BigAutoField(primary_key=True)
     at = models.DateTimeField()

@@ -27,6 +27,4 @@ class AuditLog(APIView):
     def get(self, request: Request) -> Response:
         """List security events, newest first. For admins."""
         given = read_query(serializers.AuditFilter, request)
-        pages = self.pagination_class()
-        rows = pages.paginate_queryset(AuditEvent.objects.filter(**given), request)
-        return pages.get_paginated_response(serializers.AuditEventOutput(rows, many=True).data)
+        return self.pagination_class.page_of(AuditEvent.objects.filter(**given), request, serializers.AuditEventOutput)

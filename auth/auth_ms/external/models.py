@@ -8,14 +8,22 @@ MAXIMUM_SUBJECT_LENGTH = 255  # OpenID Connect Core 1.0, §2
 
 
 class ExternalProvider(models.Model):
-    """An OpenID provider. Slug and issuer never change: subjects mean something at one issuer only."""
+    """A provider. Kind, slug and issuer never change: subjects mean something at one issuer only."""
+
+    class Kind(models.TextChoices):
+        OPENID = "openid"
+        GITHUB = "github"
+        APPLE = "apple"
 
     id = models.BigAutoField(primary_key=True)
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.OPENID, db_default=Kind.OPENID)
     slug = models.CharField(max_length=40, help_text="names it in URLs; part of the redirect URI registered there")
     name = models.CharField(max_length=60, help_text="on the button")
     issuer = models.CharField(max_length=500, help_text="as its discovery document says it")
     client_id = models.CharField(max_length=255, help_text="of Tessera, registered there")
-    client_secret_encrypted = models.BinaryField()
+    client_secret_encrypted = models.BinaryField(help_text="of Apple: the private key")
+    team_id = models.CharField(max_length=20, blank=True, default="", db_default="", help_text="of Apple")
+    key_id = models.CharField(max_length=20, blank=True, default="", db_default="", help_text="of Apple")
     scopes = ArrayField(models.CharField(max_length=100), default=list)
     trusts_email = models.BooleanField(default=False, help_text="its `email_verified` is believed for new accounts")
     counts_as_second_factor = models.BooleanField(default=False, help_text="`mfa` in its `amr` is believed")
@@ -55,15 +63,4 @@ class ExternalSignIn(models.Model):
     browser_hash = models.BinaryField(max_length=32)
     request_token = models.CharField(max_length=128, help_text="of the authorization request, for this browser only")
     links_session_id = models.BigIntegerField(null=True, help_text="whose user wants to link the identity")
-    expires_at = models.DateTimeField(db_index=True)
-
-
-class PendingIdentity(models.Model):
-    """A proven identity that its user links, by a confirmation, to the account of the session of this browser."""
-
-    request_hash = models.BinaryField(primary_key=True, max_length=32, help_text="of the authorization request's token")
-    provider = models.ForeignKey(ExternalProvider, on_delete=models.CASCADE, related_name="+")
-    provider_id: int
-    subject = models.CharField(max_length=MAXIMUM_SUBJECT_LENGTH)
-    email = models.CharField(max_length=254, blank=True, default="")
     expires_at = models.DateTimeField(db_index=True)

@@ -19,6 +19,10 @@ class ProviderRejected(ExternalFailure):
     """What the provider, or somebody in its name, said is not valid."""
 
 
+class NotRecent(ExternalFailure):
+    """A recent sign-in was needed, and the provider did not prove one."""
+
+
 class Cancelled(ExternalFailure):
     """The provider answered with an error, such as `access_denied`."""
 

@@ -7,7 +7,7 @@ from django.conf import settings
 from rest_framework import serializers
 
 from auth_ms.external.models import ExternalIdentity, ExternalProvider
-from auth_ms.external.services import openid
+from auth_ms.external.services import code_flow
 from chassis.http import fields, outgoing
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
@@ -47,17 +47,15 @@ class _Secret(fields.Text):
         super().__init__(max_length=1000, trim_whitespace=False, write_only=True, **options)
 
 
-def _scopes() -> list[str]:
-    return ["openid", "email", "profile"]
-
-
 class ProviderChange(serializers.Serializer):
     """What may change of a provider; slug and issuer may not, because identities belong to them."""
 
     name = fields.Line(max_length=60, help_text="on the button")
     client_id = fields.Line(max_length=255, help_text="of Tessera, as the provider has registered it")
     client_secret = _Secret(required=False, help_text="never shown again; without it, the stored one stays")
-    scopes = serializers.ListField(child=_Scope(max_length=100), default=_scopes, max_length=20)
+    scopes = serializers.ListField(
+        child=_Scope(max_length=100), default=list, max_length=20, help_text="when empty, those that its kind needs"
+    )
     trusts_email = fields.Boolean(
         default=False, help_text="new accounts have a verified address when the provider says `email_verified`"
     )
@@ -66,21 +64,20 @@ class ProviderChange(serializers.Serializer):
     )
     creates_accounts = fields.Boolean(default=True, help_text="for users whose address has no account")
     enabled = fields.Boolean(default=True)
-
-    def validate_scopes(self, value: list[str]) -> list[str]:
-        if "openid" not in value:
-            raise serializers.ValidationError("Must contain openid.")
-        return value
+    team_id = fields.Line(max_length=20, default="", allow_blank=True, help_text="for Apple")
+    key_id = fields.Line(max_length=20, default="", allow_blank=True, help_text="for Apple: of the private key")
 
 
 class ProviderInput(ProviderChange):
-    """A provider with an OpenID Connect discovery document."""
+    """A provider with an OpenID Connect discovery document, GitHub, or Apple."""
 
+    kind = serializers.ChoiceField(ExternalProvider.Kind.choices, default=ExternalProvider.Kind.OPENID)
     slug = _Slug(max_length=40, help_text="part of the redirect URI that is registered at the provider")
     issuer = _Issuer(
-        max_length=500, help_text="https at a public address; `/.well-known/openid-configuration` is read below it"
+        max_length=500,
+        help_text="https at a public address, as the discovery document says it; https://github.com for GitHub",
     )
-    client_secret = _Secret(help_text="never shown again")
+    client_secret = _Secret(help_text="never shown again; for Apple the private key, in PEM")
 
 
 class ProviderOutput(serializers.ModelSerializer):
@@ -93,10 +90,13 @@ class ProviderOutput(serializers.ModelSerializer):
         model = ExternalProvider
         fields = [
             "id",
+            "kind",
             "slug",
             "name",
             "issuer",
             "client_id",
+            "team_id",
+            "key_id",
             "scopes",
             "trusts_email",
             "counts_as_second_factor",
@@ -108,7 +108,7 @@ class ProviderOutput(serializers.ModelSerializer):
         read_only_fields = fields
 
     def get_redirect_uri(self, provider: ExternalProvider) -> str:
-        return openid.redirect_uri(provider)
+        return code_flow.redirect_uri(provider)
 
 
 class OfferedProviderOutput(serializers.ModelSerializer):

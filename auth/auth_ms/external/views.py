@@ -30,9 +30,7 @@ class ProviderCollection(APIView):
     )
     def get(self, request: Request) -> Response:
         """List the providers with which users may sign in, newest first. For admins."""
-        pages = self.pagination_class()
-        rows = pages.paginate_queryset(ExternalProvider.objects.all(), request)
-        return pages.get_paginated_response(serializers.ProviderOutput(rows, many=True).data)
+        return self.pagination_class.page_of(ExternalProvider.objects.all(), request, serializers.ProviderOutput)
 
     @extend_schema(
         operation_id="create_external_provider",
@@ -121,9 +119,9 @@ class IdentityCollection(APIView):
     )
     def get(self, request: Request) -> Response:
         """List the caller's identities at other providers, newest first."""
-        pages = self.pagination_class()
-        rows = pages.paginate_queryset(selectors.identities_of(user_id=request.user.user_id), request)
-        return pages.get_paginated_response(serializers.IdentityOutput(rows, many=True).data)
+        return self.pagination_class.page_of(
+            selectors.identities_of(user_id=request.user.user_id), request, serializers.IdentityOutput
+        )
 
 
 class IdentityDetail(APIView):

@@ -120,9 +120,9 @@ class PasskeyCollection(APIView):
     )
     def get(self, request: Request) -> Response:
         """List the caller's passkeys, newest first."""
-        pages = self.pagination_class()
-        rows = pages.paginate_queryset(Passkey.objects.filter(user_id=request.user.user_id), request)
-        return pages.get_paginated_response(serializers.PasskeyOutput(rows, many=True).data)
+        return self.pagination_class.page_of(
+            Passkey.objects.filter(user_id=request.user.user_id), request, serializers.PasskeyOutput
+        )
 
     @extend_schema(
         operation_id="add_passkey",

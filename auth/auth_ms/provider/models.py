@@ -1,5 +1,7 @@
 """Clients, authorization requests and grants."""
 
+from typing import Any
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
@@ -100,6 +102,19 @@ class ClientSecret(models.Model):
     secret_hash = models.BinaryField(max_length=32)
     created_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField(null=True)
+
+
+# The parameters of an authorization request that asks for nothing beyond a sign-in.
+UNASKED: dict[str, Any] = {
+    "response_mode": "query",
+    "state": None,
+    "prompt": [],
+    "max_age": None,
+    "levels": [],
+    "subject": None,
+    "login_hint": "",
+    "ui_locales": "",
+}
 
 
 class AuthorizationRequest(models.Model):

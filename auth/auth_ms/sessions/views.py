@@ -90,11 +90,10 @@ class SessionCollection(APIView):
     )
     def get(self, request: Request) -> Response:
         """List the caller's sessions, newest first."""
-        pages = self.pagination_class()
         live = selectors.live_sessions(at=timezone.now()).filter(user_id=request.user.user_id)
-        rows = pages.paginate_queryset(live, request)
-        context = {"session_id": request.user.session_id}
-        return pages.get_paginated_response(serializers.SessionOutput(rows, many=True, context=context).data)
+        return self.pagination_class.page_of(
+            live, request, serializers.SessionOutput, session_id=request.user.session_id
+        )
 
 
 class SessionDetail(APIView):

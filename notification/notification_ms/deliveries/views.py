@@ -42,10 +42,8 @@ class NotificationCollection(APIView):
     def get(self, request: Request) -> Response:
         """List the caller's notifications, newest first; for admins, those of all users."""
         given = read_query(serializers.NotificationFilter, request)
-        pages = self.pagination_class()
         visible = selectors.notifications_for(_reader(request), **given)
-        rows = pages.paginate_queryset(visible, request)
-        return pages.get_paginated_response(serializers.NotificationOutput(rows, many=True).data)
+        return self.pagination_class.page_of(visible, request, serializers.NotificationOutput)
 
 
 class NotificationDetail(APIView):

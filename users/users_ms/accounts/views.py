@@ -110,9 +110,7 @@ class UserCollection(APIView):
         """List users, for admins and clients with the scope `users:read`. Exact filters and the prefix `search` do not
         regard case."""
         given = read_query(serializers.UserFilter, request)
-        pages = self.pagination_class()
-        rows = pages.paginate_queryset(selectors.find_users(**given), request)
-        return pages.get_paginated_response([serializers.UserOutput.of(row) for row in rows])
+        return self.pagination_class.page_of(selectors.find_users(**given), request, serializers.UserOutput)
 
 
 def _representation(user: User, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:

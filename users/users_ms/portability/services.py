@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -11,8 +11,12 @@ from django.db import connection, transaction
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from chassis.http import email_addresses
+from chassis.messaging import events as cloud_events
+from chassis.outbox import services as outbox
 from users_ms.accounts import services as accounts
+from users_ms.accounts.events import Origin
 from users_ms.accounts.models import User
+from users_ms.portability import events
 from users_ms.portability.models import ImportedUser
 from users_ms.portability.rows import Refusal, Row, Rows
 from users_ms.portability.serializers import ImportedUserInput
@@ -38,21 +42,42 @@ class Report:
         self.refusals += other.refusals[: MAXIMUM_REFUSALS - len(self.refusals)]
 
 
-def import_users(rows: Rows, *, at: datetime) -> Report:
+def import_users(rows: Rows, *, origin: Origin, at: datetime) -> Report:
     """Import all rows. What is stored stays stored when this fails; the same rows again change nothing."""
     report = Report()
-    for batch in import_in_batches(rows, at=at):
+    for batch in import_in_batches(rows, origin=origin, at=at):
         report.add(batch)
     return report
 
 
-def import_in_batches(rows: Rows, *, at: datetime) -> Iterator[Report]:
+def import_in_batches(rows: Rows, *, origin: Origin, at: datetime) -> Iterator[Report]:
     """Import the rows batch by batch, each in its transaction, and report on each when it is stored.
 
-    No event is published, so nobody is sent mails. A user whose `external_id` was imported before stays as it is now.
+    No event about a user is published, so nobody is sent mails. A user whose `external_id` was imported before stays as
+    it is now. In the end, or when it fails, the audit log is told what was stored.
     """
-    while batch := list(itertools.islice(rows, BATCH)):
-        yield _import_batch(batch, at=at)
+    sums = Report()
+    try:
+        while batch := list(itertools.islice(rows, BATCH)):
+            report = _import_batch(batch, at=at)
+            sums.add(report)
+            yield report
+    finally:
+        if sums.accepted or sums.unchanged or sums.refused:
+            _announce(sums, origin=origin, at=at)
+
+
+def _announce(sums: Report, *, origin: Origin, at: datetime) -> None:
+    event = events.UsersImported(
+        import_id=str(cloud_events.uuid7()),
+        imported_at=at.isoformat(),
+        accepted=sums.accepted,
+        unchanged=sums.unchanged,
+        refused=sums.refused,
+        **asdict(origin),
+    )
+    with transaction.atomic():
+        outbox.record(event, at=at)
 
 
 def _import_batch(batch: list[Row | Refusal], *, at: datetime) -> Report:

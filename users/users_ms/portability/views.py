@@ -13,8 +13,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from chassis.http.client_address import client_of
 from chassis.http.openapi import problems
 from chassis.security import permissions
+from users_ms.accounts.events import Origin
 from users_ms.portability import examples, rows, selectors, serializers, services
 
 logger = logging.getLogger(__name__)
@@ -48,6 +50,13 @@ class CsvParser(NdjsonParser):
     media_type = rows.CSV
 
 
+def _origin(request: Request) -> Origin:
+    client, admin = client_of(request), request.user
+    return Origin(
+        actor_id=admin.user_id, session_id=admin.session_id, address=client.address, user_agent=client.user_agent
+    )
+
+
 class Imports(APIView):
     permission_classes = [permissions.IsAdmin]
     parser_classes = [NdjsonParser, CsvParser]
@@ -64,13 +73,14 @@ class Imports(APIView):
         session that has just begun.
 
         A line is imported once for each `external_id`: send the same lines again when an answer is lost. A line that
-        cannot be imported is in the report, and the others are imported. No event is published, and no mail is sent.
+        cannot be imported is in the report, and the others are imported. No event about them is published, and no
+        mail is sent; the audit log has how many there were.
         """
         at = timezone.now()
         if not request.user.has_just_signed_in(at=at):
             raise permissions.SignInAgain  # a stolen token must not bring in accounts with verified addresses
         try:
-            report = services.import_users(iter(request.data), at=at)
+            report = services.import_users(iter(request.data), origin=_origin(request), at=at)
         except UnreadablePostError as error:
             raise ParseError("The body is not complete.") from error
         facts = {"accepted": report.accepted, "unchanged": report.unchanged, "refused": report.refused}

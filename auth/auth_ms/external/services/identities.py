@@ -1,5 +1,6 @@
 """Identities at providers: linked by their users, unlinked, and deleted with the account."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
@@ -7,7 +8,7 @@ from django.db import transaction
 from auth_ms import users_client
 from auth_ms.audit import services as audit
 from auth_ms.external import selectors
-from auth_ms.external.models import ExternalIdentity, ExternalProvider, PendingIdentity
+from auth_ms.external.models import ExternalIdentity, ExternalProvider
 from auth_ms.external.problems import IdentityNotFound, IdentityTaken, LastWayIn, ProviderNotFound
 from auth_ms.factors import selectors as factors
 from auth_ms.factors.models import PendingLogin
@@ -19,7 +20,17 @@ from chassis.database import constraints
 from chassis.http.client_address import Client
 
 
-def link(pending: PendingIdentity, *, session: Session, client: Client, at: datetime) -> None:
+@dataclass(frozen=True, kw_only=True)
+class ProvenIdentity:
+    """An identity that its user may link, by a confirmation, to the account of the session of this browser."""
+
+    provider_id: int
+    provider_name: str
+    subject: str
+    email: str
+
+
+def link(proven: ProvenIdentity, *, session: Session, client: Client, at: datetime) -> None:
     """Link a proven identity to the user of `session`, who has confirmed it.
 
     Raises IdentityTaken, ProviderNotFound, EmailNotVerified, AuthenticationFailed, UserNotFound and
@@ -28,19 +39,17 @@ def link(pending: PendingIdentity, *, session: Session, client: Client, at: date
     user = users_client.find_verified(user_id=session.user_id)
     with constraints.constraint("external_identity_unique", IdentityTaken), transaction.atomic():
         sessions.lock_live_session(session_id=session.id)
-        if not PendingIdentity.objects.filter(request_hash=pending.request_hash).delete()[0]:
-            return  # a parallel request has linked it
-        provider = ExternalProvider.objects.filter(id=pending.provider_id, enabled=True).first()
+        provider = ExternalProvider.objects.filter(id=proven.provider_id, enabled=True).first()
         if provider is None:
             raise ProviderNotFound
-        known = ExternalIdentity.objects.select_for_update().filter(provider=provider, subject=pending.subject)
+        known = ExternalIdentity.objects.select_for_update().filter(provider=provider, subject=proven.subject)
         known.filter(user_id=None).delete()  # an account that was never created
         owners = list(known.values_list("user_id", flat=True))
         if owners == [user.id]:
-            return
+            return  # it is linked already, perhaps by a parallel request
         if owners:
             raise IdentityTaken
-        facts = {"provider": provider, "subject": pending.subject, "email": pending.email}
+        facts = {"provider": provider, "subject": proven.subject, "email": proven.email}
         identity = ExternalIdentity.objects.create(**facts, user_id=user.id, linked_at=at)
         record_linked(identity, user_id=user.id, client=client, at=at)
         notices.record(notices.Change.IDENTITY_LINKED, contact=user.contact, client=client, at=at)

@@ -7,13 +7,12 @@ from django.db import transaction
 
 from auth_ms.audit import services as audit
 from auth_ms.external.models import ExternalIdentity, ExternalProvider, ExternalSignIn
-from auth_ms.external.problems import ExternalFailure, ProviderExists, ProviderInUse, ProviderNotFound
-from auth_ms.external.services import discovery
+from auth_ms.external.problems import ProviderExists, ProviderInUse, ProviderNotFound
+from auth_ms.external.services import flows
 from auth_ms.factors.models import PendingLogin
 from auth_ms.keys.services import vault
 from chassis.database import constraints
 from chassis.http.client_address import Client
-from chassis.http.errors import InvalidInput
 
 FEDERATED = "fed"  # `amr` of a sign-in with another provider; RFC 8176 has none, and Microsoft Entra ID writes this one
 
@@ -27,12 +26,12 @@ def find(*, slug: str, enabled: bool = False) -> ExternalProvider:
 
 
 def create(*, values: dict[str, Any], actor_id: int, client: Client, at: datetime) -> ExternalProvider:
-    """Store a provider, once its discovery document was read. Raises InvalidInput and ProviderExists."""
-    try:
-        discovery.read(values["issuer"])
-    except ExternalFailure as error:
-        raise InvalidInput(errors={"issuer": [f"Discovery failed: {error.reason}."]}) from error
-    new = ExternalProvider(**_encrypted(values), created_at=at)
+    """Store a provider that can work: of one with a discovery document, that is read.
+
+    Raises InvalidInput and ProviderExists.
+    """
+    new = ExternalProvider(created_at=at)
+    _set(new, values)
     with (
         constraints.constraint("external_provider_slug_unique", ProviderExists),
         constraints.constraint("external_provider_issuer_unique", ProviderExists),
@@ -44,15 +43,15 @@ def create(*, values: dict[str, Any], actor_id: int, client: Client, at: datetim
 
 
 def change(*, slug: str, values: dict[str, Any], actor_id: int, client: Client, at: datetime) -> ExternalProvider:
-    """Change a provider; without `client_secret`, that stays. Raises ProviderNotFound.
+    """Change a provider; without `client_secret`, that stays. Raises ProviderNotFound and InvalidInput.
 
     Disabling it ends sign-ins that are under way.
     """
     with transaction.atomic():
         found = _lock(slug)
-        changed = sorted(name for name, value in values.items() if value != getattr(found, name, None))
-        for name, value in _encrypted(values).items():
-            setattr(found, name, value)
+        before = {name: getattr(found, name, None) for name in values}
+        _set(found, values)
+        changed = sorted(name for name in values if name == "client_secret" or getattr(found, name) != before[name])
         found.save()
         if not found.enabled:
             ExternalSignIn.objects.filter(provider=found).delete()
@@ -78,11 +77,17 @@ def _lock(slug: str) -> ExternalProvider:
     return found
 
 
-def _encrypted(values: dict[str, Any]) -> dict[str, Any]:
-    stored = {name: value for name, value in values.items() if name != "client_secret"}
-    if "client_secret" in values:
-        stored["client_secret_encrypted"] = vault.encrypt(values["client_secret"].encode())
-    return stored
+def _set(provider: ExternalProvider, values: dict[str, Any]) -> None:
+    """Change what `values` has, once it was checked together. Raises InvalidInput."""
+    secret = values.get("client_secret")
+    for name, value in values.items():
+        if name != "client_secret":
+            setattr(provider, name, value)
+    flow = flows.flow_of(provider)
+    provider.scopes = provider.scopes or flow.scopes
+    flow.check(secret=secret)
+    if secret is not None:
+        provider.client_secret_encrypted = vault.encrypt(secret.encode())
 
 
 def _record(

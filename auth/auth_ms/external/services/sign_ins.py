@@ -8,10 +8,10 @@ from django.db import transaction
 
 from auth_ms import metrics, users_client
 from auth_ms.audit import services as audit
-from auth_ms.external.models import ExternalIdentity, ExternalProvider, ExternalSignIn, PendingIdentity
+from auth_ms.external.models import ExternalIdentity, ExternalProvider, ExternalSignIn
 from auth_ms.external.problems import ExternalFailure, ProviderRejected, UnknownState
-from auth_ms.external.services import identities, openid, providers
-from auth_ms.external.services.openid import Person
+from auth_ms.external.services import flows, identities, providers
+from auth_ms.external.services.code_flow import Person
 from auth_ms.keys.services import issuing
 from auth_ms.sessions import services as sessions
 from auth_ms.sessions.services import TokenPair
@@ -37,6 +37,7 @@ def begin(
     browser: str,
     links_session_id: int | None,
     prompt: str,
+    max_age: int | None,
     client: Client,
     at: datetime,
 ) -> str:
@@ -48,7 +49,7 @@ def begin(
     rate_limits.take(rate_limits.Limit(name="external_sign_in", times=times, seconds=600), key=client.network)
     provider = providers.find(slug=slug, enabled=True)
     state = issuing.opaque_token()
-    url = openid.authorization_url(provider, state=state.text, prompt=prompt)
+    url = flows.flow_of(provider).authorization_url(state=state.text, prompt=prompt, max_age=max_age)
     ExternalSignIn.objects.create(
         state_hash=state.digest,
         provider=provider,
@@ -72,13 +73,19 @@ def take(*, slug: str, state: str, browser: str, at: datetime) -> ExternalSignIn
     return found
 
 
-def person_of(begun: ExternalSignIn, response: Mapping[str, str], *, client: Client, at: datetime) -> Person:
-    """Whom the response is about. Raises ExternalFailure, which is in the audit log."""
+def person_of(
+    begun: ExternalSignIn, response: Mapping[str, str], *, max_age: int | None, client: Client, at: datetime
+) -> Person:
+    """Whom the response is about: signed in at most `max_age` seconds before it was asked for, if that is set.
+
+    Raises ExternalFailure, which is in the audit log.
+    """
+    since = None if max_age is None else begun.expires_at - LIFE - timedelta(seconds=max_age)
     provider = begun.provider
     try:
         if not provider.enabled:
             raise ProviderRejected("the provider is disabled")
-        return openid.person_of(provider, response, state=response["state"])
+        return flows.flow_of(provider).person_of(response, state=response["state"], since=since, at=at)
     except ExternalFailure as error:
         record_failure(provider, error.reason, client=client, at=at)
         raise
@@ -94,7 +101,7 @@ def record_failure(
 
 
 def sign_in(
-    provider: ExternalProvider, person: Person, *, request_token: str, locale: str, client: Client, at: datetime
+    provider: ExternalProvider, person: Person, *, locale: str, client: Client, at: datetime
 ) -> TokenPair | SecondFactorRequired:
     """Open a session for the user with this identity, or ask for the user's second factor.
 
@@ -106,7 +113,6 @@ def sign_in(
     if identity is None or identity.user_id is None:
         identity = _with_new_account(provider, person, locale=locale, client=client, at=at)
     if identity is None:
-        wait_for_link(provider, person, request_token=request_token, at=at)
         metrics.external_sign_ins.labels(provider.slug, "unknown").inc()
         raise SignInFirst
     user = users_client.find_credentials(user_id=identity.user_id)
@@ -168,28 +174,7 @@ def _with_new_account(
     return identity
 
 
-def wait_for_link(provider: ExternalProvider, person: Person, *, request_token: str, at: datetime) -> PendingIdentity:
-    """Keep a proven identity until the user of the request's browser confirms that it be linked."""
-    pending, _ = PendingIdentity.objects.update_or_create(
-        request_hash=issuing.digest_of(request_token),
-        defaults={"provider": provider, "subject": person.subject, "email": person.email, "expires_at": at + LIFE},
-    )
-    return pending
-
-
-def find_pending(*, request_token: str, at: datetime) -> PendingIdentity | None:
-    """The identity that waits to be linked in this authorization request."""
-    waiting = PendingIdentity.objects.select_related("provider").filter(provider__enabled=True, expires_at__gt=at)
-    return waiting.filter(request_hash=issuing.digest_of(request_token)).first()
-
-
-def forget_pending(*, request_token: str) -> None:
-    """Link nothing in this authorization request."""
-    PendingIdentity.objects.filter(request_hash=issuing.digest_of(request_token)).delete()
-
-
 def prune(*, at: datetime) -> None:
-    """Delete sign-ins and links that were never completed, and identities whose account was never created."""
+    """Delete sign-ins that were never completed, and identities whose account was never created."""
     pruning.delete(ExternalSignIn.objects.filter(expires_at__lt=at))
-    pruning.delete(PendingIdentity.objects.filter(expires_at__lt=at))
     pruning.delete(ExternalIdentity.objects.filter(user_id=None, linked_at__lt=at - CREATION_REPEATED))

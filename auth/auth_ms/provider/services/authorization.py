@@ -1,20 +1,22 @@
 """Authorization requests: checked, kept on the server while the user decides, and answered with a code."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, Q
 
 from auth_ms.audit import services as audit
+from auth_ms.external import selectors as external
+from auth_ms.external.services.identities import ProvenIdentity
 from auth_ms.keys import jwk
 from auth_ms.keys.services import issuing
 from auth_ms.provider import claims, metadata, scopes, uris
 from auth_ms.provider.errors import AuthorizationError, NotForClient, OAuthError
-from auth_ms.provider.models import AuthorizationRequest, Grant, OAuthClient
+from auth_ms.provider.models import UNASKED, AuthorizationRequest, Grant, OAuthClient
 from auth_ms.provider.services import access_tokens, consents, devices, organizations
 from auth_ms.sessions.models import Session
 from chassis.http import strict_json
@@ -24,6 +26,7 @@ REQUEST_URI = "urn:ietf:params:oauth:request_uri:"
 PUSHED_LIFE = timedelta(seconds=90)
 DECISION_LIFE = timedelta(minutes=15)
 CODE_LIFE = timedelta(seconds=60)
+WITHOUT_RESPONSE = "none"  # the browser just goes there; no client can ask for it
 PROMPTS = {"none", "login", "consent", "select_account"}
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")  # the SHA-256 in base64url (RFC 7636, §4.2)
 _NOT_SUPPORTED = {"request": "request_not_supported", "registration": "registration_not_supported"}
@@ -41,8 +44,9 @@ class AuthorizationResponse:
 
 
 def find_client(form: dict[str, str]) -> OAuthClient:
-    """The client of an authorization request. Raises NotForClient."""
-    found = OAuthClient.objects.filter(client_id=form.get("client_id", ""), is_active=True).first()
+    """The client of a request, and whether its sign-in page offers other providers. Raises NotForClient."""
+    known = OAuthClient.objects.annotate(offers_providers=Exists(external.enabled_providers()))
+    found = known.filter(client_id=form.get("client_id", ""), is_active=True).first()
     if found is None:
         raise NotForClient("unknown_client")
     return found
@@ -172,20 +176,10 @@ def _claims(form: dict[str, str], client: OAuthClient) -> dict[str, Any]:
     }
 
 
-def for_console(*, path: str, at: datetime) -> AuthorizationRequest:
+def for_console(*, path: str, prompt: list[str], at: datetime) -> AuthorizationRequest:
     """A request of Tessera's own console: the browser goes back to `path` there, with a session and without a code."""
-    parameters: dict[str, Any] = {
-        "redirect_uri": f"{settings.PUBLIC_URL}{path}",
-        "response_mode": "query",
-        "state": None,
-        "prompt": [],
-        "max_age": None,
-        "levels": [],
-        "subject": None,
-        "ui_locales": "",
-        "login_hint": "",
-        "console": True,
-    }
+    place = {"redirect_uri": f"{settings.PUBLIC_URL}{path}", "response_mode": WITHOUT_RESPONSE, "prompt": prompt}
+    parameters = UNASKED | place
     return AuthorizationRequest(client=None, parameters=parameters, created_at=at)
 
 
@@ -239,6 +233,18 @@ def find_kept(token: str, *, browser: str, at: datetime) -> AuthorizationRequest
     if found is None:
         raise NotForClient("expired")
     return found
+
+
+def keep_identity(request: AuthorizationRequest, identity: ProvenIdentity | None) -> None:
+    """Keep with a request, as long as it waits, an identity that its user may link; none forgets it."""
+    request.parameters = request.parameters | {"identity": asdict(identity) if identity else None}
+    AuthorizationRequest.objects.filter(token_hash=request.token_hash).update(parameters=request.parameters)
+
+
+def identity_of(request: AuthorizationRequest) -> ProvenIdentity | None:
+    """The identity that was proven in this request and waits to be linked."""
+    kept = request.parameters.get("identity")
+    return ProvenIdentity(**kept) if kept else None
 
 
 def needs_sign_in(request: AuthorizationRequest, session: Session | None, *, at: datetime) -> bool:
@@ -360,7 +366,9 @@ def respond(parameters: dict[str, Any], members: dict[str, str]) -> Authorizatio
     return AuthorizationResponse(
         redirect_uri=parameters["redirect_uri"],
         response_mode=parameters["response_mode"],
-        members={} if "console" in parameters else members | state | {"iss": settings.PUBLIC_URL},
+        members={}
+        if parameters["response_mode"] == WITHOUT_RESPONSE
+        else members | state | {"iss": settings.PUBLIC_URL},
     )
 
 

@@ -12,7 +12,7 @@ from django.utils.crypto import salted_hmac
 from auth_ms.keys.services import issuing
 from auth_ms.provider import metadata, scopes
 from auth_ms.provider.errors import InvalidGrant, NotForClient, OAuthError
-from auth_ms.provider.models import AuthorizationRequest, DeviceAuthorization, Grant, OAuthClient
+from auth_ms.provider.models import UNASKED, AuthorizationRequest, DeviceAuthorization, Grant, OAuthClient
 from auth_ms.provider.services import access_tokens, organizations
 from chassis.http.client_address import Client
 from chassis.security.rate_limits import services as rate_limits
@@ -93,22 +93,18 @@ def find(typed: str, *, client: Client, at: datetime) -> AuthorizationRequest:
     found = waiting.first()
     if found is None or Grant.objects.filter(code_hash=bytes(found.device_code_hash)).exists():
         raise WrongUserCode
-    parameters = found.parameters | {
-        "device": {"code_hash": bytes(found.device_code_hash).hex(), "expires_at": found.expires_at.isoformat()},
-        "user_code": shown(user_code),
-        "redirect_uri": "",
-        "state": None,
-        "response_mode": "query",
-        "code_challenge": None,
-        "nonce": None,
-        "prompt": [],
-        "max_age": None,
-        "login_hint": "",
-        "ui_locales": "",
-        "claims": {"userinfo": [], "id_token": []},
-        "levels": [],
-        "subject": None,
-    }
+    parameters = (
+        UNASKED
+        | found.parameters
+        | {
+            "device": {"code_hash": bytes(found.device_code_hash).hex(), "expires_at": found.expires_at.isoformat()},
+            "user_code": shown(user_code),
+            "redirect_uri": "",
+            "code_challenge": None,
+            "nonce": None,
+            "claims": {"userinfo": [], "id_token": []},
+        }
+    )
     return AuthorizationRequest(client=found.client, parameters=parameters, created_at=at)
 
 

@@ -47,9 +47,7 @@ class ClientCollection(APIView):
     )
     def get(self, request: Request) -> Response:
         """List the registered clients, newest first. For admins."""
-        pages = self.pagination_class()
-        rows = pages.paginate_queryset(OAuthClient.objects.all(), request)
-        return pages.get_paginated_response(serializers.ClientOutput(rows, many=True).data)
+        return self.pagination_class.page_of(OAuthClient.objects.all(), request, serializers.ClientOutput)
 
     @extend_schema(
         operation_id="create_client",
@@ -172,10 +170,8 @@ class ConsentCollection(APIView):
     )
     def get(self, request: Request) -> Response:
         """List the applications that the caller has allowed something."""
-        pages = self.pagination_class()
         given = Consent.objects.select_related("client").filter(user_id=request.user.user_id)
-        rows = pages.paginate_queryset(given, request)
-        return pages.get_paginated_response(serializers.ConsentOutput(rows, many=True).data)
+        return self.pagination_class.page_of(given, request, serializers.ConsentOutput)
 
 
 class ConsentDetail(APIView):

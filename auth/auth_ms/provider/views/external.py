@@ -9,20 +9,31 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from auth_ms.external.models import ExternalSignIn
-from auth_ms.external.problems import Cancelled, ExternalFailure, ProviderNotFound, ProviderUnavailable, UnknownState
+from auth_ms.external.problems import (
+    Cancelled,
+    ExternalFailure,
+    NotRecent,
+    ProviderNotFound,
+    ProviderUnavailable,
+    UnknownState,
+)
 from auth_ms.external.services import sign_ins
+from auth_ms.external.services.identities import ProvenIdentity
 from auth_ms.provider import pages, texts
 from auth_ms.provider.errors import NotForClient
 from auth_ms.provider.models import AuthorizationRequest
 from auth_ms.provider.services import authorization
 from auth_ms.provider.views.forms import read
-from auth_ms.provider.views.interaction import again, go_on, is_recent
+from auth_ms.provider.views.interaction import again, go_on
 from auth_ms.provider.views.pages import Page, ask, ask_link
 from auth_ms.sessions import page_cookies
 from chassis.http.client_address import client_of
 from chassis.http.errors import Problem
+from chassis.security.principal import is_recent
 
 ACCOUNT = "/#/security"  # the page of the console that lists identities
+_RESPONSE = ("code", "state", "iss", "error", "user")  # `user` is what Apple adds
+_AGAIN = "again"
 _STATUSES = {Cancelled: 403, ProviderUnavailable: 503}
 
 
@@ -34,6 +45,8 @@ class Begin(Page):
     def get(self, request: HttpRequest, slug: str) -> HttpResponse:
         """Sign in to the console, or, with `link`, link a further identity to the account of this browser's session.
 
+        With `again`, for an action that needs a recent sign-in, the provider has to sign the user in anew.
+
         A link of another site leads to the sign-in page, so that nobody is signed in without an action of their own.
         """
         at = timezone.now()
@@ -41,10 +54,11 @@ class Begin(Page):
         links = None
         if "link" in form:
             session = page_cookies.session_of(request, at=at)
-            if session is None or not is_recent(session, at=at):
+            if session is None or not is_recent(session.created_at.timestamp(), at=at):
                 raise NotForClient("sign_in_again")
             links = session.id
-        asked = authorization.for_console(path=ACCOUNT if links else "/", at=at)
+        prompt = ["login"] if "again" in form else []
+        asked = authorization.for_console(path=ACCOUNT if links else "/", prompt=prompt, at=at)
         browser = page_cookies.browser_of(request) or page_cookies.new_browser()
         token = authorization.keep(asked, browser=browser, at=at)
         if links is None and request.headers.get("Sec-Fetch-Site") != "same-origin":
@@ -82,6 +96,7 @@ def _begin(
             browser=browser,
             links_session_id=links,
             prompt=_prompt(asked),
+            max_age=_max_age(asked),
             client=client_of(request),
             at=at,
         )
@@ -96,20 +111,40 @@ def _begin(
 
 def _prompt(asked: AuthorizationRequest) -> str:
     """What the application asks for, passed on, so that a session at the provider does not answer for its user."""
-    prompt = [each for each in ("login", "select_account") if each in asked.parameters["prompt"]]
-    if asked.parameters["max_age"] is not None and "login" not in prompt:
-        prompt.insert(0, "login")
-    return " ".join(prompt)
+    return " ".join(each for each in ("login", "select_account") if each in asked.parameters["prompt"])
+
+
+def _max_age(asked: AuthorizationRequest) -> int | None:
+    """How long ago the user may have signed in at the provider, in seconds.
+
+    `prompt=login` asks for a sign-in now: with `max_age` the provider has to say when it was (Core, §3.1.2.1).
+    """
+    return 0 if "login" in asked.parameters["prompt"] else asked.parameters["max_age"]
 
 
 class Callback(Page):
     """The authorization response of a provider (OpenID Connect Core 1.0, §3.1.2.5)."""
 
-    http_method_names = ["get"]
+    http_method_names = ["get", "post"]
 
     def get(self, request: HttpRequest, slug: str) -> HttpResponse:
-        at = timezone.now()
         form, _ = read(request.GET)
+        return self._answer(request, slug, form)
+
+    def post(self, request: HttpRequest, slug: str) -> HttpResponse:
+        """`response_mode=form_post`. Browsers send no Lax cookies with a form of another site, so the same form comes
+        again from a page here: the state stays bound to the browser, and names do not get into an address."""
+        form, _ = read(request.POST)
+        if _AGAIN in form:
+            return self._answer(request, slug, form)
+        members = {name: form[name] for name in _RESPONSE if name in form} | {_AGAIN: "1"}
+        # After it the browser may be sent to any application, which only its cookie tells.
+        return pages.show(
+            request, "form_post", leads_to="http:", target=request.path, members=members, script=pages.SUBMIT
+        )
+
+    def _answer(self, request: HttpRequest, slug: str, form: dict[str, str]) -> HttpResponse:
+        at = timezone.now()
         browser = page_cookies.browser_of(request)
         try:
             begun = sign_ins.take(slug=slug, state=form.get("state", ""), browser=browser, at=at)
@@ -129,19 +164,24 @@ def _complete(
     request: HttpRequest, asked: AuthorizationRequest, begun: ExternalSignIn, form: dict[str, str], *, at: datetime
 ) -> HttpResponse:
     client, token = client_of(request), begun.request_token
-    person = sign_ins.person_of(begun, form, client=client, at=at)
+    person = sign_ins.person_of(begun, form, max_age=_max_age(asked), client=client, at=at)
+    provider = begun.provider
+    identity = ProvenIdentity(
+        provider_id=provider.id, provider_name=provider.name, subject=person.subject, email=person.email
+    )
     if begun.links_session_id is not None:
         session = page_cookies.session_of(request, at=at)
         if session is None or session.id != begun.links_session_id:
             raise NotForClient("expired")  # the user of this browser has changed since
-        pending = sign_ins.wait_for_link(begun.provider, person, request_token=token, at=at)
-        return ask_link(request, asked, session, pending, at=at, token=token)
+        authorization.keep_identity(asked, identity)
+        return ask_link(request, asked, session, identity, at=at, token=token)
     language = texts.language_of(
         wanted=asked.parameters["ui_locales"], accepted=request.headers.get("Accept-Language", "")
     )
     try:
-        result = sign_ins.sign_in(begun.provider, person, request_token=token, locale=language, client=client, at=at)
+        result = sign_ins.sign_in(provider, person, locale=language, client=client, at=at)
     except sign_ins.SignInFirst:
+        authorization.keep_identity(asked, identity)
         values = {"username": person.email, "problem": "external_sign_in_first"}
         return ask(request, asked, at=at, page="sign_in", token=token, **values)
     return go_on(request, asked, result, token, at=at)
@@ -157,7 +197,11 @@ def _failed(
     at: datetime,
 ) -> HttpResponse:
     """The sign-in page with what went wrong; for who is signed in, only that."""
-    reason = {Cancelled: "external_cancelled", ProviderUnavailable: "external_unavailable"}
+    reason = {
+        Cancelled: "external_cancelled",
+        NotRecent: "external_not_recent",
+        ProviderUnavailable: "external_unavailable",
+    }
     problem = reason.get(type(failure), "external_failed")
     status = _STATUSES.get(type(failure), 403)
     if is_link:

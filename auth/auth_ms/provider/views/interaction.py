@@ -7,14 +7,13 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from rest_framework.exceptions import AuthenticationFailed
 
 from auth_ms import users_client
 from auth_ms.external.problems import IdentityTaken, ProviderNotFound
-from auth_ms.external.services import identities, sign_ins
+from auth_ms.external.services import identities
 from auth_ms.factors.problems import SecondFactorBlocked
 from auth_ms.factors.services import passkeys, second_factors
 from auth_ms.provider import pages
@@ -30,6 +29,7 @@ from auth_ms.sign_in.services import admission, login
 from chassis.http import strict_json
 from chassis.http.client_address import client_of
 from chassis.http.errors import Problem, ServiceUnavailable
+from chassis.security.principal import is_recent
 from chassis.security.rate_limits.services import TooManyRequests
 
 _TEXTS: dict[type[Problem], str] = {
@@ -228,9 +228,9 @@ def signed_in(
     session = pair.session
     if authorization.needs_sign_in(asked, session, at=at):
         raise NotForClient("expired")
-    pending = sign_ins.find_pending(request_token=token, at=at)
-    if pending is not None:
-        response = ask_link(request, asked, session, pending, at=at, token=token)
+    identity = authorization.identity_of(asked)
+    if identity is not None:
+        response = ask_link(request, asked, session, identity, at=at, token=token)
     else:
         response = _finish(request, asked, session, token, at=at)
     page_cookies.set_session(response, session.id, at=at)
@@ -254,27 +254,23 @@ def _link(
     session = page_cookies.session_of(request, at=at)
     if session is None or form.get("session") != str(session.id) or authorization.needs_sign_in(asked, session, at=at):
         raise NotForClient("expired")  # the user of this browser has changed since the page was shown
-    pending = sign_ins.find_pending(request_token=token, at=at)
-    if pending is not None and form.get("decision") == "allow":
-        if not is_recent(session, at=at):
+    identity = authorization.identity_of(asked)
+    if identity is not None and form.get("decision") == "allow":
+        if not is_recent(session.created_at.timestamp(), at=at):
             raise NotForClient("sign_in_again")
         try:
-            identities.link(pending, session=session, client=client_of(request), at=at)
+            identities.link(identity, session=session, client=client_of(request), at=at)
         except (AuthenticationFailed, users_client.UserNotFound) as error:
             raise NotForClient("expired") from error
         except (IdentityTaken, users_client.EmailNotVerified, ProviderNotFound) as problem:
             reason = {IdentityTaken: "identity_taken", users_client.EmailNotVerified: "email_not_verified"}
             values = {"problem": reason.get(type(problem), "external_failed")}
-            response = ask_link(request, asked, session, pending, at=at, token=token, **values)
+            response = ask_link(request, asked, session, identity, at=at, token=token, **values)
             response.status_code = problem.status
             return response
-    sign_ins.forget_pending(request_token=token)
+    if identity is not None:
+        authorization.keep_identity(asked, None)
     return _finish(request, asked, session, token, at=at)
-
-
-def is_recent(session: Session, *, at: datetime) -> bool:
-    """True soon after the sign-in, as the account API asks of whoever changes sign-in methods."""
-    return bool((at - session.created_at).total_seconds() <= settings.PRIVILEGED_SESSION_SECONDS)
 
 
 def _consent(

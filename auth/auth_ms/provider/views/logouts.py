@@ -33,9 +33,7 @@ class LogoutDeliveries(APIView):
         rows = LogoutDelivery.objects.select_related("client").filter(
             **{names[name]: value for name, value in given.items()}
         )
-        pages = self.pagination_class()
-        page = pages.paginate_queryset(rows, request)
-        return pages.get_paginated_response(serializers.LogoutDeliveryOutput(page, many=True).data)
+        return self.pagination_class.page_of(rows, request, serializers.LogoutDeliveryOutput)
 
 
 class LogoutRedelivery(APIView):

@@ -9,8 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views import View
 
-from auth_ms.external.models import PendingIdentity
 from auth_ms.external.selectors import enabled_providers
+from auth_ms.external.services.identities import ProvenIdentity
 from auth_ms.provider import pages, scopes
 from auth_ms.provider.errors import AuthorizationError, NotForClient, OAuthError
 from auth_ms.provider.models import AuthorizationRequest
@@ -86,7 +86,7 @@ def ask(
 ) -> HttpResponse:
     """Show a page with a form about this request, which is kept until its user has decided."""
     browser = page_cookies.browser_of(request) or page_cookies.new_browser()
-    if page == "sign_in":
+    if page == "sign_in" and getattr(asked.client, "offers_providers", True):  # unknown: the providers are asked for
         values |= {"providers": enabled_providers()}
     response = pages.show(
         request,
@@ -105,7 +105,7 @@ def ask_link(
     request: HttpRequest,
     asked: AuthorizationRequest,
     session: Session,
-    pending: PendingIdentity,
+    identity: ProvenIdentity,
     *,
     at: datetime,
     token: str,
@@ -113,7 +113,7 @@ def ask_link(
 ) -> HttpResponse:
     """Ask whether the identity that another provider has proven be linked to the account of `session`."""
     user = find_credentials(user_id=session.user_id)
-    shown = {"session_id": session.id, "email": user.email if user else "", "identity": pending}
+    shown = {"session_id": session.id, "email": user.email if user else "", "identity": identity}
     return ask(request, asked, at=at, page="link", token=token, **shown, **values)
 
 

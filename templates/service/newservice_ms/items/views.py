@@ -43,6 +43,4 @@ class ItemCollection(APIView):
     )
     def get(self, request: Request) -> Response:
         """List the caller's items; admins see all."""
-        pages = self.pagination_class()
-        rows = pages.paginate_queryset(selectors.items_for(request.user), request)
-        return pages.get_paginated_response(serializers.ItemOutput(rows, many=True).data)
+        return self.pagination_class.page_of(selectors.items_for(request.user), request, serializers.ItemOutput)

@@ -1,24 +1,21 @@
-"""`manage.py export_user 42`: what users-ms stores about one user, for `make export USER=42`."""
+"""`manage.py export_user 42`: what users-ms stores about one user, for `make export USER_ID=42`."""
 
-from typing import Any
+from collections.abc import Iterable
+from datetime import datetime
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils import timezone
-from rest_framework.renderers import JSONRenderer
+from django.core.management.base import CommandError
 
+from chassis.management import export_command
 from users_ms.accounts import services as accounts
 from users_ms.portability import selectors, serializers
 
 
-class Command(BaseCommand):
+class Command(export_command.ExportCommand):
     help = "Writes all that users-ms stores about a user, as GET /users-ms/users/me/export gives it to the user."
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("user_id", type=int)
-
-    def handle(self, *args: Any, **options: Any) -> None:
+    def pieces_of(self, user_id: int, *, at: datetime) -> Iterable[str]:
         try:
-            known = selectors.export_of(user_id=options["user_id"], at=timezone.now())
+            known = selectors.export_of(user_id=user_id, at=at)
         except accounts.UserNotFound as error:
-            raise CommandError(f"There is no user {options['user_id']}.") from error
-        self.stdout.write(JSONRenderer().render(serializers.ExportOutput(known).data).decode())
+            raise CommandError(f"There is no user {user_id}.") from error
+        return export_command.rendered(serializers.ExportOutput(known).data)

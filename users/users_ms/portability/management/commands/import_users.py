@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from rest_framework.exceptions import ValidationError
 
+from users_ms.accounts.events import Origin
 from users_ms.portability import rows, services
 
 MEDIA_TYPES = {"ndjson": rows.NDJSON, "csv": rows.CSV}
@@ -31,7 +32,7 @@ class Command(BaseCommand):
         shown = started
         try:
             given = rows.read(sys.stdin.buffer, media_type=MEDIA_TYPES[options["format"]])
-            for batch in services.import_in_batches(given, at=timezone.now()):
+            for batch in services.import_in_batches(given, origin=Origin(), at=timezone.now()):
                 report.add(batch)
                 for refusal in batch.refusals:
                     self.stdout.write(json.dumps(asdict(refusal)))

@@ -1,0 +1,22 @@
+"""The event of an import, for the audit log of auth-ms. It has no data of the users."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from users_ms.accounts.events import Origin
+
+
+@dataclass(frozen=True, kw_only=True)
+class UsersImported(Origin):
+    """Users of another system were imported, by an admin or, without `actor_id`, by an operator."""
+
+    type: ClassVar[str] = "users_imported_event"
+    import_id: str
+    imported_at: str
+    accepted: int
+    unchanged: int
+    refused: int
+
+    @property
+    def subject(self) -> str:
+        return f"imports/{self.import_id}"
