@@ -124,9 +124,6 @@ def generate() -> str:
                 events.add(queue.exchange.name)
                 for sender in queue.senders:
                     relays[broker.relay_of(sender)] |= {queue.exchange.name, queue.name}
-        for event in getattr(topology, "UNCONSUMED", []):
-            events.add(event)
-            relays[broker.relay_of(service)].add(event)
         observed += every
         if redeliverer := getattr(topology, "REDELIVERED_BY", None):
             rights.append(_rights(redeliverer, write=["amq.default"], read=[f"{queue}.dead" for queue in every]))

@@ -38,6 +38,8 @@ QUEUES = [
     "sessions_ended_webhook_notification",
     "sign_in_changed_webhook_notification",
     "client_changed_webhook_notification",
+    "organisation_changed_webhook_notification",
+    "membership_changed_webhook_notification",
 ]
 
 

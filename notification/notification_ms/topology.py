@@ -49,6 +49,8 @@ WEBHOOKS = [
     Subscription("sessions_ended_event", "email", "sessions_ended_webhook_notification"),
     Subscription("sign_in_changed_event", "email", "sign_in_changed_webhook_notification"),
     Subscription("client_changed_event", "email", "client_changed_webhook_notification"),
+    Subscription("organisation_changed_event", "email", "organisation_changed_webhook_notification"),
+    Subscription("membership_changed_event", "email", "membership_changed_webhook_notification"),
 ]
 NOTICES = [each for each in SUBSCRIPTIONS if each.queue != ERASURE_QUEUE]
 SUBSCRIPTIONS += WEBHOOKS
@@ -66,6 +68,7 @@ SENDERS = {
     "account_changed_event": ["users-ms"],
     "profile_changed_event": ["users-ms"],
     "sign_up_repeated_event": ["users-ms"],
+    "organisation_changed_event": ["users-ms"],
     "membership_changed_event": ["users-ms"],
     "organisation_invitation_event": ["users-ms"],
 }

@@ -19,6 +19,7 @@ SCHEMA = jsonschema_rs.Draft202012Validator(
     contract.DOCUMENT | {"$ref": "#/components/schemas/product_event"}, validate_formats=True
 )
 PERSON = {"user_id": 1, "name": "Ada", "email": "ada@example.org"}
+ORGANISATION = {"organisation_id": 1, "organisation": "Acme Corporation", "slug": "acme"}
 
 
 def published(event_type, **data):
@@ -87,6 +88,18 @@ def made(event_type, **data):
             [("factor_removed", {"user_id": 1, "factor": "all"})],
         ),
         ("sign_in_changed_event", {"change": "application_allowed"}, []),
+        *[
+            ("organisation_changed_event", {"change": each}, [(f"organisation_{each}", ORGANISATION)])
+            for each in ("created", "updated", "deleted")
+        ],
+        *[
+            (
+                "membership_changed_event",
+                {"change": each, "roles": roles},
+                [(f"organisation_{each}", {"user_id": 1} | ORGANISATION | {"roles": roles})],
+            )
+            for each, roles in [("member_added", ["admin"]), ("member_updated", ["owner"]), ("member_removed", [])]
+        ],
     ],
 )
 def test_an_event_becomes_product_events(event_type, data, expected):
@@ -187,6 +200,8 @@ def test_an_event_that_was_stored_during_the_deletion_is_erased_by_pruning():
         ("sessions_ended_event", {"session_ids": 7}),
         ("client_changed_event", {"changed": "scopes"}),
         ("profile_changed_event", {"changed": None}),
+        ("organisation_changed_event", {"organisation_id": 0}),
+        ("membership_changed_event", {"roles": "owner"}),
         ("new_user_event", {"name": "A\0"}),
     ],
 )

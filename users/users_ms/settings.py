@@ -42,9 +42,13 @@ globals().update(
             ],
             "profile_changed_event": ["profile_changed_webhook_notification"],
             "sign_up_repeated_event": ["sign_up_repeated_email_notification"],
-            "organisation_changed_event": ["organisation_changed_audit"],
+            "organisation_changed_event": ["organisation_changed_audit", "organisation_changed_webhook_notification"],
             "organisation_invitation_event": ["organisation_invitation_email_notification"],
-            "membership_changed_event": ["membership_changed_audit", "membership_changed_email_notification"],
+            "membership_changed_event": [
+                "membership_changed_audit",
+                "membership_changed_email_notification",
+                "membership_changed_webhook_notification",
+            ],
             "users_imported_event": ["users_imported_audit"],
         },
     )

@@ -26,6 +26,12 @@ EVENTS = {
     "client_created": "an OpenID Connect client was registered",
     "client_updated": "a client was changed, or given a new secret; `changed` names the settings",
     "client_deleted": "a client was deleted",
+    "organisation_created": "an organisation was created",
+    "organisation_updated": "an organisation has another name",
+    "organisation_deleted": "an organisation was deleted; its members leave it without events of their own",
+    "organisation_member_added": "a user became a member of an organisation",
+    "organisation_member_updated": "a member has other roles",
+    "organisation_member_removed": "a member left an organisation, or was removed",
 }
 TEST = "webhook_test"  # sent by an admin to one endpoint
 PERSONAL = ("name", "surname", "email")  # members of `data` that are removed when the user is deleted
@@ -148,6 +154,26 @@ def _client_changed(event: CloudEvent) -> Made:
         )
 
 
+def _organisation_changed(event: CloudEvent) -> Made:
+    change = event.text("change")
+    if change in ("created", "updated", "deleted"):
+        yield f"organisation_{change}", _organisation(event)
+
+
+def _membership_changed(event: CloudEvent) -> Made:
+    change = event.text("change")
+    if change in ("member_added", "member_updated", "member_removed"):
+        yield f"organisation_{change}", _id(event) | _organisation(event) | {"roles": _names(event, "roles")}
+
+
+def _organisation(event: CloudEvent) -> dict[str, Any]:
+    return {
+        "organisation_id": event.positive_integer("organisation_id"),
+        "organisation": event.text("organisation"),
+        "slug": event.text("slug"),
+    }
+
+
 def _names(event: CloudEvent, member: str) -> list[str]:
     names = event.data.get(member)
     if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
@@ -165,4 +191,6 @@ SOURCES: dict[str, Callable[[CloudEvent], Made]] = {
     "sessions_ended_event": _sessions_ended,
     "sign_in_changed_event": _sign_in_changed,
     "client_changed_event": _client_changed,
+    "organisation_changed_event": _organisation_changed,
+    "membership_changed_event": _membership_changed,
 }

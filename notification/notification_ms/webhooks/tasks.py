@@ -36,6 +36,12 @@ def take_changed_client(*, event: dict[str, Any], **_fields_of_newer_producers: 
     take(event, "client_changed_event")
 
 
+@shared_task(name="organisation_changed_event")
+def take_changed_organisation(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
+    """An organisation was created, changed or deleted."""
+    take(event, "organisation_changed_event")
+
+
 def take(message: Any, task: str) -> None:
     """Return when the product events are stored, or the message waits in the retry queue; Reject dead-letters it."""
     with tracing.handling(message):
