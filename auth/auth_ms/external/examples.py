@@ -10,8 +10,10 @@ _SETTINGS = {
     "counts_as_second_factor": False,
     "creates_accounts": True,
     "enabled": True,
+    "team_id": "",
+    "key_id": "",
 }
-_NAMED = {"slug": "google", "issuer": "https://accounts.google.com"}
+_NAMED = {"kind": "openid", "slug": "google", "issuer": "https://accounts.google.com"}
 _STORED = {
     "id": 1,
     **_NAMED,
