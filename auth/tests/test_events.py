@@ -391,6 +391,8 @@ def test_the_worker_handles_every_event_documented_for_it(users_service):
         "new_user_event": tasks.verify_email_of_new_user,
         "client_logout_event": tasks.tell_client_of_logout,
         "users_imported_event": tasks.record_import,
+        "organisation_changed_event": tasks.record_organisation_change,
+        "membership_changed_event": tasks.record_membership_change,
     }
     for name, task in handled.items():
         task(event=contract.examples()[name])
