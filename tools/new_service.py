@@ -112,8 +112,7 @@ def _write_service(template: Template) -> None:
         if source.is_file() and "__pycache__" not in source.parts:
             target = template.fill(str(source.relative_to(folder)))
             _write(ROOT / template.name / target, template.fill(source.read_text()))
-    for name in ("manage.py", "users_ms/wsgi.py"):
-        _write(ROOT / template.name / template.renamed(name), template.renamed((ROOT / "users" / name).read_text()))
+    _write(ROOT / template.name / "manage.py", template.renamed((ROOT / "users" / "manage.py").read_text()))
     page = template.fill((TEMPLATES / "docs" / "page.md").read_text())
     _write(ROOT / "docs" / "services" / f"{template.name}.md", page)
     _write(ROOT / "requirements" / f"{template.name}.in", "-r chassis.in\n")
@@ -125,12 +124,15 @@ def _write(path: Path, text: str) -> None:
 
 
 def _copy_kustomize_base(template: Template) -> None:
-    """Copy the manifests of users-ms, which only contain names; add network policies and the label that base/ sets."""
+    """Copy the manifests of users-ms, which only contain names, but for its secrets; add network policies and the
+    label that base/ sets."""
     base, name = ROOT / "kustomize" / "base", template.name
     for source in sorted((base / "users").rglob("*.yaml")):
         relative = source.relative_to(base / "users")
         if template.outbox or relative.parts[0] != "outbox-relay":
             _write(base / name / relative, template.renamed(source.read_text()))
+    environment = (TEMPLATES / "kustomize" / "environment.patch.yaml").read_text()
+    _write(base / name / "environment" / "environment.patch.yaml", template.fill(environment))
     kustomization = base / name / "kustomization.yaml"
     text = kustomization.read_text()
     if not template.outbox:
