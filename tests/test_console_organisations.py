@@ -45,7 +45,7 @@ def test_a_colleague_is_invited_and_joins_with_a_new_account(stack, browser, pag
     page.get_by_label("Email").fill(new)
     page.get_by_label("Other roles").fill("billing:read")
     page.get_by_role("button", name="Invite by email").click()
-    expect(page.get_by_role("cell", name=new)).to_be_visible()
+    expect(page.get_by_role("cell", name=new, exact=True)).to_be_visible()
 
     with page_of(browser) as invited:
         invited.goto(stack.mailed_page(newest_mail(stack, new, MAIL)))

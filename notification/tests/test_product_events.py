@@ -4,12 +4,15 @@ import uuid
 
 import jsonschema_rs
 import pytest
+from celery import Celery, current_app
 from celery.exceptions import Reject
 
 from chassis.messaging.events import CloudEvent
 from chassis.testing import contract
 from notification.tests.builders import NOON, a_webhook
 from notification_ms import topology
+from notification_ms.deliveries import tasks as notices
+from notification_ms.deliveries.models import Delivery
 from notification_ms.webhooks import catalogue, tasks
 from notification_ms.webhooks.models import ProductEvent
 from notification_ms.webhooks.services import events, sending
@@ -125,6 +128,23 @@ def test_every_source_has_a_queue_and_every_type_is_documented():
     assert sorted(catalogue.SOURCES) == sorted(each.event_type for each in topology.WEBHOOKS)
     documented = contract.DOCUMENT["components"]["schemas"]["product_event"]["properties"]["type"]["enum"]
     assert documented == [*catalogue.EVENTS, catalogue.TEST]
+
+
+@pytest.mark.parametrize("each", topology.WEBHOOKS, ids=lambda each: each.queue)
+def test_what_arrives_in_the_queue_of_webhooks_is_for_webhooks_alone(each, monkeypatch):
+    application = Celery("test", set_as_current=False)
+    application.conf.notification_medium = "email"
+    monkeypatch.setattr(notices, "current_app", application)
+    a_webhook()
+    task = current_app.tasks[each.event_type]
+    task.push_request(queue=each.queue)
+    try:
+        task(event=contract.examples()[each.event_type])
+    finally:
+        task.pop_request()
+
+    assert ProductEvent.objects.exists()
+    assert not Delivery.objects.exists()
 
 
 @pytest.mark.parametrize("event_type", sorted(catalogue.SOURCES))

@@ -79,10 +79,10 @@ def notify_of_repeated_sign_up(*, event: dict[str, Any], **_fields_of_newer_prod
     _notify(event, "sign_up_repeated_event")
 
 
-@shared_task(name="membership_changed_event")
-def notify_of_membership_change(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
+@shared_task(name="membership_changed_event", bind=True)
+def notify_of_membership_change(self: Task, *, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
     """Notify a user that was added to an organisation or removed from it, or has other roles there."""
-    _notify(event, "membership_changed_event")
+    _notify(event, "membership_changed_event", queue=self.request.get("queue"))
 
 
 @shared_task(name="organisation_invitation_event")
