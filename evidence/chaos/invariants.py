@@ -24,6 +24,7 @@ from evidence.harness.messages import QUEUES
 from evidence.harness.stack import Stack
 
 FOR_ANY_ADDRESS = ("email_verification_requested_event", "password_reset_requested_event")
+FOR_NOBODY = ("sessions_ended_event", "profile_changed_event", "client_logout_event")  # for programs alone
 PRODUCERS = ["users", "auth"]
 WORKERS = ["auth-event-worker", "notification-email-worker", "notification-sms-worker"]
 
@@ -31,6 +32,8 @@ WORKERS = ["auth-event-worker", "notification-email-worker", "notification-sms-w
 def channels_of(event: dict[str, Any]) -> list[str]:
     """The channels over which the user must be notified of an event."""
     data = event["data"]
+    if event["type"] in FOR_NOBODY:
+        return []
     if event["type"] == "phone_verification_requested_event":
         return ["sms"]
     if not data["email_verified"] and event["type"] not in FOR_ANY_ADDRESS:
