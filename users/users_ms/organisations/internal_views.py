@@ -14,7 +14,7 @@ class Memberships(InternalView):
     @extend_schema(
         operation_id="get_memberships",
         parameters=[serializers.MembershipsQuery],
-        responses={200: serializers.MembershipsOutput, **problems(400, 401, 403)},
+        responses={200: serializers.MembershipsOutput, **problems(400, 401, 403, 404)},
         examples=[examples.MEMBERSHIPS],
         tags=["internal"],
     )
