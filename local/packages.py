@@ -1,9 +1,11 @@
 """Installs packages of the distribution that are missing, when run as root; otherwise says how to."""
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 
 from local import installed_servers
 
+LOCK = Path(tempfile.gettempdir()) / "tessera-packages.lock"
 POLICY = Path("/usr/sbin/policy-rc.d")
 # What a package manager calls them, when it is not the name in Debian, and how it installs.
 MANAGERS = {
@@ -64,7 +67,7 @@ def install(found: dict[str, Any]) -> None:
         )
     print(f"Installing {', '.join(missing)} from the distribution (a minute or two) ...", flush=True)
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    with daemons_not_started():
+    with one_at_a_time(), daemons_not_started():
         for step in (["apt-get", "-o", "DPkg::Lock::Timeout=300", "update"], command):
             done = subprocess.run(step, env=environment, capture_output=True, text=True)
             if done.returncode:
@@ -77,6 +80,14 @@ def installation(missing: list[str]) -> str:
     command, names = MANAGERS[manager]
     as_root = "" if manager == "brew" else "sudo "
     return f"{as_root}{command} {' '.join(names.get(package, package) for package in missing)}"
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Within this context, no other command of the project installs: `apt-get update` does not wait for a lock."""
+    with LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager

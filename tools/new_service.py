@@ -97,12 +97,15 @@ def _edit(template: Template, content: str, file: str, **edit: Any) -> str:
     found = {key: list(re.finditer(edit[key], content, re.MULTILINE)) for key in ("copy", "before") if key in edit}
     if not all(found.values()):
         sys.exit(f"Nothing was written: {file} has no place for this edit of templates/edits.toml: {edit}")
+
+    def copy_of(match: re.Match[str]) -> str:
+        return template.renamed(match[0]).replace(edit.get("without", "\0"), "")
+
     if "before" in edit:
-        text = template.renamed(found["copy"][-1][0]) if "copy" in edit else template.fill(edit["text"])
-        text = text.replace(edit.get("without", "\0"), "")
+        text = copy_of(found["copy"][-1]) if "copy" in edit else template.fill(edit["text"])
         place = found["before"][-1].start()
         return content[:place] + text + content[place:]
-    return re.sub(edit["copy"], lambda match: match[0] + template.renamed(match[0]), content, flags=re.MULTILINE)
+    return re.sub(edit["copy"], lambda match: match[0] + copy_of(match), content, flags=re.MULTILINE)
 
 
 def _write_service(template: Template) -> None:

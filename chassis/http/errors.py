@@ -21,7 +21,8 @@ class Problem(Exception):
     """An error that the caller can act on. Subclasses define `status` and `title`; an instance may add the detail.
 
     Programs recognise it by `code`, by default the name of the class, as `email_taken` for EmailTaken; a class that
-    is renamed keeps its code. `errors` maps the name of a field to its errors; `headers` are added to the response.
+    gets another name sets the old code. `errors` maps the name of a field to its errors; `headers` are added to the
+    response.
     """
 
     status = 400

@@ -25,7 +25,7 @@ WAITING = environment.integer(
     minimum=1,
 )
 wsgi_app = f"{_service.removesuffix('-ms')}_ms.wsgi" if _service else None
-worker_class = "chassis.http.load_shedding.Worker"
+worker_class = "chassis.http.worker.Worker"
 preload_app = True  # a configuration error stops the start, and the processes share imported modules in memory
 keepalive = 75
 timeout = 30

@@ -1,7 +1,5 @@
 """Which thread handles a request: a regular one, or beyond the limit one that rejects it."""
 
-import selectors
-import socket
 import threading
 
 import pytest
@@ -48,15 +46,3 @@ def test_shutdown_ends_the_threads(pool):
     eventually(lambda: not any(thread.name.startswith("request") for thread in threading.enumerate()))
     with pytest.raises(RuntimeError):
         pool.submit(load_shedding.is_overloaded)
-
-
-def test_a_worker_that_is_told_twice_to_stop_accepting_closes_its_listener_once():
-    """A signal can fall between gunicorn's own switch at its limit of connections and the one for stopping."""
-    worker = object.__new__(load_shedding.Worker)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        worker.alive, worker.sockets, worker.poller = False, [listener], selectors.DefaultSelector()
-        worker.poller.register(listener, selectors.EVENT_READ)
-        worker._accepting = True
-        worker.set_accept_enabled(False)
-        worker.set_accept_enabled(False)
-        assert listener.fileno() == -1

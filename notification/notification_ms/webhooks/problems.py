@@ -15,12 +15,6 @@ class DeliveryNotFound(Problem):
     code = "webhook_delivery_not_found"
 
 
-class VersionMismatch(Problem):
-    status = 412
-    title = "Precondition failed"
-    detail = "The webhook is not in the version that If-Match names. Read it again."
-
-
 class TooManyEndpoints(Problem):
     status = 409
     title = "Too many webhooks"

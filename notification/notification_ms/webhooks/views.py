@@ -2,14 +2,13 @@
 
 from datetime import timedelta
 
-from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.http import parse_etags
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from chassis.http import versions
 from chassis.http.client_address import client_of
 from chassis.http.openapi import problems
 from chassis.http.pagination import NewestFirst
@@ -21,31 +20,19 @@ from notification_ms.webhooks.services import endpoints
 from notification_ms.webhooks.services.endpoints import Actor
 
 NO_STORE = {"Cache-Control": "no-store"}
-IF_MATCH = OpenApiParameter(
-    "If-Match",
-    {"type": "string"},
-    OpenApiParameter.HEADER,
-    description="The `ETag` of the version that is to be changed.",
-    examples=[OpenApiExample('"3"', value='"3"')],
-)
 TAGS = ["webhooks"]
-
-
-def _versions(request: HttpRequest | Request) -> set[int] | None:
-    """The versions in `If-Match` (RFC 9110, §13.1.1); None for any. Weak tags match nothing."""
-    header = request.headers.get("If-Match")
-    if header is None or header.strip() == "*":
-        return None
-    tags = (tag[1:-1] for tag in parse_etags(header) if tag.startswith('"'))
-    return {int(tag) for tag in tags if tag.isascii() and tag.isdecimal() and len(tag) < 10}
 
 
 def _actor(request: Request) -> Actor:
     return Actor(id=request.user.user_id, client=client_of(request))
 
 
+def _tag(endpoint: Endpoint) -> dict[str, str]:
+    return {"ETag": versions.entity_tag(endpoint.id, endpoint.version)}
+
+
 def _shown(endpoint: Endpoint) -> Response:
-    return Response(serializers.WebhookOutput(endpoint).data, headers={"ETag": f'"{endpoint.version}"'})
+    return Response(serializers.WebhookOutput(endpoint).data, headers=_tag(endpoint))
 
 
 class WebhookCollection(APIView):
@@ -77,8 +64,8 @@ class WebhookCollection(APIView):
         endpoint, secret = endpoints.create(values=given, actor=_actor(request), at=timezone.now())
         endpoint.refresh_from_db()
         shown = serializers.WebhookOutput(endpoint).data | {"secret": secret}
-        location = {"Location": f"/notification-ms/webhooks/{endpoint.id}", "ETag": f'"{endpoint.version}"'}
-        return Response(shown, status=201, headers=NO_STORE | location)
+        location = {"Location": f"/notification-ms/webhooks/{endpoint.id}"}
+        return Response(shown, status=201, headers=NO_STORE | location | _tag(endpoint))
 
 
 class WebhookDetail(APIView):
@@ -97,7 +84,7 @@ class WebhookDetail(APIView):
     @extend_schema(
         operation_id="change_webhook",
         request=serializers.WebhookInput,
-        parameters=[IF_MATCH],
+        parameters=[versions.IF_MATCH],
         responses={200: serializers.WebhookOutput, **problems(400, 401, 403, 404, 412, 413, 415)},
         examples=[examples.INPUT, examples.WEBHOOK],
         tags=TAGS,
@@ -106,7 +93,7 @@ class WebhookDetail(APIView):
         """Replace the settings of a webhook; enabling continues what was pending."""
         changed = endpoints.change(
             endpoint_id=webhook_id,
-            versions=_versions(request),
+            wanted=versions.wanted(request, row_id=webhook_id),
             values=read_body(serializers.WebhookInput, request),
             actor=_actor(request),
             at=timezone.now(),
@@ -115,13 +102,18 @@ class WebhookDetail(APIView):
 
     @extend_schema(
         operation_id="delete_webhook",
-        parameters=[IF_MATCH],
+        parameters=[versions.IF_MATCH],
         responses={204: None, **problems(401, 403, 404, 412)},
         tags=TAGS,
     )
     def delete(self, request: Request, webhook_id: int) -> Response:
         """Delete a webhook, and what was not delivered to it."""
-        endpoints.delete(endpoint_id=webhook_id, versions=_versions(request), actor=_actor(request), at=timezone.now())
+        endpoints.delete(
+            endpoint_id=webhook_id,
+            wanted=versions.wanted(request, row_id=webhook_id),
+            actor=_actor(request),
+            at=timezone.now(),
+        )
         return Response(status=204)
 
 

@@ -26,8 +26,7 @@ IDEMPOTENCY_KEY = _header(
     {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[!-~]{1,255}$"},
     "8e03978e-40d5-43e8-bc93-6894a57f9324",
 )
-IF_MATCH = _header("If-Match", "The `ETag` of the version that is to be changed.", {"type": "string"}, '"3"')
-IF_NONE_MATCH = _header("If-None-Match", "The `ETag` of the version the caller has.", {"type": "string"}, '"3"')
+IF_NONE_MATCH = _header("If-None-Match", "The `ETag` of the version the caller has.", {"type": "string"}, '"4711.3"')
 NOT_MODIFIED = OpenApiResponse(description="The caller has this version.")
 
 

@@ -35,12 +35,6 @@ class UserNotFound(Problem):
     title = "User not found"
 
 
-class VersionMismatch(Problem):
-    status = 412
-    title = "Changed meanwhile"
-    detail = "The user is not in the version that If-Match names. Read it again."
-
-
 class KeyUsedForAnotherBody(Problem):
     status = 422
     title = "Idempotency-Key used before"

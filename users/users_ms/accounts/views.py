@@ -13,13 +13,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from chassis.http import versions
 from chassis.http.client_address import client_of
 from chassis.http.openapi import problems
 from chassis.http.pagination import KeysetPagination
 from chassis.http.reading import read_body, read_query
 from chassis.security import permissions
 from chassis.security.authentication import BearerAuthentication, UserOrClientAuthentication
-from users_ms.accounts import examples, load_test, parameters, selectors, serializers, services, versions
+from users_ms.accounts import examples, load_test, parameters, selectors, serializers, services
 from users_ms.accounts.events import Origin
 from users_ms.accounts.models import User
 
@@ -114,7 +115,7 @@ class UserCollection(APIView):
 
 
 def _representation(user: User, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    tag = {"ETag": versions.entity_tag(user), "Cache-Control": "private, no-cache"}
+    tag = {"ETag": versions.entity_tag(user.id, user.version), "Cache-Control": "private, no-cache"}
     return Response(serializers.UserOutput.of(user), status=status, headers=tag | (headers or {}))
 
 
@@ -171,7 +172,7 @@ class UserDetail(APIView):
 
     @extend_schema(
         operation_id="replace_user",
-        parameters=[parameters.IF_MATCH],
+        parameters=[versions.IF_MATCH],
         request=serializers.UserReplacementByAdmin,
         responses={200: serializers.UserOutput, **problems(400, 401, 403, 404, 412, 413, 415, 429)},
         examples=[examples.REPLACEMENT, examples.USER],
@@ -189,7 +190,7 @@ class UserDetail(APIView):
 
     @extend_schema(
         operation_id="update_user",
-        parameters=[parameters.IF_MATCH],
+        parameters=[versions.IF_MATCH],
         request=serializers.UserChangeByAdmin(partial=True),
         responses={200: serializers.UserOutput, **problems(400, 401, 403, 404, 412, 413, 415, 429)},
         examples=[examples.CHANGE, examples.USER],
@@ -210,7 +211,7 @@ class UserDetail(APIView):
         given.is_valid(raise_exception=True)
         user = services.update_user(
             user_id=user_id,
-            versions=versions.wanted(request, user_id=user_id),
+            wanted=versions.wanted(request, row_id=user_id),
             may_change_email=request.user.has_just_signed_in(at=timezone.now()),
             origin=_origin(request, user_id),
             at=timezone.now(),
@@ -220,7 +221,7 @@ class UserDetail(APIView):
 
     @extend_schema(
         operation_id="delete_user",
-        parameters=[parameters.IF_MATCH],
+        parameters=[versions.IF_MATCH],
         responses={204: None, **problems(401, 403, 404, 412)},
         tags=["users"],
     )
@@ -231,7 +232,7 @@ class UserDetail(APIView):
             raise permissions.SignInAgain  # a stolen token must not delete the account
         services.delete_user(
             user_id=user_id,
-            versions=versions.wanted(request, user_id=user_id),
+            wanted=versions.wanted(request, row_id=user_id),
             origin=_origin(request, user_id),
             at=timezone.now(),
         )

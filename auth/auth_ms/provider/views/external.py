@@ -45,7 +45,7 @@ class Begin(Page):
     def get(self, request: HttpRequest, slug: str) -> HttpResponse:
         """Sign in to the console, or, with `link`, link a further identity to the account of this browser's session.
 
-        With `again`, for an action that needs a recent sign-in, the provider has to sign the user in anew.
+        With `again`, for an action that needs a recent sign-in, the provider has to sign the user in again.
 
         A link of another site leads to the sign-in page, so that nobody is signed in without an action of their own.
         """

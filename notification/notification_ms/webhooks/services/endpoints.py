@@ -8,18 +8,13 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Count, Max, Min, Q
 
+from chassis.http import versions
 from chassis.http.client_address import Client
 from chassis.messaging import events as cloud_events
 from chassis.security import encryption
 from notification_ms.webhooks import catalogue, signing
 from notification_ms.webhooks.models import Delivery, Endpoint, EndpointChange, EndpointSecret, ProductEvent
-from notification_ms.webhooks.problems import (
-    DeliveryNotFound,
-    EndpointDisabled,
-    EndpointNotFound,
-    TooManyEndpoints,
-    VersionMismatch,
-)
+from notification_ms.webhooks.problems import DeliveryNotFound, EndpointDisabled, EndpointNotFound, TooManyEndpoints
 
 MAXIMUM = 20  # each has a thread of its own while it is being sent events
 _LOCK = 0x7E55E8B  # a PostgreSQL advisory lock, for the count
@@ -72,13 +67,12 @@ def _lock(endpoint_id: int) -> Endpoint:
 
 
 def change(
-    *, endpoint_id: int, versions: set[int] | None, values: dict[str, Any], actor: Actor, at: datetime
+    *, endpoint_id: int, wanted: set[int] | None, values: dict[str, Any], actor: Actor, at: datetime
 ) -> Endpoint:
     """Replace the settings. Enabling ends the count of failures. Raises EndpointNotFound and VersionMismatch."""
     with transaction.atomic():
         endpoint = _lock(endpoint_id)
-        if versions is not None and endpoint.version not in versions:
-            raise VersionMismatch
+        versions.check(endpoint.version, wanted=wanted)
         before = {name: getattr(endpoint, name) for name in ("url", "description", "events", "is_enabled")}
         was_enabled = endpoint.is_enabled
         for name, value in _columns(values, endpoint.disabled).items():
@@ -100,12 +94,11 @@ def _name(endpoint: Endpoint, changed: list[str]) -> str:
     return "enabled" if endpoint.is_enabled else "disabled"
 
 
-def delete(*, endpoint_id: int, versions: set[int] | None, actor: Actor, at: datetime) -> None:
+def delete(*, endpoint_id: int, wanted: set[int] | None, actor: Actor, at: datetime) -> None:
     """Delete an endpoint and its log. Raises EndpointNotFound and VersionMismatch."""
     with transaction.atomic():
         endpoint = _lock(endpoint_id)
-        if versions is not None and endpoint.version not in versions:
-            raise VersionMismatch
+        versions.check(endpoint.version, wanted=wanted)
         EndpointChange.record("deleted", endpoint=endpoint, at=at, url=endpoint.url, **actor.facts())
         endpoint.delete()
 

@@ -12,7 +12,6 @@ from users_ms.accounts.problems import (
     UserExists,
     UserInactive,
     UserNotFound,
-    VersionMismatch,
 )
 from users_ms.accounts.services.administration import check_admin, make_admin, prune
 from users_ms.accounts.services.passwords import PasswordChange, change_password, renew_password_hash
@@ -34,7 +33,6 @@ __all__ = [
     "UserExists",
     "UserInactive",
     "UserNotFound",
-    "VersionMismatch",
     "add_users",
     "change_password",
     "check_admin",

@@ -20,7 +20,7 @@ EMAIL_CHANGES = rate_limits.Limit(name="email_change", times=5, seconds=3600)
 def update_user(
     *,
     user_id: int,
-    versions: set[int] | None = None,
+    wanted: set[int] | None = None,
     may_change_email: bool = True,
     origin: Origin,
     at: datetime,
@@ -28,12 +28,12 @@ def update_user(
 ) -> User:
     """Set `fields` of a user and record the events. A new address stays pending until it is verified.
 
-    Whether another user has the address is not disclosed; only its owner finds out by email. `versions` are those
+    Whether another user has the address is not disclosed; only its owner finds out by email. `wanted` are the versions
     that the caller accepts, None for any. Raises UserNotFound, VersionMismatch, TooManyRequests, and SignInAgain for
     another address that the caller may not set.
     """
     with transaction.atomic():
-        user = user_changes.lock_user(user_id=user_id, versions=versions)
+        user = user_changes.lock_user(user_id=user_id, wanted=wanted)
         before = User(**{name: getattr(user, name) for name in _WATCHED})
         requested = ""
         if "email" in fields:
@@ -78,10 +78,10 @@ def _differences(before: User, user: User, *, requested: str) -> list[tuple[str,
     return found
 
 
-def delete_user(*, user_id: int, versions: set[int] | None = None, origin: Origin, at: datetime) -> None:
+def delete_user(*, user_id: int, wanted: set[int] | None = None, origin: Origin, at: datetime) -> None:
     """Delete a user and record the event, so other services erase theirs. Raises UserNotFound and VersionMismatch."""
     with transaction.atomic():
-        user = user_changes.lock_user(user_id=user_id, versions=versions)
+        user = user_changes.lock_user(user_id=user_id, wanted=wanted)
         facts = {"actor_id": origin.actor_id, "address": origin.address, "user_agent": origin.user_agent}
         deleted = events.UserDeleted.of(user, deleted_at=at.isoformat(), **facts)
         user.delete()

@@ -4,21 +4,21 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from chassis.http import versions
 from chassis.messaging import events as cloud_events
 from chassis.outbox import services as outbox
 from users_ms.accounts import events
 from users_ms.accounts.events import Origin
 from users_ms.accounts.models import FormerAddress, User
-from users_ms.accounts.problems import UserNotFound, VersionMismatch
+from users_ms.accounts.problems import UserNotFound
 
 
-def lock_user(*, user_id: int, versions: set[int] | None = None) -> User:
+def lock_user(*, user_id: int, wanted: set[int] | None = None) -> User:
     """The user, locked until the transaction ends. Raises UserNotFound and VersionMismatch."""
     user = User.objects.select_for_update().filter(id=user_id).first()
     if user is None:
         raise UserNotFound
-    if versions is not None and user.version not in versions:
-        raise VersionMismatch
+    versions.check(user.version, wanted=wanted)
     return user
 
 
