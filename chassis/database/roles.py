@@ -85,11 +85,22 @@ def ensure_role(cursor: Any, *, name: str, password: str) -> None:
         )
     if may_create:
         verb = sql.SQL("ALTER ROLE" if exists else "CREATE ROLE")
-        rights = sql.SQL("LOGIN NOCREATEDB NOCREATEROLE PASSWORD {}").format(sql.Literal(password))
+        password_of = sql.SQL("{} {} LOGIN PASSWORD {}")
         try:
-            _execute(cursor, sql.SQL("{} {} {}").format(verb, sql.Identifier(name), rights))
+            _execute(cursor, password_of.format(verb, sql.Identifier(name), sql.Literal(password)))
         except errors.InsufficientPrivilege as error:
             raise CannotPrepare(f"The owner may not set the password of the role {name}.") from error
+    _refuse_further_rights(cursor, name=name)
+
+
+def _refuse_further_rights(cursor: Any, *, name: str) -> None:
+    """Since PostgreSQL 16 an owner without CREATEDB may not even say NOCREATEDB, so rights are read, not revoked."""
+    cursor.execute("SELECT rolsuper, rolcreaterole, rolcreatedb, rolbypassrls FROM pg_roles WHERE rolname = %s", [name])
+    if any(cursor.fetchone()):
+        raise CannotPrepare(
+            f"The role {name} may do more than a service should. A superuser can mend it: "
+            f'ALTER ROLE "{name}" NOSUPERUSER NOCREATEROLE NOCREATEDB NOBYPASSRLS.'
+        )
 
 
 def grant(cursor: Any, *, role: str, database: str, append_only: list[str]) -> None:

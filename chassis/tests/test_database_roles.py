@@ -92,3 +92,14 @@ def test_an_unreachable_database_is_waited_for_and_then_reported(urls):
     assert said.count("waiting for the database") == 1
     assert "The database does not answer" in said
     assert "nobody:nobody" not in said
+
+
+def test_a_role_with_rights_of_an_owner_is_refused(urls):
+    owner, role = urls
+    name = urlsplit(role).username
+    execute(owner, f"CREATE ROLE {name} CREATEDB")  # PASSWORD is set by the command
+
+    process = prepare(owner, role)
+
+    assert f"The role {name} may do more than a service should" in process.communicate(timeout=600)[0]
+    assert process.returncode != 0
