@@ -35,21 +35,41 @@ AUDIT_EVENTS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class AccountChange:
+class _Change:
+    """What every change in users-ms has, and how it is recorded."""
+
+    user_id: int | None
+    change_id: uuid.UUID
+    changed_at: datetime
+    actor_id: int | None
+    session_id: int | None
+    client: Client
+
+    def record(self, event: str, **details: Any) -> bool:
+        """Record it once in the audit log, in the caller's transaction. True for the first delivery."""
+        return audit.record_once(
+            event,
+            change_id=self.change_id,
+            client=self.client,
+            at=self.changed_at,
+            user_id=self.user_id,
+            actor_id=self.actor_id,
+            session_id=self.session_id,
+            **details,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountChange(_Change):
     """An account_changed_event. users-ms publishes a change of address twice, once to notify each address."""
 
     user_id: int
-    change_id: uuid.UUID
     change: str
-    changed_at: datetime
     first_proof: bool
     old_email: str
     new_email: str
     is_admin: bool
     scopes: list[str]
-    actor_id: int | None
-    session_id: int | None
-    client: Client
 
     @property
     def details(self) -> dict[str, Any]:
@@ -69,16 +89,7 @@ def apply(change: AccountChange, *, at: datetime) -> None:
     if change.change in ("email_change_requested", "email_change_undone"):
         user = users_client.find_credentials(user_id=change.user_id)
     with transaction.atomic():
-        is_new = audit.record_once(
-            AUDIT_EVENTS[change.change],
-            change_id=change.change_id,
-            client=change.client,
-            at=change.changed_at,
-            user_id=change.user_id,
-            actor_id=change.actor_id,
-            session_id=change.session_id,
-            **change.details,
-        )
+        is_new = change.record(AUDIT_EVENTS[change.change], **change.details)
         if is_new and user is not None:
             _send(change, user, at=at)
         _end(change, at=at)
@@ -171,37 +182,20 @@ MEMBERSHIP_EVENTS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class OrganisationChange:
+class OrganisationChange(_Change):
     """An organisation_changed_event, or with `user_id` a membership_changed_event."""
 
     event: str  # of the audit log
-    change_id: uuid.UUID
-    changed_at: datetime
     organisation_id: int
     slug: str
-    user_id: int | None
     roles: list[str]
-    actor_id: int | None
-    session_id: int | None
-    client: Client
 
 
 def record_organisation_change(change: OrganisationChange) -> None:
     """Record a change of an organisation or of its members in the audit log, once."""
     roles = {"roles": change.roles} if change.user_id is not None else {}
     with transaction.atomic():
-        audit.record_once(
-            change.event,
-            change_id=change.change_id,
-            client=change.client,
-            at=change.changed_at,
-            user_id=change.user_id,
-            actor_id=change.actor_id,
-            session_id=change.session_id,
-            organisation_id=change.organisation_id,
-            slug=change.slug,
-            **roles,
-        )
+        change.record(change.event, organisation_id=change.organisation_id, slug=change.slug, **roles)
 
 
 def record_import(
