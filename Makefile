@@ -77,7 +77,7 @@ lint: venv kubernetes-lint ##! check style, types, imports, secrets, settings, m
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@PYTHONPATH=.:users:auth:notification .venv/bin/lint-imports --no-cache --no-logo
-	@.venv/bin/bandit --quiet --recursive --severity-level medium --configfile pyproject.toml chassis users auth notification installation local tools evidence
+	@.venv/bin/bandit --quiet --recursive --severity-level medium --configfile pyproject.toml chassis users auth notification installation local tools evidence examples
 	@git ls-files -z | xargs -0 .venv/bin/detect-secrets-hook --baseline .secrets.baseline
 	@$(tools) generate --check
 	@$(tools) check-documents
@@ -92,10 +92,12 @@ format: venv ## format the code
 generate: venv ## regenerate OpenAPI, configuration and other generated documents
 	@$(tools) generate
 
-requirements: venv ## lock the newest versions that requirements/*.in allow
+requirements: venv ## lock the newest versions that requirements/*.in and examples/ allow
 	@cd requirements && for name in users auth notification dev bench loadtest experiments kubernetes docs mutation oidc; do \
 		../.venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 $$name.in -o $$name.txt || exit 1; \
 	done
+	@cd examples/flask && ../../.venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 \
+		requirements.in -o requirements.txt
 
 new-service: venv ## create a service from the template: NAME=billing [OUTBOX=yes: it publishes events]
 	@test -n "$(NAME)" || { echo "NAME is missing: make new-service NAME=billing"; exit 2; }

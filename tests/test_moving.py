@@ -1,7 +1,5 @@
 """Users of Keycloak move in and sign in with their old passwords; users move out again."""
 
-import base64
-import hashlib
 import json
 import os
 import secrets
@@ -13,12 +11,13 @@ import psycopg2
 import pytest
 import requests
 
+from evidence.harness import keycloak
 from evidence.harness.stack import PASSWORD
 
 NDJSON = "application/x-ndjson"
 # pragma: allowlist nextline secret
 FIREBASE_KEY = "jxspr8Ki0RYycVU8zykbdLGjFQ3McFUH0uiiTvC8pVMXAn210wjLNmdZJzxUECKbm0QsEmYUSDzZvpjeJ9WmXA=="
-# As Keycloak 26 stores the password "secret"; the others here are made by hashlib as Keycloak 12 to 23 do.
+# As Keycloak 26 stores the password "secret"; keycloak.pbkdf2 makes others.
 KEYCLOAK_26 = {
     "type": "password",
     # pragma: allowlist nextline secret
@@ -27,31 +26,6 @@ KEYCLOAK_26 = {
     "credentialData": '{"hashIterations":5,"algorithm":"argon2","additionalParameters":{"hashLength":["32"],'
     '"memory":["7168"],"type":["id"],"version":["1.3"],"parallelism":["1"]}}',
 }
-
-
-def keycloak_user(credential, **changes):
-    number = secrets.token_hex(8)
-    return {
-        "id": f"8d2f7c11-{number}",
-        "username": f"ada-{number}",
-        "email": f"ada.{number}@example.org",
-        "emailVerified": True,
-        "firstName": "Ada",
-        "lastName": "Lovelace",
-        "enabled": True,
-        "createdTimestamp": 1611230523301,
-        "attributes": {"department": ["engines"]},
-        "credentials": [credential],
-        "realmRoles": ["offline_access"],
-    } | changes
-
-
-def pbkdf2(algorithm, digest, iterations):
-    salt = secrets.token_bytes(16)
-    value = hashlib.pbkdf2_hmac(digest, PASSWORD.encode(), salt, iterations, 64)
-    secret = {"value": base64.b64encode(value).decode(), "salt": base64.b64encode(salt).decode()}
-    made = {"hashIterations": iterations, "algorithm": algorithm, "additionalParameters": {}}
-    return {"type": "password", "secretData": json.dumps(secret), "credentialData": json.dumps(made)}
 
 
 def stored(email):
@@ -84,10 +58,13 @@ def outcome(stack, file, *options):
 
 def test_users_of_keycloak_sign_in_with_their_old_passwords(stack, realm):
     users = {
-        PASSWORD: keycloak_user(pbkdf2("pbkdf2-sha256", "sha256", 27500)),
-        "secret": keycloak_user(KEYCLOAK_26),
+        PASSWORD: keycloak.user(keycloak.pbkdf2(PASSWORD, "pbkdf2-sha256", "sha256", 27500)),
+        "secret": keycloak.user(KEYCLOAK_26),
     }
-    older = [keycloak_user(pbkdf2("pbkdf2", "sha1", 20000)), keycloak_user(pbkdf2("pbkdf2-sha512", "sha512", 30000))]
+    older = [
+        keycloak.user(keycloak.pbkdf2(PASSWORD, "pbkdf2", "sha1", 20000)),
+        keycloak.user(keycloak.pbkdf2(PASSWORD, "pbkdf2-sha512", "sha512", 30000)),
+    ]
     file = realm(*users.values(), *older)
 
     first = outcome(stack, file, "--format=keycloak")
@@ -188,7 +165,7 @@ def test_users_of_other_systems_sign_in_with_their_old_passwords(stack, tmp_path
 
 
 def test_an_imported_user_is_sent_no_mail(stack, realm):
-    user = keycloak_user(KEYCLOAK_26, emailVerified=False)
+    user = keycloak.user(KEYCLOAK_26, emailVerified=False)
 
     outcome(stack, realm(user), "--format=keycloak")
 
@@ -199,7 +176,7 @@ def test_an_imported_user_is_sent_no_mail(stack, realm):
 
 def test_a_refused_user_is_named_in_a_file_and_imported_once_it_is_corrected(stack, realm):
     taken = stack.sign_up()["email"]
-    good, bad = keycloak_user(KEYCLOAK_26), keycloak_user(KEYCLOAK_26, email=taken)
+    good, bad = keycloak.user(KEYCLOAK_26), keycloak.user(KEYCLOAK_26, email=taken)
 
     lines, status = outcome(stack, file := realm(good, bad), "--format=keycloak")
 
@@ -252,7 +229,7 @@ def test_an_admin_imports_through_the_gateway(stack, admins_email):
 
 
 def test_what_is_exported_is_imported_without_a_change(stack, realm, tmp_path):
-    user = keycloak_user(KEYCLOAK_26)
+    user = keycloak.user(KEYCLOAK_26)
     outcome(stack, realm(user), "--format=keycloak")
     here = stack.sign_up()
     file = tmp_path / "all.ndjson"

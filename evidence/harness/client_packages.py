@@ -22,13 +22,15 @@ OAUTH2_PROXY = "github.com/oauth2-proxy/oauth2-proxy/v7@v7.15.6"
 SECONDS = 900  # for a compilation on a busy machine
 
 
-def python() -> Path:
-    """The Python with Authlib and mozilla-django-oidc, of requirements/oidc.txt."""
+def python(
+    environment: Path = environments.ENVIRONMENTS["oidc"], requirements: Path = ROOT / "requirements" / "oidc.txt"
+) -> Path:
+    """The Python of an environment with these packages, by default Authlib and mozilla-django-oidc."""
     try:
-        environments.make(environments.ENVIRONMENTS["oidc"], ROOT / "requirements" / "oidc.txt")
+        environments.make(environment, requirements)
     except SystemExit as error:
         pytest.skip(f"the Python clients cannot be installed: {error}")
-    return environments.ENVIRONMENTS["oidc"] / "bin" / "python"
+    return environment / "bin" / "python"
 
 
 def node_modules() -> Path:

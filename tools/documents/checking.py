@@ -15,7 +15,7 @@ from markdown_it.token import Token
 
 from local.paths import ROOT
 
-PATTERNS = ("*.md", "docs/**/*.md", "kustomize/**/*.md")
+PATTERNS = ("*.md", "docs/**/*.md", "kustomize/**/*.md", "examples/*/README.md")
 _COMMENT = re.compile(r"<!--\s*(.*?)\s*-->", re.DOTALL)
 _MAKE = re.compile(r"\bmake ([a-z][a-z-]*[a-z*])")
 _FILE_NAME = re.compile(r"[\w*-][\w.*-]*\.(py|yaml|yml|toml|json|js|html|css|conf|hcl|in|sh|md|png)")

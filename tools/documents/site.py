@@ -58,8 +58,9 @@ def _fetch_mermaid() -> None:
 
 
 def on_files(files: Any, *, config: Any) -> Any:
-    """A hook of MkDocs: adds the documents in the root of the repository and the READMEs of kustomize/."""
-    for source in [*(ROOT / name for name in _MOVED), *(ROOT / "kustomize").rglob("README.md")]:
+    """A hook of MkDocs: adds the documents in the repository's root and the READMEs of kustomize/ and examples/."""
+    readmes = [*(ROOT / "kustomize").rglob("README.md"), *(ROOT / "examples").glob("*/README.md")]
+    for source in [*(ROOT / name for name in _MOVED), *readmes]:
         files.append(File.generated(config, _place(source), abs_src_path=str(source)))
     files.append(File.generated(config, "javascript/mermaid.min.js", abs_src_path=str(SCRIPT)))
     return files

@@ -1,4 +1,4 @@
-"""`make audit`, also in `make lint`: finds known vulnerabilities of the packages that requirements/ locks.
+"""`make audit`, also in `make lint`: finds known vulnerabilities of the locked packages of requirements/ and examples/.
 
 PyPI lists them for each version (https://docs.pypi.org/api/json/#known-vulnerabilities), the source of
 `pip-audit -s pypi` too. Mirrors without a document for each version have one for the newest version of a project.
@@ -51,17 +51,17 @@ def run(*, in_lint: bool = False, index: str = INDEX) -> int:
 
 
 def locked() -> list[Package]:
-    """Name and version of every package that requirements/ locks, for services and tools alike."""
+    """Name and version of every package that is locked, for services, tools and examples alike."""
     return sorted({found for file in files() for found in _LOCKED.findall(file.read_text())})
 
 
 def files() -> list[Path]:
-    """The lock files, one for each environment or image."""
-    return sorted((ROOT / "requirements").glob("*.txt"))
+    """The lock files, one for each environment, image or example."""
+    return sorted([*(ROOT / "requirements").glob("*.txt"), *(ROOT / "examples").glob("*/requirements.txt")])
 
 
 def _files_of(name: str, version: str) -> list[str]:
-    return [file.name for file in files() if (name, version) in _LOCKED.findall(file.read_text())]
+    return [str(file.relative_to(ROOT)) for file in files() if (name, version) in _LOCKED.findall(file.read_text())]
 
 
 def _not_accepted(package: Package, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
