@@ -75,6 +75,7 @@ venv: # the Python packages, into .venv
 lint: venv kubernetes-lint ##! check style, types, imports, secrets, settings, migrations, kustomize/ and documents
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
+	@! command -v node >/dev/null || node --check examples/express/app.js
 	@.venv/bin/mypy
 	@PYTHONPATH=.:users:auth:notification .venv/bin/lint-imports --no-cache --no-logo
 	@.venv/bin/bandit --quiet --recursive --severity-level medium --configfile pyproject.toml chassis users auth notification installation local tools evidence examples

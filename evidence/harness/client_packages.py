@@ -5,6 +5,7 @@ reason.
 """
 
 import os
+import platform
 import shutil
 import subprocess
 from pathlib import Path
@@ -53,6 +54,18 @@ def npm_packages(source: Path, folder: Path) -> Path:
             shutil.copy(source / name, folder)
         _install("npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", folder=folder)
     return folder
+
+
+def node() -> str:
+    """A Node that has SQLite: the machine's, or Node 24 from npm."""
+    found = shutil.which("node")
+    if found and not subprocess.run([found, "-e", "require('node:sqlite')"], capture_output=True).returncode:
+        return found
+    folder = npm_packages(PROGRAMS / "node24", CACHE / "node24")
+    programs = sorted(folder.glob("node_modules/node-*/bin/node"))
+    if not programs:
+        pytest.skip(f"npm has no Node 24 for this machine ({platform.machine()})")
+    return str(programs[0])
 
 
 def oauth2_proxy() -> Path:

@@ -1,6 +1,7 @@
 """The applications of examples/, registered at a stack and running."""
 
 import secrets
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -48,9 +49,9 @@ class Application:
 
 @contextmanager
 def running(
-    secure: SecureStack, name: str, command: Callable[[int], list[str | Path]], *, directory: Path
+    secure: SecureStack, name: str, command_of: Callable[[int], list[str | Path]], *, directory: Path
 ) -> Iterator[Application]:
-    """Registers `examples/<name>` as its README says and runs it; `command` gives its command with the port.
+    """Registers `examples/<name>` as its README says and runs it; `command_of` gives the command for a port.
 
     When the block ends, it prints the application's log and the deliveries of its webhook, which pytest shows of tests
     that failed.
@@ -76,11 +77,12 @@ def running(
         "SESSION_SECRET": secrets.token_urlsafe(32),
         "WEBHOOK_SECRET": webhook["secret"],
         "DATABASE": str(database),
+        "PORT": str(port),
         **trust(secure.authority),
     }
     program = Program(
         name=f"example-{name}",
-        command=[str(part) for part in command(port)],
+        command=[str(part) for part in command_of(port)],
         environment=environment,
         port=port,
         url=f"{url}/",
@@ -108,8 +110,15 @@ def _call(secure: SecureStack, method: str, path: str, body: Any = None) -> dict
     return dict(answer.json()) if answer.content else {}
 
 
-def flask() -> Callable[[int], list[str | Path]]:
+def flask(port: int) -> list[str | Path]:
     """The command of examples/flask, whose packages are installed. Skips the test when they cannot be."""
     python = client_packages.python(client_packages.CACHE / "flask", EXAMPLES / "flask" / "requirements.txt")
-    gunicorn = [python, "-m", "gunicorn", "--preload", "--workers=2"]
-    return lambda port: [*gunicorn, f"--bind=127.0.0.1:{port}", "app:app"]
+    return [python, "-m", "gunicorn", "--preload", "--workers=2", f"--bind=127.0.0.1:{port}", "app:app"]
+
+
+def express(_port: int) -> list[str | Path]:
+    """The command of examples/express, which takes the port from the environment."""
+    source, folder = EXAMPLES / "express", client_packages.CACHE / "express"
+    client_packages.npm_packages(source, folder)
+    shutil.copytree(source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("node_modules", "*.sqlite3"))
+    return [client_packages.node(), folder / "app.js"]
