@@ -58,8 +58,7 @@ const identified = (cookie) => createHash('sha256').update(String(cookie)).diges
 
 // The open session of this browser with the name of its user.
 function visitor(req) {
-  const query = `SELECT sessions.*, name FROM sessions JOIN users ON users.id = user_id
-    WHERE sessions.id = ? AND expires_at > ?`
+  const query = 'SELECT * FROM visitors WHERE id = ? AND expires_at > ?'
   return db.prepare(query).get(identified(req.cookies[SESSION]), Date.now())
 }
 

@@ -72,8 +72,7 @@ with database() as db:
 def visitor() -> sqlite3.Row | None:
     """The open session of this browser with the name of its user."""
     with database() as db:
-        tables = "sessions JOIN users ON users.id = user_id"
-        query = f"SELECT sessions.*, name FROM {tables} WHERE sessions.id = ? AND expires_at > ?"  # noqa: S608
+        query = "SELECT * FROM visitors WHERE id = ? AND expires_at > ?"
         return db.execute(query, (session.get("id"), time.time())).fetchone()
 
 

@@ -9,3 +9,5 @@ CREATE TABLE IF NOT EXISTS sessions (
     expires_at REAL NOT NULL
 );
 CREATE TABLE IF NOT EXISTS events (id TEXT PRIMARY KEY, received_at REAL NOT NULL);
+CREATE VIEW IF NOT EXISTS visitors AS
+SELECT sessions.*, users.name FROM sessions JOIN users ON users.id = sessions.user_id;
