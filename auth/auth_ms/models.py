@@ -4,6 +4,7 @@ from auth_ms.audit.models import AuditEvent, FollowedChange
 from auth_ms.external.models import ExternalIdentity, ExternalProvider, ExternalSignIn
 from auth_ms.factors.models import TOTP, Passkey, PasskeyChallenge, PendingLogin, RecoveryCode, SecondFactorFailures
 from auth_ms.keys.models import SigningKey
+from auth_ms.personal_tokens.models import PersonalToken
 from auth_ms.provider.models import (
     AuthorizationRequest,
     ClientSecret,
@@ -42,6 +43,7 @@ __all__ = [
     "PasskeyChallenge",
     "PasswordChange",
     "PendingLogin",
+    "PersonalToken",
     "PhoneCode",
     "RecoveryCode",
     "RefreshToken",

@@ -37,6 +37,7 @@ PRUNERS += [  # noqa: F821
     "auth_ms.recovery.services.password_changes.prune",
     "auth_ms.provider.services.pruning.prune",
     "auth_ms.external.services.sign_ins.prune",
+    "auth_ms.personal_tokens.services.prune",
     "auth_ms.sessions.services.prune",
 ]
 SPECTACULAR_SETTINGS["ENUM_NAME_OVERRIDES"] = {  # noqa: F821
@@ -49,7 +50,7 @@ SPECTACULAR_SETTINGS["ENUM_NAME_OVERRIDES"] = {  # noqa: F821
 APPEND_ONLY_TABLES = ["sign_in_auditevent"]
 
 KEY_SOURCE = "auth_ms.keys.services.signing_keys.OwnKeys"
-AUTHORITY = "auth_ms.sessions.authority.SessionsAndAccounts"
+AUTHORITY = "auth_ms.personal_tokens.authority.SessionsTokensAndAccounts"
 USERS_URL = environment.url("USERS_URL", "users-ms, such as http://users-ms:4000", schemes=["http", "https"])
 SIGNING_KEY_ENCRYPTION_KEYS = environment.secrets(
     "SIGNING_KEY_ENCRYPTION_KEY",
@@ -170,6 +171,23 @@ EXTERNAL_SIGN_INS_PER_10_MINUTES = environment.integer(
     "sign-ins with other providers begun per client address",
     default=100,
     minimum=1,
+)
+PERSONAL_TOKENS_PER_USER = environment.integer(
+    "PERSONAL_TOKENS_PER_USER",
+    "personal access tokens that a user may have; 0: nobody makes any, and those that there are go on working",
+    default=20,
+    minimum=0,
+    maximum=1000,
+)
+PERSONAL_TOKEN_MAXIMUM_DAYS = environment.integer(
+    "PERSONAL_TOKEN_MAXIMUM_DAYS",
+    "how long a personal access token is valid at most; a smaller number counts for those that there are, too",
+    default=365,
+    minimum=1,
+    maximum=3650,
+)
+PERSONAL_TOKEN_REQUESTS_PER_MINUTE = environment.integer(
+    "PERSONAL_TOKEN_REQUESTS_PER_MINUTE", "requests with one personal access token", default=600, minimum=1
 )
 WEBAUTHN_RP_ID = environment.text("WEBAUTHN_RP_ID", "the domain of the passkeys", default="localhost")
 WEBAUTHN_RP_NAME = environment.text("WEBAUTHN_RP_NAME", "the name that authenticators show", default="Tessera")

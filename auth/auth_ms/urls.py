@@ -7,6 +7,7 @@ from auth_ms.audit import views as audit_views
 from auth_ms.external import views as external_views
 from auth_ms.factors import views as factor_views
 from auth_ms.keys import views as key_views
+from auth_ms.personal_tokens import views as personal_token_views
 from auth_ms.provider.views import (
     clients,
     devices,
@@ -55,6 +56,16 @@ routes = [
     path("internal/session", session_views.InternalSession.as_view(), name="internal-session"),
     path("internal/principal", session_views.InternalPrincipal.as_view(), name="internal-principal"),
     path("internal/client", clients.InternalClient.as_view(), name="internal-client"),
+    path(
+        "internal/personal-token",
+        personal_token_views.InternalPersonalToken.as_view(),
+        name="internal-personal-token",
+    ),
+    path(
+        "internal/personal-principal",
+        personal_token_views.InternalPersonalPrincipal.as_view(),
+        name="internal-personal-principal",
+    ),
     path("clients", clients.ClientCollection.as_view(), name="clients"),
     path("clients/<slug:client_id>", clients.ClientDetail.as_view(), name="client"),
     path("clients/<slug:client_id>/secrets", clients.ClientSecrets.as_view(), name="client-secrets"),
@@ -67,6 +78,12 @@ routes = [
     path("auth/providers", external_views.OfferedProviders.as_view(), name="offered-providers"),
     path("auth/identities", external_views.IdentityCollection.as_view(), name="identities"),
     path("auth/identities/<int:identity_id>", external_views.IdentityDetail.as_view(), name="identity"),
+    path("auth/personal-tokens", personal_token_views.PersonalTokenCollection.as_view(), name="personal-tokens"),
+    path(
+        "auth/personal-tokens/<int:token_id>",
+        personal_token_views.PersonalTokenDetail.as_view(),
+        name="personal-token",
+    ),
     path("oauth/external/<slug:slug>", external.Begin.as_view(), name="oauth-external"),
     path("oauth/external/<slug:slug>/callback", external.Callback.as_view(), name="oauth-external-callback"),
     path("oauth/authorize", pages.Authorize.as_view(), name="oauth-authorize"),

@@ -1,6 +1,7 @@
 """Error responses: `Problem`, and the translation of exceptions into `application/problem+json` (RFC 9457)."""
 
 import logging
+import math
 import re
 from http import HTTPStatus
 from typing import Any
@@ -74,6 +75,17 @@ class ServiceUnavailable(Problem):
 
     def __init__(self, detail: str | None = None, *, retry_after_seconds: int = 2) -> None:
         super().__init__(detail, headers={"Retry-After": str(retry_after_seconds)})
+
+
+class TooManyRequests(Problem):
+    """The caller may retry after `Retry-After` seconds."""
+
+    status = 429
+    title = "Too many requests"
+    detail = "There were too many requests. Try again later."
+
+    def __init__(self, *, retry_after_seconds: float) -> None:
+        super().__init__(headers={"Retry-After": str(max(1, math.ceil(retry_after_seconds)))})
 
 
 def body(

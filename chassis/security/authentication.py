@@ -7,7 +7,7 @@ from django.conf import settings
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from chassis.security import authority, permissions, tokens
+from chassis.security import authority, permissions, personal_tokens, tokens
 from chassis.security.principal import Principal
 from chassis.security.public_keys import KeySource, key_source
 
@@ -17,7 +17,8 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 class BearerAuthentication(BaseAuthentication):
     """`Authorization: Bearer <access token>` of a user.
 
-    Requests that change something are decided live: session and account are checked first (settings.AUTHORITY).
+    Requests that change something are decided live: session and account are checked first (settings.AUTHORITY). Those
+    with a personal access token always are, and only where the view admits it (`permissions.token_scope`).
     """
 
     @property
@@ -32,16 +33,30 @@ class BearerAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[Principal, str] | None:
         """The principal and its token; None without a bearer token.
 
-        Raises AuthenticationFailed, and ServiceUnavailable when keys or a live decision are not available.
+        Raises AuthenticationFailed, ServiceUnavailable when keys or a live decision are not available; and for a
+        personal access token PersonalTokenNotAccepted, InsufficientScope and TooManyRequests.
         """
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             return None
         token = token.strip()
+        if personal_tokens.is_personal(token):
+            return self._bearer_of_personal_token(request, token), token
         principal = tokens.verify(token, keys=self._keys, audiences=self.audiences)
         if not principal.is_service and self.is_decided_live(request):
             principal = authority.confirm(principal, token)
         return principal, token
+
+    def _bearer_of_personal_token(self, request: Request, token: str) -> Principal:
+        scope = permissions.token_scope(request, (request.parser_context or {}).get("view"))
+        if scope is None:
+            raise permissions.PersonalTokenNotAccepted
+        if not personal_tokens.is_well_formed(token):
+            raise AuthenticationFailed("The personal access token is not valid.")
+        principal = authority.find_personal(token)
+        if scope not in (principal.token_scopes or ()):
+            raise permissions.InsufficientScope(scope)
+        return principal
 
     def is_decided_live(self, request: Request) -> bool:
         """True for unsafe methods. Admin reads are decided live by the permissions."""
@@ -65,7 +80,7 @@ class UserOrClientAuthentication(BearerAuthentication):
         if permissions.client_scope(request, view) is None or scheme.lower() != "bearer":
             return super().authenticate(request)
         token = token.strip()
-        if not tokens.is_of_client(token, keys=self._keys):
+        if personal_tokens.is_personal(token) or not tokens.is_of_client(token, keys=self._keys):
             return super().authenticate(request)
         return authority.find_client(token, resource=f"/{settings.SERVICE}"), token
 

@@ -5,6 +5,7 @@ revoked right would stay in force until the token expires. See docs/security.md,
 """
 
 import dataclasses
+from collections.abc import Iterable
 from functools import cache
 from typing import Any, Protocol
 
@@ -13,6 +14,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 from rest_framework.exceptions import AuthenticationFailed
 
+from chassis.http.errors import TooManyRequests
 from chassis.http.service_client import ServiceClient
 from chassis.security.principal import ADMIN_SCOPE, ClientPrincipal, Principal
 
@@ -27,6 +29,13 @@ class Authority(Protocol):
         ServiceUnavailable when that cannot be determined.
         """
 
+    def find_personal(self, token: str) -> Principal:
+        """The user whose personal access token this is, as `personal_principal` makes it.
+
+        Raises AuthenticationFailed when the token is not valid or the account is gone or inactive, TooManyRequests, and
+        ServiceUnavailable when that cannot be determined.
+        """
+
 
 def confirm(principal: Principal, token: str) -> Principal:
     """The principal, reduced to the scopes of its token that its account still has.
@@ -35,6 +44,32 @@ def confirm(principal: Principal, token: str) -> Principal:
     """
     live = _authority(settings.AUTHORITY).scopes(principal, token)
     return dataclasses.replace(principal, scopes=principal.scopes & live, is_live=True)
+
+
+def find_personal(token: str) -> Principal:
+    """The user whose personal access token this is, with the rights that both have now.
+
+    Raises AuthenticationFailed, TooManyRequests and ServiceUnavailable, as `Authority.find_personal` does.
+    """
+    return _authority(settings.AUTHORITY).find_personal(token)
+
+
+def personal_principal(*, user_id: int, token_scopes: Iterable[str], is_admin: bool) -> Principal:
+    """The user who calls with a personal access token; `is_admin` says whether the account is an admin's now.
+
+    An admin's token has that right only with the scope `admin`. Nobody has authenticated, so that whatever needs a
+    recent sign-in is refused.
+    """
+    granted = frozenset(token_scopes)
+    return Principal(
+        subject=str(user_id),
+        user_id=user_id,
+        session_id=None,
+        scopes=granted & {ADMIN_SCOPE} if is_admin else frozenset(),
+        authenticated_at=None,
+        is_live=True,
+        token_scopes=granted,
+    )
 
 
 @cache
@@ -52,6 +87,22 @@ class RemoteAuthority:
             return frozenset(([ADMIN_SCOPE] if members["is_admin"] else []) + list(members["scopes"]))
         except (KeyError, TypeError) as error:
             raise _auth(settings.AUTH_URL).unavailable() from error
+
+    def find_personal(self, token: str) -> Principal:
+        return ask_for_personal(token)
+
+
+def ask_for_personal(token: str, *, is_admin: bool | None = None) -> Principal:
+    """The user of a personal access token, according to auth-ms; which asks for the account unless `is_admin` is given.
+
+    Raises AuthenticationFailed, TooManyRequests and ServiceUnavailable.
+    """
+    members = _ask(f"/auth-ms/internal/personal-{'principal' if is_admin is None else 'token'}", token)
+    try:
+        live = bool(members["is_admin"]) if is_admin is None else is_admin
+        return personal_principal(user_id=int(members["user_id"]), token_scopes=members["scopes"], is_admin=live)
+    except (KeyError, TypeError, ValueError) as error:
+        raise _auth(settings.AUTH_URL).unavailable() from error
 
 
 def check_session(token: str) -> None:
@@ -76,6 +127,9 @@ def _ask(path: str, token: str) -> dict[str, Any]:
     answer = auth.call("GET", path, token=token)
     if answer.status_code == 401:
         raise AuthenticationFailed("The session has ended, or the access token is not valid.")
+    if answer.status_code == 429:
+        seconds = answer.headers.get("Retry-After", "")
+        raise TooManyRequests(retry_after_seconds=int(seconds) if seconds.isdecimal() else 1)
     if answer.status_code != 200:
         raise auth.unavailable()
     try:

@@ -6,7 +6,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from chassis.http.errors import Problem
-from chassis.security import authority
+from chassis.security import authority, personal_tokens
 from chassis.security.principal import SERVICE_SCOPE, ClientPrincipal, Principal
 
 
@@ -34,7 +34,7 @@ def may_act_for(request: Request, user_id: int) -> bool:
 
 
 class InsufficientScope(Problem):
-    """A client that calls as itself lacks a scope (RFC 6750, §3.1)."""
+    """A client that calls as itself, or a personal access token, lacks a scope (RFC 6750, §3.1)."""
 
     status = 403
     title = "Insufficient scope"
@@ -46,9 +46,33 @@ class InsufficientScope(Problem):
 
 def client_scope(request: Request, view: Any) -> str | None:
     """The scope with which a client may make this request as itself; None when no client may."""
-    method = "GET" if request.method == "HEAD" else str(request.method)
     scopes: dict[str, str] = getattr(view, "client_scopes", {})
-    return scopes.get(method)
+    return scopes.get(_method(request))
+
+
+class PersonalTokenNotAccepted(Problem):
+    """The route, or this use of it, is for users who have signed in."""
+
+    status = 403
+    title = "Personal access token not accepted"
+    detail = "Personal access tokens are not accepted here. Sign in instead."
+
+
+def token_scope(request: Request, view: Any) -> str | None:
+    """The scope with which a personal access token may make this request; None when none may.
+
+    A view names the methods that admit one: `personal_token_methods = {"GET"}`. What it does not name it refuses, so
+    that a new route, or one that changes a way in, is closed to them.
+    """
+    method = _method(request)
+    admitted: frozenset[str] = getattr(view, "personal_token_methods", frozenset())
+    if method not in admitted:
+        return None
+    return personal_tokens.READ if method == "GET" else personal_tokens.WRITE
+
+
+def _method(request: Request) -> str:
+    return "GET" if request.method == "HEAD" else str(request.method)
 
 
 def is_client(request: Request) -> bool:

@@ -31,12 +31,18 @@ class Principal:
     scopes: frozenset[str]
     authenticated_at: int | None  # Unix time of the user's last authentication
     is_live: bool = False  # session and account were checked for this request; `scopes` are those still granted
+    token_scopes: frozenset[str] | None = None  # of a personal access token, which has no session; otherwise None
 
     is_authenticated = True  # Django REST framework reads this from `request.user`
 
     @property
     def is_service(self) -> bool:
         return self.user_id is None
+
+    @property
+    def is_personal_token(self) -> bool:
+        """True when the user's machine calls with a personal access token, and nobody has signed in."""
+        return self.token_scopes is not None
 
     @property
     def is_admin(self) -> bool:

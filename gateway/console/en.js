@@ -550,6 +550,8 @@ export const texts = {
   "audit-event.member_updated": "Roles in an organisation changed",
   "audit-event.member_removed": "Member removed from an organisation",
   "audit-event.identity_linked": "Other sign-in linked",
+  "audit-event.personal_token_created": "Personal access token made",
+  "audit-event.personal_token_revoked": "Personal access token revoked",
   "audit-event.identity_unlinked": "Other sign-in unlinked",
   "audit-event.external_provider_created": "Provider added",
   "audit-event.external_provider_changed": "Provider changed",

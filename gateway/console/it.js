@@ -550,6 +550,8 @@ export const texts = {
   "audit-event.member_updated": "Ruoli in un'organizzazione cambiati",
   "audit-event.member_removed": "Membro rimosso da un'organizzazione",
   "audit-event.identity_linked": "Altro accesso collegato",
+  "audit-event.personal_token_created": "Token di accesso personale creato",
+  "audit-event.personal_token_revoked": "Token di accesso personale revocato",
   "audit-event.identity_unlinked": "Altro accesso scollegato",
   "audit-event.external_provider_created": "Fornitore aggiunto",
   "audit-event.external_provider_changed": "Fornitore modificato",

@@ -3,6 +3,7 @@
 from auth_ms.examples import answer_example
 from auth_ms.external.examples import LINKED
 from auth_ms.factors.examples import PASSKEY
+from auth_ms.personal_tokens.examples import LISTED
 
 _OWN = {
     "id": 12,
@@ -36,6 +37,7 @@ EXPORT = answer_example(
         "passkeys": [PASSKEY],
         "identities": [LINKED],
         "recovery_codes": 10,
+        "personal_tokens": [LISTED],
         "consents": [],
         "activity": [_OWN],
     },

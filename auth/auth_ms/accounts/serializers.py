@@ -5,6 +5,7 @@ from rest_framework import serializers
 from auth_ms.audit.models import AuditEvent
 from auth_ms.external.serializers import IdentityOutput
 from auth_ms.factors.serializers import PasskeyOutput
+from auth_ms.personal_tokens.serializers import PersonalTokenOutput
 from auth_ms.provider.serializers import ConsentOutput
 from auth_ms.sessions.models import Session
 
@@ -50,5 +51,6 @@ class ExportOutput(serializers.Serializer):
     passkeys = PasskeyOutput(many=True)
     identities = IdentityOutput(many=True)
     recovery_codes = serializers.IntegerField(help_text="how many are left")
+    personal_tokens = PersonalTokenOutput(many=True)
     consents = ConsentOutput(many=True)
     activity = ActivityOutput(many=True)

@@ -11,6 +11,7 @@ from auth_ms import users_client
 from auth_ms.audit import services as audit
 from auth_ms.external.services import identities
 from auth_ms.factors.services import failures
+from auth_ms.personal_tokens import services as personal_tokens
 from auth_ms.recovery.models import OneTimeToken
 from auth_ms.recovery.services import emails, erasure, mailed_tokens, password_changes
 from auth_ms.recovery.services.mailed_tokens import Purpose
@@ -157,6 +158,7 @@ def apply_password_change(
             identities.delete_of(user_id=user_id, linked_before=changed_at)
         if reason != "change":
             failures.reset(user_id=user_id)
+            personal_tokens.revoke_all(user_id=user_id, reason="password_reset", created_before=changed_at, at=at)
         if change_id is not None:
             audit.record_once(
                 Event.PASSWORD_CHANGE if reason == "change" else Event.PASSWORD_RESET,

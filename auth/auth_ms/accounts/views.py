@@ -15,10 +15,11 @@ from chassis.http.pagination import NewestFirst
 
 class Activity(APIView):
     pagination_class = NewestFirst
+    personal_token_methods = frozenset({"GET"})
 
     @extend_schema(
         operation_id="list_activity",
-        responses={200: serializers.ActivityOutput(many=True), **problems(400, 401, 403)},
+        responses={200: serializers.ActivityOutput(many=True), **problems(400, 401, 403, 429)},
         examples=[examples.ACTIVITY],
         tags=["account"],
     )

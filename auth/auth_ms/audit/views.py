@@ -16,11 +16,12 @@ from chassis.security import permissions
 class AuditLog(APIView):
     permission_classes = [permissions.IsAdmin]
     pagination_class = NewestFirst
+    personal_token_methods = frozenset({"GET"})
 
     @extend_schema(
         operation_id="list_audit_events",
         parameters=[serializers.AuditFilter],
-        responses={200: serializers.AuditEventOutput(many=True), **problems(400, 401, 403)},
+        responses={200: serializers.AuditEventOutput(many=True), **problems(400, 401, 403, 429)},
         examples=[examples.AUDIT_EVENT],
         tags=["audit log"],
     )

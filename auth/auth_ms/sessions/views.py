@@ -81,10 +81,11 @@ class LogoutAll(APIView):
 
 class SessionCollection(APIView):
     pagination_class = NewestFirst
+    personal_token_methods = frozenset({"GET"})
 
     @extend_schema(
         operation_id="list_sessions",
-        responses={200: serializers.SessionOutput(many=True), **problems(400, 401, 403)},
+        responses={200: serializers.SessionOutput(many=True), **problems(400, 401, 403, 429)},
         examples=[examples.SESSION],
         tags=["sessions"],
     )

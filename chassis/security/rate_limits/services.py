@@ -1,6 +1,5 @@
 """Rate limits, enforced with one SQL statement per request."""
 
-import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from django.db import connection
 from django.utils.crypto import salted_hmac
 
-from chassis.http.errors import Problem
+from chassis.http.errors import TooManyRequests as TooManyRequests  # callers catch it by this module
 from chassis.operations import pruning
 from chassis.security.rate_limits.models import RateLimit
 
@@ -25,17 +24,6 @@ class Limit:
     def interval(self) -> timedelta:
         """The time until one more request is allowed."""
         return timedelta(seconds=self.seconds / self.times)
-
-
-class TooManyRequests(Problem):
-    """The caller may retry after `Retry-After` seconds."""
-
-    status = 429
-    title = "Too many requests"
-    detail = "There were too many requests. Try again later."
-
-    def __init__(self, *, retry_after_seconds: float) -> None:
-        super().__init__(headers={"Retry-After": str(max(1, math.ceil(retry_after_seconds)))})
 
 
 def take(limit: Limit, *, key: str) -> None:

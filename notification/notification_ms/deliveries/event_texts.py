@@ -89,6 +89,8 @@ TEXTS = {
                 "application_disconnected",
                 "identity_linked",
                 "identity_unlinked",
+                "personal_token_created",
+                "personal_token_revoked",
             }
         ),
     ),

@@ -31,11 +31,12 @@ def _reader(request: Request) -> Principal:
 
 class NotificationCollection(APIView):
     pagination_class = NewestFirst
+    personal_token_methods = frozenset({"GET"})
 
     @extend_schema(
         operation_id="list_notifications",
         parameters=[serializers.NotificationFilter],
-        responses={200: serializers.NotificationOutput(many=True), **problems(400, 401, 403)},
+        responses={200: serializers.NotificationOutput(many=True), **problems(400, 401, 403, 429)},
         examples=[examples.NOTIFICATION],
         tags=["notifications"],
     )
@@ -47,9 +48,11 @@ class NotificationCollection(APIView):
 
 
 class NotificationDetail(APIView):
+    personal_token_methods = frozenset({"GET"})
+
     @extend_schema(
         operation_id="get_notification",
-        responses={200: serializers.NotificationOutput, **problems(401, 403, 404)},
+        responses={200: serializers.NotificationOutput, **problems(401, 403, 404, 429)},
         examples=[examples.NOTIFICATION],
         tags=["notifications"],
     )
@@ -63,11 +66,12 @@ class NotificationDetail(APIView):
 
 class DeadLetterCollection(APIView):
     permission_classes = [permissions.IsAdmin]
+    personal_token_methods = frozenset({"GET"})
 
     @extend_schema(
         operation_id="list_dead_letters",
         parameters=[serializers.DeadLetterFilter],
-        responses={200: serializers.DeadLettersOutput, **problems(400, 401, 403)},
+        responses={200: serializers.DeadLettersOutput, **problems(400, 401, 403, 429)},
         examples=[examples.DEAD_LETTERS],
         tags=["dead letters"],
     )
@@ -80,11 +84,12 @@ class DeadLetterCollection(APIView):
 
 class Redelivery(APIView):
     permission_classes = [permissions.IsAdmin]
+    personal_token_methods = frozenset({"POST"})
 
     @extend_schema(
         operation_id="redeliver_dead_letters",
         request=serializers.RedeliveryInput,
-        responses={200: serializers.RedeliveryOutput, **problems(400, 401, 403, 413, 415)},
+        responses={200: serializers.RedeliveryOutput, **problems(400, 401, 403, 413, 415, 429)},
         examples=[examples.REDELIVERY, examples.REDELIVERED],
         tags=["dead letters"],
     )
@@ -97,9 +102,11 @@ class Redelivery(APIView):
 
 
 class Preferences(APIView):
+    personal_token_methods = frozenset({"GET", "PUT"})
+
     @extend_schema(
         operation_id="get_preferences",
-        responses={200: serializers.PreferencesOutput, **problems(401, 403)},
+        responses={200: serializers.PreferencesOutput, **problems(401, 403, 429)},
         examples=[examples.PREFERENCES],
         tags=["preferences"],
     )
@@ -110,7 +117,7 @@ class Preferences(APIView):
     @extend_schema(
         operation_id="set_preferences",
         request=serializers.PreferencesInput,
-        responses={200: serializers.PreferencesOutput, **problems(400, 401, 403, 413, 415)},
+        responses={200: serializers.PreferencesOutput, **problems(400, 401, 403, 413, 415, 429)},
         examples=[examples.PREFERENCES_INPUT, examples.PREFERENCES],
         tags=["preferences"],
     )

@@ -25,7 +25,9 @@ from users_ms.accounts.events import Origin
 from users_ms.accounts.models import User
 
 # How the OpenAPI document names that a token is accepted and not needed.
-TOKEN_OR_NONE: list[Any] = [{}, {"accessToken": []}]
+TOKEN_OR_NONE: list[Any] = [{}, {"accessToken": []}, {"personalAccessToken": []}]
+# What a stolen personal access token must not change: it would stay after the token is revoked.
+ONLY_WHEN_SIGNED_IN = {"email", "phone", "is_admin"}
 READ_BY_CLIENT = {"GET": "users:read"}
 
 
@@ -59,6 +61,7 @@ class UserCollection(APIView):
     permission_classes = [AnyoneMayPostAdminsAndClientsMayList]
     client_scopes = READ_BY_CLIENT
     pagination_class = KeysetPagination
+    personal_token_methods = frozenset({"GET", "POST"})
 
     def get_authenticators(self) -> list[Any]:
         if self.request and self.request.method == "POST":
@@ -103,7 +106,7 @@ class UserCollection(APIView):
     @extend_schema(
         operation_id="list_users",
         parameters=[serializers.UserFilter],
-        responses={200: serializers.UserOutput(many=True), **problems(400, 401, 403)},
+        responses={200: serializers.UserOutput(many=True), **problems(400, 401, 403, 429)},
         examples=[examples.USER],
         tags=["users"],
     )
@@ -150,6 +153,7 @@ class UserDetail(APIView):
     authentication_classes = [UserOrClientAuthentication]
     permission_classes = [IsUserOrClient]
     client_scopes = READ_BY_CLIENT
+    personal_token_methods = frozenset({"GET", "PATCH", "DELETE"})
 
     def _permitted_id(self, request: Request, user_id: int) -> int:
         """The id, if the caller may see that user. Raises UserNotFound otherwise, so that ids are not disclosed."""
@@ -160,7 +164,7 @@ class UserDetail(APIView):
     @extend_schema(
         operation_id="get_user",
         parameters=[parameters.IF_NONE_MATCH],
-        responses={200: serializers.UserOutput, 304: parameters.NOT_MODIFIED, **problems(401, 403, 404)},
+        responses={200: serializers.UserOutput, 304: parameters.NOT_MODIFIED, **problems(401, 403, 404, 429)},
         examples=[examples.USER],
         tags=["users"],
     )
@@ -209,6 +213,8 @@ class UserDetail(APIView):
     def _update(self, request: Request, user_id: int, given: serializers.UserChange) -> Response:
         self._permitted_id(request, user_id)
         given.is_valid(raise_exception=True)
+        if request.user.is_personal_token and ONLY_WHEN_SIGNED_IN & set(given.validated_data):
+            raise permissions.PersonalTokenNotAccepted("Sign in to change email, phone or is_admin.")
         user = services.update_user(
             user_id=user_id,
             wanted=versions.wanted(request, row_id=user_id),
@@ -222,13 +228,15 @@ class UserDetail(APIView):
     @extend_schema(
         operation_id="delete_user",
         parameters=[versions.IF_MATCH],
-        responses={204: None, **problems(401, 403, 404, 412)},
+        responses={204: None, **problems(401, 403, 404, 412, 429)},
         tags=["users"],
     )
     def delete(self, request: Request, user_id: int) -> Response:
         """Delete a user: the user itself, or an admin. A `user_deleted_event` follows: sessions end, traces go."""
         user_id = self._permitted_id(request, user_id)
-        if not (request.user.is_admin or request.user.has_just_signed_in(at=timezone.now())):
+        principal = request.user
+        by_admin = principal.is_admin and not (principal.is_personal_token and principal.user_id == user_id)
+        if not (by_admin or principal.has_just_signed_in(at=timezone.now())):
             raise permissions.SignInAgain  # a stolen token must not delete the account
         services.delete_user(
             user_id=user_id,
@@ -240,10 +248,12 @@ class UserDetail(APIView):
 
 
 class CurrentUser(APIView):
+    personal_token_methods = frozenset({"GET"})
+
     @extend_schema(
         operation_id="get_current_user",
         parameters=[parameters.IF_NONE_MATCH],
-        responses={200: serializers.UserOutput, 304: parameters.NOT_MODIFIED, **problems(401, 403, 404)},
+        responses={200: serializers.UserOutput, 304: parameters.NOT_MODIFIED, **problems(401, 403, 404, 429)},
         examples=[examples.USER],
         tags=["users"],
     )

@@ -27,10 +27,11 @@ LOOK_UPS = rate_limits.Limit(name="invitation_look_up", times=60, seconds=600)
 class InvitationCollection(APIView):
     permission_classes = [permissions.IsUser]
     pagination_class = KeysetPagination
+    personal_token_methods = frozenset({"GET", "POST"})
 
     @extend_schema(
         operation_id="list_invitations",
-        responses={200: serializers.InvitationOutput(many=True), **problems(400, 401, 403, 404)},
+        responses={200: serializers.InvitationOutput(many=True), **problems(400, 401, 403, 404, 429)},
         examples=[examples.INVITATION],
         tags=["organisations"],
     )
@@ -72,9 +73,10 @@ class InvitationCollection(APIView):
 
 class InvitationDetail(APIView):
     permission_classes = [permissions.IsUser]
+    personal_token_methods = frozenset({"DELETE"})
 
     @extend_schema(
-        operation_id="delete_invitation", responses={204: None, **problems(401, 403, 404)}, tags=["organisations"]
+        operation_id="delete_invitation", responses={204: None, **problems(401, 403, 404, 429)}, tags=["organisations"]
     )
     def delete(self, request: Request, organisation_id: int, invitation_id: int) -> Response:
         """Withdraw an invitation: an owner or admin of the organisation, or an administrator."""

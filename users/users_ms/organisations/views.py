@@ -45,11 +45,12 @@ class AnyUserMayListAdminsMayPost(permissions.IsUser):
 class OrganisationCollection(APIView):
     permission_classes = [AnyUserMayListAdminsMayPost]
     pagination_class = KeysetPagination
+    personal_token_methods = frozenset({"GET", "POST"})
 
     @extend_schema(
         operation_id="list_organisations",
         parameters=[serializers.OrganisationFilter],
-        responses={200: serializers.OrganisationOutput(many=True), **problems(400, 401, 403)},
+        responses={200: serializers.OrganisationOutput(many=True), **problems(400, 401, 403, 429)},
         examples=[examples.ORGANISATION],
         tags=["organisations"],
     )
@@ -65,7 +66,7 @@ class OrganisationCollection(APIView):
     @extend_schema(
         operation_id="create_organisation",
         request=serializers.OrganisationInput,
-        responses={201: serializers.OrganisationOutput, **problems(400, 401, 403, 409, 413, 415)},
+        responses={201: serializers.OrganisationOutput, **problems(400, 401, 403, 409, 413, 415, 429)},
         examples=[examples.NEW_ORGANISATION, examples.ORGANISATION],
         tags=["organisations"],
     )
@@ -82,10 +83,11 @@ class OrganisationCollection(APIView):
 
 class OrganisationDetail(APIView):
     permission_classes = [permissions.IsUser]
+    personal_token_methods = frozenset({"GET", "PATCH", "DELETE"})
 
     @extend_schema(
         operation_id="get_organisation",
-        responses={200: serializers.OrganisationOutput, **problems(401, 403, 404)},
+        responses={200: serializers.OrganisationOutput, **problems(401, 403, 404, 429)},
         examples=[examples.ORGANISATION],
         tags=["organisations"],
     )
@@ -97,7 +99,7 @@ class OrganisationDetail(APIView):
     @extend_schema(
         operation_id="update_organisation",
         request=serializers.OrganisationChange,
-        responses={200: serializers.OrganisationOutput, **problems(400, 401, 403, 404, 413, 415)},
+        responses={200: serializers.OrganisationOutput, **problems(400, 401, 403, 404, 413, 415, 429)},
         examples=[examples.NEW_NAME, examples.ORGANISATION],
         tags=["organisations"],
     )
@@ -113,7 +115,7 @@ class OrganisationDetail(APIView):
 
     @extend_schema(
         operation_id="delete_organisation",
-        responses={204: None, **problems(401, 403, 404)},
+        responses={204: None, **problems(401, 403, 404, 429)},
         tags=["organisations"],
     )
     def delete(self, request: Request, organisation_id: int) -> Response:
@@ -129,10 +131,11 @@ class OrganisationDetail(APIView):
 class MemberCollection(APIView):
     permission_classes = [permissions.IsUser]
     pagination_class = KeysetPagination
+    personal_token_methods = frozenset({"GET"})
 
     @extend_schema(
         operation_id="list_members",
-        responses={200: serializers.MembershipOutput(many=True), **problems(400, 401, 403, 404)},
+        responses={200: serializers.MembershipOutput(many=True), **problems(400, 401, 403, 404, 429)},
         examples=[examples.MEMBER],
         tags=["organisations"],
     )
@@ -148,11 +151,12 @@ class MemberCollection(APIView):
 
 class MemberDetail(APIView):
     permission_classes = [permissions.IsUser]
+    personal_token_methods = frozenset({"PUT", "DELETE"})
 
     @extend_schema(
         operation_id="set_member_roles",
         request=serializers.MembershipInput,
-        responses={200: serializers.MembershipOutput, **problems(400, 401, 403, 404, 409, 413, 415)},
+        responses={200: serializers.MembershipOutput, **problems(400, 401, 403, 404, 409, 413, 415, 429)},
         examples=[examples.ROLES, examples.MEMBER],
         tags=["organisations"],
     )
@@ -171,7 +175,7 @@ class MemberDetail(APIView):
 
     @extend_schema(
         operation_id="remove_member",
-        responses={204: None, **problems(401, 403, 404, 409)},
+        responses={204: None, **problems(401, 403, 404, 409, 429)},
         tags=["organisations"],
     )
     def delete(self, request: Request, organisation_id: int, user_id: int) -> Response:

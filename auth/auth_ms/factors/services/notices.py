@@ -22,6 +22,8 @@ class Change(StrEnum):
     APPLICATION_ALLOWED = "application_allowed"
     IDENTITY_LINKED = "identity_linked"
     IDENTITY_UNLINKED = "identity_unlinked"
+    PERSONAL_TOKEN_CREATED = "personal_token_created"  # noqa: S105
+    PERSONAL_TOKEN_REVOKED = "personal_token_revoked"  # noqa: S105
     APPLICATION_DISCONNECTED = "application_disconnected"
 
 

@@ -9,20 +9,24 @@ from django.db import transaction
 from auth_ms import users_client
 from auth_ms.audit import services as audit
 from auth_ms.keys.services import issuing
+from auth_ms.personal_tokens import services as personal_access
 from auth_ms.provider import claims, scopes
 from auth_ms.provider.models import Grant, GrantRefreshToken, OAuthClient
 from auth_ms.provider.services import access_tokens, back_channel, organizations
 from chassis.http.client_address import Client
+from chassis.security import personal_tokens
 
 INACTIVE = {"active": False}
 
 
 def introspect(*, token: str, by: OAuthClient, at: datetime) -> dict[str, Any]:
-    """What `by` may know of a token: of its own tokens, and of access tokens for one of its resources.
+    """What `by` may know of a token: of its own tokens, and of access tokens for one of its resources, personal ones too.
 
     Anything else is inactive, so that a client learns nothing of the tokens of others (RFC 7662, §4). Session, account
-    and rights are looked at now. Raises ServiceUnavailable.
+    and rights are looked at now. Raises ServiceUnavailable, and TooManyRequests for a personal access token.
     """
+    if personal_tokens.is_personal(token):
+        return _personal_token(token, by=by, at=at)
     found = access_tokens.find(token, at=at)
     if found is None:
         return _refresh_token(token, by=by, at=at)
@@ -42,6 +46,23 @@ def introspect(*, token: str, by: OAuthClient, at: datetime) -> dict[str, Any]:
         members["scope"] = " ".join(granted)
     members.pop(access_tokens.GRANT, None)
     return {"active": True, "token_type": "DPoP" if access_tokens.key_of(members) else "Bearer", **members}
+
+
+def _personal_token(text: str, *, by: OAuthClient, at: datetime) -> dict[str, Any]:
+    found = personal_access.introspect(text, resources=by.resources, at=at)
+    if found is None:
+        return INACTIVE
+    token, scopes_now = found
+    return {
+        "active": True,
+        "token_type": "Bearer",
+        "iss": settings.PUBLIC_URL,
+        "sub": claims.subject_of(token.user_id, client=by),
+        "aud": token.resource,
+        "scope": " ".join(scopes_now),
+        "iat": int(token.created_at.timestamp()),
+        "exp": int(token.expires_at.timestamp()),
+    }
 
 
 def _refresh_token(token: str, *, by: OAuthClient, at: datetime) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from auth_ms.audit import services as audit
 from auth_ms.external.services import identities
 from auth_ms.factors.models import TOTP, Passkey, PendingLogin, RecoveryCode
 from auth_ms.factors.services import recovery_codes, second_factors
+from auth_ms.personal_tokens import services as personal_tokens
+from auth_ms.personal_tokens.models import PersonalToken
 from auth_ms.provider.services import consents
 from auth_ms.recovery.models import OneTimeToken, PasswordChange, PhoneCode
 from auth_ms.recovery.services import mailed_tokens, phones
@@ -43,7 +45,7 @@ def delete_user_data(
         ended = sessions.end_sessions_of(user_id=user_id, reason="deleted", at=at)
         RefreshToken.objects.filter(session__user_id=user_id).delete()
         Session.objects.filter(user_id=user_id).update(address=None, user_agent="")
-        for model in (OneTimeToken, PhoneCode, PasswordChange):
+        for model in (OneTimeToken, PhoneCode, PasswordChange, PersonalToken):
             model.objects.filter(user_id=user_id).delete()
         second_factors.delete(user_id=user_id)
         identities.delete_of(user_id=user_id)
@@ -68,12 +70,15 @@ def end_access(
 ) -> int:
     """End sessions and logins that wait for a second factor; returns the number of sessions.
 
-    `reason` is one of `sessions.events.REASONS`.
+    `reason` is one of `sessions.events.REASONS`. For each but `password_changed` personal access tokens end too; a
+    password that is replaced without the old one ends them as well, which its caller knows.
     """
     pending = PendingLogin.objects.filter(user_id=user_id)
     if opened_before is not None:
         pending = pending.filter(expires_at__lt=opened_before + login.PENDING_LIFE)
     pending.delete()
+    if reason != "password_changed":
+        personal_tokens.revoke_all(user_id=user_id, reason=reason, created_before=opened_before, at=at)
     return sessions.end_sessions_of(user_id=user_id, reason=reason, but=but_session, opened_before=opened_before, at=at)
 
 

@@ -15,6 +15,7 @@ from auth_ms.events import encrypt
 from auth_ms.external.services import identities
 from auth_ms.factors.models import PendingLogin
 from auth_ms.factors.services import failures
+from auth_ms.personal_tokens import services as personal_tokens
 from auth_ms.recovery import events
 from auth_ms.recovery.models import OneTimeToken, PasswordChange
 from auth_ms.recovery.services import erasure, mailed_tokens
@@ -173,6 +174,7 @@ def reset_password(*, token: str, new_password: str, client: Client, at: datetim
     user_id = spent.user_id
     with transaction.atomic():
         _end_access_with_old_password(user_id=user_id, but_session=None, at=at)
+        personal_tokens.revoke_all(user_id=user_id, reason="password_reset", at=at)
         if changed.first_proof:
             erasure.end_unproven_access(user_id=user_id, client=client, at=at)
             identities.delete_of(user_id=user_id)  # like the password, which is replaced
