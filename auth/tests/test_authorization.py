@@ -44,6 +44,11 @@ MATRIX = {
     "list_offered_providers": OPEN,
     "list_identities": OWN,
     "unlink_identity": [401, 404, 404, 404, 401],
+    "list_personal_tokens": OWN,
+    "create_personal_token": [401, 400, 400, 400, 401],
+    "revoke_personal_token": [401, 404, 404, 404, 401],
+    "get_live_personal_token": NEITHER,  # test_personal_tokens has their callers
+    "get_live_personal_principal": NEITHER,
     "list_logout_deliveries": ADMIN,
     "redeliver_logout": [401, 403, 403, 404, 401],
     "list_consents": OWN,
@@ -118,7 +123,7 @@ def test_an_operation_admits_only_its_callers(users_service, client_of, settings
     called = authorization.operations("auth-ms")[operation]
 
     identifiers = {"session_id": session.id, "passkey_id": 1, "user_id": 7, "client_id": "none", "delivery_id": 1}
-    identifiers |= {"slug": "none", "identity_id": 1}
+    identifiers |= {"slug": "none", "identity_id": 1, "token_id": 1}
     answer = authorization.call(caller, called, **identifiers)
 
     assert answer.status_code == MATRIX[operation][CALLERS.index(kind)], answer.content

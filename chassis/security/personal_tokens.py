@@ -1,7 +1,8 @@
 """Personal access tokens: what they look like, and what of Tessera they may open.
 
-A token is `tsr_pat_`, 43 characters for 256 random bits, and 6 for their CRC-32, in base 62: secret scanners find it by
-prefix and length, and discard chance hits by the checksum. It is no signed statement: auth-ms knows what it is good for.
+A token is `tsr_pat_`, 43 characters for 256 random bits, and 6 for the CRC-32 of all before, in base 62: secret
+scanners find it by prefix and length, and discard chance hits by the checksum. It is no signed statement: what it
+allows, only auth-ms knows.
 """
 
 import re

@@ -22,6 +22,4 @@ class SessionsTokensAndAccounts(SessionsAndAccounts):
         rights = users_client.find_rights(user_id=found.user_id)
         if rights is None or not rights.is_active:
             raise AuthenticationFailed("The account is gone or not active.")
-        return authority.personal_principal(
-            user_id=found.user_id, token_scopes=found.scopes, is_admin=rights.is_admin
-        )
+        return authority.personal_principal(user_id=found.user_id, token_scopes=found.scopes, is_admin=rights.is_admin)

@@ -11,9 +11,7 @@ LISTED = {
     "expires_at": "2026-05-01T12:00:00Z",
     "last_used_at": None,
 }
-TOKEN_INPUT = request_example(
-    "read for 90 days", {"name": "nightly report", "scopes": ["read"], "expires_in_days": 90}
-)
+TOKEN_INPUT = request_example("read for 90 days", {"name": "nightly report", "scopes": ["read"], "expires_in_days": 90})
 TOKEN = answer_example("a token", LISTED)
 NEW_TOKEN = answer_example("a new token", LISTED | {"token": "tsr_pat_ and 49 characters"}, "201")
 FACTS = answer_example("a token", {"user_id": 1, "scopes": ["read"]})

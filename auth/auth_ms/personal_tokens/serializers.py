@@ -50,7 +50,9 @@ class PersonalTokenInput(serializers.Serializer):
         default="",
         help_text="a resource of an OAuth client, which introspects the token; without it, Tessera's own API",
     )
-    expires_in_days = serializers.IntegerField(min_value=1, max_value=3650, help_text="at most PERSONAL_TOKEN_MAXIMUM_DAYS")
+    expires_in_days = serializers.IntegerField(
+        min_value=1, max_value=3650, help_text="at most PERSONAL_TOKEN_MAXIMUM_DAYS"
+    )
 
     def validate_scopes(self, value: list[str]) -> list[str]:
         return list(dict.fromkeys(value))

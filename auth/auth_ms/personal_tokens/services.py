@@ -1,6 +1,7 @@
 """Making, using and revoking personal access tokens."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -53,8 +54,8 @@ def create(
 ) -> tuple[PersonalToken, str]:
     """A new token, and its text, which is not stored.
 
-    Raises InvalidInput, TooManyRequests, TooManyPersonalTokens, EmailNotVerified, AuthenticationFailed, UserNotFound and
-    ServiceUnavailable.
+    Raises InvalidInput, TooManyRequests, TooManyPersonalTokens, EmailNotVerified, AuthenticationFailed, UserNotFound
+    and ServiceUnavailable.
     """
     rate_limits.take(CREATIONS, key=str(user_id))
     user = users_client.find_verified(user_id=user_id)
@@ -111,7 +112,7 @@ def introspect(text: str, *, resources: list[str], at: datetime) -> tuple[Person
     Raises TooManyRequests and ServiceUnavailable.
     """
     token = selectors.find(text, at=at)
-    if token is None or token.resource not in resources:
+    if token is None or not token.resource or token.resource not in resources:
         return None
     rights = users_client.find_rights(user_id=token.user_id)
     if rights is None or not rights.is_active:
@@ -134,7 +135,7 @@ def find_owner(*, token_id: int) -> int:
     owner = PersonalToken.objects.filter(id=token_id).values_list("user_id", flat=True).first()
     if owner is None:
         raise PersonalTokenNotFound
-    return owner
+    return int(owner)
 
 
 def revoke(*, user_id: int, token_id: int, actor_id: int | None, client: Client, at: datetime) -> None:
@@ -147,7 +148,7 @@ def revoke(*, user_id: int, token_id: int, actor_id: int | None, client: Client,
         deleted, _ = PersonalToken.objects.filter(user_id=user_id, id=token_id).delete()
         if not deleted:
             raise PersonalTokenNotFound
-        facts = {"actor_id": actor_id, "token_id": token_id}
+        facts: dict[str, Any] = {"actor_id": actor_id, "token_id": token_id}
         audit.record(audit.Event.PERSONAL_TOKEN_REVOKED, client=client, at=at, user_id=user_id, **facts)
         by = None if actor_id else client  # the owner learns nothing of the admin's device
         notices.record(notices.Change.PERSONAL_TOKEN_REVOKED, contact=user.contact, client=by, at=at)
@@ -160,7 +161,7 @@ def revoke_all(*, user_id: int, reason: str, created_before: datetime | None = N
         tokens = tokens.filter(created_at__lt=created_before)
     deleted, _ = tokens.delete()
     if deleted:
-        facts = {"user_id": user_id, "reason": reason, "tokens": deleted}
+        facts: dict[str, Any] = {"user_id": user_id, "reason": reason, "tokens": deleted}
         audit.record(audit.Event.PERSONAL_TOKEN_REVOKED, client=None, at=at, **facts)
 
 

@@ -34,7 +34,10 @@ class PersonalTokenCollection(APIView):
         tags=["personal access tokens"],
     )
     def get(self, request: Request) -> Response:
-        """List the caller's personal access tokens, newest first; expired ones for 30 days. Admins may list anyone's."""
+        """List the caller's personal access tokens, newest first. Admins may list those of any user.
+
+        Expired ones stay for 30 days.
+        """
         user_id = read_query(serializers.PersonalTokenFilter, request).get("user_id", request.user.user_id)
         if not permissions.may_act_for(request, user_id):
             raise PermissionDenied

@@ -20,7 +20,7 @@ INACTIVE = {"active": False}
 
 
 def introspect(*, token: str, by: OAuthClient, at: datetime) -> dict[str, Any]:
-    """What `by` may know of a token: of its own tokens, and of access tokens for one of its resources, personal ones too.
+    """What `by` may know of a token: of its own tokens, and of access tokens, also personal ones, for its resources.
 
     Anything else is inactive, so that a client learns nothing of the tokens of others (RFC 7662, §4). Session, account
     and rights are looked at now. Raises ServiceUnavailable, and TooManyRequests for a personal access token.

@@ -77,9 +77,12 @@ def end_access(
     if opened_before is not None:
         pending = pending.filter(expires_at__lt=opened_before + login.PENDING_LIFE)
     pending.delete()
-    if reason != "password_changed":
+    ended = sessions.end_sessions_of(
+        user_id=user_id, reason=reason, but=but_session, opened_before=opened_before, at=at
+    )
+    if reason != "password_changed":  # after the sessions, in which a token may just be made
         personal_tokens.revoke_all(user_id=user_id, reason=reason, created_before=opened_before, at=at)
-    return sessions.end_sessions_of(user_id=user_id, reason=reason, but=but_session, opened_before=opened_before, at=at)
+    return ended
 
 
 def end_unproven_access(
