@@ -4,6 +4,7 @@ import { differences, profileFields, suggestions } from "./account.js";
 import { action, announce, badge, card, choice, confirm, field, form, h, time } from "./dom.js";
 import { list } from "./paging.js";
 import { namesOf, named, t } from "./texts.js";
+import { tokensOf } from "./tokens.js";
 
 export function users() {
   const columns = [
@@ -67,6 +68,7 @@ export async function user({ go, changed }, id) {
   return [
     h("p", {}, h("a", { href: "#/users" }, t("user.back"))),
     card(`${known.name} ${known.surname}`, facts, ...suggestions(), edit),
+    tokensOf(known),
     card(t("user.delete"), h("p", {}, t("user.delete.explained")), remove),
   ];
 }

@@ -6,6 +6,7 @@ import { list } from "./paging.js";
 import { makePasskey, passkeysWork } from "./passkeys.js";
 import { drawing } from "./qr.js";
 import { t } from "./texts.js";
+import { tokensCard } from "./tokens.js";
 
 export async function page({ go, changed }) {
   const { value: user } = await call("GET", "/users-ms/users/me"); // the address may have been confirmed elsewhere
@@ -21,6 +22,7 @@ export async function page({ go, changed }) {
     ...(factors.recovery_codes || (may("recovery_codes") && (factors.totp || factors.passkeys)) ? [recoveryCard(factors)] : []),
     ...(factors.passkeys || may("passkeys") ? [passkeyCard(factors, again)] : []),
     ...(providers.length ? [identitiesCard(providers, again)] : []),
+    tokensCard(user),
   ];
 }
 
