@@ -125,6 +125,7 @@ def test_such_a_token_opens_nothing_of_the_account_api(back_end, operation):
         delivery_id=1,
         slug="none",
         identity_id=1,
+        token_id=1,
     )
 
     assert answer.status_code in ([200] if operation in OPEN else [400, 401, 404]), answer.content
