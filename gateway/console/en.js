@@ -176,6 +176,7 @@ export const texts = {
   "tokens.ofUser": "With these, scripts use this account without signing in. Its owner is notified when you revoke one.",
   "tokens.caption": "Personal access tokens, newest first",
   "tokens.name": "Name",
+  "tokens.newName": "Name of the token",
   "tokens.name.hint": "To distinguish it from other tokens",
   "tokens.scopes": "Scopes",
   "tokens.scope.read": "Read",

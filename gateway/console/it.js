@@ -176,6 +176,7 @@ export const texts = {
   "tokens.ofUser": "Con questi, degli script usano questo account senza accedere. Se ne revochi uno, il proprietario viene avvisato.",
   "tokens.caption": "Token di accesso personali, dal più recente",
   "tokens.name": "Nome",
+  "tokens.newName": "Nome del token",
   "tokens.name.hint": "Per distinguerlo da altri token",
   "tokens.scopes": "Permessi",
   "tokens.scope.read": "Lettura",

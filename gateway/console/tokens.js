@@ -12,7 +12,7 @@ export function tokensCard(me) {
   const tokens = listed(API);
   const place = h("div", {});
   const fields = [
-    field("name", t("tokens.name"), { id: "field-token", required: true, maxlength: 60, hint: t("tokens.name.hint") }),
+    field("name", t("tokens.newName"), { id: "field-token", required: true, maxlength: 60, hint: t("tokens.name.hint") }),
     checks("scopes", t("tokens.scopes"), ["read", "write", ...(me.is_admin ? ["admin"] : [])].map((scope) => [scope, t(`tokens.scope.${scope}`)]), { value: ["read"] }),
     choice("expires_in_days", t("tokens.lifetime"), DAYS.map((days) => [days, t("tokens.days", { days })]), { value: 30 }),
   ];
