@@ -47,7 +47,7 @@ class PersonalTokenInput(serializers.Serializer):
     )
     resource = _Resource(
         max_length=500,
-        default="",
+        required=False,
         help_text="a resource of an OAuth client, which introspects the token; without it, Tessera's own API",
     )
     expires_in_days = serializers.IntegerField(

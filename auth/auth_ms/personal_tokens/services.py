@@ -47,7 +47,7 @@ def create(
     session_id: int,
     name: str,
     scopes: list[str],
-    resource: str,
+    resource: str = "",
     days: int,
     client: Client,
     at: datetime,

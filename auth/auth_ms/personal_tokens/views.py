@@ -113,7 +113,7 @@ class InternalPersonalToken(_ForServices):
 
     @extend_schema(
         operation_id="get_live_personal_token",
-        responses={200: serializers.TokenFactsOutput, **problems(401, 429)},
+        responses={200: serializers.TokenFactsOutput, **problems(401, 403, 429)},
         examples=[examples.FACTS],
         auth=_BEARER,
         tags=["internal"],
@@ -128,7 +128,7 @@ class InternalPersonalPrincipal(_ForServices):
 
     @extend_schema(
         operation_id="get_live_personal_principal",
-        responses={200: serializers.TokenPrincipalOutput, **problems(401, 429)},
+        responses={200: serializers.TokenPrincipalOutput, **problems(401, 403, 429)},
         examples=[examples.PRINCIPAL],
         auth=_BEARER,
         tags=["internal"],
