@@ -1,7 +1,10 @@
 """The published OpenAPI documents are complete: authorization, errors, and examples."""
 
+from pathlib import Path
+
 import pytest
 import requests
+import yaml
 
 SERVICES = ["users", "auth", "notification"]
 
@@ -9,6 +12,15 @@ SERVICES = ["users", "auth", "notification"]
 @pytest.fixture(params=SERVICES)
 def document(request, stack):
     return requests.get(f"{getattr(stack, request.param)}/{request.param}-ms/internal/openapi.json", timeout=60).json()
+
+
+def request_schemas(document, *, media_type):
+    for path, each in document["paths"].items():
+        for operation in each.values():
+            content = operation.get("requestBody", {}).get("content", {})
+            if "/internal/" not in path and media_type in content:
+                name = content[media_type]["schema"]["$ref"].rpartition("/")[2]
+                yield operation["operationId"], document["components"]["schemas"][name]
 
 
 def operations(document):
@@ -66,3 +78,25 @@ def test_every_list_says_how_it_is_paged(document):
     for operation in lists:
         names = {parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "query"}
         assert {"limit", "cursor"} <= names, operation["operationId"]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_public_documents_have_no_internal_route(stack, service):
+    published = requests.get(f"{stack.gateway}/{service}-ms/openapi.json", timeout=60).json()
+    whole = requests.get(f"{getattr(stack, service)}/{service}-ms/internal/openapi.json", timeout=60).json()
+    in_repository = yaml.safe_load(Path(f"docs/openapi/{service}-ms.yaml").read_text())
+
+    internal = {path for path in whole["paths"] if "/internal/" in path or path.endswith("/load-test")}
+
+    assert set(whole["paths"]) - set(published["paths"]) == internal
+    assert set(in_repository["paths"]) == set(published["paths"])
+    assert "/internal/" not in str(published)
+
+
+def test_json_requests_have_no_other_fields_and_answers_may_have(document):
+    for operation, schema in request_schemas(document, media_type="application/json"):
+        is_closed = schema.get("additionalProperties") is False
+        assert is_closed or schema.get("x-ignores-unknown-fields"), operation
+    answers = [schema for name, schema in document["components"]["schemas"].items() if name.endswith("Output")]
+    assert answers
+    assert not any(schema.get("additionalProperties") is False for schema in answers)

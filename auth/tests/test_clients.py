@@ -259,3 +259,21 @@ def test_a_deleted_client_and_an_inactive_one_get_nothing(admin_client):
 
     assert gone.post("token", grant_type="client_credentials").status_code == 401
     assert inactive.post("token", grant_type="client_credentials").status_code == 401
+
+
+def test_a_client_can_be_changed_and_sent_back_as_it_was_read(admin_client):
+    path = f"/auth-ms/clients/{create(admin_client).json()['client_id']}"
+
+    answer = admin_client.put(path, **as_json(admin_client.get(path).json() | {"name": "Invoices"}))
+
+    assert answer.status_code == 200, answer.json()
+    assert answer.json()["name"] == "Invoices"
+
+
+@pytest.mark.parametrize("field", ["client_secret", "redirect_uri"])
+def test_a_field_that_is_never_shown_cannot_be_sent_with_a_change(admin_client, field):
+    path = f"/auth-ms/clients/{create(admin_client).json()['client_id']}"
+
+    answer = admin_client.put(path, **as_json(INPUT | {field: "https://orders.example.org/"}))
+
+    assert answer.json()["error_codes"] == {field: ["unknown_field"]}

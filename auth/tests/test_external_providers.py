@@ -184,3 +184,12 @@ def test_a_sign_in_is_counted_by_provider_and_outcome(app, ada, fake, provider):
     come_back(browser, fake.response_to(url, error="access_denied"))
 
     assert b'external_sign_ins_total{outcome="failed",provider="fake"}' in generate_latest(REGISTRY)
+
+
+def test_a_provider_can_be_changed_and_sent_back_as_it_was_read(fake, admin_client):
+    path = create(admin_client, fake)["Location"]
+
+    answer = admin_client.put(path, **as_json(admin_client.get(path).json() | {"name": "Other"}))
+
+    assert answer.status_code == 200, answer.json()
+    assert answer.json()["name"] == "Other"

@@ -433,3 +433,10 @@ def test_a_client_may_only_register_so_many_others(initial, monkeypatch):
     assert [answer.status_code for answer in answers] == [201, 201, 429]
     assert answers[2].json()["error"] == "temporarily_unavailable"
     assert int(answers[2]["Retry-After"]) > 0
+
+
+def test_what_rfc_7591_does_not_name_is_ignored(initial):
+    answer = create(initial, of_another_server="x")
+
+    assert answer.status_code == 201
+    assert "of_another_server" not in answer.json()

@@ -124,11 +124,20 @@ def test_introspection_accepts_the_form_of_rfc_7662(service, sign_in):
     answer = service().generic(
         "POST",
         "/auth-ms/auth/introspect",
-        f"token={pair['access_token']}&token_type_hint=access_token",
+        f"token={pair['access_token']}&token_type_hint=access_token&of_another_server=1",
         content_type="application/x-www-form-urlencoded",
     )
 
     assert answer.json()["active"] is True
+
+
+def test_introspection_in_json_names_unknown_fields(service, sign_in):
+    body = {"token": sign_in()["access_token"], "of_another_server": 1}
+
+    answer = service().post("/auth-ms/auth/introspect", **as_json(body))
+
+    assert answer.status_code == 400
+    assert answer.json()["error_codes"] == {"of_another_server": ["unknown_field"]}
 
 
 def test_introspection_of_an_ended_session_is_inactive_immediately(client, service, sign_in):

@@ -28,6 +28,8 @@ class Problem(serializers.Serializer):
     error_codes = serializers.DictField(required=False, help_text="a code for each text in `errors`")
 
 
+# An extension of schemas: a serializer of another specification, whose reader ignores what it does not know.
+IGNORES_UNKNOWN_FIELDS = "x-ignores-unknown-fields"
 _DESCRIPTIONS = {
     400: "The input is not valid; `errors` says why, by field.",
     401: "No valid credentials.",
@@ -99,7 +101,12 @@ def leave_out_internal(endpoints: list[Any]) -> list[Any]:
     """A preprocessing hook of drf-spectacular: removes routes that the gateway does not expose."""
     if _with_internal_routes.get():
         return endpoints
-    return [each for each in endpoints if "/internal/" not in each[0] and not each[0].endswith("/load-test")]
+    return [each for each in endpoints if not is_internal(each[0]) and not each[0].endswith("/load-test")]
+
+
+def is_internal(path: str) -> bool:
+    """Whether a path is of the routes for other services of Tessera, `/<service>/internal/`."""
+    return path.split("/")[2:3] == ["internal"]
 
 
 def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
@@ -124,7 +131,31 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
             for following, values in links.get(status, {}).items():
                 link = {"operationId": following} | _values(values)
                 response.setdefault("links", {})[following] = link
+    _close_requests(result)
     return result
+
+
+def _close_requests(result: dict[str, Any]) -> None:
+    """States that the objects of JSON requests have no other fields, as `reading.read_body` demands.
+
+    Those of responses stay open: clients ignore what they do not know, so that later versions may add fields.
+    """
+    schemas = result.get("components", {}).get("schemas", {})
+    waiting = [
+        operation["requestBody"]["content"]["application/json"]["schema"]
+        for path, operations in result["paths"].items()
+        for operation in operations.values()
+        if not is_internal(path) and "application/json" in operation.get("requestBody", {}).get("content", {})
+    ]
+    while waiting:
+        schema = waiting.pop()
+        if "$ref" in schema:
+            schema = schemas[schema["$ref"].rpartition("/")[2]]
+        if "properties" in schema and not schema.get(IGNORES_UNKNOWN_FIELDS):
+            schema["additionalProperties"] = False
+            waiting += schema["properties"].values()
+        waiting += [schema["items"]] if "items" in schema else []
+        waiting += schema.get("allOf", [])
 
 
 def _values(values: dict[str, Any]) -> dict[str, Any]:

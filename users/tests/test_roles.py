@@ -34,9 +34,9 @@ def test_a_user_cannot_set_its_own_rights(caller, method, body):
 def test_nobody_signs_up_with_rights(client):
     answer = client.post("/users-ms/users", **as_json(WHOLE | {"password": PASSWORD} | RIGHTS))
 
-    assert answer.status_code == 201
-    stored = User.objects.get()
-    assert (stored.is_admin, stored.is_active, stored.scopes, stored.metadata) == (False, True, [], {})
+    assert answer.status_code == 400
+    assert set(answer.json()["error_codes"]) == set(RIGHTS)
+    assert not User.objects.exists()
 
 
 def test_a_user_reads_its_metadata_and_keeps_it_when_it_replaces_its_data(caller):

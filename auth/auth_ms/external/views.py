@@ -78,7 +78,7 @@ class ProviderDetail(APIView):
         """
         changed = providers.change(
             slug=slug,
-            values=read_body(serializers.ProviderChange, request),
+            values=read_body(serializers.ProviderChange, request, known=[serializers.ProviderOutput]),
             actor_id=request.user.user_id,
             client=client_of(request),
             at=timezone.now(),

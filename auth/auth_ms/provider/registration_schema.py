@@ -1,11 +1,14 @@
 """The JSON of dynamic client registration, for OpenAPI; `services/registration.py` reads and writes it."""
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from auth_ms.provider.models import OAuthClient
 from auth_ms.provider.services.registration import GRANT_TYPES
+from chassis.http.openapi import IGNORES_UNKNOWN_FIELDS
 
 
+@extend_schema_serializer(extensions={IGNORES_UNKNOWN_FIELDS: True})  # as RFC 7591, §2 demands
 class ClientMetadataInput(serializers.Serializer):
     """RFC 7591, §2, and OpenID Connect Dynamic Client Registration 1.0, §2. Other members are ignored."""
 

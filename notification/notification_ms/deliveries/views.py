@@ -123,7 +123,7 @@ class Preferences(APIView):
     )
     def put(self, request: Request) -> Response:
         """Set the caller's preferences; omitted ones are enabled. Security emails cannot be switched off."""
-        given = read_body(serializers.PreferencesInput, request)
+        given = read_body(serializers.PreferencesInput, request, known=[serializers.PreferencesOutput])
         chosen = given["preferences"]
         switched_off = [(each["event"], each["medium"]) for each in chosen if not each["enabled"]]
         every = given["login_notices"] == "all"

@@ -94,7 +94,7 @@ class WebhookDetail(APIView):
         changed = endpoints.change(
             endpoint_id=webhook_id,
             wanted=versions.wanted(request, row_id=webhook_id),
-            values=read_body(serializers.WebhookInput, request),
+            values=read_body(serializers.WebhookInput, request, known=[serializers.WebhookOutput]),
             actor=_actor(request),
             at=timezone.now(),
         )

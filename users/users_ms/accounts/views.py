@@ -11,6 +11,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from chassis.http import versions
@@ -188,9 +189,8 @@ class UserDetail(APIView):
         Another `email` becomes `pending_email`, as with PATCH. `is_active`, `is_admin` and `scopes` count when an admin
         sends them, and stay as they are when left out.
         """
-        admin = request.user.is_admin
-        kind = serializers.UserReplacementByAdmin if admin else serializers.UserReplacement
-        return self._update(request, user_id, kind(data=request.data))
+        kind = serializers.UserReplacementByAdmin if request.user.is_admin else serializers.UserReplacement
+        return self._update(request, user_id, kind, known=serializers.UserOutput)
 
     @extend_schema(
         operation_id="update_user",
@@ -208,12 +208,14 @@ class UserDetail(APIView):
         what is pending. Another `phone` has to be verified before it gets messages.
         """
         kind = serializers.UserChangeByAdmin if request.user.is_admin else serializers.UserChange
-        return self._update(request, user_id, kind(data=request.data, partial=True))
+        return self._update(request, user_id, kind, known=serializers.UserChangeByAdmin, partial=True)
 
-    def _update(self, request: Request, user_id: int, given: serializers.UserChange) -> Response:
+    def _update(
+        self, request: Request, user_id: int, kind: type[Serializer], *, known: type[Serializer], **options: Any
+    ) -> Response:
         self._permitted_id(request, user_id)
-        given.is_valid(raise_exception=True)
-        if request.user.is_personal_token and ONLY_WHEN_SIGNED_IN & set(given.validated_data):
+        given = read_body(kind, request, known=[known], **options)
+        if request.user.is_personal_token and ONLY_WHEN_SIGNED_IN & set(given):
             raise permissions.PersonalTokenNotAccepted("Sign in to change email, phone or is_admin.")
         user = services.update_user(
             user_id=user_id,
@@ -221,7 +223,7 @@ class UserDetail(APIView):
             may_change_email=request.user.has_just_signed_in(at=timezone.now()),
             origin=_origin(request, user_id),
             at=timezone.now(),
-            **given.validated_data,
+            **given,
         )
         return _representation(user)
 

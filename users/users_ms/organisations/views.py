@@ -167,7 +167,7 @@ class MemberDetail(APIView):
         """
         actor = actor_of(request)
         selectors.get_organisation(organisation_id, actor)
-        given = read_body(serializers.MembershipInput, request)
+        given = read_body(serializers.MembershipInput, request, known=[serializers.MembershipOutput])
         membership = services.set_roles(
             organisation_id=organisation_id, user_id=user_id, given=given["roles"], actor=actor, at=timezone.now()
         )

@@ -91,7 +91,7 @@ class ClientDetail(APIView):
         """
         changed = clients.change(
             client_id=client_id,
-            values=NO_MEMBERS | read_body(serializers.ClientInput, request),
+            values=NO_MEMBERS | read_body(serializers.ClientInput, request, known=[serializers.ClientOutput]),
             actor_id=request.user.user_id,
             client=client_of(request),
             at=timezone.now(),
@@ -187,7 +187,7 @@ class ConsentDetail(APIView):
         kept = consents.narrow(
             user_id=request.user.user_id,
             client_id=client_id,
-            scopes=read_body(serializers.ConsentInput, request)["scopes"],
+            scopes=read_body(serializers.ConsentInput, request, known=[serializers.ConsentOutput])["scopes"],
             client=client_of(request),
             at=timezone.now(),
         )
