@@ -138,14 +138,15 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
 def _close_requests(result: dict[str, Any]) -> None:
     """States that the objects of JSON requests have no other fields, as `reading.read_body` demands.
 
-    Those of responses stay open: clients ignore what they do not know, so that later versions may add fields.
+    Those of responses stay open: clients ignore what they do not know, so that later versions may add fields. So do
+    those that are also sent as a form, whose reader ignores what it does not know.
     """
     schemas = result.get("components", {}).get("schemas", {})
     waiting = [
         operation["requestBody"]["content"]["application/json"]["schema"]
         for path, operations in result["paths"].items()
         for operation in operations.values()
-        if not is_internal(path) and "application/json" in operation.get("requestBody", {}).get("content", {})
+        if not is_internal(path) and list(operation.get("requestBody", {}).get("content", {})) == ["application/json"]
     ]
     while waiting:
         schema = waiting.pop()
