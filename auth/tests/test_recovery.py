@@ -4,6 +4,8 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from auth.tests.actions import NEW, forgot, reset
@@ -38,6 +40,18 @@ def test_the_answer_is_the_same_for_an_unknown_address(client, ada):
     assert known.status_code == unknown.status_code == 202
     assert known.content == unknown.content
     assert len(recorded("password_reset_requested_event")) == 1
+
+
+def test_an_unknown_address_takes_the_same_statements(client, ada):
+    """The time of an answer must not tell who has an account; statements are most of it, and can be compared."""
+    statements = {}
+    for email in ("ada@example.org", "nobody@example.org"):
+        with CaptureQueriesContext(connection) as captured:
+            forgot(client, email)
+        statements[email] = [" ".join(each["sql"].split()[:3]) for each in captured if "SAVEPOINT" not in each["sql"]]
+
+    assert statements["ada@example.org"] == statements["nobody@example.org"]
+    assert len(OneTimeToken.objects.all()) == len(recorded("password_reset_requested_event")) == 1
 
 
 def test_the_token_is_stored_as_a_hash_and_published_encrypted(client, ada):

@@ -2,6 +2,7 @@
 repeated, and the event has the same consequences (accounts/services.py)."""
 
 import uuid
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -118,6 +119,22 @@ def _end_access_with_old_password(*, user_id: int, but_session: int | None, at: 
     mailed_tokens.revoke(user_id=user_id)
 
 
+_NOBODY = Credentials(
+    id=1,  # of no row that is kept
+    email="",
+    password_hash="",
+    name="",
+    surname="",
+    phone="",
+    locale="en",
+    time_zone="UTC",
+    is_active=False,
+    is_admin=False,
+    scopes=[],
+    email_verified=False,
+)
+
+
 def request_password_reset(*, email: str, client: Client, at: datetime) -> None:
     """Send a reset token to the owner of the address, if there is one; the caller does not learn whether there is.
 
@@ -134,8 +151,10 @@ def request_password_reset(*, email: str, client: Client, at: datetime) -> None:
     with transaction.atomic():
         facts = {"user_id": user.id if user else None, "username": email}
         audit.record(audit.Event.PASSWORD_FORGOTTEN, client=client, at=at, succeeded=is_allowed, **facts)
-        if user is not None and is_allowed:
-            send_reset(user, client=client, at=at)
+        with transaction.atomic():
+            # For nobody it is taken back, so that the time of the answer does not tell who has an account (CWE-208).
+            send_reset(user if user is not None and is_allowed else replace(_NOBODY, email=email), client=client, at=at)
+            transaction.set_rollback(not is_allowed)
 
 
 def send_reset(user: Credentials, *, since: datetime | None = None, client: Client | None, at: datetime) -> None:
