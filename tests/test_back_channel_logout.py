@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
+from evidence.harness.local_processes import need_private_addresses
 from evidence.harness.local_server import QuietHandler, serving
 from evidence.harness.stack import PASSWORD
 from evidence.harness.waiting import eventually
@@ -60,8 +61,7 @@ def sign_in(stack, client, callback, email):
 
 
 def test_an_application_that_restarts_is_told_of_a_logout_everywhere(stack, admin, application):
-    if stack.client_address != "127.0.0.1":
-        pytest.skip("only local processes reach an application of this test, and may post to a private address")
+    need_private_addresses(stack)
     address, received = application
     user = stack.verified_user()
     registration = {

@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 
 from evidence.harness import console
 from evidence.harness.browser import browser, keep, page_of
+from evidence.harness.local_processes import need_private_addresses
 from evidence.harness.stack import PASSWORD
 
 __all__ = ["browser"]
@@ -18,6 +19,7 @@ AXE = Axe()
 @pytest.fixture
 def provider(stack, admin):
     """The name of a provider: this stack once more."""
+    need_private_addresses(stack)
     public = f"http://localhost:{stack.gateway.rpartition(':')[2]}"
     slug, token = "the-same", admin["access_token"]
     callback = f"{public}/auth-ms/oauth/external/{slug}/callback"

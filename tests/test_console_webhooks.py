@@ -5,6 +5,7 @@ from playwright.sync_api import expect
 
 from evidence.harness.browser import browser, page
 from evidence.harness.console import follow, heading, sign_in
+from evidence.harness.local_processes import need_private_addresses
 from evidence.harness.local_server import QuietHandler, serving
 from evidence.harness.waiting import eventually
 
@@ -12,8 +13,9 @@ __all__ = ["browser", "page"]
 
 
 @pytest.fixture
-def product():
+def product(stack):
     """The address of a receiver that accepts everything."""
+    need_private_addresses(stack)
 
     class Handler(QuietHandler):
         def do_POST(self):

@@ -10,6 +10,7 @@ from collections import Counter
 import pyotp
 import pytest
 
+from evidence.harness.local_processes import need_private_addresses
 from evidence.harness.local_server import QuietHandler, serving
 from evidence.harness.stack import PASSWORD
 from evidence.harness.waiting import eventually
@@ -31,7 +32,8 @@ class Product:
 
 
 @pytest.fixture
-def product():
+def product(stack):
+    need_private_addresses(stack)
     product = Product()
 
     class Handler(QuietHandler):

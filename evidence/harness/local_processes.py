@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from evidence.harness.stack import Stack
 from local import ports, programs, stack
 from local.layout import Layout
 from local.running_program import running_program
@@ -19,6 +20,12 @@ def layout_of(directory: str) -> Layout:
     if layout is None:
         pytest.skip("this test starts further local processes, and this stack does not consist of local processes")
     return layout
+
+
+def need_private_addresses(stack: Stack) -> None:
+    """Skips a test in which services call a server of its own, on a stack that may not call private addresses."""
+    if stack.client_address != "127.0.0.1":
+        pytest.skip("only local processes reach a server of this test, and may call a private address")
 
 
 @contextmanager

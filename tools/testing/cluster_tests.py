@@ -75,7 +75,8 @@ def _overlay() -> Path:
     """The minikube overlay with the settings of the tests and a port for the broker."""
     folder = DIRECTORY / "overlay"
     folder.mkdir(parents=True, exist_ok=True)
-    settings = "".join(f"      - {name}={value}\n" for name, value in runner.VARIABLES.items())
+    variables = runner.VARIABLES | runner.ALL_ROUTES
+    settings = "".join(f"      - {name}={value}\n" for name, value in variables.items())
     generators = "".join(
         f"  - name: {service}-ms-config\n    namespace: tessera\n    behavior: merge\n    literals:\n{settings}"
         for service in SERVICES

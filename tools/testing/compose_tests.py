@@ -45,7 +45,8 @@ def run(pytest: list[str], *, faults: bool = False) -> int:
 
 def _configure(project: Project) -> None:
     """The `.env` of the project: free ports, the tests' settings, and the file that hands them to the containers."""
-    settings = {"COMPOSE_FILE": COMPOSE_FILES, "LOADTEST_TIME": "20s", "LOADTEST_USERS": "6", **runner.VARIABLES}
+    settings = {"COMPOSE_FILE": COMPOSE_FILES, "LOADTEST_TIME": "20s", "LOADTEST_USERS": "6"}
+    settings |= runner.VARIABLES | runner.ALL_ROUTES
     settings |= {name: str(port) for name, port in ports.free(*MORE_PORTS).items()}
     project.environment.unlink(missing_ok=True)
     project.environment.touch(mode=0o600)
