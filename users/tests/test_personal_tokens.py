@@ -56,7 +56,9 @@ def test_a_token_with_every_scope_opens_only_what_names_it(machine, settings, op
     called = authorization.operations("users-ms")[operation]
     ids = {"user_id": admin.id, "organisation_id": organisation.id, "invitation_id": 1}
 
-    answer = authorization.call(machine(admin, "read", "write", "admin"), called, query="n=1", **ids)
+    answer = authorization.call(
+        machine(admin, "read", "write", "admin"), called, query="n=1" if operation == "load_test" else "", **ids
+    )
 
     if "/internal/" in called[1]:
         assert answer.status_code == (200 if operation == "get_deletion" else 403), answer.content
