@@ -1,7 +1,11 @@
 """Fields that several capabilities take."""
 
+from collections.abc import Callable
 from typing import Any
 
+from rest_framework import serializers
+
+from auth_ms import uris
 from chassis.http import fields
 
 MAXIMUM_OPAQUE_TOKEN_LENGTH = 128
@@ -19,3 +23,19 @@ class OpaqueToken(fields.Text):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(max_length=MAXIMUM_OPAQUE_TOKEN_LENGTH, **options)
+
+
+class URI(fields.Text):
+    """A URI that `check` accepts."""
+
+    def __init__(self, check: Callable[[str], None], **options: Any) -> None:
+        super().__init__(trim_whitespace=False, **{"max_length": uris.MAXIMUM_LENGTH} | options)
+        self._check = check
+
+    def to_internal_value(self, data: object) -> str:
+        value = super().to_internal_value(data)
+        try:
+            self._check(value)
+        except uris.InvalidURI as error:
+            raise serializers.ValidationError(str(error)) from error
+        return value

@@ -161,6 +161,10 @@ def test_only_an_admin_gives_the_scope_admin(ada_client):
         {"resource": "no URI"},
         {"resource": "https://[::1"},
         {"resource": "https://api.example.org/#part"},
+        {"resource": "https://api.example.org/a b"},
+        {"resource": "https://ada@api.example.org"},
+        {"resource": "https://api.example.org/../other"},
+        {"resource": "ftp://api.example.org"},
     ],
 )
 def test_what_is_not_valid_is_rejected(ada_client, changes):
@@ -331,6 +335,15 @@ def test_a_token_for_another_resource_is_introspected_by_its_client_and_opens_no
     assert app.post("introspect", token=token).json()["scope"] == "orders:read"
     ada["is_active"] = False
     assert app.post("introspect", token=token).json() == {"active": False}
+
+
+def test_a_resource_is_what_a_client_may_have_too(ada, ada_client):
+    ada["scopes"], orders = ["orders:read"], "urn:example:orders"
+    client = oauth.register(resources=[orders])
+
+    told = client.post("introspect", token=token_of(ada_client, "orders:read", resource=orders)).json()
+
+    assert (told["active"], told["aud"]) == (True, orders)
 
 
 def test_a_token_for_another_resource_has_only_rights_of_its_user(ada, ada_client):

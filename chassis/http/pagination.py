@@ -25,6 +25,7 @@ class KeysetPagination(BasePagination):
     default_limit = 50
     maximum_limit = 200
     descending = False
+    query_parameters = frozenset({"limit", "cursor"})
 
     @classmethod
     def page_of(cls, rows: Any, request: Request, output: type[serializers.BaseSerializer], **context: Any) -> Response:

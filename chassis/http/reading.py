@@ -12,7 +12,6 @@ from rest_framework.serializers import ListSerializer, Serializer
 from chassis.http.openapi import is_internal
 
 MAXIMUM_NAMES = 20  # that one answer names, so that it is not many times as long as the request
-_PAGE = frozenset({"limit", "cursor"})  # the parameters of pagination.KeysetPagination
 
 
 def read_body(
@@ -37,7 +36,8 @@ def read_query(kind: type[Serializer], request: Request) -> dict[str, Any]:
     """The validated query parameters. Raises ValidationError, also for unknown ones: a misspelt filter finds all."""
     given = kind(data=request.query_params.dict())
     view = (request.parser_context or {}).get("view")
-    names = set(given.fields) | (_PAGE if getattr(view, "pagination_class", None) else set())
+    pages = getattr(view, "pagination_class", None)
+    names = set(given.fields) | getattr(pages, "query_parameters", frozenset())
     is_strict = not is_internal(request.path)
     others = [name for name in request.query_params if name not in names] if is_strict else []
     return _validated(given, unknown=_errors(others, "Unknown parameter.", code="unknown_parameter"))

@@ -151,7 +151,7 @@ def apply_password_change(
     """End all access that the old password gave, including logins in progress; record the change once."""
     with transaction.atomic():
         spared: dict[str, Any] = {"but_session": kept_session_id, "opened_before": changed_at}
-        erasure.end_access(user_id=user_id, reason="password_changed", **spared, at=at)
+        erasure.end_sign_ins(user_id=user_id, reason="password_changed", **spared, at=at)
         mailed_tokens.revoke(user_id=user_id, sent_before=changed_at, but_change=change_id)
         if first_proof:
             erasure.end_unproven_access(user_id=user_id, proved_at=changed_at, client=client, at=at)

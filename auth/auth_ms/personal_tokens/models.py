@@ -9,8 +9,8 @@ class PersonalToken(models.Model):
     """A token that a user has made for a machine; revoking it deletes the row.
 
     Only its SHA-256 is stored: enough for 256 random bits, which nobody can guess, so that a slow hash would only cost
-    time at every request. It opens one API: Tessera's own with `scopes` of `serializers.SCOPES`, or that of `resource`
-    with scopes that are the user's rights.
+    time at every request. It opens one API: Tessera's own, with the scopes of `chassis.security.personal_tokens`, or
+    that of `resource`, with scopes that are the user's rights.
     """
 
     id = models.BigAutoField(primary_key=True)

@@ -2,11 +2,12 @@
 
 import re
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from rest_framework import serializers
 
+from auth_ms import uris
+from auth_ms.fields import URI
 from auth_ms.personal_tokens.models import PersonalToken
 from chassis.http import fields
 
@@ -22,19 +23,6 @@ class _Scope(fields.Text):
         return value
 
 
-class _Resource(fields.Text):
-    def to_internal_value(self, data: Any) -> str:
-        value = super().to_internal_value(data)
-        try:
-            parts = urlsplit(value)
-            is_uri = parts.scheme in ("http", "https") and bool(parts.hostname) and "#" not in value
-        except ValueError:
-            is_uri = False
-        if not is_uri or not value.isascii() or not value.isprintable() or " " in value:
-            raise serializers.ValidationError("Must be an absolute URI without a fragment (RFC 8707, §2).")
-        return value
-
-
 class PersonalTokenInput(serializers.Serializer):
     """A token for one API, with an end."""
 
@@ -45,7 +33,8 @@ class PersonalTokenInput(serializers.Serializer):
         max_length=MAXIMUM_SCOPES,
         help_text="for Tessera: `read`, `write`, and of admins `admin`; for another resource, rights of the user",
     )
-    resource = _Resource(
+    resource = URI(
+        uris.check_resource,
         max_length=500,
         required=False,
         help_text="a resource of an OAuth client, which introspects the token; without it, Tessera's own API",

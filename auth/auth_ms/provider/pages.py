@@ -9,7 +9,8 @@ from urllib.parse import urlencode, urlsplit
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
 
-from auth_ms.provider import texts, uris
+from auth_ms import uris
+from auth_ms.provider import texts
 from auth_ms.provider.services.authorization import AuthorizationResponse
 
 FRAME_SECONDS = 3  # for which the page of a logout waits for the clients' frames

@@ -6,26 +6,12 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from auth_ms import uris
+from auth_ms.fields import URI
 from auth_ms.keys import jwk
-from auth_ms.provider import custom_claims, metadata, scopes, uris
+from auth_ms.provider import custom_claims, metadata, scopes
 from auth_ms.provider.models import LogoutDelivery, OAuthClient
 from chassis.http import fields
-
-
-class _URI(fields.Text):
-    """A URI that `check` accepts."""
-
-    def __init__(self, check: Callable[[str], None], **options: Any) -> None:
-        super().__init__(max_length=uris.MAXIMUM_LENGTH, trim_whitespace=False, **options)
-        self._check = check
-
-    def to_internal_value(self, data: object) -> str:
-        value = super().to_internal_value(data)
-        try:
-            self._check(value)
-        except uris.InvalidURI as error:
-            raise serializers.ValidationError(str(error)) from error
-        return value
 
 
 class _Scope(fields.Text):
@@ -65,7 +51,7 @@ class _Claims(serializers.DictField):
 
 
 def _uris(check: Callable[[str], None], meaning: str) -> serializers.ListField:
-    return serializers.ListField(child=_URI(check), required=False, max_length=20, help_text=meaning)
+    return serializers.ListField(child=URI(check), required=False, max_length=20, help_text=meaning)
 
 
 class ClientInput(serializers.Serializer):
@@ -93,13 +79,13 @@ class ClientInput(serializers.Serializer):
     )
     resources = _uris(uris.check_resource, "audiences of its access tokens (RFC 8707); the first one is the default")
     web_origins = _uris(uris.check_origin, "pages that may call token, par, revoke and userinfo from a script (CORS)")
-    backchannel_logout_uri = _URI(
+    backchannel_logout_uri = URI(
         uris.check_request, default="", allow_blank=True, help_text="is sent a logout token when a session ends"
     )
     backchannel_logout_session_required = fields.Boolean(
         default=False, help_text="logout tokens have `sid`; they always do"
     )
-    frontchannel_logout_uri = _URI(
+    frontchannel_logout_uri = URI(
         uris.check_frame,
         default="",
         allow_blank=True,
@@ -108,12 +94,12 @@ class ClientInput(serializers.Serializer):
     frontchannel_logout_session_required = fields.Boolean(
         default=False, help_text="the frame's address has `iss` and `sid`; it always does"
     )
-    logo_uri = _URI(
+    logo_uri = URI(
         uris.check_page, default="", allow_blank=True, help_text="an image, which the consent page loads from there"
     )
-    client_uri = _URI(uris.check_page, default="", allow_blank=True, help_text="its website, linked for users")
-    policy_uri = _URI(uris.check_page, default="", allow_blank=True, help_text="its privacy policy, linked for users")
-    tos_uri = _URI(uris.check_page, default="", allow_blank=True, help_text="its terms of service, linked for users")
+    client_uri = URI(uris.check_page, default="", allow_blank=True, help_text="its website, linked for users")
+    policy_uri = URI(uris.check_page, default="", allow_blank=True, help_text="its privacy policy, linked for users")
+    tos_uri = URI(uris.check_page, default="", allow_blank=True, help_text="its terms of service, linked for users")
     first_party = fields.Boolean(default=False, help_text="users are not asked for consent")
     require_pkce = fields.Boolean(
         default=True, help_text="false: a confidential client that relies on `nonce` instead (OAuth 2.1, §7.5.1)"
@@ -126,7 +112,7 @@ class ClientInput(serializers.Serializer):
         default=False, help_text="its token requests need a DPoP proof (RFC 9449); others may send one"
     )
     jwks = _KeySet(default=None, allow_null=True, help_text="its public keys as a JWK set, for private_key_jwt")
-    jwks_uri = _URI(
+    jwks_uri = URI(
         uris.check_request, default="", allow_blank=True, help_text="or where they are: https at a public address"
     )
     is_active = fields.Boolean(default=True)

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import connection
 from django.utils.crypto import salted_hmac
 
-from chassis.http.errors import TooManyRequests as TooManyRequests  # callers catch it by this module
+from chassis.http.errors import TooManyRequests
 from chassis.operations import pruning
 from chassis.security.rate_limits.models import RateLimit
 

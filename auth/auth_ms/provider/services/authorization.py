@@ -9,12 +9,13 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, Q
 
+from auth_ms import uris
 from auth_ms.audit import services as audit
 from auth_ms.external import selectors as external
 from auth_ms.external.services.identities import ProvenIdentity
 from auth_ms.keys import jwk
 from auth_ms.keys.services import issuing
-from auth_ms.provider import claims, metadata, scopes, uris
+from auth_ms.provider import claims, metadata, scopes
 from auth_ms.provider.errors import AuthorizationError, NotForClient, OAuthError
 from auth_ms.provider.models import UNASKED, AuthorizationRequest, Grant, OAuthClient
 from auth_ms.provider.services import access_tokens, consents, devices, organizations

@@ -8,9 +8,10 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from auth_ms import uris
 from auth_ms.audit import services as audit
 from auth_ms.keys.services import issuing, signing_keys
-from auth_ms.provider import events, metadata, scopes, uris
+from auth_ms.provider import events, metadata, scopes
 from auth_ms.provider.models import ClientSecret, OAuthClient
 from auth_ms.provider.services import consents, own_resources
 from chassis.http.client_address import Client

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils.crypto import constant_time_compare, salted_hmac
 
-from auth_ms.provider import uris
+from auth_ms import uris
 from auth_ms.provider.errors import NotForClient
 from auth_ms.provider.models import Grant, OAuthClient
 from auth_ms.provider.services import access_tokens

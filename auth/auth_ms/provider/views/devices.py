@@ -13,7 +13,7 @@ from auth_ms.provider.views.pages import Page, proceed
 from auth_ms.provider.views.tokens import errors
 from auth_ms.sessions import page_cookies
 from chassis.http.client_address import client_of
-from chassis.security.rate_limits.services import TooManyRequests
+from chassis.http.errors import TooManyRequests
 
 
 class DeviceAuthorization(ForClients):

@@ -20,8 +20,7 @@ from auth_ms.provider.services import authentication, dpop
 from auth_ms.provider.services.authentication import Credentials
 from auth_ms.view_helpers import OpenToAll
 from chassis.http.client_address import client_of
-from chassis.http.errors import ServiceUnavailable, as_problem
-from chassis.security.rate_limits.services import TooManyRequests
+from chassis.http.errors import ServiceUnavailable, TooManyRequests, as_problem
 
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}  # RFC 6749, §5.1
 MAXIMUM_LENGTH = 8192

@@ -28,9 +28,8 @@ from auth_ms.sessions.models import Session
 from auth_ms.sign_in.services import admission, login
 from chassis.http import strict_json
 from chassis.http.client_address import client_of
-from chassis.http.errors import Problem, ServiceUnavailable
+from chassis.http.errors import Problem, ServiceUnavailable, TooManyRequests
 from chassis.security.principal import is_recent
-from chassis.security.rate_limits.services import TooManyRequests
 
 _TEXTS: dict[type[Problem], str] = {
     login.WrongCredentials: "wrong_credentials",

@@ -15,9 +15,8 @@ from auth_ms.recovery.services import erasure, mailed_tokens
 from auth_ms.recovery.services.mailed_tokens import InvalidToken, Purpose
 from auth_ms.users_client import Credentials, VerifiedEmail
 from chassis.http.client_address import Client
-from chassis.http.errors import Problem
+from chassis.http.errors import Problem, TooManyRequests
 from chassis.outbox import services as outbox
-from chassis.security.rate_limits import services as rate_limits
 
 REMINDED_AFTER = timedelta(minutes=5)
 
@@ -51,7 +50,7 @@ def on_refused_sign_in(*, user: Credentials, at: datetime, **_: Any) -> None:
         return
     try:
         mailed_tokens.take_from_limit(purpose, email=user.email)
-    except rate_limits.TooManyRequests:
+    except TooManyRequests:
         return  # there are mails with valid tokens
     with transaction.atomic():
         _send_verification(purpose, user.contact, password_version=user.password_version, at=at)
@@ -95,7 +94,7 @@ def send_change_mails(user: Credentials, *, requested_at: datetime, client: Clie
     mailed_tokens.revoke(Purpose.EMAIL_CHANGE, user_id=user.id)
     try:
         mailed_tokens.take_from_limit(Purpose.EMAIL_CHANGE, email=user.pending_email)
-    except rate_limits.TooManyRequests:
+    except TooManyRequests:
         pass  # the user can request it later
     else:
         _send_verification(Purpose.EMAIL_CHANGE, _new_contact(user), password_version=user.password_version, at=at)

@@ -65,24 +65,22 @@ def _delete_published_events(user_id: int) -> None:
         logger.warning("published events stay until they are pruned", extra={"reason": type(error).__name__})
 
 
-def end_access(
+def end_sign_ins(
     *, user_id: int, reason: str, but_session: int | None = None, opened_before: datetime | None = None, at: datetime
-) -> int:
-    """End sessions and logins that wait for a second factor; returns the number of sessions.
-
-    `reason` is one of `sessions.events.REASONS`. For each but `password_changed` personal access tokens end too; a
-    password that is replaced without the old one ends them as well, which its caller knows.
-    """
+) -> None:
+    """End sessions and logins that wait for a second factor; `reason` is one of `sessions.events.REASONS`."""
     pending = PendingLogin.objects.filter(user_id=user_id)
     if opened_before is not None:
         pending = pending.filter(expires_at__lt=opened_before + login.PENDING_LIFE)
     pending.delete()
-    ended = sessions.end_sessions_of(
-        user_id=user_id, reason=reason, but=but_session, opened_before=opened_before, at=at
-    )
-    if reason != "password_changed":  # after the sessions, in which a token may just be made
-        personal_tokens.revoke_all(user_id=user_id, reason=reason, created_before=opened_before, at=at)
-    return ended
+    sessions.end_sessions_of(user_id=user_id, reason=reason, but=but_session, opened_before=opened_before, at=at)
+
+
+def end_access(*, user_id: int, reason: str, opened_before: datetime | None = None, at: datetime) -> None:
+    """End sessions, logins that wait for a second factor, and personal access tokens."""
+    end_sign_ins(user_id=user_id, reason=reason, opened_before=opened_before, at=at)
+    # After the sessions, in which a token may just be made.
+    personal_tokens.revoke_all(user_id=user_id, reason=reason, created_before=opened_before, at=at)
 
 
 def end_unproven_access(

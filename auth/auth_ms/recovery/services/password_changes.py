@@ -14,18 +14,16 @@ from auth_ms import users_client
 from auth_ms.audit import services as audit
 from auth_ms.events import encrypt
 from auth_ms.external.services import identities
-from auth_ms.factors.models import PendingLogin
 from auth_ms.factors.services import failures
 from auth_ms.personal_tokens import services as personal_tokens
 from auth_ms.recovery import events
 from auth_ms.recovery.models import OneTimeToken, PasswordChange
 from auth_ms.recovery.services import erasure, mailed_tokens
 from auth_ms.recovery.services.mailed_tokens import InvalidToken, Purpose
-from auth_ms.sessions import services as sessions
 from auth_ms.sign_in.services import lockout, login, password_hashes
 from auth_ms.users_client import Credentials, NewPassword
 from chassis.http.client_address import Client
-from chassis.http.errors import Problem, ServiceUnavailable
+from chassis.http.errors import Problem, ServiceUnavailable, TooManyRequests
 from chassis.operations import pruning
 from chassis.outbox import services as outbox
 from chassis.security.rate_limits import services as rate_limits
@@ -114,8 +112,7 @@ def _find_completed(
 
 def _end_access_with_old_password(*, user_id: int, but_session: int | None, at: datetime) -> None:
     """End sessions, logins that wait for a second factor, and mailed tokens."""
-    sessions.end_sessions_of(user_id=user_id, reason="password_changed", but=but_session, at=at)
-    PendingLogin.objects.filter(user_id=user_id).delete()
+    erasure.end_sign_ins(user_id=user_id, reason="password_changed", but_session=but_session, at=at)
     mailed_tokens.revoke(user_id=user_id)
 
 
@@ -146,7 +143,7 @@ def request_password_reset(*, email: str, client: Client, at: datetime) -> None:
     try:
         mailed_tokens.take_from_limit(Purpose.PASSWORD_RESET, email=email)
         is_allowed = user is not None and user.is_active
-    except rate_limits.TooManyRequests:
+    except TooManyRequests:
         is_allowed = False
     with transaction.atomic():
         facts = {"user_id": user.id if user else None, "username": email}

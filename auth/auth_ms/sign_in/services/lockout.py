@@ -16,8 +16,8 @@ from django.utils.crypto import salted_hmac
 from auth_ms.sign_in.models import LoginFailures
 from chassis.http import email_addresses
 from chassis.http.client_address import Client
+from chassis.http.errors import TooManyRequests
 from chassis.operations import pruning
-from chassis.security.rate_limits.services import TooManyRequests
 
 FIRST_LOCK = timedelta(seconds=30)
 LONGEST_LOCK = timedelta(hours=1)

@@ -14,7 +14,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from chassis.database import constraints
 from chassis.http import email_addresses
 from chassis.http.client_address import Client
-from chassis.http.errors import Problem
+from chassis.http.errors import Problem, TooManyRequests
 from chassis.outbox import services as outbox
 from chassis.security import password_concurrency
 from chassis.security.rate_limits import services as rate_limits
@@ -177,6 +177,6 @@ _NEW_IDS = "SELECT nextval(pg_get_serial_sequence('accounts_user', 'id')) FROM g
 def _notify_owner(owner: User, *, client: Client, at: datetime) -> None:
     try:
         rate_limits.take(REPEATED_SIGN_UPS, key=str(owner.id))
-    except rate_limits.TooManyRequests:
+    except TooManyRequests:
         return  # the owner is notified
     outbox.record(events.SignUpRepeated.of(owner, address=client.address, user_agent=client.user_agent), at=at)
