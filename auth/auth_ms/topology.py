@@ -9,6 +9,7 @@ SUBSCRIPTIONS = {
     "account_changed_event": "account_changed_audit",
     "organisation_changed_event": "organisation_changed_audit",
     "membership_changed_event": "membership_changed_audit",
+    "invitation_changed_event": "invitation_changed_audit",
     "users_imported_event": "users_imported_audit",
     "client_logout_event": "client_logout_delivery",
 }

@@ -175,14 +175,14 @@ def find_memberships(*, user_id: int, organisation: str) -> list[Membership]:
 
 
 def create_federated_user(
-    *, key: str, name: str, surname: str, email: str, email_verified: bool, locale: str
+    *, key: str, name: str, surname: str, email: str, email_verified: bool, locale: str, client: Client
 ) -> Credentials | None:
     """The user that users-ms has created, once per `key`, for a sign-in elsewhere; None when the address has an
     account, that must stay unknown, or may not sign up (403). Raises ServiceUnavailable, after which the user may have
     been created.
     """
     body = {"key": key, "name": name, "surname": surname, "email": email, "email_verified": email_verified}
-    answer = _call("POST", "/users", json=body | {"locale": locale})
+    answer = _call("POST", "/users", json=body | {"locale": locale} | _client(client))
     return None if answer.status_code in (403, 409) else _members(answer, Credentials, status=201)
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import itertools
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from celery.exceptions import Reject
@@ -194,6 +194,26 @@ def test_a_new_user_gets_one_verification_mail():
     assert token not in repr(list(OutboxMessage.objects.values()))
 
 
+def test_a_new_user_is_in_the_audit_log_once_with_who_created_it():
+    by = {"actor_id": 1, "session_id": 3, "address": "192.0.2.7", "user_agent": "Firefox"}
+    created = event("new_user_event", user_id=7, **CONTACT | by)
+
+    for _ in range(2):
+        tasks.verify_email_of_new_user(event=created)
+
+    found = AuditEvent.objects.get()
+    facts = (found.event, found.user_id, found.actor_id, found.session_id, found.address, found.user_agent)
+    assert facts == ("user_created", 7, 1, 3, "192.0.2.7", "Firefox")
+    assert found.at == datetime.fromisoformat(created["time"])
+
+
+def test_a_new_user_of_an_older_users_ms_is_recorded_without_its_client():
+    tasks.verify_email_of_new_user(event=event("new_user_event", user_id=7, **CONTACT))
+
+    found = AuditEvent.objects.get()
+    assert (found.event, found.user_id, found.actor_id, found.address) == ("user_created", 7, None, None)
+
+
 def test_a_new_user_with_a_verified_address_gets_no_mail():
     tasks.verify_email_of_new_user(event=event("new_user_event", user_id=7, **CONTACT | {"email_verified": True}))
 
@@ -227,6 +247,33 @@ def test_every_change_of_an_organisation_is_recorded_once(change, written):
     assert (found.event, found.user_id, found.actor_id) == (written, 1 if of_member else None, 9)
     roles = {"roles": ["member"]} if of_member else {}
     assert found.details == {"organisation_id": 1, "slug": "acme"} | roles
+
+
+@pytest.mark.parametrize(("change", "written"), account_changes.INVITATION_EVENTS.items())
+def test_every_change_of_an_invitation_is_recorded_once(change, written):
+    by = {"user_id": 7, "actor_id": None} if change == "accepted" else {}
+    data = contract.examples()["invitation_changed_event"]["data"] | {"change": change} | by
+    changed = event("invitation_changed_event", **data)
+
+    for _ in range(2):
+        tasks.record_invitation_change(event=changed)
+
+    found = AuditEvent.objects.get()
+    whose = (7, None) if change == "accepted" else (None, 9)
+    assert (found.event, found.user_id, found.actor_id) == (written, *whose)
+    assert (found.at.isoformat(), found.address) == (data["changed_at"], "203.0.113.7")
+    invitation = {"invitation_id": 5, "email": "a***@example.org", "roles": ["member"]}
+    assert found.details == {"organisation_id": 1, "slug": "acme"} | invitation
+
+
+@pytest.mark.parametrize("changes", [{"change": "created"}, {"invitation_id": None}, {"email": 7}, {"user_id": "7"}])
+def test_a_malformed_change_of_an_invitation_is_dead_lettered(changes):
+    data = contract.examples()["invitation_changed_event"]["data"] | changes
+
+    with pytest.raises(Reject):
+        tasks.record_invitation_change(event=event("invitation_changed_event", **data))
+
+    assert not AuditEvent.objects.exists()
 
 
 @pytest.mark.parametrize("changes", [{"change": "sold"}, {"organisation_id": "1"}, {"roles": "owner"}, {"slug": None}])
@@ -343,6 +390,7 @@ def test_a_password_change_whose_answer_was_lost_is_completed_by_its_event(clien
         (tasks.apply_password_change, event("password_changed_event", user_id=7)),
         (tasks.apply_password_change, event("password_changed_event", user_id=7, changed_at="yesterday")),
         (tasks.verify_email_of_new_user, event("new_user_event", email="ada@example.org")),
+        (tasks.verify_email_of_new_user, event("new_user_event", user_id=7, **CONTACT | {"actor_id": "1"})),
         (tasks.apply_account_change, account_changed("something_else")),
         (tasks.apply_account_change, account_changed("activated", change_id="x")),
         (tasks.apply_account_change, account_changed("activated", scopes="admin")),
@@ -393,6 +441,7 @@ def test_the_worker_handles_every_event_documented_for_it(users_service):
         "users_imported_event": tasks.record_import,
         "organisation_changed_event": tasks.record_organisation_change,
         "membership_changed_event": tasks.record_membership_change,
+        "invitation_changed_event": tasks.record_invitation_change,
     }
     for name, task in handled.items():
         task(event=contract.examples()[name])

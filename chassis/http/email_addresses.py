@@ -53,3 +53,10 @@ def canonical(text: str) -> str:
         return parse(text.strip()).canonical
     except InvalidAddress:
         return f"invalid:{unicodedata.normalize('NFC', text.strip()).lower()}"[:MAXIMUM_CANONICAL_LENGTH]
+
+
+def masked(text: str) -> str:
+    """The first letter and the domain: enough to trace an attack, too little to reveal a password typed in place of an
+    address, and no address of somebody who may have no account."""
+    name, at, domain = text.partition("@")
+    return f"{name[:1]}***{at}{domain}" if at else f"{name[:1]}***" if name else ""

@@ -2,6 +2,8 @@
 
 import logging
 import threading
+from collections.abc import Callable
+from typing import Any
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
@@ -14,8 +16,10 @@ INTERVAL_SECONDS = 3600.0
 logger = logging.getLogger(__name__)
 
 
-def delete(rows: QuerySet) -> int:
+def delete(rows: QuerySet, *, before_each: Callable[[Any], None] | None = None) -> int:
     """Deletes `rows`, BATCH of them per transaction; returns the number of deleted objects, cascades included.
+
+    `before_each` is called with each locked row in the transaction that deletes it.
 
     No statement comes near the database's time limit or holds locks for long. Rows locked by others are skipped; the
     next run finds them.
@@ -23,11 +27,20 @@ def delete(rows: QuerySet) -> int:
     deleted = 0
     while True:
         with transaction.atomic():
-            found = list(rows.select_for_update(skip_locked=True, of=("self",)).values_list("pk", flat=True)[:BATCH])
+            locked = rows.select_for_update(skip_locked=True, of=("self",))
+            if before_each:
+                found = [_told(row, before_each) for row in locked[:BATCH]]
+            else:
+                found = list(locked.values_list("pk", flat=True)[:BATCH])
             if found:
                 deleted += rows.model._default_manager.filter(pk__in=found).delete()[0]
         if len(found) < BATCH:
             return deleted
+
+
+def _told(row: Any, before: Callable[[Any], None]) -> Any:
+    before(row)
+    return row.pk
 
 
 def run() -> None:

@@ -24,7 +24,8 @@ from evidence.harness.messages import QUEUES
 from evidence.harness.stack import Stack
 
 FOR_ANY_ADDRESS = ("email_verification_requested_event", "password_reset_requested_event")
-FOR_NOBODY = ("sessions_ended_event", "profile_changed_event", "client_logout_event")  # for programs alone
+# For programs alone.
+FOR_NOBODY = ("sessions_ended_event", "profile_changed_event", "client_logout_event", "invitation_changed_event")
 PRODUCERS = ["users", "auth"]
 WORKERS = ["auth-event-worker", "notification-email-worker", "notification-sms-worker"]
 

@@ -71,6 +71,10 @@ QUEUES: dict[str, tuple[str, dict[str, list[Any]]]] = {
         "membership_changed_event",
         ORGANISATION | {"user_id": NOT_ID, "roles": [MISSING, None, 7, "x", [7], {}]},
     ),
+    "invitation_changed_audit": (
+        "invitation_changed_event",
+        ORGANISATION | {"invitation_id": NOT_ID, "email": REQUIRED, "roles": [MISSING, None, 7, "x", [7], {}]},
+    ),
     "phone_verification_sms_notification": (
         "phone_verification_requested_event",
         USER | {"phone": REQUIRED, "sealed_code": REQUIRED, "expires_at": NOT_TIME},
@@ -82,7 +86,11 @@ QUEUES: dict[str, tuple[str, dict[str, list[Any]]]] = {
         "password_changed_event",
         {"user_id": NOT_ID, "changed_at": NOT_TIME, "kept_session_id": NOT_OPTIONAL_ID, "change_id": [None, 7, "x"]},
     ),
-    "new_user_email_verification": ("new_user_event", CONTACT | {"name": OPTIONAL, "email": REQUIRED}),
+    "new_user_email_verification": (
+        "new_user_event",
+        CONTACT
+        | {"name": OPTIONAL, "email": REQUIRED, "actor_id": NOT_OPTIONAL_ID, "address": [*OPTIONAL, "no address"]},
+    ),
     "client_logout_delivery": ("client_logout_event", {"delivery_id": NOT_ID}),
     "account_changed_audit": (
         "account_changed_event",

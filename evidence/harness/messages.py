@@ -27,6 +27,7 @@ QUEUES = [
     "account_changed_audit",
     "organisation_changed_audit",
     "membership_changed_audit",
+    "invitation_changed_audit",
     "users_imported_audit",
     "client_logout_delivery",
     "new_user_webhook_notification",

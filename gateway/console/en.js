@@ -593,6 +593,11 @@ export const texts = {
   "audit-event.authorization_code_replay": "Authorization code used again",
   "audit-event.grant_revoked": "Application access revoked",
   "audit-event.signing_key_rotated": "Signing key rotated",
+  "audit-event.invitation_sent": "Invitation to an organisation sent",
+  "audit-event.invitation_accepted": "Invitation to an organisation accepted",
+  "audit-event.invitation_revoked": "Invitation to an organisation withdrawn",
+  "audit-event.invitation_expired": "Invitation to an organisation expired",
+  "audit-event.user_created": "Account created",
   "audit-event.user_deleted": "User deleted",
   "audit-event.users_imported": "Users imported",
 };

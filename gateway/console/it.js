@@ -593,6 +593,11 @@ export const texts = {
   "audit-event.authorization_code_replay": "Codice di autorizzazione riutilizzato",
   "audit-event.grant_revoked": "Accesso dell’applicazione revocato",
   "audit-event.signing_key_rotated": "Chiave di firma cambiata",
+  "audit-event.invitation_sent": "Invito a un'organizzazione inviato",
+  "audit-event.invitation_accepted": "Invito a un'organizzazione accettato",
+  "audit-event.invitation_revoked": "Invito a un'organizzazione ritirato",
+  "audit-event.invitation_expired": "Invito a un'organizzazione scaduto",
+  "audit-event.user_created": "Account creato",
   "audit-event.user_deleted": "Utente eliminato",
   "audit-event.users_imported": "Utenti importati",
 };

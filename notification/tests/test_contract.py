@@ -58,6 +58,7 @@ def test_queues_and_their_documentation_match():
         "account_changed_audit",
         "organisation_changed_audit",
         "membership_changed_audit",
+        "invitation_changed_audit",
         "users_imported_audit",
         "client_logout_delivery",
     }

@@ -3,7 +3,10 @@
 import json
 from typing import Any
 
+from django.utils import timezone
+
 from users_ms.accounts import services
+from users_ms.accounts.events import Origin
 from users_ms.accounts.models import User
 from users_ms.organisations.models import Membership, Organisation
 
@@ -30,7 +33,7 @@ def an_admin(**changes: Any) -> User:
 def a_user(**changes: Any) -> User:
     """A stored user."""
     fields = {"name": "Ada", "surname": "Lovelace", "email": "ada@example.org", "password": PASSWORD} | changes
-    return services.create_user(**fields)
+    return services.create_user(origin=Origin(), at=timezone.now(), **fields)
 
 
 def an_organisation(*, name: str = "Acme", slug: str = "acme", **members: User) -> Organisation:

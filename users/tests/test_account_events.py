@@ -3,7 +3,7 @@
 import pytest
 
 from chassis.outbox.models import OutboxMessage
-from users.tests.builders import a_user, an_admin, as_json
+from users.tests.builders import a_user, an_admin, as_json, sign_up
 from users_ms.accounts.models import User
 
 pytestmark = pytest.mark.django_db
@@ -127,3 +127,29 @@ def test_a_new_user_is_published_as_unverified(client):
 
     event = OutboxMessage.objects.get().body["data"]
     assert (event["email_verified"], event["phone"]) == (False, "")
+
+
+def test_a_new_user_is_published_with_its_client_and_without_an_actor(client):
+    client.post("/users-ms/users", **sign_up(), HTTP_USER_AGENT="Firefox")
+
+    event = OutboxMessage.objects.get().body["data"]
+    told = [event[name] for name in ("actor_id", "session_id", "address", "user_agent")]
+    assert told == [None, None, "127.0.0.1", "Firefox"]
+
+
+def test_a_user_whom_an_admin_creates_is_published_with_that_actor(caller):
+    root = an_admin()
+
+    answer = caller(user_id=root.id, admin=True).post("/users-ms/users", **sign_up())
+
+    event = OutboxMessage.objects.get().body["data"]
+    assert answer.status_code == 201
+    assert (event["actor_id"], event["address"], event["session_id"] is None) == (root.id, "127.0.0.1", False)
+
+
+def test_whoever_is_signed_in_and_no_admin_counts_as_anyone_at_sign_up(caller):
+    user = a_user()
+
+    caller(user_id=user.id).post("/users-ms/users", **sign_up(email="grace@example.org"))
+
+    assert OutboxMessage.objects.latest("id").body["data"]["actor_id"] is None

@@ -26,6 +26,13 @@ def test_a_user_is_created_without_a_password(auth_ms):
     assert OutboxMessage.objects.get().body["data"]["email_verified"] is True
 
 
+def test_the_event_says_from_where_the_other_providers_user_came(auth_ms):
+    create(auth_ms, address="192.0.2.7", user_agent="Firefox")
+
+    event = OutboxMessage.objects.get().body["data"]
+    assert (event["actor_id"], event["address"], event["user_agent"]) == (None, "192.0.2.7", "Firefox")
+
+
 def test_the_same_key_creates_one_user(auth_ms):
     first, second = create(auth_ms), create(auth_ms, name="Another")
 

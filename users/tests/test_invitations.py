@@ -78,7 +78,7 @@ def test_an_invitation_is_mailed_and_only_a_hash_of_its_token_is_stored(calls, a
     assert (event["email"], event["email_verified"], event["user_id"]) == (GRACE, False, people["admin"].id)
     assert (event["organisation"], "name" in event) == ("Acme", False)
     assert bytes(invitation.token_hash) != token.encode() and len(token) == 43
-    assert token not in str(OutboxMessage.objects.get().body)
+    assert token not in str(OutboxMessage.objects.get(exchange="organisation_invitation_event").body)
     assert [row["email"] for row in listed(calls("admin"), acme)] == [GRACE]
 
 
@@ -263,3 +263,76 @@ def test_who_is_invited_signs_up_as_far_as_the_installation_allows(calls, acme, 
 
     assert post(Client(), "sign-up", token=token, **SIGN_UP).status_code == status
     assert User.objects.filter(email=GRACE).exists() == (status == 201)
+
+
+def changes():
+    """What the audit log is told of invitations, in order."""
+    messages = OutboxMessage.objects.filter(exchange="invitation_changed_event").order_by("id")
+    return [message.body["data"] for message in messages]
+
+
+def test_what_becomes_of_an_invitation_is_published_with_its_actor_and_without_the_address(calls, caller, acme, people):
+    path = invite(calls("admin"), acme).headers["Location"]
+    calls("owner").post(f"{path}/mail")
+    calls("owner").delete(path)
+    token, grace = token_of(invite(calls("owner"), acme)), named("grace")
+    post(caller(user_id=grace.id), "accept", token=token)
+
+    told = changes()
+    admin, owner = people["admin"].id, people["owner"].id
+    assert [(each["change"], each["actor_id"], each["user_id"]) for each in told] == [
+        ("sent", admin, None),
+        ("sent", owner, None),
+        ("revoked", owner, None),
+        ("sent", owner, None),
+        ("accepted", None, grace.id),
+    ]
+    for each in told:
+        assert (each["email"], each["roles"]) == ("g***@example.org", ["member", "billing:read"])
+        assert (each["organisation_id"], each["slug"], each["address"]) == (acme.id, "acme", "127.0.0.1")
+    assert GRACE not in str(told) and token not in str(told)
+
+
+@pytest.mark.parametrize("how", ["removed", "demoted"])
+def test_an_invitation_that_goes_with_its_senders_rights_is_published_as_revoked(calls, acme, people, how):
+    invite(calls("admin"), acme)
+    path = f"/users-ms/organisations/{acme.id}/members/{people['admin'].id}"
+    if how == "removed":
+        calls("owner").delete(path)
+    else:
+        calls("owner").put(path, **as_json({"roles": ["member"]}))
+
+    _, revoked = changes()
+    assert (revoked["change"], revoked["actor_id"]) == ("revoked", people["owner"].id)
+
+
+def test_an_invitation_that_nobody_used_is_published_as_expired_once(calls, acme):
+    invite(calls("owner"), acme)
+    expires_at = Invitation.objects.get().expires_at
+
+    services.prune(at=expires_at + timedelta(days=6))
+    assert [each["change"] for each in changes()] == ["sent"]  # it can still be sent again
+    for _ in range(2):
+        services.prune(at=expires_at + timedelta(days=8))
+
+    _, expired = changes()
+    assert (expired["change"], expired["changed_at"]) == ("expired", expires_at.isoformat())
+    assert (expired["actor_id"], expired["user_id"], expired["address"]) == (None, None, None)
+
+
+def test_a_refused_change_of_an_invitation_publishes_nothing(calls, acme):
+    path = invite(calls("owner"), acme, GRACE, "owner").headers["Location"]
+
+    assert calls("admin").delete(path).status_code == calls("member").delete(path).status_code == 403
+    assert post(Client(), "sign-up", token="guessed", **SIGN_UP).status_code == 404
+    assert [each["change"] for each in changes()] == ["sent"]
+
+
+def test_an_account_that_an_invitation_creates_says_where_it_came_from(calls, acme):
+    token = token_of(invite(calls("owner"), acme))
+
+    post(Client(HTTP_USER_AGENT="Firefox"), "sign-up", token=token, **SIGN_UP)
+
+    event = OutboxMessage.objects.get(exchange="new_user_event").body["data"]
+    assert (event["actor_id"], event["address"], event["user_agent"]) == (None, "127.0.0.1", "Firefox")
+    assert [each["change"] for each in changes()] == ["sent", "accepted"]

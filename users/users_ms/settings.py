@@ -44,6 +44,7 @@ globals().update(
             "sign_up_repeated_event": ["sign_up_repeated_email_notification"],
             "organisation_changed_event": ["organisation_changed_audit", "organisation_changed_webhook_notification"],
             "organisation_invitation_event": ["organisation_invitation_email_notification"],
+            "invitation_changed_event": ["invitation_changed_audit"],
             "membership_changed_event": [
                 "membership_changed_audit",
                 "membership_changed_email_notification",

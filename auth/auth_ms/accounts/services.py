@@ -75,7 +75,7 @@ class AccountChange(_Change):
     @property
     def details(self) -> dict[str, Any]:
         """Further facts for the audit log, which outlives the user."""
-        named = {"old_email": audit.masked(self.old_email), "new_email": audit.masked(self.new_email)}
+        named = {name: email_addresses.masked(getattr(self, name)) for name in ("old_email", "new_email")}
         rights = {"is_admin": self.is_admin, "scopes": self.scopes} if self.change == "rights_changed" else {}
         proof = {"first_proof": True} if self.first_proof else {}
         return {name: value for name, value in named.items() if value} | rights | proof
@@ -171,6 +171,20 @@ def apply_password_change(
             )
 
 
+@dataclass(frozen=True, kw_only=True)
+class NewUser(_Change):
+    """A new_user_event. From an older users-ms, it does not say where it came from."""
+
+    contact: dict[str, Any]
+
+
+def welcome(new: NewUser, *, at: datetime) -> None:
+    """Record a new user in the audit log, and send it a mail to verify its address; both once."""
+    with transaction.atomic():
+        new.record(Event.USER_CREATED)
+        emails.verify_new_user(contact=new.contact, at=at)
+
+
 ORGANISATION_EVENTS = {
     "created": Event.ORGANISATION_CREATED,
     "updated": Event.ORGANISATION_UPDATED,
@@ -183,21 +197,28 @@ MEMBERSHIP_EVENTS = {
 }
 
 
+INVITATION_EVENTS = {
+    "sent": Event.INVITATION_SENT,
+    "accepted": Event.INVITATION_ACCEPTED,
+    "revoked": Event.INVITATION_REVOKED,
+    "expired": Event.INVITATION_EXPIRED,
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class OrganisationChange(_Change):
-    """An organisation_changed_event, or with `user_id` a membership_changed_event."""
+    """An organisation_changed_event, a membership_changed_event or an invitation_changed_event."""
 
     event: str  # of the audit log
     organisation_id: int
     slug: str
-    roles: list[str]
+    details: dict[str, Any]  # of the member or the invitation
 
 
 def record_organisation_change(change: OrganisationChange) -> None:
-    """Record a change of an organisation or of its members in the audit log, once."""
-    roles = {"roles": change.roles} if change.user_id is not None else {}
+    """Record a change of an organisation, its members or its invitations in the audit log, once."""
     with transaction.atomic():
-        change.record(change.event, organisation_id=change.organisation_id, slug=change.slug, **roles)
+        change.record(change.event, organisation_id=change.organisation_id, slug=change.slug, **change.details)
 
 
 def record_import(

@@ -15,7 +15,7 @@ from django.utils import timezone
 from auth_ms import metrics, topology
 from auth_ms.accounts import services as account_changes
 from auth_ms.provider.services import back_channel
-from auth_ms.recovery.services import emails, erasure
+from auth_ms.recovery.services import erasure
 from chassis.http.client_address import MAXIMUM_USER_AGENT_LENGTH, Client
 from chassis.http.errors import ServiceUnavailable
 from chassis.messaging import retries
@@ -65,8 +65,8 @@ def apply_password_change(*, event: dict[str, Any], **_fields_of_newer_producers
 
 @shared_task(name="new_user_event")
 def verify_email_of_new_user(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
-    """Send a new user a mail to verify its address."""
-    _handle(event, "new_user_event", lambda new, at: emails.verify_new_user(contact=_contact(new), at=at))
+    """Record a new user in the audit log, and send it a mail to verify its address."""
+    _handle(event, "new_user_event", lambda new, at: account_changes.welcome(_new_user(new), at=at))
 
 
 @shared_task(name="account_changed_event")
@@ -81,7 +81,7 @@ def record_organisation_change(*, event: dict[str, Any], **_fields_of_newer_prod
 
     def record(changed: CloudEvent, _: datetime) -> None:
         known = account_changes.ORGANISATION_EVENTS
-        account_changes.record_organisation_change(_organisation_change(changed, known, user_id=None, roles=[]))
+        account_changes.record_organisation_change(_organisation_change(changed, known, user_id=None))
 
     _handle(event, "organisation_changed_event", record)
 
@@ -91,11 +91,29 @@ def record_membership_change(*, event: dict[str, Any], **_fields_of_newer_produc
     """Record a change of the members of an organisation in the audit log."""
 
     def record(changed: CloudEvent, _: datetime) -> None:
-        user_id, roles = changed.positive_integer("user_id"), _texts(changed, "roles")
+        user_id, details = changed.positive_integer("user_id"), {"roles": _texts(changed, "roles")}
         known = account_changes.MEMBERSHIP_EVENTS
-        account_changes.record_organisation_change(_organisation_change(changed, known, user_id=user_id, roles=roles))
+        change = _organisation_change(changed, known, user_id=user_id, **details)
+        account_changes.record_organisation_change(change)
 
     _handle(event, "membership_changed_event", record)
+
+
+@shared_task(name="invitation_changed_event")
+def record_invitation_change(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
+    """Record in the audit log what became of an invitation to an organisation."""
+
+    def record(changed: CloudEvent, _: datetime) -> None:
+        details = {
+            "invitation_id": changed.positive_integer("invitation_id"),
+            "email": changed.text("email", maximum=254),
+            "roles": _texts(changed, "roles"),
+        }
+        known = account_changes.INVITATION_EVENTS
+        change = _organisation_change(changed, known, user_id=_id(changed, "user_id"), **details)
+        account_changes.record_organisation_change(change)
+
+    _handle(event, "invitation_changed_event", record)
 
 
 @shared_task(name="users_imported_event")
@@ -145,8 +163,20 @@ def _account_change(event: CloudEvent) -> account_changes.AccountChange:
     )
 
 
+def _new_user(event: CloudEvent) -> account_changes.NewUser:
+    return account_changes.NewUser(
+        user_id=event.positive_integer("user_id"),
+        change_id=event.id,
+        changed_at=event.time,
+        actor_id=_id(event, "actor_id"),
+        session_id=_id(event, "session_id"),
+        client=_client(event),
+        contact=_contact(event),
+    )
+
+
 def _organisation_change(
-    event: CloudEvent, known: dict[str, Any], *, user_id: int | None, roles: list[str]
+    event: CloudEvent, known: dict[str, Any], *, user_id: int | None, **details: Any
 ) -> account_changes.OrganisationChange:
     change = event.text("change")
     if change not in known:
@@ -158,7 +188,7 @@ def _organisation_change(
         organisation_id=event.positive_integer("organisation_id"),
         slug=event.text("slug", maximum=63),
         user_id=user_id,
-        roles=roles,
+        details=details,
         actor_id=_id(event, "actor_id"),
         session_id=_id(event, "session_id"),
         client=_client(event),

@@ -65,6 +65,11 @@ class AuditEvent(models.Model):
         MEMBER_ADDED = "member_added"
         MEMBER_UPDATED = "member_updated"
         MEMBER_REMOVED = "member_removed"
+        INVITATION_SENT = "invitation_sent"
+        INVITATION_ACCEPTED = "invitation_accepted"
+        INVITATION_REVOKED = "invitation_revoked"
+        INVITATION_EXPIRED = "invitation_expired"
+        USER_CREATED = "user_created"
         USER_DELETED = "user_deleted"
         USERS_IMPORTED = "users_imported"
 

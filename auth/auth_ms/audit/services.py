@@ -8,6 +8,7 @@ from django.db import connection
 
 from auth_ms import metrics
 from auth_ms.audit.models import AuditEvent, FollowedChange
+from chassis.http import email_addresses
 from chassis.http.client_address import Client
 from chassis.operations import logs, pruning
 
@@ -24,7 +25,7 @@ def record(event: str, *, client: Client | None, at: datetime, succeeded: bool =
         at=at,
         event=event,
         outcome=outcome,
-        username=masked(facts.pop("username", ""))[:254],
+        username=email_addresses.masked(facts.pop("username", ""))[:254],
         address=client.address if client else None,
         user_agent=client.user_agent if client else "",
         request_id=logs.request_id.get() or "",
@@ -50,13 +51,6 @@ _REMEMBER = """
     INSERT INTO sign_in_followedchange (change_id, change, followed_at)
     VALUES (%(change_id)s, %(change)s, now()) ON CONFLICT (change_id, change) DO NOTHING
 """
-
-
-def masked(username: str) -> str:
-    """The first letter and the domain: enough to trace an attack, too little to reveal a password typed into this
-    field."""
-    name, at, domain = username.partition("@")
-    return f"{name[:1]}***{at}{domain}" if at else f"{name[:1]}***" if name else ""
 
 
 def is_user_deleted(*, user_id: int) -> bool:

@@ -42,10 +42,14 @@ class OfUser:
 
 @dataclass(frozen=True, kw_only=True)
 class NewUser(OfUser):
-    """An account exists."""
+    """An account exists. Without an actor, its user has signed up, or an operator has created it."""
 
     type: ClassVar[str] = "new_user_event"
     surname: str
+    actor_id: int | None
+    session_id: int | None
+    address: str | None
+    user_agent: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -87,7 +87,7 @@ class VerifiedPhone(_FromClient):
     phone = fields.Text(max_length=16)
 
 
-class FederatedUserInput(serializers.Serializer):
+class FederatedUserInput(_FromClient):
     """A user whom another provider has signed in, as it describes them."""
 
     key = fields.Text(max_length=64, help_text="made up by the caller; one key creates one user")

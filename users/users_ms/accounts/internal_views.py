@@ -139,7 +139,7 @@ class Users(InternalView):
         SIGN_UP does not let it create one. Only for services.
         """
         fields = read_body(serializers.FederatedUserInput, request)
-        user = services.create_user_without_password(at=timezone.now(), **fields)
+        user = services.create_user_without_password(origin=_client(fields), at=timezone.now(), **fields)
         return Response(serializers.CredentialsOutput.of(user), status=201, headers={"Cache-Control": "no-store"})
 
 

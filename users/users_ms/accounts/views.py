@@ -93,10 +93,13 @@ class UserCollection(APIView):
         sign-ups counts.
         """
         given = read_body(serializers.UserInput, request)
+        client, by_admin = client_of(request), permissions.IsAdmin().has_permission(request, self)
+        by_anyone = Origin(address=client.address, user_agent=client.user_agent)
         user = services.sign_up(
-            client=client_of(request),
+            client=client,
             idempotency_key=parameters.idempotency_key(request),
-            by_admin=permissions.IsAdmin().has_permission(request, self),
+            by_admin=by_admin,
+            origin=_origin(request) if by_admin else by_anyone,
             at=timezone.now(),
             **given,
         )
@@ -123,8 +126,8 @@ def _representation(user: User, *, status: int = 200, headers: dict[str, str] | 
     return Response(serializers.UserOutput.of(user), status=status, headers=tag | (headers or {}))
 
 
-def _origin(request: Request, user_id: int) -> Origin:
-    """The actor of the change and its client."""
+def _origin(request: Request, user_id: int | None = None) -> Origin:
+    """The actor of the change of that user, or of a new one, and its client."""
     client, principal = client_of(request), request.user
     return Origin(
         actor_id=None if principal.user_id == user_id else principal.user_id,

@@ -47,6 +47,34 @@ class MembershipChanged(OfUser):
 
 
 @dataclass(frozen=True, kw_only=True)
+class InvitationChanged:
+    """An invitation was mailed, accepted or withdrawn, or has expired.
+
+    Those of a deleted organisation, and those to and from a deleted user, end without this event.
+    """
+
+    type: ClassVar[str] = "invitation_changed_event"
+    change_id: str
+    change: str  # sent, accepted, revoked or expired
+    changed_at: str
+    organisation_id: int
+    organisation: str
+    slug: str
+    invitation_id: int
+    email: str  # masked: the address may be of somebody without an account
+    roles: list[str]
+    user_id: int | None  # who has accepted
+    actor_id: int | None  # None is `user_id` itself, or time
+    session_id: int | None
+    address: str | None
+    user_agent: str
+
+    @property
+    def subject(self) -> str:
+        return f"organisations/{self.organisation_id}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class OrganisationInvitation:
     """An address is invited. `user_id` is who invites; nothing says whether the address has an account."""
 

@@ -80,7 +80,9 @@ class InvitationDetail(APIView):
     )
     def delete(self, request: Request, organisation_id: int, invitation_id: int) -> Response:
         """Withdraw an invitation: an owner or admin of the organisation, or an administrator."""
-        services.revoke(organisation_id=organisation_id, invitation_id=invitation_id, actor=actor_of(request))
+        services.revoke(
+            organisation_id=organisation_id, invitation_id=invitation_id, actor=actor_of(request), at=timezone.now()
+        )
         return Response(status=204)
 
 

@@ -162,6 +162,7 @@ def _with_new_account(
         email=person.email,
         email_verified=provider.trusts_email and person.email_verified,
         locale=locale,
+        client=client,
     )
     unfinished = ExternalIdentity.objects.filter(id=identity.id, user_id=None)
     if user is None:

@@ -14,6 +14,7 @@ from auth_ms.recovery.models import OneTimeToken
 from auth_ms.recovery.services import erasure, mailed_tokens
 from auth_ms.recovery.services.mailed_tokens import InvalidToken, Purpose
 from auth_ms.users_client import Credentials, VerifiedEmail
+from chassis.http import email_addresses
 from chassis.http.client_address import Client
 from chassis.http.errors import Problem, TooManyRequests
 from chassis.outbox import services as outbox
@@ -116,7 +117,7 @@ def _send_undo(user: Credentials, *, requested_at: datetime, client: Client | No
             **user.contact,
             sealed_token=encrypt(token.text, to=events.EmailChangeRequested),
             expires_at=expires_at.isoformat(),
-            new_email=audit.masked(user.pending_email),
+            new_email=email_addresses.masked(user.pending_email),
             address=client.address if client else None,
             user_agent=client.user_agent if client else "",
         ),

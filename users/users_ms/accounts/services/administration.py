@@ -39,11 +39,11 @@ def make_admin(*, email: str, password: str, promote: bool, at: datetime) -> tup
     Raises UserExists and NotVerified as `check_admin` does.
     """
     user = check_admin(email=email, promote=promote)
+    origin = Origin(user_agent="manage.py create_admin")
     if user is None:
         name = email.partition("@")[0][:100]
         fields: dict[str, Any] = {"name": name, "surname": "Admin", "is_admin": True, "email_verified": True}
-        return create_user(email=email, password=password, at=at, **fields), True
-    origin = Origin(user_agent="manage.py create_admin")
+        return create_user(email=email, password=password, origin=origin, at=at, **fields), True
     password_hash = passwords.hash_password(password)
     with transaction.atomic():
         user = user_changes.lock_user(user_id=user.id)

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import hashers
 from django.db import connection, transaction
-from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from chassis.database import constraints
@@ -19,6 +19,7 @@ from chassis.outbox import services as outbox
 from chassis.security import password_concurrency
 from chassis.security.rate_limits import services as rate_limits
 from users_ms.accounts import events, passwords
+from users_ms.accounts.events import Origin
 from users_ms.accounts.models import SignUp, User
 from users_ms.accounts.problems import EmailTaken, KeyUsedForAnotherBody
 from users_ms.accounts.services import sign_up_policy, user_changes
@@ -31,7 +32,13 @@ class _KeyUsedMeanwhile(Problem):
 
 
 def sign_up(
-    *, client: Client, idempotency_key: str | None, by_admin: bool = False, at: datetime, **fields: Any
+    *,
+    client: Client,
+    idempotency_key: str | None,
+    by_admin: bool = False,
+    origin: Origin,
+    at: datetime,
+    **fields: Any,
 ) -> User | None:
     """Create a user once per key and `fields`; repetitions return the first answer.
 
@@ -56,9 +63,9 @@ def sign_up(
             return _shown(earlier, conceals=conceals)
     try:
         if conceals:
-            _create_concealed(client=client, key=key, at=at, **fields)
+            _create_concealed(client=client, key=key, origin=origin, at=at, **fields)
             return None
-        return create_user(key=key, at=at, **fields)
+        return create_user(key=key, origin=origin, at=at, **fields)
     except _KeyUsedMeanwhile:
         earlier = _earlier(key) if key else None
         if earlier is None:  # its user was deleted concurrently
@@ -85,7 +92,7 @@ def _shown(earlier: SignUp, *, conceals: bool) -> User | None:
     return earlier.user_then
 
 
-def create_user_without_password(*, key: str, at: datetime, **fields: Any) -> User:
+def create_user_without_password(*, key: str, origin: Origin, at: datetime, **fields: Any) -> User:
     """Create, once per `key`, a user who signs in with another provider; no password opens the account.
 
     Raises SignUpNotAllowed and EmailTaken, the latter with CONCEAL_ACCOUNTS for every address that is not verified: the
@@ -99,7 +106,7 @@ def create_user_without_password(*, key: str, at: datetime, **fields: Any) -> Us
     new = _new_user(hashers.make_password(None), fields)  # unusable, and different each time
     try:
         with constraints.constraint("accounts_signup_pkey", _KeyUsedMeanwhile), transaction.atomic():
-            user, is_new = _store(new, key=new_key, at=at)
+            user, is_new = _store(new, key=new_key, origin=origin, at=at)
             if user is None or not is_new:
                 raise EmailTaken
     except _KeyUsedMeanwhile:
@@ -109,21 +116,23 @@ def create_user_without_password(*, key: str, at: datetime, **fields: Any) -> Us
     return user
 
 
-def create_user(*, password: str, key: SignUp | None = None, at: datetime | None = None, **fields: Any) -> User:
+def create_user(*, password: str, key: SignUp | None = None, origin: Origin, at: datetime, **fields: Any) -> User:
     """Create a user and record the event. Raises EmailTaken."""
     new = _new_user(passwords.hash_password(password), fields)  # slow on purpose, so before the transaction
     with constraints.constraint("accounts_signup_pkey", _KeyUsedMeanwhile), transaction.atomic():
-        user, is_new = _store(new, key=key, at=at or timezone.now())
+        user, is_new = _store(new, key=key, origin=origin, at=at)
         if user is None or not is_new:
             raise EmailTaken
     return user
 
 
-def _create_concealed(*, client: Client, password: str, key: SignUp | None, at: datetime, **fields: Any) -> None:
+def _create_concealed(
+    *, client: Client, password: str, key: SignUp | None, origin: Origin, at: datetime, **fields: Any
+) -> None:
     """Does the same work whether or not the address has an account; an existing owner is notified."""
     new = _new_user(passwords.hash_password(password), fields)  # slow on purpose, so before the transaction
     with constraints.constraint("accounts_signup_pkey", _KeyUsedMeanwhile), transaction.atomic():
-        owner, is_new = _store(new, key=key, at=at)
+        owner, is_new = _store(new, key=key, origin=origin, at=at)
         if owner is not None and not is_new:
             _notify_owner(owner, client=client, at=at)
 
@@ -132,7 +141,7 @@ def _new_user(password_hash: str, fields: dict[str, Any]) -> User:
     return User(password_hash=password_hash, email_canonical=email_addresses.canonical(fields["email"]), **fields)
 
 
-def _store(new: User, *, key: SignUp | None, at: datetime) -> tuple[User | None, bool]:
+def _store(new: User, *, key: SignUp | None, origin: Origin, at: datetime) -> tuple[User | None, bool]:
     """The user with the address of `new` and whether it is `new`; None when the address is only reserved."""
     if key is not None:
         key.save(
@@ -148,7 +157,7 @@ def _store(new: User, *, key: SignUp | None, at: datetime) -> tuple[User | None,
         return None, False
     if key is not None:
         key.remember(stored)
-    outbox.record(events.NewUser.of(stored, surname=stored.surname), at=at)
+    outbox.record(events.NewUser.of(stored, surname=stored.surname, **asdict(origin)), at=at)
     return stored, True
 
 

@@ -62,10 +62,10 @@ def resend(*, organisation_id: int, invitation_id: int, actor: Actor, at: dateti
         return _send(_lock(organisation_id, invitation_id, actor), actor=actor, at=at)
 
 
-def revoke(*, organisation_id: int, invitation_id: int, actor: Actor) -> None:
+def revoke(*, organisation_id: int, invitation_id: int, actor: Actor, at: datetime) -> None:
     """Withdraw an invitation. Raises OrganisationNotFound, RoleTooLow and InvitationNotFound."""
     with transaction.atomic():
-        _lock(organisation_id, invitation_id, actor).delete()
+        members.revoke_invitation(_lock(organisation_id, invitation_id, actor), actor=actor, at=at)
 
 
 def _lock(organisation_id: int, invitation_id: int, actor: Actor) -> Invitation:
@@ -104,6 +104,7 @@ def _send(invitation: Invitation, *, actor: Actor, at: datetime) -> Invitation:
         ),
         at=at,
     )
+    members.announce_invitation(invitation, "sent", actor=actor, at=at)
     return invitation
 
 
@@ -122,6 +123,7 @@ def accept(*, token: str, actor: Actor, at: datetime) -> Organisation:
             raise InvitationNotFound
         if not user.email_verified or user.email_canonical != invitation.email_canonical:
             raise InvitationForAnotherAddress
+        members.announce_invitation(invitation, "accepted", actor=actor, user_id=user.id, at=at)
         invitation.delete()
         membership = Membership.objects.filter(organisation=organisation, user=user).first()
         if membership is None:
@@ -141,8 +143,8 @@ def sign_up(*, token: str, client: Client, at: datetime, **fields: Any) -> User:
     rate_limits.take(limit, key=client.network)
     invitation = selectors.find_invitation(token, at=at)
     sign_up_policy.check(email=invitation.email, invited=True)
-    user = accounts.create_user(email=invitation.email, email_verified=True, at=at, **fields)
     origin = Origin(address=client.address, user_agent=client.user_agent)
+    user = accounts.create_user(email=invitation.email, email_verified=True, origin=origin, at=at, **fields)
     accept(token=token, actor=Actor(user_id=user.id, is_admin=False, origin=origin), at=at)
     return user
 
@@ -153,5 +155,13 @@ def forget_user(user: User) -> None:
 
 
 def prune(*, at: datetime) -> None:
-    """Delete invitations that expired KEPT_AFTER_EXPIRY ago, with the address."""
-    pruning.delete(Invitation.objects.filter(expires_at__lt=at - KEPT_AFTER_EXPIRY))
+    """Delete invitations that expired KEPT_AFTER_EXPIRY ago, with the address.
+
+    Only then they cannot be sent again, so only then the audit log is told, with the time when they expired.
+    """
+    expired = Invitation.objects.select_related("organisation").filter(expires_at__lt=at - KEPT_AFTER_EXPIRY)
+
+    def announce(invitation: Invitation) -> None:
+        members.announce_invitation(invitation, "expired", actor=None, changed_at=invitation.expires_at, at=at)
+
+    pruning.delete(expired, before_each=announce)

@@ -6,6 +6,7 @@ from datetime import datetime
 from django.db import transaction
 
 from chassis.database import constraints
+from chassis.http import email_addresses
 from chassis.messaging import events as cloud_events
 from chassis.outbox import services as outbox
 from users_ms.accounts.events import Origin
@@ -74,7 +75,7 @@ def set_roles(*, organisation_id: int, user_id: int, given: list[str], actor: Ac
         if roles.OWNER not in given:
             _check_another_owner(organisation, membership)
         if roles.rank_of(given) < roles.rank_of(membership.roles):
-            _revoke_invitations(organisation, user_id)
+            _revoke_invitations(organisation, user_id, actor=actor, at=at)
         if membership.roles != given:
             membership.roles = given
             membership.save(update_fields=["roles"])
@@ -104,7 +105,7 @@ def remove_member(*, organisation_id: int, user_id: int, actor: Actor, at: datet
         if roles.rank_of(membership.roles) > rank:
             raise RoleTooLow
         _check_another_owner(organisation, membership)
-        _revoke_invitations(organisation, user_id)
+        _revoke_invitations(organisation, user_id, actor=actor, at=at)
         Membership.objects.filter(id=membership.id).delete()
         membership.roles = []
         announce_member(membership, "member_removed", actor=actor, at=at)
@@ -135,9 +136,16 @@ def _check_another_owner(organisation: Organisation, membership: Membership) -> 
         raise LastOwner
 
 
-def _revoke_invitations(organisation: Organisation, user_id: int) -> None:
+def _revoke_invitations(organisation: Organisation, user_id: int, *, actor: Actor, at: datetime) -> None:
     """Withdraw what a member has sent while it had more rights, so that no invitation outlives them."""
-    Invitation.objects.filter(organisation=organisation, invited_by=user_id).delete()
+    for invitation in Invitation.objects.filter(organisation=organisation, invited_by=user_id).order_by("id"):
+        revoke_invitation(invitation, actor=actor, at=at)
+
+
+def revoke_invitation(invitation: Invitation, *, actor: Actor, at: datetime) -> None:
+    """Delete an invitation, in the transaction that has locked its organisation."""
+    announce_invitation(invitation, "revoked", actor=actor, at=at)
+    invitation.delete()
 
 
 def announce(organisation: Organisation, change: str, *, actor: Actor, at: datetime) -> None:
@@ -176,6 +184,38 @@ def announce_member(membership: Membership, change: str, *, actor: Actor, at: da
             session_id=actor.origin.session_id,
             address=actor.origin.address,
             user_agent=actor.origin.user_agent,
+        ),
+        at=at,
+    )
+
+
+def announce_invitation(
+    invitation: Invitation,
+    change: str,
+    *,
+    actor: Actor | None,
+    user_id: int | None = None,
+    changed_at: datetime | None = None,
+    at: datetime,
+) -> None:
+    """Record an `invitation_changed_event`: of `user_id`, who has accepted, of another actor, or without an actor."""
+    origin = actor.origin if actor else Origin()
+    outbox.record(
+        events.InvitationChanged(
+            change_id=str(cloud_events.uuid7()),
+            change=change,
+            changed_at=(changed_at or at).isoformat(),
+            organisation_id=invitation.organisation_id,
+            organisation=invitation.organisation.name,
+            slug=invitation.organisation.slug,
+            invitation_id=invitation.id,
+            email=email_addresses.masked(invitation.email),
+            roles=invitation.roles,
+            user_id=user_id,
+            actor_id=actor.user_id if actor and actor.user_id != user_id else None,
+            session_id=origin.session_id,
+            address=origin.address,
+            user_agent=origin.user_agent,
         ),
         at=at,
     )
