@@ -102,6 +102,8 @@ class Membership:
     """A user's membership in an organisation, as it is now."""
 
     organisation_id: int
+    slug: str
+    name: str
     roles: list[str]
 
 
@@ -169,7 +171,15 @@ def find_memberships(*, user_id: int, organisation: str) -> list[Membership]:
     _expect(answer, 200)
     try:
         found = answer.json()["memberships"]
-        return [Membership(organisation_id=int(each["organisation_id"]), roles=list(each["roles"])) for each in found]
+        return [
+            Membership(
+                organisation_id=int(each["organisation_id"]),
+                slug=str(each["slug"]),
+                name=str(each["name"]),
+                roles=list(each["roles"]),
+            )
+            for each in found
+        ]
     except (requests.RequestException, KeyError, TypeError, ValueError) as error:
         raise _users(settings.USERS_URL).unavailable() from error
 

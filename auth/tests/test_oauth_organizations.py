@@ -1,18 +1,22 @@
 """The organization in which a user signs in to a client, and the roles there: as they are now."""
 
+import re
+
 import jwt
 import pytest
 from django.test import Client
 
 from auth.tests import oauth
-from auth_ms.models import Grant
+from auth.tests.builders import PASSWORD
+from auth_ms.models import Consent, Grant
 from auth_ms.provider import metadata
 
 pytestmark = pytest.mark.django_db
 SCOPES = ["openid", "roles", "organization", "orders:read"]
 ACME = {"organisation_id": 3, "slug": "acme", "name": "Acme", "roles": ["admin", "billing:read"]}
 OTHER = {"organisation_id": 4, "slug": "other", "name": "Other", "roles": ["member"]}
-TOLD = {"org_id": "3", "roles": ["admin", "billing:read"]}
+TOLD = {"org_id": "3", "org_name": "Acme", "roles": ["admin", "billing:read"]}
+TOLD_OF_OTHER = {"org_id": "4", "org_name": "Other", "roles": ["member"]}
 
 
 @pytest.fixture
@@ -48,7 +52,7 @@ def refresh(app, tokens, **changes):
 
 
 def organization_in(members):
-    return {name: members[name] for name in ("org_id", "roles") if name in members}
+    return {name: members[name] for name in ("org_id", "org_name", "roles") if name in members}
 
 
 @pytest.mark.parametrize("named", [{}, {"organization": "acme"}, {"organization": "3"}])
@@ -95,14 +99,135 @@ def test_a_user_without_an_organization_gets_a_clear_error(app, browser, users_s
     assert (answer["error"], answer["state"]) == ("access_denied", "a-state")
 
 
-def test_with_several_organizations_the_request_names_one(app, browser, users_service):
+def test_with_several_organizations_the_request_may_name_one(app, browser, users_service):
     users_service.memberships[7] = [ACME, OTHER]
 
-    answer = oauth.members_of(app.authorize(browser, scope="openid organization"))
     tokens = tokens_for(app, browser, organization="other")
 
-    assert answer["error"] == "invalid_request" and "several organizations" in answer["error_description"]
-    assert organization_in(claims(tokens["id_token"])) == {"org_id": "4", "roles": ["member"]}
+    assert organization_in(claims(tokens["id_token"])) == TOLD_OF_OTHER
+
+
+def choices(page):
+    """The organizations that a page offers, by their names on the buttons."""
+    assert page.status_code == 200, page.content
+    return dict(re.findall(r'<button name="organization" value="(\d+)">([^<]+)</button>', page.content.decode()))
+
+
+def test_a_user_of_several_organizations_chooses_one(app, browser, users_service):
+    users_service.memberships[7] = [ACME, OTHER]
+
+    page = app.authorize(browser, scope="openid organization")
+    answer = oauth.submit(browser, page, organization="4")
+
+    assert choices(page) == {"3": "Acme (acme)", "4": "Other (other)"}
+    assert "ada@example.org" in page.content.decode()
+    code = oauth.members_of(answer)
+    assert code["state"] == "a-state"
+    tokens = app.redeem(code["code"]).json()
+    for token in ("id_token", "access_token"):
+        assert organization_in(claims(tokens[token])) == TOLD_OF_OTHER
+    assert organization_in(claims(refresh(app, tokens).json()["id_token"])) == TOLD_OF_OTHER
+
+
+def test_the_choice_follows_a_sign_in_and_comes_before_consent(users_service, ada):
+    users_service.memberships[7] = [ACME, OTHER]
+    app, browser = oauth.register(scopes=SCOPES, first_party=False), Client()
+
+    page = oauth.sign_in(browser, app.authorize(browser, scope="openid organization"))
+    assert choices(page)
+    page = oauth.submit(browser, page, organization="3")
+    assert "see your organisation and your roles there" in page.content.decode()
+    code = oauth.members_of(oauth.submit(browser, page, decision="allow"))["code"]
+
+    assert organization_in(claims(app.redeem(code).json()["id_token"])) == TOLD
+
+
+def test_each_authorization_asks_again(app, browser, users_service):
+    users_service.memberships[7] = [ACME, OTHER]
+    oauth.submit(browser, app.authorize(browser, scope="openid organization"), organization="4")
+
+    assert choices(app.authorize(browser, scope="openid organization"))
+
+
+def test_without_a_page_the_client_learns_that_one_is_needed(app, browser, users_service):
+    users_service.memberships[7] = [ACME, OTHER]
+
+    answer = oauth.members_of(app.authorize(browser, scope="openid organization", prompt="none"))
+    named = oauth.members_of(app.authorize(browser, scope="openid organization", prompt="none", organization="acme"))
+
+    assert (answer["error"], answer["state"]) == ("interaction_required", "a-state")
+    assert "code" in named
+
+
+def test_whoever_wants_none_of_them_goes_back(app, browser, users_service):
+    users_service.memberships[7] = [ACME, OTHER]
+
+    answer = oauth.submit(browser, app.authorize(browser, scope="openid organization"), cancel="1")
+
+    assert oauth.members_of(answer)["error"] == "access_denied"
+
+
+@pytest.mark.parametrize("chosen", ["5", "x", "", "3 OR 1=1"])
+def test_an_organization_of_others_cannot_be_chosen(app, browser, users_service, chosen):
+    users_service.memberships[7] = [ACME, OTHER]
+    page = app.authorize(browser, scope="openid organization")
+
+    assert choices(oauth.submit(browser, page, organization=chosen)) == choices(page)
+    assert not Grant.objects.filter(scopes__contains=["organization"]).exists()
+
+
+def test_a_membership_that_ends_before_consent_gives_nothing(users_service, ada):
+    users_service.memberships[7] = [ACME, OTHER]
+    app, browser = oauth.register(scopes=SCOPES, first_party=False), Client()
+    page = oauth.sign_in(browser, app.authorize(browser, scope="openid organization"))
+    page = oauth.submit(browser, page, organization="4")
+    users_service.memberships[7] = [ACME]
+
+    answer = oauth.submit(browser, page, decision="allow")
+
+    assert oauth.members_of(answer)["error"] == "access_denied"
+
+
+def test_consent_does_not_replace_the_choice(users_service, ada):
+    app, browser = oauth.register(scopes=SCOPES, first_party=False), Client()
+    page = oauth.sign_in(browser, app.authorize(browser, scope="openid organization"))
+    users_service.memberships[7] = [ACME, OTHER]
+
+    page = oauth.submit(browser, page, decision="allow")
+
+    assert choices(page) and not Consent.objects.exists()
+
+
+def test_the_choice_is_that_of_one_user(app, browser, users_service):
+    users_service.memberships[7], users_service.memberships[8] = [ACME, OTHER], [OTHER, OTHER | {"organisation_id": 9}]
+    users_service.add(id=8, email="grace@example.org")
+    consenting = oauth.register(scopes=SCOPES, first_party=False)
+    page = consenting.authorize(browser, scope="openid organization", prompt="consent")
+    oauth.submit(browser, page, organization="3")
+    sign_in = {"request": oauth.fields_of(page)["request"], "step": "sign_in"}
+
+    page = browser.post("/auth-ms/oauth/interaction", sign_in | {"username": "grace@example.org", "password": PASSWORD})
+
+    assert set(choices(page)) == {"4", "9"}
+
+
+def test_a_form_of_the_former_user_of_the_browser_chooses_nothing(app, browser, users_service):
+    users_service.memberships[7] = [ACME, OTHER]
+    users_service.add(id=8, email="grace@example.org")
+    page = app.authorize(browser, scope="openid organization")
+    oauth.sign_in(browser, app.authorize(browser, prompt="login"), username="grace@example.org")
+
+    answer = oauth.submit(browser, page, organization="3")
+
+    assert (answer.status_code, "expired" in answer.content.decode()) == (400, True)
+
+
+def test_the_page_of_the_choice_escapes_names_and_speaks_italian(app, browser, users_service):
+    users_service.memberships[7] = [ACME | {"name": "<b>Acme</b>"}, OTHER]
+
+    page = app.authorize(browser, scope="openid organization", ui_locales="it").content.decode()
+
+    assert "&lt;b&gt;Acme&lt;/b&gt; (acme)" in page and "Scegli un&#x27;organizzazione" in page
 
 
 def test_the_roles_are_those_of_now(app, browser, users_service):
@@ -155,6 +280,35 @@ def test_a_device_names_an_organization(app, browser, users_service):
     tokens = device.post("token", grant_type=metadata.DEVICE_CODE, device_code=codes["device_code"]).json()
 
     assert organization_in(claims(tokens["id_token"]))["org_id"] == "4"
+
+
+def test_the_user_of_a_device_chooses_before_the_code_is_compared(app, browser, users_service):
+    users_service.memberships[7] = [ACME, OTHER]
+    device = oauth.register(grant_types=[metadata.DEVICE_CODE], redirect_uris=[], scopes=SCOPES)
+    codes = device.post("device", scope="openid organization").json()
+
+    page = browser.post("/auth-ms/oauth/verify", {"user_code": codes["user_code"]})
+    assert choices(page)
+    page = oauth.submit(browser, page, organization="4")
+    assert codes["user_code"] in page.content.decode()
+    oauth.submit(browser, page, decision="allow")
+    tokens = device.post("token", grant_type=metadata.DEVICE_CODE, device_code=codes["device_code"]).json()
+
+    assert organization_in(claims(tokens["id_token"])) == TOLD_OF_OTHER
+
+
+def test_a_pushed_request_lets_the_user_choose(app, browser, users_service):
+    users_service.memberships[7] = [ACME, OTHER]
+    pushed = app.post("par", **app.query(scope="openid organization")).json()
+    where = {"client_id": app.client_id, "request_uri": pushed["request_uri"]}
+
+    page = browser.get("/auth-ms/oauth/authorize", where)
+    again = browser.get("/auth-ms/oauth/authorize", where)
+    code = oauth.members_of(oauth.submit(browser, page, organization="4"))["code"]
+
+    assert choices(again)
+    assert organization_in(claims(app.redeem(code).json()["id_token"])) == TOLD_OF_OTHER
+    assert oauth.submit(browser, again, organization="3").status_code == 400  # it is answered once
 
 
 def test_the_consent_page_says_so(ada):

@@ -87,7 +87,7 @@ app.get('/profile', (req, res) => {
   res.json({ user_id, name, organisation, roles })
 })
 
-// Leads to Tessera. `?organization=acme` is for members of several organisations.
+// Leads to Tessera, which asks members of several organisations for one, unless `?organization=acme` names it.
 app.get('/login', async (req, res) => {
   const [state, nonce, verifier] = [openid.randomState(), openid.randomNonce(), openid.randomPKCECodeVerifier()]
   const url = openid.buildAuthorizationUrl(await tessera(), {
@@ -114,13 +114,14 @@ app.get('/callback', async (req, res) => {
     console.warn('sign-in failed:', error.message)
     return show(res.status(400), null, 'The sign-in failed.')
   }
-  const { sub, sid, name = '', org_id: organisation = '', roles = [] } = tokens.claims()
+  const { sub, sid, name = '', org_id: organisation = '', org_name = '', roles = [] } = tokens.claims()
   const id = randomBytes(32).toString('base64url') // new at each sign-in: nobody can have planted it
   transaction(() => {
     run('DELETE FROM sessions WHERE id = ? OR expires_at < ?', identified(req.cookies[SESSION]), Date.now())
     run('INSERT INTO users VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET name = excluded.name', sub, name)
-    const row = [identified(id), sid, sub, organisation, roles.join(' '), tokens.id_token, Date.now() + SESSION_MS]
-    run('INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?)', ...row)
+    const rights = [organisation, org_name, roles.join(' ')]
+    const row = [identified(id), sid, sub, ...rights, tokens.id_token, Date.now() + SESSION_MS]
+    run('INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?)', ...row)
   })
   res.cookie(SESSION, id, COOKIE).redirect('/')
 })

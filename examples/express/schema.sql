@@ -4,6 +4,7 @@ CREATE TABLE IF NOT EXISTS sessions (
     sid TEXT NOT NULL, -- Tessera's session
     user_id TEXT NOT NULL REFERENCES users ON DELETE CASCADE,
     organisation TEXT NOT NULL,
+    organisation_name TEXT NOT NULL, -- as at the sign-in
     roles TEXT NOT NULL,
     id_token TEXT NOT NULL,
     expires_at REAL NOT NULL

@@ -92,7 +92,7 @@ def profile() -> ResponseReturnValue:
 
 @app.get("/login")
 def login() -> ResponseReturnValue:
-    """Leads to Tessera. `?organization=acme` is for members of several organisations."""
+    """Leads to Tessera, which asks members of several organisations for one, unless `?organization=acme` names it."""
     for name in [name for name in session if name.startswith("_state_")]:
         del session[name]  # of sign-ins that were given up, because a cookie holds 4 KB
     chosen = {name: value for name, value in request.args.items() if name == "organization"}
@@ -110,9 +110,9 @@ def callback() -> ResponseReturnValue:
         db.execute("DELETE FROM sessions WHERE id = ? OR expires_at < ?", (former, now))
         name = "INSERT INTO users VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET name = excluded.name"
         db.execute(name, (user["sub"], user.get("name", "")))
-        rights = (user.get("org_id", ""), " ".join(user.get("roles", [])))
+        rights = (user.get("org_id", ""), user.get("org_name", ""), " ".join(user.get("roles", [])))
         row = (session["id"], user["sid"], user["sub"], *rights, tokens["id_token"], now + SESSION_SECONDS)
-        db.execute("INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        db.execute("INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
     return redirect("/")
 
 

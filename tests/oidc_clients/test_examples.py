@@ -124,7 +124,7 @@ def test_a_team_moves_from_keycloak_and_its_applications_follow_what_happens(sec
         for (roles, visitor), user in zip(visitors.items(), (owner, invited), strict=True):
             assert visitor.sees(application) is None
             page = visitor.sign_in(application)
-            assert f"{user['name']} {user['surname']}, organisation {organisation['id']}, roles: {roles}" in page
+            assert f"{user['name']} {user['surname']}, organisation {organisation['name']}, roles: {roles}" in page
             assert visitor.sees(application) == {
                 "user_id": str(user["id"]),
                 "name": f"{user['name']} {user['surname']}",

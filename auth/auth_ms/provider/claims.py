@@ -19,7 +19,7 @@ BY_SCOPE = {
     "roles": ("roles",),
 }
 _ADDRESS = ("formatted", "street_address", "locality", "region", "postal_code", "country")  # Core, §5.1.1
-SUPPORTED = ("sub", *(name for names in BY_SCOPE.values() for name in names), "org_id")
+SUPPORTED = ("sub", *(name for names in BY_SCOPE.values() for name in names), "org_id", "org_name")
 
 
 def by_scope(client: OAuthClient) -> dict[str, tuple[str, ...]]:

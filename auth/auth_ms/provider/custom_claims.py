@@ -17,7 +17,7 @@ RESERVED = frozenset(
     """
     iss sub aud exp nbf iat jti typ sid scope client_id azp nonce auth_time acr amr at_hash c_hash s_hash sub_jwk cnf
     act may_act events active token_type username toe txn roles name given_name family_name locale zoneinfo email
-    email_verified phone_number phone_number_verified address org_id organization error error_description
+    email_verified phone_number phone_number_verified address org_id org_name organization error error_description
     """.split()  # noqa: SIM905 - forty lines otherwise
 )
 # What applications decide on access by, alone or at the end of a name such as `https://orders.example.org/roles`.

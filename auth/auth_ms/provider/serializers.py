@@ -217,6 +217,7 @@ class OAuthIntrospectionOutput(serializers.Serializer):
     sub = serializers.CharField(required=False)
     exp = serializers.IntegerField(required=False)
     org_id = serializers.CharField(required=False, help_text="with the scope `organization`")
+    org_name = serializers.CharField(required=False, help_text="its name now")
     roles = serializers.ListField(child=serializers.CharField(), required=False, help_text="in that organization")
 
 
@@ -281,6 +282,7 @@ class UserInfoOutput(serializers.Serializer):
     phone_number_verified = serializers.BooleanField(required=False)
     roles = serializers.ListField(child=serializers.CharField(), required=False)
     org_id = serializers.CharField(required=False)
+    org_name = serializers.CharField(required=False)
 
 
 class ConsentOutput(serializers.Serializer):

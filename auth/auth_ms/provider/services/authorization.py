@@ -20,6 +20,7 @@ from auth_ms.provider.errors import AuthorizationError, NotForClient, OAuthError
 from auth_ms.provider.models import UNASKED, AuthorizationRequest, Grant, OAuthClient
 from auth_ms.provider.services import access_tokens, consents, devices, organizations
 from auth_ms.sessions.models import Session
+from auth_ms.users_client import Membership
 from chassis.http import strict_json
 from chassis.http.client_address import Client
 
@@ -238,7 +239,12 @@ def find_kept(token: str, *, browser: str, at: datetime) -> AuthorizationRequest
 
 def keep_identity(request: AuthorizationRequest, identity: ProvenIdentity | None) -> None:
     """Keep with a request, as long as it waits, an identity that its user may link; none forgets it."""
-    request.parameters = request.parameters | {"identity": asdict(identity) if identity else None}
+    _add(request, identity=asdict(identity) if identity else None)
+
+
+def _add(request: AuthorizationRequest, **parameters: Any) -> None:
+    """Add what was decided to a request, and to where it is kept, if it is."""
+    request.parameters = request.parameters | parameters
     AuthorizationRequest.objects.filter(token_hash=request.token_hash).update(parameters=request.parameters)
 
 
@@ -276,6 +282,25 @@ def _why_sign_in(request: AuthorizationRequest, session: Session | None, *, at: 
     return "age" if asked["max_age"] is not None and age > asked["max_age"] else ""
 
 
+def organizations_to_choose(request: AuthorizationRequest, session: Session) -> list[Membership]:
+    """The organizations of which the user must choose one; none when the request needs none, or it is clear which.
+
+    Raises AuthorizationError without any membership, and for `prompt=none`, and ServiceUnavailable.
+    """
+    asked = request.parameters
+    found = [] if request.client is None else organizations.candidates(asked, session=session)
+    if len(found) < 2:
+        return []
+    if "none" in asked["prompt"]:
+        raise organizations.not_chosen(asked)
+    return found
+
+
+def choose_organization(request: AuthorizationRequest, membership: Membership, *, session: Session) -> None:
+    """Go on with this organization, in which `grant` looks for the membership again."""
+    _add(request, **organizations.choice(membership, session=session))
+
+
 def scopes_to_consent(request: AuthorizationRequest) -> list[str]:
     """The scopes of a request, and those whose claims it asks for one by one."""
     asked = request.parameters
@@ -310,7 +335,7 @@ def grant(request: AuthorizationRequest, session: Session, *, client: Client, at
     asks for, and ServiceUnavailable.
     """
     asked, code = request.parameters, issuing.opaque_token()
-    organization = None if request.client is None else organizations.choose(asked, user_id=session.user_id)
+    organization = None if request.client is None else organizations.decided(asked, session=session)
     with transaction.atomic():
         for token_hash in filter(None, (request.token_hash, bytes.fromhex(asked.get("pushed", "")))):
             if not AuthorizationRequest.objects.filter(token_hash=token_hash).delete()[0]:

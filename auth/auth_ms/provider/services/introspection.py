@@ -42,7 +42,7 @@ def introspect(*, token: str, by: OAuthClient, at: datetime) -> dict[str, Any]:
         organization = organizations.find(grant, scopes_now=granted)
         if organization is None:
             return INACTIVE
-        members = {name: value for name, value in members.items() if name not in ("org_id", "roles")} | organization
+        members = {name: value for name, value in members.items() if name not in organizations.CLAIMS} | organization
         members["scope"] = " ".join(granted)
     members.pop(access_tokens.GRANT, None)
     return {"active": True, "token_type": "DPoP" if access_tokens.key_of(members) else "Bearer", **members}

@@ -21,7 +21,7 @@ from auth_ms.provider.errors import AuthorizationError, NotForClient
 from auth_ms.provider.models import AuthorizationRequest
 from auth_ms.provider.services import authorization, consents
 from auth_ms.provider.views.forms import read
-from auth_ms.provider.views.pages import Page, ask, ask_consent, ask_link
+from auth_ms.provider.views.pages import Page, ask, ask_link, ask_organization, finish
 from auth_ms.sessions import cookies, page_cookies
 from auth_ms.sessions import services as sessions
 from auth_ms.sessions.models import Session
@@ -54,6 +54,7 @@ class Interaction(Page):
             "sign_in": _sign_in,
             "second_factor": _second_factor,
             "passkey": _passkey,
+            "organization": _organization,
             "consent": _consent,
             "link": _link,
         }
@@ -231,28 +232,27 @@ def signed_in(
     if identity is not None:
         response = ask_link(request, asked, session, identity, at=at, token=token)
     else:
-        response = _finish(request, asked, session, token, at=at)
+        response = finish(request, asked, session, at=at, token=token)
     page_cookies.set_session(response, session.id, at=at)
     cookies.set_refresh_token(response, pair, secure=page_cookies.is_secure())
     return response
 
 
-def _finish(
-    request: HttpRequest, asked: AuthorizationRequest, session: Session, token: str, *, at: datetime
-) -> HttpResponse:
-    """Ask for consent, or answer the client."""
-    if authorization.needs_consent(asked, session):
-        return ask_consent(request, asked, session, at=at, token=token)
-    return pages.answer(request, authorization.grant(asked, session, client=client_of(request), at=at))
+def _session_of_form(
+    request: HttpRequest, asked: AuthorizationRequest, form: dict[str, str], *, at: datetime
+) -> Session:
+    """The session for which a page was shown. Raises NotForClient when the user of this browser has changed since."""
+    session = page_cookies.session_of(request, at=at)
+    if session is None or form.get("session") != str(session.id) or authorization.needs_sign_in(asked, session, at=at):
+        raise NotForClient("expired")
+    return session
 
 
 def _link(
     request: HttpRequest, asked: AuthorizationRequest, form: dict[str, str], token: str, *, at: datetime
 ) -> HttpResponse:
     """Link the identity that another provider has proven to the account of this browser, if its user allows it."""
-    session = page_cookies.session_of(request, at=at)
-    if session is None or form.get("session") != str(session.id) or authorization.needs_sign_in(asked, session, at=at):
-        raise NotForClient("expired")  # the user of this browser has changed since the page was shown
+    session = _session_of_form(request, asked, form, at=at)
     identity = authorization.identity_of(asked)
     if identity is not None and form.get("decision") == "allow":
         if not is_recent(session.created_at.timestamp(), at=at):
@@ -269,17 +269,31 @@ def _link(
             return response
     if identity is not None:
         authorization.keep_identity(asked, None)
-    return _finish(request, asked, session, token, at=at)
+    return finish(request, asked, session, at=at, token=token)
+
+
+def _organization(
+    request: HttpRequest, asked: AuthorizationRequest, form: dict[str, str], token: str, *, at: datetime
+) -> HttpResponse:
+    """Go on with the organization that the user has chosen, of those that it is a member of now."""
+    session = _session_of_form(request, asked, form, at=at)
+    found = authorization.organizations_to_choose(asked, session)
+    chosen = [each for each in found if str(each.organisation_id) == form.get("organization")]
+    if found and not chosen:
+        return ask_organization(request, asked, session, found, at=at, token=token)
+    for membership in chosen:
+        authorization.choose_organization(asked, membership, session=session)
+    return finish(request, asked, session, at=at, token=token)
 
 
 def _consent(
     request: HttpRequest, asked: AuthorizationRequest, form: dict[str, str], token: str, *, at: datetime
 ) -> HttpResponse:
-    session = page_cookies.session_of(request, at=at)
-    if session is None or form.get("session") != str(session.id) or authorization.needs_sign_in(asked, session, at=at):
-        raise NotForClient("expired")  # the user of this browser has changed since the page was shown
+    session = _session_of_form(request, asked, form, at=at)
     if form.get("decision") != "allow":
         raise AuthorizationError("access_denied", "The user did not consent.", parameters=asked.parameters)
+    if found := authorization.organizations_to_choose(asked, session):  # another one since the page was shown
+        return ask_organization(request, asked, session, found, at=at, token=token)
     consents.give(
         user_id=session.user_id,
         oauth_client=asked.client,

@@ -19,7 +19,7 @@ from auth_ms.provider.views.forms import read
 from auth_ms.sessions import page_cookies
 from auth_ms.sessions import services as sessions
 from auth_ms.sessions.models import Session
-from auth_ms.users_client import find_credentials
+from auth_ms.users_client import Membership, find_credentials
 from chassis.http.client_address import client_of
 from chassis.http.errors import ServiceUnavailable
 
@@ -76,8 +76,17 @@ def proceed(
     """Ask the user for what is missing, or answer the client."""
     if authorization.needs_sign_in(asked, session, at=at) or session is None:
         return ask(request, asked, at=at, page="sign_in", username=asked.parameters["login_hint"])
+    return finish(request, asked, session, at=at)
+
+
+def finish(
+    request: HttpRequest, asked: AuthorizationRequest, session: Session, *, at: datetime, token: str = ""
+) -> HttpResponse:
+    """Ask the signed-in user for the organization, then for consent, as far as needed, or answer the client."""
+    if found := authorization.organizations_to_choose(asked, session):
+        return ask_organization(request, asked, session, found, at=at, token=token)
     if authorization.needs_consent(asked, session):
-        return ask_consent(request, asked, session, at=at)
+        return ask_consent(request, asked, session, at=at, token=token)
     return pages.answer(request, authorization.grant(asked, session, client=client_of(request), at=at))
 
 
@@ -115,6 +124,21 @@ def ask_link(
     user = find_credentials(user_id=session.user_id)
     shown = {"session_id": session.id, "email": user.email if user else "", "identity": identity}
     return ask(request, asked, at=at, page="link", token=token, **shown, **values)
+
+
+def ask_organization(
+    request: HttpRequest,
+    asked: AuthorizationRequest,
+    session: Session,
+    found: list[Membership],
+    *,
+    at: datetime,
+    token: str,
+) -> HttpResponse:
+    """Ask with which of its organizations the user goes on to the client."""
+    user = find_credentials(user_id=session.user_id)
+    shown = {"session_id": session.id, "email": user.email if user else "", "memberships": found}
+    return ask(request, asked, at=at, page="organization", token=token, **shown)
 
 
 def ask_consent(
