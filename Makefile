@@ -94,7 +94,7 @@ generate: venv ## regenerate OpenAPI, configuration and other generated document
 	@$(tools) generate
 
 requirements: venv ## lock the newest versions that requirements/*.in and examples/ allow
-	@cd requirements && for name in users auth notification dev bench loadtest experiments kubernetes docs mutation oidc; do \
+	@cd requirements && for name in users auth notification dev bench loadtest experiments kubernetes docs mutation oidc openapi-generator; do \
 		../.venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 $$name.in -o $$name.txt || exit 1; \
 	done
 	@cd examples/flask && ../../.venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 \

@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 # Environments by the name of their requirements. The checks of kustomize/ have their own because of their many
 # packages, Locust because it patches Python's sockets, and the plots because few need them; the clients of
-# OpenID Connect, because they are not ours.
+# OpenID Connect and generated clients, because they are not ours.
 ENVIRONMENTS = {
     "dev": ROOT / ".venv",
     "kubernetes": ROOT / ".venv-kubernetes",
@@ -23,6 +23,7 @@ ENVIRONMENTS = {
     "mutation": ROOT / ".venv-mutation",
     "bench": ROOT / ".venv-bench",
     "oidc": ROOT / ".venv-oidc",
+    "openapi-generator": ROOT / ".venv-openapi-generator",
 }
 
 

@@ -57,6 +57,8 @@ _CODES = {
     429: "too_many_requests",
     503: "service_unavailable",
 }
+# Claims and members of OAuth that are seconds since 1970.
+_TIMES = {"exp", "iat", "auth_time", "updated_at", "client_id_issued_at", "client_secret_expires_at"}
 
 
 def problems(*statuses: int) -> dict[Any, Any]:
@@ -113,6 +115,7 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """A postprocessing hook of drf-spectacular: adds what is common to operations, and settings.OPENAPI_LINKS.
 
     OPENAPI_LINKS is `{operation: {status: {following operation: {parameter: expression}}}}` (OpenAPI 3.1, §4.8.20).
+    Links with a body are left out of the published document, because openapi-generator rejects documents with them.
     """
     operations = [operation for path in result["paths"].values() for operation in path.values()]
     result["tags"] = [{"name": name} for name in sorted({tag for each in operations for tag in each.get("tags", [])})]
@@ -129,9 +132,13 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
             if status in ("429", "503"):
                 headers["Retry-After"] = {"schema": {"type": "integer", "minimum": 1}, "description": "seconds"}
             for following, values in links.get(status, {}).items():
+                if "body" in values and not _with_internal_routes.get():
+                    continue
                 link = {"operationId": following} | _values(values)
                 response.setdefault("links", {})[following] = link
     _close_requests(result)
+    _open_answers(result)
+    _widen_integers(result)
     return result
 
 
@@ -157,6 +164,36 @@ def _close_requests(result: dict[str, Any]) -> None:
             waiting += schema["properties"].values()
         waiting += [schema["items"]] if "items" in schema else []
         waiting += schema.get("allOf", [])
+
+
+def _open_answers(result: dict[str, Any]) -> None:
+    """States that the objects of responses may have more fields.
+
+    JSON Schema means that where nothing is said, but openapi-generator would generate clients that reject new fields.
+    """
+    for name, schema in result.get("components", {}).get("schemas", {}).items():
+        is_request = name.endswith("Request")  # of drf-spectacular's COMPONENT_SPLIT_REQUEST
+        if "properties" in schema and not is_request:
+            schema["additionalProperties"] = True
+
+
+def _widen_integers(result: dict[str, Any]) -> None:
+    """States which integers outgrow the 32 bits that generated clients give to others: ids, and times in seconds."""
+    parameters = [
+        (each["name"], each["schema"])
+        for path in result["paths"].values()
+        for operation in path.values()
+        for each in operation.get("parameters", [])
+    ]
+    fields = [
+        field
+        for schema in result.get("components", {}).get("schemas", {}).values()
+        for field in schema.get("properties", {}).items()
+    ]
+    for name, schema in parameters + fields:
+        is_wide = name == "id" or name.endswith("_id") or name in _TIMES
+        if is_wide and schema.get("type") in ("integer", ["integer", "null"]):
+            schema["format"] = "int64"
 
 
 def _values(values: dict[str, Any]) -> dict[str, Any]:

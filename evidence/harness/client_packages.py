@@ -1,6 +1,6 @@
-"""Installs clients of OpenID Connect that others wrote, in pinned versions, from the ordinary package registries.
+"""Installs clients and tools that others wrote, in pinned versions, from the ordinary package registries.
 
-What is downloaded and built is kept in `.local/oidc-clients`. A test whose client cannot be had is skipped, with the
+Clients of OpenID Connect are kept in `.local/oidc-clients`. A test whose client cannot be had is skipped, with the
 reason.
 """
 
@@ -44,7 +44,7 @@ def node_modules() -> Path:
 
 def npm_packages(source: Path, folder: Path) -> Path:
     """`folder` with the npm packages of the lock file in `source`."""
-    _need({"npm": shutil.which("npm")})
+    need({"npm": shutil.which("npm")})
     folder.mkdir(parents=True, exist_ok=True)
     names = ("package.json", "package-lock.json")
     locked = folder / "node_modules" / ".package-lock.json"
@@ -52,7 +52,7 @@ def npm_packages(source: Path, folder: Path) -> Path:
     if not is_current:
         for name in names:
             shutil.copy(source / name, folder)
-        _install("npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", folder=folder)
+        install("npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", folder=folder)
     return folder
 
 
@@ -72,33 +72,33 @@ def oauth2_proxy() -> Path:
     """The program oauth2-proxy, compiled from Go modules."""
     program = CACHE / "go" / OAUTH2_PROXY.rpartition("@")[2] / "oauth2-proxy"
     if not program.exists():
-        _need({"golang-go": shutil.which("go")})
+        need({"golang-go": shutil.which("go")})
         folder = CACHE / "go"
         variables = {"GOBIN": str(program.parent), "CGO_ENABLED": "0"}
-        _install("go", "install", OAUTH2_PROXY, folder=folder, **variables)
+        install("go", "install", OAUTH2_PROXY, folder=folder, **variables)
     return program
 
 
 def spring_application() -> list[str | Path]:
     """The classes and libraries of the application with Spring Security, as a class path."""
-    _need({"maven": shutil.which("mvn"), "default-jdk-headless": shutil.which("javac")})
+    need({"maven": shutil.which("mvn"), "default-jdk-headless": shutil.which("javac")})
     source, folder = PROGRAMS / "spring", CACHE / "spring"
     libraries, classes = folder / "libraries", folder / "classes"
     if not (libraries.exists() and _same(source / "pom.xml", folder / "pom.xml")):
         folder.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(libraries, ignore_errors=True)
         copy = ["dependency:copy-dependencies", f"-DoutputDirectory={libraries}"]
-        _install("mvn", "--quiet", "--batch-mode", "--file", source / "pom.xml", *copy, folder=folder)
+        install("mvn", "--quiet", "--batch-mode", "--file", source / "pom.xml", *copy, folder=folder)
         shutil.copy(source / "pom.xml", folder)
     sources = sorted(source.glob("*.java"))
-    _install("javac", "-parameters", "-cp", f"{libraries}/*", "-d", classes, *sources, folder=folder)
+    install("javac", "-parameters", "-cp", f"{libraries}/*", "-d", classes, *sources, folder=folder)
     return [classes, f"{libraries}/*"]
 
 
 def apache() -> Path:
     """Debian's Apache with mod_auth_openidc."""
     module = Path("/usr/lib/apache2/modules/mod_auth_openidc.so")
-    _need({"apache2": _server("apache2"), "libapache2-mod-auth-openidc": module if module.exists() else None})
+    need({"apache2": _server("apache2"), "libapache2-mod-auth-openidc": module if module.exists() else None})
     return Path(str(_server("apache2")))
 
 
@@ -110,7 +110,7 @@ def _same(one: Path, other: Path) -> bool:
     return other.exists() and one.read_bytes() == other.read_bytes()
 
 
-def _need(found: dict[str, Any]) -> None:
+def need(found: dict[str, Any]) -> None:
     """Installs Debian's packages that were not found; skips the test with the reason when that is not possible."""
     try:
         packages.install(found)
@@ -118,7 +118,7 @@ def _need(found: dict[str, Any]) -> None:
         pytest.skip(str(error))
 
 
-def _install(*command: str | Path, folder: Path, **variables: str) -> None:
+def install(*command: str | Path, folder: Path, **variables: str) -> None:
     """Skips the test with the end of the output when the command fails, as without a network."""
     folder.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(

@@ -57,7 +57,7 @@ class PasskeyOutput(serializers.ModelSerializer):
         read_only_fields = fields
 
 
-class NewPasskeyOutput(serializers.Serializer):
+class AddedPasskeyOutput(serializers.Serializer):
     passkey = PasskeyOutput()
     recovery_codes = serializers.ListField(
         child=serializers.CharField(), help_text="shown only once, with the first second factor; otherwise empty"

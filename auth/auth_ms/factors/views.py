@@ -127,7 +127,7 @@ class PasskeyCollection(APIView):
     @extend_schema(
         operation_id="add_passkey",
         request=serializers.PasskeyInput,
-        responses={201: serializers.NewPasskeyOutput, **problems(400, 401, 403, 404, 409, 413, 415)},
+        responses={201: serializers.AddedPasskeyOutput, **problems(400, 401, 403, 404, 409, 413, 415)},
         examples=[examples.PASSKEY_INPUT, examples.NEW_PASSKEY],
         tags=["second factor"],
     )
@@ -141,7 +141,7 @@ class PasskeyCollection(APIView):
             client=client_of(request),
             at=timezone.now(),
         )
-        return answer(serializers.NewPasskeyOutput, {"passkey": passkey, "recovery_codes": codes}, status=201)
+        return answer(serializers.AddedPasskeyOutput, {"passkey": passkey, "recovery_codes": codes}, status=201)
 
 
 class PasskeyDetail(Privileged):

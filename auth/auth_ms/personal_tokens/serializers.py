@@ -72,7 +72,7 @@ class PersonalTokenOutput(serializers.ModelSerializer):
         read_only_fields = fields
 
 
-class NewPersonalTokenOutput(PersonalTokenOutput):
+class CreatedPersonalTokenOutput(PersonalTokenOutput):
     """A new token; `token` is shown only now."""
 
     token = serializers.CharField(read_only=True)

@@ -47,7 +47,7 @@ class PersonalTokenCollection(APIView):
     @extend_schema(
         operation_id="create_personal_token",
         request=serializers.PersonalTokenInput,
-        responses={201: serializers.NewPersonalTokenOutput, **problems(400, 401, 403, 409, 413, 415, 429)},
+        responses={201: serializers.CreatedPersonalTokenOutput, **problems(400, 401, 403, 409, 413, 415, 429)},
         examples=[examples.TOKEN_INPUT, examples.NEW_TOKEN],
         tags=["personal access tokens"],
     )

@@ -79,7 +79,7 @@ class SecretOutput(serializers.Serializer):
     secret = serializers.CharField(help_text="verifies signatures (Standard Webhooks); never shown again")
 
 
-class NewWebhookOutput(WebhookOutput):
+class CreatedWebhookOutput(WebhookOutput):
     """A new webhook with its secret."""
 
     secret = serializers.CharField(read_only=True, help_text="verifies signatures; never shown again")

@@ -54,7 +54,7 @@ class WebhookCollection(APIView):
     @extend_schema(
         operation_id="create_webhook",
         request=serializers.WebhookInput,
-        responses={201: serializers.NewWebhookOutput, **problems(400, 401, 403, 409, 413, 415)},
+        responses={201: serializers.CreatedWebhookOutput, **problems(400, 401, 403, 409, 413, 415)},
         examples=[examples.INPUT, examples.NEW_WEBHOOK],
         tags=TAGS,
     )
