@@ -1,5 +1,6 @@
 """The checks of documents find errors."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -108,3 +109,25 @@ def test_the_help_of_a_command_line_starts_without_importing_what_commands_need(
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
 
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def limits_in_code():
+    """The names of the services' rate limits, and whether callers are ever shown them."""
+    shown = {}
+    for file in ROOT.glob("*/*_ms/**/*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "Limit":
+                given = {each.arg: each.value for each in node.keywords}
+                shown[given["name"].value] = "is_shown" in given
+    return shown
+
+
+def test_the_limits_that_are_shown_are_documented_and_no_others_are():
+    section = (ROOT / "docs" / "errors.md").read_text().partition("## Rate limits")[2].partition("## ")[0]
+
+    documented = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
+
+    found = limits_in_code()
+    assert sorted(documented) == sorted(name for name, is_shown in found.items() if is_shown)
+    hidden = {"mail", "invitation_recipient", "repeated_sign_up", "email_change", "second_factor"}
+    assert hidden <= {name for name, is_shown in found.items() if not is_shown}

@@ -276,6 +276,7 @@ def test_the_answer_to_a_page_of_a_registered_origin_is_readable_also_when_it_is
     assert answer.status_code in (400, 401)
     assert answer["Access-Control-Allow-Origin"] == "https://app.example.org"
     assert answer["Vary"] == "Origin"
+    assert {"RateLimit", "RateLimit-Policy"} <= set(answer["Access-Control-Expose-Headers"].split(", "))
     assert "Access-Control-Allow-Credentials" not in answer
     assert "Access-Control-Allow-Origin" not in oauth.post(endpoint, headers={"Origin": "https://evil.example"})
 

@@ -292,6 +292,8 @@ def test_a_token_is_limited_by_its_own_rate(ada_client, settings):
 
     assert (refused.status_code, refused.json()["code"]) == (429, "too_many_requests")
     assert int(refused["Retry-After"]) >= 1
+    assert refused["RateLimit-Policy"] == '"personal_token";q=1;w=60'
+    assert refused["RateLimit"] == f'"personal_token";r=0;t={refused["Retry-After"]}'
     assert status(other) == 200
 
 
@@ -324,8 +326,10 @@ def test_a_token_for_another_resource_is_introspected_by_its_client_and_opens_no
     token = token_of(ada_client, "orders:read", "orders:write", resource=oauth.API)
     other = oauth.register(resources=["https://api.invoices.example.org"])
 
-    told = app.post("introspect", token=token).json()
+    answer = app.post("introspect", token=token)
 
+    told = answer.json()
+    assert "RateLimit" not in answer  # the API asks, and the limit is that of who has the token
     assert (told["active"], told["sub"], told["aud"]) == (True, "7", oauth.API)
     assert told["scope"] == "orders:read orders:write"
     assert other.post("introspect", token=token).json() == {"active": False}

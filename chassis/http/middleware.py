@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 from gunicorn.http.errors import ParseException
 
-from chassis.http import errors, load_shedding, request_metrics
+from chassis.http import errors, load_shedding, rate_limit_headers, request_metrics
 from chassis.operations import gunicorn, logs, settings, tracing
 
 logger = logging.getLogger("chassis.access")
@@ -69,7 +69,9 @@ class RequestMiddleware:
     def _answer(self, request: HttpRequest, identifier: str, started: float) -> HttpResponse:
         response = _reject_body(request)
         if response is None:
-            response = self.get_response(request)
+            with rate_limit_headers.collected() as shown:
+                response = self.get_response(request)
+            shown.set_headers(response)
         response["X-Request-ID"] = identifier
         response.setdefault("Content-Security-Policy", NO_PAGE)
         if "Authorization" in request.headers:  # personal, so not for shared caches (RFC 9111, §3.5)

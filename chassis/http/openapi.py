@@ -9,6 +9,7 @@ from django.conf import settings
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse
 from rest_framework import serializers
 
+from chassis.http import rate_limit_headers
 from chassis.http.errors import CONTENT_TYPE
 
 
@@ -129,6 +130,9 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
                 "schema": {"type": "string"},
                 "description": "identifies the request in all logs",
             }
+            if "429" in operation["responses"] and status < "500":
+                for name, description in rate_limit_headers.DESCRIPTIONS.items():
+                    headers[name] = {"schema": {"type": "string"}, "description": description}
             if status in ("429", "503"):
                 headers["Retry-After"] = {"schema": {"type": "integer", "minimum": 1}, "description": "seconds"}
             for following, values in links.get(status, {}).items():

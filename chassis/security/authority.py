@@ -14,6 +14,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 from rest_framework.exceptions import AuthenticationFailed
 
+from chassis.http import rate_limit_headers
 from chassis.http.errors import TooManyRequests
 from chassis.http.service_client import ServiceClient
 from chassis.security.principal import ADMIN_SCOPE, ClientPrincipal, Principal
@@ -125,6 +126,7 @@ def find_client(token: str, *, resource: str) -> ClientPrincipal:
 def _ask(path: str, token: str) -> dict[str, Any]:
     auth = _auth(settings.AUTH_URL)
     answer = auth.call("GET", path, token=token)
+    rate_limit_headers.relay(answer)  # of a personal access token, whose requests auth-ms counts
     if answer.status_code == 401:
         raise AuthenticationFailed("The session has ended, or the access token is not valid.")
     if answer.status_code == 429:

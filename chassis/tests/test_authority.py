@@ -1,14 +1,17 @@
+import contextlib
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from django.http import HttpResponse
 from django.test import RequestFactory, override_settings
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from chassis.http.errors import ServiceUnavailable
+from chassis.http import rate_limit_headers
+from chassis.http.errors import ServiceUnavailable, TooManyRequests
 from chassis.security import authentication, authority, permissions, tokens
 from chassis.testing.signing import SigningKeys
 
@@ -20,10 +23,12 @@ class AuthStandIn(BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.server.seen.append((self.path, self.headers["Authorization"]))
-        status, body = self.server.answers[self.path]
+        status, body, *headers = self.server.answers[self.path]
         content = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(content)))
+        for name, value in headers:
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)
 
@@ -65,6 +70,20 @@ def test_confirmed_scopes_are_those_of_both_token_and_account(auth):
     assert confirmed.is_live
     assert not confirmed.is_admin
     assert auth.seen == [("/auth-ms/internal/principal", f"Bearer {token}")]
+
+
+@pytest.mark.parametrize("status", [200, 429])
+def test_the_limit_of_a_personal_access_token_is_shown_to_who_has_it(auth, status):
+    limit = [("RateLimit-Policy", '"personal_token";q=600;w=60'), ("RateLimit", '"personal_token";r=9;t=1')]
+    told = {"user_id": 7, "scopes": ["read"], "is_admin": False}
+    auth.answers["/auth-ms/internal/personal-principal"] = (status, told, *limit)
+    response = HttpResponse()
+
+    with rate_limit_headers.collected() as shown, contextlib.suppress(TooManyRequests):
+        authority.ask_for_personal("tsr_pat_x")
+    shown.set_headers(response)
+
+    assert [(name, response[name]) for name, _ in limit] == limit
 
 
 def test_an_ended_session_is_rejected(auth):

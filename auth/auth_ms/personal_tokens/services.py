@@ -24,7 +24,7 @@ from chassis.security.rate_limits import services as rate_limits
 
 USES_ARE_WRITTEN_EVERY = timedelta(minutes=1)
 EXPIRED_ARE_LISTED_FOR = timedelta(days=30)
-CREATIONS = rate_limits.Limit(name="personal_token_creation", times=20, seconds=3600)
+CREATIONS = rate_limits.Limit(name="personal_token_creation", times=20, seconds=3600, is_shown=True)
 
 
 class PersonalTokenNotFound(Problem):
@@ -102,7 +102,7 @@ def use(text: str, *, at: datetime) -> PersonalToken:
     token = selectors.find(text, at=at)
     if token is None or token.resource:
         raise AuthenticationFailed("The personal access token is not valid.")
-    _note_use(token, at=at)
+    _note_use(token, is_shown=True, at=at)
     return token
 
 
@@ -117,13 +117,14 @@ def introspect(text: str, *, resources: list[str], at: datetime) -> tuple[Person
     rights = users_client.find_rights(user_id=token.user_id)
     if rights is None or not rights.is_active:
         return None
-    _note_use(token, at=at)
+    _note_use(token, is_shown=False, at=at)  # the caller is an API, not who has the token
     return token, [scope for scope in token.scopes if scope in rights.scopes]
 
 
-def _note_use(token: PersonalToken, *, at: datetime) -> None:
+def _note_use(token: PersonalToken, *, is_shown: bool, at: datetime) -> None:
     times = settings.PERSONAL_TOKEN_REQUESTS_PER_MINUTE
-    rate_limits.take(rate_limits.Limit(name="personal_token", times=times, seconds=60), key=str(token.id))
+    limit = rate_limits.Limit(name="personal_token", times=times, seconds=60, is_shown=is_shown)
+    rate_limits.take(limit, key=str(token.id))
     noted_since = at - USES_ARE_WRITTEN_EVERY
     if token.last_used_at is None or token.last_used_at < noted_since:
         unnoted = Q(last_used_at=None) | Q(last_used_at__lt=noted_since)

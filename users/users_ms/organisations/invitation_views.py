@@ -21,7 +21,7 @@ from users_ms.organisations import examples, selectors, serializers, services
 from users_ms.organisations.views import PRIVATE, actor_of, viewer_of
 
 NO_STORE = {"Cache-Control": "no-store"}
-LOOK_UPS = rate_limits.Limit(name="invitation_look_up", times=60, seconds=600)
+LOOK_UPS = rate_limits.Limit(name="invitation_look_up", times=60, seconds=600, is_shown=True)
 
 
 class InvitationCollection(APIView):

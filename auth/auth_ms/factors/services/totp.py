@@ -20,7 +20,7 @@ from chassis.http.client_address import Client
 from chassis.security.rate_limits import services as rate_limits
 
 STEP_SECONDS = 30
-CONFIRMATION_LIMIT = rate_limits.Limit(name="totp_confirmation", times=10, seconds=600)
+CONFIRMATION_LIMIT = rate_limits.Limit(name="totp_confirmation", times=10, seconds=600, is_shown=True)
 
 
 @dataclass(frozen=True, kw_only=True)

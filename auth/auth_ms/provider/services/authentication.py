@@ -18,7 +18,7 @@ from auth_ms.provider.services import single_use
 from chassis.http.client_address import Client
 from chassis.security.rate_limits import services as rate_limits
 
-FAILURES = rate_limits.Limit(name="client_authentication", times=100, seconds=600)
+FAILURES = rate_limits.Limit(name="client_authentication", times=100, seconds=600, is_shown=True)
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"  # RFC 7523, §2.2
 LONGEST_ASSERTION = timedelta(hours=1)
 CLOCK_SKEW_SECONDS = 10  # of clients, whose clocks nobody here sets (FAPI 2.0 Security Profile, §5.3.2.1)

@@ -22,7 +22,7 @@ INTERVAL = timedelta(seconds=5)
 SLOWER = 5  # seconds that each early poll adds to the interval (§3.5)
 ALPHABET = "BCDFGHJKLMNPQRSTVWXZ"  # no vowels, so no words, and nothing that looks like something else (§6.1)
 LENGTH = 8
-STARTS = rate_limits.Limit(name="device_authorization", times=60, seconds=600)
+STARTS = rate_limits.Limit(name="device_authorization", times=60, seconds=600, is_shown=True)
 GUESSES = rate_limits.Limit(name="device_user_code", times=30, seconds=600)
 
 

@@ -52,7 +52,8 @@ def exchange(asked: TokenRequest) -> dict[str, Any]:
 
     The limit is for client and address: anybody may name a public client, and must not lock out its users elsewhere.
     """
-    limit = rate_limits.Limit(name="token_requests", times=settings.TOKEN_REQUESTS_PER_MINUTE, seconds=60)
+    times = settings.TOKEN_REQUESTS_PER_MINUTE
+    limit = rate_limits.Limit(name="token_requests", times=times, seconds=60, is_shown=True)
     rate_limits.take(limit, key=f"{asked.by.client_id} {asked.client.network}")
     kind = asked.required("grant_type")
     if kind not in metadata.GRANT_TYPES:

@@ -18,7 +18,7 @@ from auth_ms.provider.services import authentication, clients, own_resources
 from chassis.http.client_address import Client
 from chassis.security.rate_limits import services as rate_limits
 
-REGISTRATIONS = rate_limits.Limit(name="client_registration", times=100, seconds=3600)
+REGISTRATIONS = rate_limits.Limit(name="client_registration", times=100, seconds=3600, is_shown=True)
 SCOPES = [scope for scope in scopes.IDENTITY if scope not in ("roles", scopes.ATTRIBUTES, scopes.ORGANIZATION)]
 GRANT_TYPES = ("authorization_code", "refresh_token", metadata.DEVICE_CODE)
 # Members that RFC 7591 and OpenID Connect name as the model does, and the two that they do not.

@@ -25,6 +25,7 @@ from chassis.http.errors import ServiceUnavailable, TooManyRequests, as_problem
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}  # RFC 6749, §5.1
 MAXIMUM_LENGTH = 8192
 REPEATABLE = "resource"  # RFC 8707, §2
+EXPOSED = "DPoP-Nonce, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate"  # to scripts of other origins
 
 
 class ForClients(OpenToAll):
@@ -54,7 +55,7 @@ class ForClients(OpenToAll):
             response.headers["Vary"] = "Origin"
             if "\0" not in origin and _is_registered(origin):
                 response.headers["Access-Control-Allow-Origin"] = origin
-                response.headers["Access-Control-Expose-Headers"] = "DPoP-Nonce, Retry-After, WWW-Authenticate"
+                response.headers["Access-Control-Expose-Headers"] = EXPOSED
                 if request.method == "OPTIONS":
                     response.headers["Access-Control-Allow-Methods"] = self.methods_for_pages
                     response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, DPoP"

@@ -137,7 +137,8 @@ def request_password_reset(*, email: str, client: Client, at: datetime) -> None:
 
     Raises TooManyRequests, per client address only, and ServiceUnavailable.
     """
-    limit = rate_limits.Limit(name="recovery", times=settings.RECOVERY_REQUESTS_PER_HOUR, seconds=3600)
+    times = settings.RECOVERY_REQUESTS_PER_HOUR
+    limit = rate_limits.Limit(name="recovery", times=times, seconds=3600, is_shown=True)
     rate_limits.take(limit, key=client.network)
     user = users_client.find_credentials(email=email)
     try:

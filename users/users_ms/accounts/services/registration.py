@@ -51,7 +51,7 @@ def sign_up(
     password_concurrency.passwords.check()
     if not by_admin:
         sign_up_policy.check(email=fields["email"])
-        limit = rate_limits.Limit(name="sign_up", times=settings.SIGN_UPS_PER_HOUR, seconds=3600)
+        limit = rate_limits.Limit(name="sign_up", times=settings.SIGN_UPS_PER_HOUR, seconds=3600, is_shown=True)
         rate_limits.take(limit, key=client.network)
     conceals = settings.CONCEAL_ACCOUNTS and not by_admin
     key = None

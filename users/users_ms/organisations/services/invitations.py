@@ -139,7 +139,7 @@ def sign_up(*, token: str, client: Client, at: datetime, **fields: Any) -> User:
     SignUpNotAllowed, TooManyRequests, InvitationNotFound, and EmailTaken, which only who has the mail is told.
     """
     password_concurrency.passwords.check()
-    limit = rate_limits.Limit(name="sign_up", times=settings.SIGN_UPS_PER_HOUR, seconds=3600)
+    limit = rate_limits.Limit(name="sign_up", times=settings.SIGN_UPS_PER_HOUR, seconds=3600, is_shown=True)
     rate_limits.take(limit, key=client.network)
     invitation = selectors.find_invitation(token, at=at)
     sign_up_policy.check(email=invitation.email, invited=True)
