@@ -132,6 +132,16 @@ class Environment:
         """A set of comma-separated words."""
         return {word.strip() for word in self.text(name, meaning, default=default).split(",") if word.strip()}
 
+    def addresses(self, name: str, meaning: str) -> list[str]:
+        """Comma-separated email addresses, in order; none by default."""
+        return sorted(self._address(name, word, meaning) for word in self.words(name, meaning))
+
+    def _address(self, name: str, word: str, meaning: str) -> str:
+        try:
+            return str(email_validator.validate_email(word, check_deliverability=False).normalized)
+        except email_validator.EmailNotValidError:
+            return str(self._reject(name, f"contains {word!r}, which is no email address", meaning))
+
     def domains(self, name: str, meaning: str) -> frozenset[str]:
         """Comma-separated domains of email addresses, in ASCII and lower case; empty by default."""
         return frozenset(self._domain(name, word, meaning) for word in self.words(name, meaning))

@@ -499,6 +499,7 @@ export const texts = {
   "webhook-change.disabled": "disabled",
   "webhook-change.deleted": "deleted",
   "webhook-change.secret_rotated": "secret replaced",
+  "webhook-change.notified": "operators notified by email",
   "webhook-change.tested": "test sent",
   "webhook-change.resent": "event resent",
   "webhook-change.replayed": "events replayed",

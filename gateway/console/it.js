@@ -499,6 +499,7 @@ export const texts = {
   "webhook-change.disabled": "disattivato",
   "webhook-change.deleted": "eliminato",
   "webhook-change.secret_rotated": "secret sostituito",
+  "webhook-change.notified": "operatori avvisati per email",
   "webhook-change.tested": "prova inviata",
   "webhook-change.resent": "evento inviato di nuovo",
   "webhook-change.replayed": "eventi ripetuti",

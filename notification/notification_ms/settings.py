@@ -77,6 +77,10 @@ PRIVATE_WEBHOOK_NETWORKS = environment.networks(
     "PRIVATE_WEBHOOK_NETWORKS",
     "private networks in which webhooks may be sent, by http too, such as 10.0.0.0/8; comma-separated",
 )
+WEBHOOK_NOTICE_EMAILS = environment.addresses(
+    "WEBHOOK_NOTICE_EMAILS",
+    "addresses that get an email when a webhook is disabled because it accepts nothing; comma-separated",
+)
 SESSION_URL = environment.text(
     "SESSION_URL", "the page of your product that ends a session, with {session_id} where its id belongs", default=""
 )

@@ -12,7 +12,7 @@ from django.test import Client
 from notification.tests.builders import ADMIN, NOON, a_webhook, login_event, new_user_event
 from notification_ms.webhooks import selectors, signing
 from notification_ms.webhooks.models import Delivery, Endpoint, EndpointChange, EndpointSecret, ProductEvent
-from notification_ms.webhooks.services import endpoints, events, sending
+from notification_ms.webhooks.services import endpoints, events, notices, sending
 
 pytestmark = pytest.mark.django_db
 PATH = "/notification-ms/webhooks"
@@ -410,3 +410,66 @@ def test_claiming_uses_the_index_of_due_deliveries():
         cursor.execute("SET LOCAL enable_seqscan TO off")
 
     assert "webhook_delivery_due" in due.order_by("next_attempt_at").explain()
+
+
+@pytest.fixture
+def told(settings, mail_server):
+    """The mail server, with addresses that are told of disabled webhooks."""
+    settings.WEBHOOK_NOTICE_EMAILS = ["oncall@example.org", "ops@example.org"]
+    return mail_server
+
+
+def a_gone_webhook(receiver):
+    """A webhook that its receiver's 410 has disabled."""
+    receiver.statuses = [410]
+    endpoint, _ = a_webhook(url=receiver.url)
+    events.take(event=new_user_event(), at=NOON)
+    assert attempt(endpoint)
+    return endpoint
+
+
+def test_a_webhook_that_is_disabled_by_itself_is_told_once_without_the_path_of_its_url(receiver, told, admin):
+    endpoint = a_gone_webhook(receiver)
+
+    assert notices.are_due(at=NOON)
+    for _ in range(2):
+        notices.send_due(at=NOON)
+
+    [mail] = told.mails
+    assert mail["To"] == "oncall@example.org, ops@example.org"
+    assert mail["Subject"] == f"Webhook {endpoint.id} was disabled"
+    text = mail.get_content()
+    assert "410" in text
+    assert receiver.url.removesuffix("/hooks") in text
+    assert "/hooks" not in text
+    assert not notices.are_due(at=NOON + timedelta(days=30))
+    changes = admin.get("/notification-ms/webhook-changes").json()["results"]
+    assert [each["change"] for each in changes[:2]] == ["notified", "disabled"]
+
+
+def test_a_notice_that_the_mail_server_does_not_take_is_sent_later(receiver, told):
+    a_gone_webhook(receiver)
+    told.replies = ["451 try again later"]
+
+    notices.send_due(at=NOON)
+    notices.send_due(at=NOON + timedelta(minutes=9))
+    early = list(told.mails)
+    notices.send_due(at=NOON + timedelta(minutes=10))
+
+    assert early == []
+    assert len(told.mails) == 1
+
+
+def test_nobody_is_told_of_a_webhook_that_an_admin_disables_or_has_enabled_again(receiver, told, admin):
+    by_admin, _ = a_webhook(url=receiver.url)
+    put(admin, f"{PATH}/{by_admin.id}", GIVEN | {"enabled": False})
+    put(admin, f"{PATH}/{a_gone_webhook(receiver).id}", GIVEN)
+
+    assert not notices.are_due(at=NOON + timedelta(days=30))
+
+
+def test_without_addresses_no_notice_is_sent(receiver, settings):
+    settings.WEBHOOK_NOTICE_EMAILS = []
+    a_gone_webhook(receiver)
+
+    assert not notices.are_due(at=NOON)

@@ -25,6 +25,7 @@ class Endpoint(models.Model):
     disabled = models.CharField(max_length=10, choices=Disabled, blank=True, default=Disabled.NO)
     failing_since = models.DateTimeField(null=True)
     version = models.PositiveIntegerField(default=1, help_text="counts the changes of settings and state; the ETag")
+    notice_due_at = models.DateTimeField(null=True, help_text="when to tell WEBHOOK_NOTICE_EMAILS that it was disabled")
     replay_after = models.BigIntegerField(null=True, help_text="events with a higher id, up to replay_until, follow")
     replay_until = models.BigIntegerField(null=True)
     created_at = models.DateTimeField(db_default=Now())

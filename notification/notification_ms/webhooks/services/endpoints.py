@@ -78,7 +78,7 @@ def change(
         for name, value in _columns(values, endpoint.disabled).items():
             setattr(endpoint, name, value)
         if endpoint.is_enabled and not was_enabled:
-            endpoint.failing_since = None
+            endpoint.failing_since = endpoint.notice_due_at = None
         changed = sorted(name for name, value in before.items() if getattr(endpoint, name) != value)
         if changed:
             endpoint.version += 1

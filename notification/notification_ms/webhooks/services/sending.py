@@ -23,6 +23,7 @@ from chassis.messaging.events import SPECIFICATION_VERSION
 from chassis.security import encryption
 from notification_ms.webhooks import catalogue, metrics, signing
 from notification_ms.webhooks.models import Delivery, Endpoint, EndpointChange, EndpointSecret, ProductEvent
+from notification_ms.webhooks.services import notices
 
 ATTEMPT_SECONDS = 10.0
 CLAIM = timedelta(seconds=60)  # longer than an attempt with its name lookup
@@ -38,12 +39,13 @@ logger = logging.getLogger(__name__)
 
 def keep_sending() -> None:
     """Send what is due, in separate threads, until this process ends."""
-    threads: dict[int, threading.Thread] = {}
+    threads: dict[int | None, threading.Thread] = {}
 
     def keep() -> None:
         while True:
             try:
-                for endpoint_id in endpoints_with_work(at=timezone.now()):
+                notices_due = [None] if notices.are_due(at=timezone.now()) else []
+                for endpoint_id in [*endpoints_with_work(at=timezone.now()), *notices_due]:
                     if endpoint_id not in threads or not threads[endpoint_id].is_alive():
                         threads[endpoint_id] = threading.Thread(target=_serve, args=[endpoint_id], daemon=True)
                         threads[endpoint_id].start()
@@ -56,9 +58,13 @@ def keep_sending() -> None:
     threading.Thread(target=keep, name="webhooks", daemon=True).start()
 
 
-def _serve(endpoint_id: int) -> None:
+def _serve(endpoint_id: int | None) -> None:
+    """Send what is due to an endpoint, or with None the notices of disabled ones."""
     try:
-        send_due(endpoint_id=endpoint_id)
+        if endpoint_id is None:
+            notices.send_due(at=timezone.now())
+        else:
+            send_due(endpoint_id=endpoint_id)
     except (OperationalError, InterfaceError):
         logger.warning("the database does not answer; a webhook waits", extra={"webhook_id": endpoint_id})
     except Exception:
@@ -191,9 +197,10 @@ def _note_health(delivery: Delivery, *, error: str, is_gone: bool, is_final: boo
     if is_gone or (is_final and at - endpoint.failing_since >= GIVE_UP):
         endpoint.disabled = Endpoint.Disabled.GONE if is_gone else Endpoint.Disabled.FAILING
         endpoint.version += 1
+        endpoint.notice_due_at = at
         EndpointChange.record("disabled", endpoint=endpoint, at=at, reason=endpoint.disabled, error=error[:200])
         logger.error("a webhook was disabled", extra={"webhook_id": endpoint.id, "reason": endpoint.disabled})
-    endpoint.save(update_fields=["failing_since", "disabled", "version"])
+    endpoint.save(update_fields=["failing_since", "disabled", "version", "notice_due_at"])
 
 
 def backoff_seconds(*, attempts: int) -> float:
