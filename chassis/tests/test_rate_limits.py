@@ -83,10 +83,14 @@ def test_headers_list_each_limit_that_counts():
 
 @pytest.mark.django_db
 def test_the_limits_of_one_request_are_not_in_the_next():
-    shown = Limit(name="three", times=3, seconds=3600, is_shown=True)
-    headers_after(shown)
-    services.take(shown, key="192.0.2.1")  # in no request, as in a worker
+    limit = Limit(name="three", times=3, seconds=3600, is_shown=True)
+    with rate_limit_headers.collected() as shown:
+        pass
+    services.take(limit, key="192.0.2.1")  # in no request, as in a worker
+    response = HttpResponse()
+    shown.set_headers(response)
 
+    assert "RateLimit" not in response
     assert headers_after() == (None, None)
 
 
