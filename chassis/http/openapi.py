@@ -185,9 +185,10 @@ def _widen_integers(result: dict[str, Any]) -> None:
     """States which integers outgrow the 32 bits that generated clients give to others: ids, and times in seconds."""
     parameters = [
         (each["name"], each["schema"])
-        for path in result["paths"].values()
-        for operation in path.values()
+        for path, operations in result["paths"].items()
+        for operation in operations.values()
         for each in operation.get("parameters", [])
+        if not is_internal(path)  # for which nobody generates clients, and some answer ids that no user can have
     ]
     fields = [
         field
