@@ -172,6 +172,16 @@ EXTERNAL_SIGN_INS_PER_10_MINUTES = environment.integer(
     default=100,
     minimum=1,
 )
+IMPERSONATION_SECONDS = environment.integer(
+    "IMPERSONATION_SECONDS",
+    "how long an admin may act as a user to help; 0: nobody may, and whoever does now has to stop",
+    default=0,
+    minimum=0,
+    maximum=4 * 3600,
+)
+IMPERSONATION_NOTICE = environment.boolean(
+    "IMPERSONATION_NOTICE", "whether users are told by email that an admin acts as them", default=True
+)
 PERSONAL_TOKENS_PER_USER = environment.integer(
     "PERSONAL_TOKENS_PER_USER",
     "personal access tokens that a user may have; 0: nobody makes any, and those that there are go on working",

@@ -6,6 +6,7 @@ from auth_ms.accounts import views as account_views
 from auth_ms.audit import views as audit_views
 from auth_ms.external import views as external_views
 from auth_ms.factors import views as factor_views
+from auth_ms.impersonation import views as impersonation_views
 from auth_ms.keys import views as key_views
 from auth_ms.personal_tokens import views as personal_token_views
 from auth_ms.provider.views import (
@@ -34,6 +35,7 @@ routes = [
     path("auth/logout-all", session_views.LogoutAll.as_view(), name="logout-all"),
     path("auth/sessions", session_views.SessionCollection.as_view(), name="sessions"),
     path("auth/sessions/<int:session_id>", session_views.SessionDetail.as_view(), name="session"),
+    path("auth/impersonations", impersonation_views.Impersonations.as_view(), name="impersonations"),
     path("auth/introspect", session_views.Introspection.as_view(), name="introspect"),
     path("auth/password/change", passwords.PasswordChange.as_view(), name="password-change"),
     path("auth/password/forgot", passwords.ForgottenPassword.as_view(), name="password-forgot"),

@@ -87,6 +87,8 @@ MATRIX = {
     "get_live_client": [401, 401, 401, 401, 401],  # test_clients_as_themselves has its callers
     "list_audit_events": ADMIN,
     "introspect": [401, 403, 403, 400, 400],
+    "list_impersonations": ADMIN,
+    "impersonate": [401, 403, 403, 400, 401],
 }
 # Only these operations need a verified address.
 FOR_VERIFIED = {"begin_totp", "confirm_totp", "begin_passkey", "add_passkey", "request_phone_verification"}
@@ -113,6 +115,7 @@ def test_every_operation_has_a_row():
 @pytest.mark.parametrize("operation", MATRIX)
 def test_an_operation_admits_only_its_callers(users_service, client_of, settings, operation, kind):
     settings.CLIENT_REGISTRATION = "token"  # off, these routes are 404
+    settings.IMPERSONATION_SECONDS = 1800
     users_service.add(id=7, email=EMAILS["user"], email_verified=operation in FOR_VERIFIED)
     users_service.add(id=8, email=EMAILS["other"])
     users_service.add(id=1, email=EMAILS["admin"], is_admin=True)

@@ -34,8 +34,8 @@ class BearerAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[Principal, str] | None:
         """The principal and its token; None without a bearer token.
 
-        Raises AuthenticationFailed, ServiceUnavailable when keys or a live decision are not available; and for a
-        personal access token PersonalTokenNotAccepted, InsufficientScope and TooManyRequests.
+        Raises AuthenticationFailed, ServiceUnavailable when keys or a live decision are not available; for a personal
+        access token PersonalTokenNotAccepted, InsufficientScope and TooManyRequests; and ImpersonationNotAccepted.
         """
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer":
@@ -44,9 +44,16 @@ class BearerAuthentication(BaseAuthentication):
         if personal_tokens.is_personal(token):
             return self._bearer_of_personal_token(request, token), token
         principal = tokens.verify(token, keys=self._keys, audiences=self.audiences)
+        if principal.actor_id is not None and not self._admits_actor(request):
+            raise permissions.ImpersonationNotAccepted
         if not principal.is_service and self.is_decided_live(request):
             principal = authority.confirm(principal, token)
         return principal, token
+
+    def _admits_actor(self, request: Request) -> bool:
+        """True for what an admin may do who acts as the user: look, unless the view names other methods."""
+        view = (request.parser_context or {}).get("view")
+        return request.method in getattr(view, "impersonated_methods", SAFE_METHODS)
 
     def _bearer_of_personal_token(self, request: Request, token: str) -> Principal:
         scope = permissions.token_scope(request, (request.parser_context or {}).get("view"))

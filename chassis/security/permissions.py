@@ -58,6 +58,14 @@ class PersonalTokenNotAccepted(Problem):
     detail = "Personal access tokens are not accepted here. Sign in instead."
 
 
+class ImpersonationNotAccepted(Problem):
+    """An admin acts as the user, and the request is for the user alone: it changes something, or exports all data."""
+
+    status = 403
+    title = "Impersonation not accepted"
+    detail = "You act as this user: you may look, and change nothing."
+
+
 def token_scope(request: Request, view: Any) -> str | None:
     """The scope with which a personal access token may make this request; None when none may.
 

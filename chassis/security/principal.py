@@ -32,6 +32,7 @@ class Principal:
     authenticated_at: int | None  # Unix time of the user's last authentication
     is_live: bool = False  # session and account were checked for this request; `scopes` are those still granted
     token_scopes: frozenset[str] | None = None  # of a personal access token, which has no session; otherwise None
+    actor_id: int | None = None  # the admin who acts as the user
 
     is_authenticated = True  # Django REST framework reads this from `request.user`
 

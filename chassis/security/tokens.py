@@ -9,7 +9,7 @@ from django.conf import settings
 from rest_framework.exceptions import AuthenticationFailed
 
 from chassis.http import strict_json
-from chassis.security.principal import SERVICE_SCOPE, Principal
+from chassis.security.principal import ADMIN_SCOPE, SERVICE_SCOPE, Principal
 from chassis.security.public_keys import KeySource, UnknownKey
 
 ALGORITHM = "ES256"
@@ -93,10 +93,12 @@ def _principal(claims: dict[str, Any]) -> Principal:
     scopes = frozenset(str(claims.get("scope", "")).split())
     if SERVICE_SCOPE in scopes and "sid" not in claims:
         return Principal(subject=claims["sub"], user_id=None, session_id=None, scopes=scopes, authenticated_at=None)
+    actor_id = int(claims["act"]["sub"]) if "act" in claims else None
     return Principal(
         subject=claims["sub"],
         user_id=int(claims["sub"]),
         session_id=int(claims["sid"]),
-        scopes=scopes,
+        scopes=scopes if actor_id is None else scopes - {ADMIN_SCOPE},
         authenticated_at=int(claims.get("auth_time", 0)),
+        actor_id=actor_id,
     )

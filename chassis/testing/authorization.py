@@ -10,6 +10,7 @@ from typing import Any
 from django.test import Client
 
 CALLERS = ["anonymous", "user", "other", "admin", "service"]
+ACTOR = {"act": {"sub": "1"}, "auth_time": None}  # the claims of a token with which an admin acts as the user
 OPEN = [200, 200, 200, 200, 200]
 OPEN_BODY = [400, 400, 400, 400, 400]
 OWN = [401, 200, 200, 200, 401]  # each caller's own

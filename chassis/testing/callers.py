@@ -1,6 +1,7 @@
 """Fixtures for testing a service's routes: HTTP clients with tokens that a test key signed."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -28,10 +29,13 @@ def auth_service(monkeypatch: pytest.MonkeyPatch) -> AuthService:
 
 @pytest.fixture
 def caller() -> Callable[..., Client]:
-    """`caller(user_id=1)` or `caller(user_id=1, admin=True)`: an HTTP client with that user's token."""
+    """`caller(user_id=1)` or `caller(user_id=1, admin=True)`: an HTTP client with that user's token.
 
-    def make(*, user_id: int, admin: bool = False) -> Client:
-        token = KEYS.user_token(user_id=user_id, admin=admin)
+    Further claims of the token are given by name, such as `act={"sub": "1"}`.
+    """
+
+    def make(*, user_id: int, admin: bool = False, **claims: Any) -> Client:
+        token = KEYS.user_token(user_id=user_id, admin=admin, **claims)
         return Client(headers={"Authorization": f"Bearer {token}"})
 
     return make

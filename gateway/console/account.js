@@ -172,6 +172,7 @@ export function sessions({ go, ended }, wanted) {
 function device(row, wanted) {
   const marks = [
     row.current && badge(t("sessions.current"), "good"),
+    row.impersonated && badge(t("sessions.impersonated"), "bad"),
     String(row.id) === wanted && badge(t("sessions.asked"), "bad"),
   ].filter(Boolean);
   const methods = row.methods.map((method) => named("method", method)).join(", ");

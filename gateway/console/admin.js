@@ -1,10 +1,12 @@
 // For admins: users, dead letters, the audit log.
-import { call } from "./api.js";
+import { call, impersonate } from "./api.js";
 import { differences, profileFields, suggestions } from "./account.js";
 import { action, announce, badge, card, choice, confirm, field, form, h, time } from "./dom.js";
 import { list } from "./paging.js";
 import { namesOf, named, t } from "./texts.js";
 import { tokensOf } from "./tokens.js";
+
+const IMPERSONATIONS = "/auth-ms/auth/impersonations";
 
 export function users() {
   const columns = [
@@ -34,7 +36,7 @@ function states(user) {
   return h("span", {}, ...marks.filter(Boolean).flatMap((mark) => [mark, " "]));
 }
 
-export async function user({ go, changed }, id) {
+export async function user({ go, changed, me }, id) {
   let { value: known, tag } = await call("GET", `/users-ms/users/${id}`);
   const fields = [
     ...profileFields(known),
@@ -69,8 +71,25 @@ export async function user({ go, changed }, id) {
     h("p", {}, h("a", { href: "#/users" }, t("user.back"))),
     card(`${known.name} ${known.surname}`, facts, ...suggestions(), edit),
     tokensOf(known),
+    ...(await impersonation(known, me)),
     card(t("user.delete"), h("p", {}, t("user.delete.explained")), remove),
   ];
+}
+
+/** A card to act as the user, where that is on and the user may be acted as. */
+async function impersonation(known, me) {
+  if (known.is_admin || !known.is_active || known.id === me.id) return [];
+  try {
+    await call("GET", `${IMPERSONATIONS}?limit=1`);
+  } catch (problem) {
+    if (problem.code === "impersonation_off") return [];
+    throw problem;
+  }
+  const begin = form([field("reason", t("impersonation.reason"), { required: true, maxlength: 200, hint: t("impersonation.reason.hint") })], {
+    button: t("impersonation.begin"),
+    submit: ({ reason }) => impersonate(known.id, reason),
+  });
+  return [card(t("impersonation.title"), h("p", {}, t("impersonation.explained")), begin)];
 }
 
 export function deadLetters({ go }) {

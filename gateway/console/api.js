@@ -56,8 +56,24 @@ function isOfAnotherUser(tokens) {
   return accessToken !== null && subjectOf(tokens.access_token) !== subjectOf(accessToken);
 }
 
+function claimsOf(token) {
+  return JSON.parse(atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/")));
+}
+
 function subjectOf(token) {
-  return JSON.parse(atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/"))).sub;
+  return claimsOf(token).sub;
+}
+
+/** True when an admin acts as the signed-in user. */
+export function isImpersonated() {
+  return accessToken !== null && "act" in claimsOf(accessToken);
+}
+
+/** Acts as a user instead of the admin who is signed in: this browser's session becomes the user's. Throws Problem. */
+export async function impersonate(userId, reason) {
+  await call("POST", "/auth-ms/auth/impersonations", { body: { user_id: userId, reason }, headers: COOKIE });
+  location.hash = "#/profile";
+  await startAgain();
 }
 
 /** Loads the page for that user; never settles, so that nothing of this one is sent in the other's name. */

@@ -148,6 +148,7 @@ async function signInAgain() {
 function navigation() {
   const bar = document.getElementById("navigation");
   bar.hidden = !me;
+  banner();
   bar.setAttribute("aria-label", t("navigation.label"));
   document.documentElement.lang = language;
   document.getElementById("skip").textContent = t("skip");
@@ -161,6 +162,15 @@ function navigation() {
   const open = () => menu.setAttribute("aria-expanded", menu.getAttribute("aria-expanded") !== "true");
   const menu = h("button", { type: "button", class: "menu", "aria-expanded": "false", "aria-controls": "menu", onclick: open }, t("navigation.menu"));
   return bar.replaceChildren(menu, h("ul", { id: "menu" }, PERSON.map(link), me.is_admin ? ADMIN.map(link) : [], leave));
+}
+
+/** Says on every page that an admin acts as the user. */
+function banner() {
+  const place = document.getElementById("banner");
+  place.hidden = !me || !api.isImpersonated();
+  if (place.hidden) return void place.replaceChildren();
+  const leave = h("button", { type: "button", onclick: signOut }, t("impersonation.end"));
+  place.replaceChildren(h("p", {}, t("impersonation.banner", { name: `${me.name} ${me.surname}` })), leave);
 }
 
 async function signOut() {

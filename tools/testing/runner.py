@@ -88,7 +88,8 @@ VARIABLES = {
     "LOGIN_NOTICES": "all",
     "TOKEN_REQUESTS_PER_MINUTE": "1000000",
 }
-ALL_ROUTES = {"CLIENT_REGISTRATION": "token"}  # off by default, and then no route for the generated requests
+# Off by default, and then no route for the generated requests.
+ALL_ROUTES = {"CLIENT_REGISTRATION": "token", "IMPERSONATION_SECONDS": "1800"}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ from auth_ms.personal_tokens import services as personal_tokens
 from auth_ms.recovery.models import OneTimeToken
 from auth_ms.recovery.services import emails, erasure, mailed_tokens, password_changes
 from auth_ms.recovery.services.mailed_tokens import Purpose
+from auth_ms.sessions import services as sessions
 from auth_ms.sign_in.services import password_hashes
 from auth_ms.users_client import Credentials
 from chassis.http import email_addresses
@@ -118,6 +119,8 @@ def _end(change: AccountChange, *, at: datetime) -> None:
     elif change.change == "deactivated":
         erasure.end_access(user_id=user_id, reason="deactivated", opened_before=changed_at, at=at)
         mailed_tokens.revoke(user_id=user_id, sent_before=changed_at)
+    elif change.change == "rights_changed" and not change.is_admin:
+        sessions.end_sessions_acting(actor_id=user_id, at=at)
 
 
 def _is_pending(change: AccountChange, user: Credentials) -> bool:

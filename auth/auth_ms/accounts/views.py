@@ -31,6 +31,8 @@ class Activity(APIView):
 
 
 class Export(APIView):
+    impersonated_methods: frozenset[str] = frozenset()  # of the user alone
+
     @extend_schema(
         operation_id="export_sign_in_data",
         responses={200: serializers.ExportOutput, **problems(401, 403)},

@@ -47,6 +47,7 @@ class AuditEvent(models.Model):
         EXTERNAL_PROVIDER_DELETED = "external_provider_deleted"
         PERSONAL_TOKEN_CREATED = "personal_token_created"  # noqa: S105
         PERSONAL_TOKEN_REVOKED = "personal_token_revoked"  # noqa: S105
+        IMPERSONATION_STARTED = "impersonation_started"
         CLIENT_CREATED = "client_created"
         CLIENT_CHANGED = "client_changed"
         CLIENT_DELETED = "client_deleted"

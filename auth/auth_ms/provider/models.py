@@ -142,6 +142,7 @@ class Grant(models.Model):
     client = models.ForeignKey(OAuthClient, on_delete=models.CASCADE, related_name="+")
     client_id: int
     user_id = models.BigIntegerField(db_index=True)
+    actor_id = models.BigIntegerField(null=True, help_text="as of its session")
     session = models.ForeignKey("Session", on_delete=models.CASCADE, related_name="+")
     session_id: int
     browser_session_id = models.BigIntegerField(db_index=True, help_text="the `sid` of ID tokens")

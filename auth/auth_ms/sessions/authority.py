@@ -4,7 +4,7 @@ from django.utils import timezone
 from rest_framework.exceptions import AuthenticationFailed
 
 from auth_ms import users_client
-from auth_ms.sessions import selectors
+from auth_ms.sessions import acting, selectors
 from chassis.security.principal import Principal
 
 
@@ -17,6 +17,8 @@ class SessionsAndAccounts:
         rights = users_client.find_rights(user_id=principal.user_id or 0)
         if rights is None or not rights.is_active:
             raise AuthenticationFailed("The account is gone or not active.")
+        if not acting.is_allowed(principal.actor_id, user=rights):
+            raise AuthenticationFailed("Nobody may act as this user any more.")
         return frozenset(rights.scope.split())
 
 

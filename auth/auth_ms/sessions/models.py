@@ -9,11 +9,13 @@ class Session(models.Model):
     """A sign-in of a user, until it is ended, unused for REFRESH_TOKEN_SECONDS, or SESSION_SECONDS old.
 
     When `is_offline`, it is the access of an application with `offline_access`, which has lifetimes of its own.
+    With `actor_id` the user has not signed in: an admin acts as the user, for IMPERSONATION_SECONDS.
     `methods` are the authentication methods, as in RFC 8176 (`amr`).
     """
 
     id = models.BigAutoField(primary_key=True)
     user_id = models.BigIntegerField()
+    actor_id = models.BigIntegerField(null=True)
     address = models.GenericIPAddressField(null=True)
     user_agent = models.CharField(max_length=200, blank=True, default="")
     methods = ArrayField(models.CharField(max_length=16), default=list, db_default=[])
@@ -26,7 +28,15 @@ class Session(models.Model):
         indexes = [
             models.Index(fields=["user_id", "id"], name="session_of_user"),
             models.Index(fields=["last_used_at"], name="session_last_used"),
+            models.Index(
+                fields=["actor_id", "id"], name="session_of_actor", condition=models.Q(actor_id__isnull=False)
+            ),
         ]
+
+    @property
+    def is_impersonated(self) -> bool:
+        """True when an admin acts as the user."""
+        return self.actor_id is not None
 
 
 class BrowserSession(models.Model):

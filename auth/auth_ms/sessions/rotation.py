@@ -28,6 +28,6 @@ def successor_of(presented: RotatedToken, text: str) -> issuing.OpaqueToken:
 
 def life_of_token(session: Session, *, at: datetime) -> timedelta:
     """The life of a new refresh token in whole seconds; it does not outlive its session."""
-    life = lifetimes.lifetime_of(is_offline=session.is_offline)
+    life = lifetimes.lifetime_of(session)
     left = int(life.absolute.total_seconds()) - int((at - session.created_at).total_seconds())
     return timedelta(seconds=max(0, min(int(life.idle.total_seconds()), left)))

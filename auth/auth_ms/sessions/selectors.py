@@ -10,7 +10,7 @@ from rest_framework.exceptions import AuthenticationFailed
 
 from auth_ms import users_client
 from auth_ms.keys.services import issuing, signing_keys
-from auth_ms.sessions import lifetimes
+from auth_ms.sessions import acting, lifetimes
 from auth_ms.sessions.models import RefreshToken, Session
 from chassis.security import tokens
 
@@ -32,7 +32,7 @@ def introspect(*, token: str, at: datetime) -> dict[str, Any]:
     if not live_sessions(at=at).filter(id=principal.session_id, user_id=principal.user_id).exists():
         return {"active": False}
     rights = users_client.find_rights(user_id=principal.user_id or 0)
-    if rights is None or not rights.is_active:
+    if rights is None or not rights.is_active or not acting.is_allowed(principal.actor_id, user=rights):
         return {"active": False}
     claims = jwt.decode(token, options={"verify_signature": False})
     live = rights.scope.split()
@@ -46,6 +46,8 @@ def _introspect_refresh_token(token: str, *, at: datetime) -> dict[str, Any]:
     stored = found.filter(session__in=live_sessions(at=at)).first()
     rights = users_client.find_rights(user_id=stored.session.user_id) if stored else None
     if stored is None or rights is None or not rights.is_active:
+        return {"active": False}
+    if not acting.is_allowed(stored.session.actor_id, user=rights):
         return {"active": False}
     return {
         "active": True,

@@ -52,6 +52,11 @@ class IntrospectionOutput(serializers.Serializer):
         child=serializers.CharField(), required=False, help_text="authentication methods (RFC 8176)"
     )
     acr = serializers.CharField(required=False, help_text="authentication level: one factor (aal1) or two (aal2)")
+    act = serializers.DictField(
+        child=serializers.CharField(),
+        required=False,
+        help_text="`sub`: the admin who acts as the user (RFC 8693)",
+    )
 
 
 class LiveSessionOutput(serializers.Serializer):
@@ -76,10 +81,23 @@ class SessionOutput(serializers.ModelSerializer):
 
     expires_at = serializers.SerializerMethodField(help_text="unless it is used before; at the latest by its age")
     current = serializers.SerializerMethodField()
+    impersonated = serializers.BooleanField(
+        source="is_impersonated", read_only=True, help_text="whether an admin acts as the user"
+    )
 
     class Meta:
         model = Session
-        fields = ["id", "address", "user_agent", "methods", "created_at", "last_used_at", "expires_at", "current"]
+        fields = [
+            "id",
+            "address",
+            "user_agent",
+            "methods",
+            "created_at",
+            "last_used_at",
+            "expires_at",
+            "current",
+            "impersonated",
+        ]
         read_only_fields = fields
 
     def get_expires_at(self, session: Session) -> datetime:

@@ -7,12 +7,13 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from rest_framework.exceptions import AuthenticationFailed
 
 from auth_ms import users_client
 from auth_ms.audit import services as audit
 from auth_ms.keys.services import issuing
-from auth_ms.sessions import endings, events, lifetimes, rotation
+from auth_ms.sessions import acting, endings, events, lifetimes, rotation
 from auth_ms.sessions.models import RefreshToken, Session
 from auth_ms.users_client import Credentials
 from chassis.http.client_address import Client
@@ -79,6 +80,17 @@ def open_session(*, user: Credentials, methods: list[str], client: Client, at: d
     return _pair(session, refresh_token, scope=user.scope, at=at)
 
 
+def open_impersonated_session(*, user: Credentials, actor_id: int, at: datetime) -> TokenPair:
+    """Open a session in which `actor_id`, an admin, acts as `user`. Nothing of the admin's device is stored with it.
+
+    The caller records and announces it, in its transaction.
+    """
+    refresh_token = issuing.opaque_token()
+    session = Session.objects.create(user_id=user.id, actor_id=actor_id, created_at=at, last_used_at=at)
+    _store(refresh_token, session=session, at=at)
+    return _pair(session, refresh_token, scope=user.scope, at=at)
+
+
 def _store(token: issuing.OpaqueToken, *, session: Session, at: datetime) -> None:
     expires_at = at + rotation.life_of_token(session, at=at)
     RefreshToken.objects.create(session=session, token_hash=token.digest, expires_at=expires_at)
@@ -92,6 +104,7 @@ def _pair(session: Session, refresh_token: issuing.OpaqueToken, *, scope: str, a
             scope=scope,
             methods=session.methods,
             authenticated_at=session.created_at,
+            actor_id=session.actor_id,
             at=at,
         ),
         token_type="Bearer",  # noqa: S106 - the type of the token, not a password
@@ -111,7 +124,7 @@ def refresh(*, refresh_token: str, client: Client, at: datetime) -> TokenPair:
     presented = _find(refresh_token, at=at)
     _reject_reuse(presented, client=client, at=at)
     user = users_client.find_credentials(user_id=presented.session.user_id)
-    if user is None or not user.is_active:
+    if user is None or not user.is_active or not acting.is_allowed(presented.session.actor_id, user=user):
         end_session(presented.session, event=audit.Event.SESSION_REVOKED, client=client, at=at)
         raise InvalidRefreshToken
     with transaction.atomic():
@@ -149,7 +162,8 @@ def _rotate(
     session.last_used_at = at
     session.save(update_fields=["last_used_at"])
     _store(successor, session=session, at=at)
-    audit.record(audit.Event.TOKEN_REFRESH, client=client, at=at, user_id=session.user_id, session_id=session.id)
+    facts: dict[str, Any] = {"user_id": session.user_id, "session_id": session.id, "actor_id": session.actor_id}
+    audit.record(audit.Event.TOKEN_REFRESH, client=client, at=at, **facts)
 
 
 _REASONS: dict[str, str] = {audit.Event.LOGOUT: "logout", audit.Event.REFRESH_TOKEN_REUSE: "token_reuse"}
@@ -161,7 +175,8 @@ def end_session(session: Session, *, event: str, client: Client | None, at: date
         if Session.objects.filter(id=session.id, revoked_at=None).update(revoked_at=at):
             reason = _REASONS.get(event, "revoked")
             _announce_end(user_id=session.user_id, session_ids=[session.id], reason=reason, at=at)
-            audit.record(event, client=client, at=at, user_id=session.user_id, session_id=session.id, **facts)
+            known = {"user_id": session.user_id, "session_id": session.id, "actor_id": session.actor_id}
+            audit.record(event, client=client, at=at, **(known | facts))
 
 
 def log_out(*, session_id: int, client: Client, at: datetime) -> None:
@@ -180,17 +195,27 @@ def end_sessions_of(
 ) -> int:
     """End the sessions of a user, except `but`, or only those opened before a moment. Returns their number.
 
-    `reason` is one of `events.REASONS`.
+    Those in which the user, as an admin, acts as somebody else end too. `reason` is one of `events.REASONS`.
     """
-    sessions = Session.objects.filter(user_id=user_id, revoked_at=None).exclude(id=but)
+    own_or_acting = Q(user_id=user_id) | Q(actor_id=user_id)
+    sessions = Session.objects.filter(own_or_acting, revoked_at=None).exclude(id=but)
     if opened_before is not None:
         sessions = sessions.filter(created_at__lt=opened_before)
     with transaction.atomic():
-        session_ids = list(sessions.select_for_update(no_key=True).order_by("id").values_list("id", flat=True))
-        if session_ids:
-            Session.objects.filter(id__in=session_ids).update(revoked_at=at)
-            _announce_end(user_id=user_id, session_ids=session_ids, reason=reason, at=at)
-    return len(session_ids)
+        found = list(sessions.select_for_update(no_key=True).order_by("id").values_list("user_id", "id"))
+        if found:
+            Session.objects.filter(id__in=[session_id for _, session_id in found]).update(revoked_at=at)
+        for owner in dict.fromkeys(owner for owner, _ in found):
+            session_ids = [session_id for each, session_id in found if each == owner]
+            why = reason if owner == user_id else "revoked"
+            _announce_end(user_id=owner, session_ids=session_ids, reason=why, at=at)
+    return len(found)
+
+
+def end_sessions_acting(*, actor_id: int, at: datetime) -> None:
+    """End the sessions in which a user, whose rights have changed, acts as somebody else."""
+    for session in Session.objects.filter(actor_id=actor_id, revoked_at=None):
+        end_session(session, event=audit.Event.SESSION_REVOKED, client=None, at=at)
 
 
 def _announce_end(*, user_id: int, session_ids: list[int], reason: str, at: datetime) -> None:
@@ -226,6 +251,5 @@ def prune(*, at: datetime) -> None:
     pruning.delete(
         RefreshToken.objects.filter(expires_at__lt=at).order_by("id")
     )  # in the order in which they expire, by an index
-    for is_offline in lifetimes.KINDS:
-        oldest = at - lifetimes.lifetime_of(is_offline=is_offline).idle
-        pruning.delete(Session.objects.filter(is_offline=is_offline, last_used_at__lt=oldest))
+    for members, life in lifetimes.by_kind():
+        pruning.delete(Session.objects.filter(**members, last_used_at__lt=at - life.idle))

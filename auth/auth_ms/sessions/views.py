@@ -45,6 +45,7 @@ class Refresh(OpenToAll):
 
 class Logout(APIView):
     authentication_classes = [authentication.SessionOnly]
+    impersonated_methods = frozenset({"POST"})
 
     @extend_schema(
         operation_id="logout",

@@ -91,6 +91,7 @@ TEXTS = {
                 "identity_unlinked",
                 "personal_token_created",
                 "personal_token_revoked",
+                "impersonation_started",
             }
         ),
     ),

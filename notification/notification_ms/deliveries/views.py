@@ -173,6 +173,8 @@ _PREVIEWED = {"subject": notices.SUBJECT, "text": "body.txt", "html": "body.html
 
 
 class Export(APIView):
+    impersonated_methods: frozenset[str] = frozenset()  # of the user alone
+
     @extend_schema(
         operation_id="export_notifications",
         responses={200: serializers.ExportOutput, **problems(401, 403)},

@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 
 class Export(APIView):
+    impersonated_methods: frozenset[str] = frozenset()  # of the user alone
+
     @extend_schema(
         operation_id="export_user",
         responses={200: serializers.ExportOutput, **problems(401, 403, 404)},

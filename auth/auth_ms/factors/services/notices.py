@@ -24,6 +24,7 @@ class Change(StrEnum):
     IDENTITY_UNLINKED = "identity_unlinked"
     PERSONAL_TOKEN_CREATED = "personal_token_created"  # noqa: S105
     PERSONAL_TOKEN_REVOKED = "personal_token_revoked"  # noqa: S105
+    IMPERSONATION_STARTED = "impersonation_started"
     APPLICATION_DISCONNECTED = "application_disconnected"
 
 

@@ -34,23 +34,36 @@ class OpaqueToken:
 
 
 def access_token(
-    *, user_id: int, session_id: int, scope: str, methods: list[str], authenticated_at: datetime, at: datetime
+    *,
+    user_id: int,
+    session_id: int,
+    scope: str,
+    methods: list[str],
+    authenticated_at: datetime,
+    actor_id: int | None = None,
+    at: datetime,
 ) -> str:
     """An access token for `user_id`, valid for ACCESS_TOKEN_SECONDS from `at`.
 
     It states when (`auth_time`), how (`amr`, RFC 8176) and at which level (`acr`) the user authenticated: with one
-    factor or two (NIST SP 800-63B-4, AAL1 and AAL2).
+    factor or two (NIST SP 800-63B-4, AAL1 and AAL2). With `actor_id` nobody has; it states who acts (`act`).
     """
     claims: dict[str, Any] = {
         "sub": str(user_id),
         "aud": tokens.USER_AUDIENCE,
         "sid": str(session_id),
         "scope": scope,
-        "auth_time": int(authenticated_at.timestamp()),
-        "amr": methods,
-        "acr": TWO_FACTORS if "mfa" in methods else ONE_FACTOR,
+        **authentication(methods, authenticated_at=authenticated_at, actor=str(actor_id) if actor_id else None),
     }
     return sign(claims, at=at, life=timedelta(seconds=settings.ACCESS_TOKEN_SECONDS))
+
+
+def authentication(methods: list[str], *, authenticated_at: datetime, actor: str | None) -> dict[str, Any]:
+    """The claims of a token on how its user has authenticated; or that `actor` acts as the user (RFC 8693, §4.1)."""
+    if actor is not None:
+        return {"act": {"sub": actor}}
+    level = TWO_FACTORS if "mfa" in methods else ONE_FACTOR
+    return {"auth_time": int(authenticated_at.timestamp()), "amr": methods, "acr": level}
 
 
 def service_token(*, audience: str) -> str:

@@ -58,14 +58,18 @@ def for_user(
     members = {
         "sub": claims.subject_of(grant.user_id, client=grant.client),
         **_shared(grant.client, granted, resources),
-        "auth_time": int(grant.authenticated_at.timestamp()),
-        "amr": grant.methods,
-        "acr": level_of(grant.methods),
+        **authentication_of(grant),
         GRANT: grant.id,
         **organization,
         **_confirmation(bound_to),
     }
     return issuing.sign(members, at=at, life=life(), algorithm=grant.client.signing_algorithm)
+
+
+def authentication_of(grant: Grant) -> dict[str, Any]:
+    """The claims of the tokens of a grant on how its user has authenticated, or who acts as the user."""
+    actor = None if grant.actor_id is None else claims.subject_of(grant.actor_id, client=grant.client)
+    return issuing.authentication(grant.methods, authenticated_at=grant.authenticated_at, actor=actor)
 
 
 def _confirmation(bound_to: str | None) -> dict[str, Any]:

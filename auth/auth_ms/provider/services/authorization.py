@@ -279,7 +279,8 @@ def _why_sign_in(request: AuthorizationRequest, session: Session | None, *, at: 
     if {"login", "select_account"} & set(asked["prompt"]):
         return "prompt"
     age = (at - session.created_at).total_seconds()
-    return "age" if asked["max_age"] is not None and age > asked["max_age"] else ""
+    is_old = session.is_impersonated or age > (asked["max_age"] or 0)  # nobody has signed in as who is acted as
+    return "age" if asked["max_age"] is not None and is_old else ""
 
 
 def organizations_to_choose(request: AuthorizationRequest, session: Session) -> list[Membership]:
@@ -310,7 +311,8 @@ def scopes_to_consent(request: AuthorizationRequest) -> list[str]:
 
 
 def needs_consent(request: AuthorizationRequest, session: Session) -> bool:
-    """True when the user must be asked. Raises AuthorizationError for `prompt=none`.
+    """True when the user must be asked. Raises AuthorizationError for `prompt=none`, and when an admin acts as the
+    user, for whom nobody else may consent.
 
     Another app on the user's device can use the client id and the redirect URI of a native app, so it is never
     answered unasked (RFC 8252, §8.6); nor is a device, which somebody else may hold (RFC 8628, §5.4).
@@ -323,7 +325,7 @@ def needs_consent(request: AuthorizationRequest, session: Session) -> bool:
         user_id=session.user_id, client=client, wanted=scopes_to_consent(request), resources=asked["resources"]
     )
     needed = is_native or not known or "consent" in asked["prompt"] or "device" in asked
-    if needed and "none" in asked["prompt"]:
+    if needed and ("none" in asked["prompt"] or session.is_impersonated):
         raise AuthorizationError("consent_required", "The user must consent.", parameters=asked)
     return needed
 
@@ -342,6 +344,7 @@ def grant(request: AuthorizationRequest, session: Session, *, client: Client, at
                 raise NotForClient("expired")
         if request.client is None:
             return respond(asked, {})
+        granted = _granted(request, session)
         # Locked, so that a session that ends meanwhile finds this grant, and its client is told.
         if not Session.objects.select_for_update(no_key=True).filter(id=session.id, revoked_at=None).exists():
             raise NotForClient("expired")
@@ -349,9 +352,10 @@ def grant(request: AuthorizationRequest, session: Session, *, client: Client, at
         Grant.objects.create(
             client=request.client,
             user_id=session.user_id,
-            session=_session_of_grant(request, session, client=client, at=at),
+            actor_id=session.actor_id,
+            session=_session_of_grant(request, session, granted, client=client, at=at),
             browser_session_id=session.id,
-            scopes=asked["scopes"],
+            scopes=granted,
             resources=asked["resources"],
             parameters={name: asked.get(name) for name in _FOR_TOKENS} | {organizations.PARAMETER: organization},
             methods=session.methods,
@@ -366,14 +370,23 @@ def grant(request: AuthorizationRequest, session: Session, *, client: Client, at
             at=at,
             user_id=session.user_id,
             session_id=session.id,
+            actor_id=session.actor_id,
             client_id=request.client.client_id,
-            scopes=asked["scopes"],
+            scopes=granted,
         )
     return respond(asked, {"code": code.text})
 
 
-def _session_of_grant(request: AuthorizationRequest, session: Session, *, client: Client, at: datetime) -> Session:
-    if scopes.OFFLINE_ACCESS not in request.parameters["scopes"]:
+def _granted(request: AuthorizationRequest, session: Session) -> list[str]:
+    """The scopes of a request; whoever acts as the user is given nothing that outlives that."""
+    lost = {scopes.OFFLINE_ACCESS} if session.is_impersonated else set()
+    return [scope for scope in request.parameters["scopes"] if scope not in lost]
+
+
+def _session_of_grant(
+    request: AuthorizationRequest, session: Session, granted: list[str], *, client: Client, at: datetime
+) -> Session:
+    if scopes.OFFLINE_ACCESS not in granted:
         return session
     return Session.objects.create(
         user_id=session.user_id,

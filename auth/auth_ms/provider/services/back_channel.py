@@ -95,10 +95,10 @@ def _publish(delivery: LogoutDelivery, *, at: datetime) -> None:
 
 def end_expired(*, at: datetime) -> None:
     """End the live grants whose session has expired, and tell their clients."""
-    for is_offline in lifetimes.KINDS:
-        life = lifetimes.lifetime_of(is_offline=is_offline)
+    for members, life in lifetimes.by_kind():
         unused, opened = at - life.idle, at - life.absolute
-        live = Grant.objects.filter(revoked_at=None, session__revoked_at=None, session__is_offline=is_offline)
+        kind = {f"session__{name}": value for name, value in members.items()}
+        live = Grant.objects.filter(revoked_at=None, session__revoked_at=None, **kind)
         _end(live.filter(session__last_used_at__lte=unused), at=at)
         _end(live.filter(authenticated_at__lte=opened, session__created_at__lte=opened), at=at)
 

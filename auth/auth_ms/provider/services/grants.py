@@ -17,7 +17,7 @@ from auth_ms.provider import claims, metadata, scopes
 from auth_ms.provider.errors import InvalidGrant, OAuthError
 from auth_ms.provider.models import Grant, GrantRefreshToken, OAuthClient
 from auth_ms.provider.services import access_tokens, devices, introspection, organizations
-from auth_ms.sessions import rotation
+from auth_ms.sessions import acting, rotation
 from auth_ms.sessions.models import Session
 from auth_ms.users_client import Credentials
 from chassis.http.client_address import Client
@@ -134,10 +134,14 @@ def _redeem(found: Grant, asked: TokenRequest) -> dict[str, Any]:
 
 
 def _user_of(grant: Grant, asked: TokenRequest) -> Credentials | None:
-    """The user, with what the ID token needs. Raises ServiceUnavailable."""
+    """The user, with what the ID token needs; None also when nobody may act as the user any more.
+
+    Raises ServiceUnavailable.
+    """
     requested = grant.parameters["claims"]["id_token"]
     attributes = claims.need_attributes(asked.by, scopes=grant.scopes, requested=requested)
-    return users_client.find_credentials(user_id=grant.user_id, attributes=attributes)
+    user = users_client.find_credentials(user_id=grant.user_id, attributes=attributes)
+    return user if user and acting.is_allowed(grant.actor_id, user=user) else None
 
 
 def _check_code(grant: Grant, form: dict[str, str], *, at: datetime) -> None:
@@ -227,9 +231,7 @@ def _id_token(grant: Grant, user: Credentials, *, extent: _Extent, nonce: bool, 
             "iss": settings.PUBLIC_URL,
             "sub": claims.subject_of(grant.user_id, client=grant.client),
             "aud": grant.client.client_id,
-            "auth_time": int(grant.authenticated_at.timestamp()),
-            "amr": grant.methods,
-            "acr": access_tokens.level_of(grant.methods),
+            **access_tokens.authentication_of(grant),
             "sid": str(grant.browser_session_id),
         }
     )

@@ -13,6 +13,7 @@ from auth_ms.personal_tokens import services as personal_access
 from auth_ms.provider import claims, scopes
 from auth_ms.provider.models import Grant, GrantRefreshToken, OAuthClient
 from auth_ms.provider.services import access_tokens, back_channel, organizations
+from auth_ms.sessions import acting
 from chassis.http.client_address import Client
 from chassis.security import personal_tokens
 
@@ -36,7 +37,7 @@ def introspect(*, token: str, by: OAuthClient, at: datetime) -> dict[str, Any]:
         return INACTIVE
     if grant is not None:
         user = users_client.find_rights(user_id=grant.user_id)
-        if user is None or not user.is_active:
+        if user is None or not user.is_active or not acting.is_allowed(grant.actor_id, user=user):
             return INACTIVE
         granted = scopes.for_user(members["scope"].split(), rights=user.scopes)
         organization = organizations.find(grant, scopes_now=granted)
@@ -70,6 +71,8 @@ def _refresh_token(token: str, *, by: OAuthClient, at: datetime) -> dict[str, An
     stored = valid.filter(grant__in=access_tokens.live_grants(at=at), grant__client=by).select_related("grant").first()
     user = users_client.find_rights(user_id=stored.grant.user_id) if stored else None
     if stored is None or user is None or not user.is_active:
+        return INACTIVE
+    if not acting.is_allowed(stored.grant.actor_id, user=user):
         return INACTIVE
     return {
         "active": True,

@@ -54,7 +54,7 @@ class Begin(Page):
         links = None
         if "link" in form:
             session = page_cookies.session_of(request, at=at)
-            if session is None or not is_recent(session.created_at.timestamp(), at=at):
+            if session is None or session.is_impersonated or not is_recent(session.created_at.timestamp(), at=at):
                 raise NotForClient("sign_in_again")
             links = session.id
         prompt = ["login"] if "again" in form else []

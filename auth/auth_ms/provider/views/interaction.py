@@ -248,11 +248,21 @@ def _session_of_form(
     return session
 
 
+def _session_in_person(
+    request: HttpRequest, asked: AuthorizationRequest, form: dict[str, str], *, at: datetime
+) -> Session:
+    """As `_session_of_form`, for what nobody may do who only acts as the user."""
+    session = _session_of_form(request, asked, form, at=at)
+    if session.is_impersonated:
+        raise NotForClient("expired")
+    return session
+
+
 def _link(
     request: HttpRequest, asked: AuthorizationRequest, form: dict[str, str], token: str, *, at: datetime
 ) -> HttpResponse:
     """Link the identity that another provider has proven to the account of this browser, if its user allows it."""
-    session = _session_of_form(request, asked, form, at=at)
+    session = _session_in_person(request, asked, form, at=at)
     identity = authorization.identity_of(asked)
     if identity is not None and form.get("decision") == "allow":
         if not is_recent(session.created_at.timestamp(), at=at):
@@ -289,7 +299,7 @@ def _organization(
 def _consent(
     request: HttpRequest, asked: AuthorizationRequest, form: dict[str, str], token: str, *, at: datetime
 ) -> HttpResponse:
-    session = _session_of_form(request, asked, form, at=at)
+    session = _session_in_person(request, asked, form, at=at)
     if form.get("decision") != "allow":
         raise AuthorizationError("access_denied", "The user did not consent.", parameters=asked.parameters)
     if found := authorization.organizations_to_choose(asked, session):  # another one since the page was shown

@@ -19,6 +19,7 @@ from auth_ms.provider.errors import (
 )
 from auth_ms.provider.services import access_tokens, authorization, dpop, grants, introspection, organizations
 from auth_ms.provider.views.forms import NO_STORE, ForClients, authenticated, proven_key, read
+from auth_ms.sessions import acting
 from auth_ms.sessions.authentication import ACCESS_TOKEN
 from chassis.http.client_address import client_of
 from chassis.http.errors import CONTENT_TYPE
@@ -182,7 +183,7 @@ class UserInfo(ForClients):
         granted, requested = members["scope"].split(), grant.parameters["claims"]["userinfo"]
         attributes = claims.need_attributes(grant.client, scopes=granted, requested=requested)
         user = users_client.find_credentials(user_id=grant.user_id, attributes=attributes)
-        if user is None or not user.is_active:
+        if user is None or not user.is_active or not acting.is_allowed(grant.actor_id, user=user):
             raise InvalidBearerToken
         if scopes.OPENID not in granted:
             raise InsufficientScope(scopes.OPENID)
