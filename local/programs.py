@@ -155,6 +155,7 @@ def console_links(console: str) -> dict[str, str]:
         "PASSWORD_RESET_URL": f"{console}/#/password/reset/{{token}}",
         "EMAIL_VERIFICATION_URL": f"{console}/#/verify/{{token}}",
         "EMAIL_CHANGE_UNDO_URL": f"{console}/#/email/undo/{{token}}",
+        "EMAIL_SIGN_IN_URL": f"{console}/auth-ms/oauth/email#{{code}}",
         "INVITATION_URL": f"{console}/#/invitation/{{token}}",
         "SESSION_URL": f"{console}/#/sessions/{{session_id}}",
     }

@@ -71,6 +71,7 @@ def gateway():
         "oauth/interaction",
         "oauth/passkey-options",
         "oauth/verify",
+        "oauth/email",
         "oauth/end-session",
         "oauth/external/google",
         "oauth/external/google/callback",

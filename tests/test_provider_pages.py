@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
@@ -98,6 +99,39 @@ def test_a_sign_in_at_the_console_or_on_the_pages_is_one_for_both_and_so_is_its_
         console.sign_out(page)
         page.goto(authorize)
         expect(page.get_by_label("Password")).to_be_visible()
+
+
+@pytest.mark.parametrize(("width", "language"), [(390, "it-IT"), (1280, "en-GB")])
+def test_the_link_of_the_mail_fills_in_the_code_in_the_browser_that_asked(
+    stack, admin, browser, application, width, language
+):
+    address, _ = application
+    user, italian = stack.verified_user(), language == "it-IT"
+    members = {"redirect_uris": [f"{address}/callback"], "first_party": True, "scopes": ["openid"]}
+    _, authorize = register(stack, admin, **members)
+
+    with page_of(browser, size=(width, 800), locale=language) as page:
+        page.goto(authorize)
+        page.get_by_label("Email").fill(user["email"])
+        page.get_by_role("button", name="Inviami un codice" if italian else "Send me a code").click()
+        expect(page.get_by_role("heading", name="Controlla la tua email" if italian else "Check your")).to_be_visible()
+        check(page, stack, f"email-code-{width}")
+        mail = stack.mail_text(console.newest_mail(stack, user["email"], "code to sign in"))
+        [(where, code)] = re.findall(r"https?://[^/\s]+(/auth-ms/oauth/email)#(\d{8})\s", mail)
+
+        opened = page.context.new_page() if italian else page  # by the mail program, or in the same tab
+        opened.goto(f"{stack.gateway}{where}#{code}")
+        expect(opened.get_by_label("Codice" if italian else "Code")).to_have_value(code)
+        assert opened.url == f"{stack.gateway}{where}"  # the code stays in no history
+        opened.keyboard.press("Enter")  # the button has the focus
+        opened.wait_for_url(f"{address}/callback?code=*")
+        page.goto(f"{stack.gateway}/#/profile")  # the console shares the session
+        expect(page.get_by_label("Email")).to_have_value(user["email"])
+
+    with page_of(browser, size=(width, 800), locale=language, expected_statuses=(400,)) as page:
+        page.goto(f"{stack.gateway}{where}#{code}")
+        expect(page.get_by_role("alert")).to_contain_text("browser")
+        check(page, stack, f"email-elsewhere-{width}")
 
 
 @pytest.mark.parametrize(("width", "theme"), [(390, "dark"), (1280, "light")])

@@ -19,7 +19,7 @@ from auth_ms.provider.models import (
 )
 from auth_ms.recovery.models import OneTimeToken, PasswordChange, PhoneCode
 from auth_ms.sessions.models import BrowserSession, RefreshToken, Session
-from auth_ms.sign_in.models import LoginFailures
+from auth_ms.sign_in.models import EmailCode, LoginFailures
 
 __all__ = [
     "TOTP",
@@ -29,6 +29,7 @@ __all__ = [
     "ClientSecret",
     "Consent",
     "DeviceAuthorization",
+    "EmailCode",
     "ExternalIdentity",
     "ExternalProvider",
     "ExternalSignIn",

@@ -16,6 +16,7 @@ globals().update(
             "password_reset_requested_event": ["password_reset_email_notification"],
             "email_verification_requested_event": ["email_verification_email_notification"],
             "email_change_requested_event": ["email_change_email_notification"],
+            "email_sign_in_requested_event": ["email_sign_in_email_notification"],
             "sign_in_changed_event": ["sign_in_changed_email_notification", "sign_in_changed_webhook_notification"],
             "phone_verification_requested_event": ["phone_verification_sms_notification"],
             "client_logout_event": ["client_logout_delivery"],
@@ -31,6 +32,7 @@ PRUNERS += [  # noqa: F821
     "auth_ms.keys.services.signing_keys.prune",
     "auth_ms.sign_in.services.lockout.prune",
     "auth_ms.sign_in.services.login.prune",
+    "auth_ms.sign_in.services.email_codes.prune",
     "auth_ms.recovery.services.mailed_tokens.prune",
     "auth_ms.factors.services.passkeys.prune",
     "auth_ms.recovery.services.phones.prune",
@@ -125,6 +127,15 @@ EMAIL_VERIFICATION_REQUIRED = environment.boolean(
     "EMAIL_VERIFICATION_REQUIRED",
     "whether users sign in only once they have verified their email address",
     default=False,
+)
+EMAIL_SIGN_IN = environment.choice(
+    "EMAIL_SIGN_IN",
+    "sign_in: users may sign in with a code sent by email instead of the password",
+    choices=["off", "sign_in"],
+    default="off",
+)
+EMAIL_SIGN_INS_PER_HOUR = environment.integer(
+    "EMAIL_SIGN_INS_PER_HOUR", "codes to sign in by email requested per client address", default=30, minimum=1
 )
 EMAIL_CHANGE_UNDO_SECONDS = environment.integer(
     "EMAIL_CHANGE_UNDO_SECONDS",

@@ -13,6 +13,7 @@ from auth_ms.provider.views import (
     clients,
     devices,
     documents,
+    email_codes,
     external,
     interaction,
     logouts,
@@ -27,6 +28,8 @@ from chassis.http.urls import shared_routes
 
 routes = [
     path("auth/login", sign_in_views.Login.as_view(), name="login"),
+    path("auth/login/email", sign_in_views.EmailLogin.as_view(), name="login-email"),
+    path("auth/login/email/code", sign_in_views.EmailCode.as_view(), name="login-email-code"),
     path("auth/login/mfa", sign_in_views.SecondFactor.as_view(), name="login-second-factor"),
     path("auth/login/passkey", sign_in_views.PasskeyLogin.as_view(), name="login-passkey"),
     path("auth/login/passkey/options", sign_in_views.PasskeyLoginOptions.as_view(), name="login-passkey-options"),
@@ -91,6 +94,7 @@ routes = [
     path("oauth/authorize", pages.Authorize.as_view(), name="oauth-authorize"),
     path("oauth/interaction", interaction.Interaction.as_view(), name="oauth-interaction"),
     path("oauth/passkey-options", interaction.PasskeyOptions.as_view(), name="oauth-passkey-options"),
+    path("oauth/email", email_codes.EmailSignIn.as_view(), name="oauth-email"),
     path("oauth/device", devices.DeviceAuthorization.as_view(), name="oauth-device"),
     path("oauth/verify", devices.Verification.as_view(), name="oauth-verify"),
     path("oauth/end-session", pages.EndSession.as_view(), name="oauth-end-session"),

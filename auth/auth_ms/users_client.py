@@ -61,6 +61,25 @@ class Credentials:
         }
 
 
+def nobody(*, email: str) -> Credentials:
+    """Credentials of no user: for an unknown address, the same work is done with them, so that the time of the answer
+    does not tell who has an account (CWE-208)."""
+    return Credentials(
+        id=1,  # of no row that is kept
+        email=email,
+        password_hash="",
+        name="",
+        surname="",
+        phone="",
+        locale="en",
+        time_zone="UTC",
+        is_active=False,
+        is_admin=False,
+        scopes=[],
+        email_verified=False,
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rights:
     """The current rights of an account."""
@@ -90,11 +109,15 @@ class NewPassword:
 
 @dataclass(frozen=True, kw_only=True)
 class VerifiedEmail:
-    """The answer to a verification: the address is now `email`, a different one when `email_changed`."""
+    """The answer to a verification: the address is now `email`, a different one when `email_changed`.
+
+    `verified_at` is the time of users-ms, in ISO 8601; an older users-ms does not say it.
+    """
 
     first_proof: bool
     email_changed: bool
     email: str
+    verified_at: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,12 +267,15 @@ def renew_password_hash(*, user_id: int, password: str, replaces: str) -> None:
     _expect(answer, 204, 404, 409)
 
 
-def verify_email(*, user_id: int, email: str, client: Client) -> VerifiedEmail:
+def verify_email(*, user_id: int, email: str, ends_password: bool = False, client: Client) -> VerifiedEmail:
     """Mark `email`, the user's address or the new one of a pending change, as verified.
+
+    With `ends_password`, a first proof also makes the password unusable.
 
     Raises UserNotFound, AccountChanged and ServiceUnavailable.
     """
-    answer = _call("POST", f"/users/{user_id}/email-verified", json={"email": email, **_client(client)})
+    ends = {"ends_password": True} if ends_password else {}  # unknown to an older users-ms
+    answer = _call("POST", f"/users/{user_id}/email-verified", json={"email": email, **ends, **_client(client)})
     _reject(answer)
     if answer.status_code == 204:  # from an older users-ms
         return VerifiedEmail(first_proof=False, email_changed=False, email=email)

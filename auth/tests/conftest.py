@@ -4,12 +4,14 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from auth.tests import oauth
 from auth.tests.actions import signed_in
@@ -117,6 +119,7 @@ class UsersService:
         self.missing: set[str] = set()  # routes that an older users-ms does not have
         self.created: list[dict[str, Any]] = []  # users who sign in with other providers
         self.conceals = False  # CONCEAL_ACCOUNTS
+        self.ahead = timedelta()  # its clock
         self.given: list[dict[str, Any]] = []  # the bodies of requests that change a user
         self.server, self.settings = server, settings
         server.service, settings.USERS_URL = self, f"http://127.0.0.1:{server.server_port}"
@@ -177,8 +180,11 @@ class UsersService:
         changed, first = not same(given["email"], user["email"]), not user["email_verified"]
         if changed and not same(given["email"], user["pending_email"]):
             return 409, {}
+        if first and given.get("ends_password"):
+            user.update(password_hash="!", password_version=user["password_version"] + 1)
         user.update(email=given["email"], email_verified=True, pending_email="")
-        return 200, {"first_proof": first, "email_changed": changed, "email": user["email"]}
+        verified_at = (timezone.now() + self.ahead).isoformat()
+        return 200, {"first_proof": first, "email_changed": changed, "email": user["email"], "verified_at": verified_at}
 
     def undo_email_change(self, user: dict[str, Any], given: dict[str, Any]) -> tuple[int, Any]:
         """Restore the old address; then only a reset by mail sets a password."""

@@ -56,6 +56,8 @@ MATRIX = {
     "revoke_consent": [401, 404, 404, 404, 401],
     "login": OPEN_BODY,
     "complete_login": OPEN_BODY,
+    "begin_email_login": OPEN_BODY,
+    "login_with_email_code": OPEN_BODY,
     "login_with_passkey": OPEN_BODY,
     "begin_passkey_login": OPEN,
     "refresh": OPEN_BODY,
@@ -114,7 +116,7 @@ def test_every_operation_has_a_row():
 @pytest.mark.parametrize("kind", CALLERS)
 @pytest.mark.parametrize("operation", MATRIX)
 def test_an_operation_admits_only_its_callers(users_service, client_of, settings, operation, kind):
-    settings.CLIENT_REGISTRATION = "token"  # off, these routes are 404
+    settings.CLIENT_REGISTRATION, settings.EMAIL_SIGN_IN = "token", "sign_in"  # off, these routes are 404
     settings.IMPERSONATION_SECONDS = 1800
     users_service.add(id=7, email=EMAILS["user"], email_verified=operation in FOR_VERIFIED)
     users_service.add(id=8, email=EMAILS["other"])

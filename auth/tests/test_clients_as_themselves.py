@@ -111,7 +111,8 @@ def test_a_client_with_users_cannot_be_registered_for_it(admin_client, changes):
 
 
 @pytest.mark.parametrize("operation", sorted(authorization.operations("auth-ms")))
-def test_such_a_token_opens_nothing_of_the_account_api(back_end, operation):
+def test_such_a_token_opens_nothing_of_the_account_api(back_end, settings, operation):
+    settings.EMAIL_SIGN_IN = "sign_in"
     called = authorization.operations("auth-ms")[operation]
     client = Client(headers={"Authorization": f"Bearer {token_of(back_end)}"})
 

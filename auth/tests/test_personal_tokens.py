@@ -52,6 +52,8 @@ WITHOUT_A_USER = {
         "oauth_revoke",
         "login",
         "complete_login",
+        "begin_email_login",
+        "login_with_email_code",
         "login_with_passkey",
         "refresh",
         "forgot_password",
@@ -109,7 +111,7 @@ def test_a_token_opens_the_api_directly_and_its_use_is_noted_once_a_minute(ada_c
 
 @pytest.mark.parametrize("operation", sorted(authorization.operations("auth-ms")))
 def test_a_token_with_every_scope_opens_only_what_names_it(admin_client, settings, operation):
-    settings.CLIENT_REGISTRATION = "token"
+    settings.CLIENT_REGISTRATION, settings.EMAIL_SIGN_IN = "token", "sign_in"
     token = token_of(admin_client, "read", "write", "admin")
     called = authorization.operations("auth-ms")[operation]
     ids = {"session_id": 1, "passkey_id": 1, "user_id": 1, "client_id": "none", "delivery_id": 1, "slug": "none"}

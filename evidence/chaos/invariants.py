@@ -23,7 +23,11 @@ from evidence.chaos.clients import Attempt
 from evidence.harness.messages import QUEUES
 from evidence.harness.stack import Stack
 
-FOR_ANY_ADDRESS = ("email_verification_requested_event", "password_reset_requested_event")
+FOR_ANY_ADDRESS = (
+    "email_verification_requested_event",
+    "password_reset_requested_event",
+    "email_sign_in_requested_event",
+)
 # For programs alone.
 FOR_NOBODY = ("sessions_ended_event", "profile_changed_event", "client_logout_event", "invitation_changed_event")
 PRODUCERS = ["users", "auth"]

@@ -63,6 +63,10 @@ QUEUES: dict[str, tuple[str, dict[str, list[Any]]]] = {
     "email_change_email_notification": ("email_change_requested_event", TOKEN | USER | {"new_email": REQUIRED}),
     "account_changed_email_notification": ("account_changed_event", CHANGED),
     "sign_in_changed_email_notification": ("sign_in_changed_event", CHANGED),
+    "email_sign_in_email_notification": (
+        "email_sign_in_requested_event",
+        RECIPIENT | {"sealed_code": REQUIRED, "expires_at": NOT_TIME},
+    ),
     "sign_up_repeated_email_notification": ("sign_up_repeated_event", RECIPIENT),
     "membership_changed_email_notification": ("membership_changed_event", CHANGED | {"organisation": REQUIRED}),
     "organisation_invitation_email_notification": ("organisation_invitation_event", TOKEN | {"organisation": REQUIRED}),

@@ -15,6 +15,7 @@ QUEUES = [
     "email_change_email_notification",
     "account_changed_email_notification",
     "sign_in_changed_email_notification",
+    "email_sign_in_email_notification",
     "sign_up_repeated_email_notification",
     "membership_changed_email_notification",
     "organisation_invitation_email_notification",

@@ -42,6 +42,12 @@ EMAIL_CHANGE_UNDO_URL = environment.text(
     "the page of your product that undoes a change of address, with {token} where the mailed token belongs",
     default="",
 )
+EMAIL_SIGN_IN_URL = environment.text(
+    "EMAIL_SIGN_IN_URL",
+    "the page that takes the code of a sign-in by email, with {code} where it belongs, best after #:"
+    " https://accounts.example.org/auth-ms/oauth/email#{code}",
+    default="",
+)
 INVITATION_URL = environment.text(
     "INVITATION_URL",
     "the page of your product that accepts an invitation, with {token} where the mailed token belongs",

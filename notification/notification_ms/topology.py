@@ -30,6 +30,7 @@ SUBSCRIPTIONS = [
     Subscription("email_change_requested_event", "email", "email_change_email_notification"),
     Subscription("account_changed_event", "email", "account_changed_email_notification"),
     Subscription("sign_in_changed_event", "email", "sign_in_changed_email_notification"),
+    Subscription("email_sign_in_requested_event", "email", "email_sign_in_email_notification"),
     Subscription("sign_up_repeated_event", "email", "sign_up_repeated_email_notification"),
     Subscription("membership_changed_event", "email", "membership_changed_email_notification"),
     Subscription("organisation_invitation_event", "email", "organisation_invitation_email_notification"),

@@ -268,6 +268,33 @@ def test_a_change_without_a_text_is_invalid(change):
         services.notify(event=account_event("sign_in_changed_event", change=change), medium=Email())
 
 
+def test_the_email_about_a_sign_in_that_verified_the_address_says_that_the_password_ended(mail_server):
+    facts = {"change": "email_verified", "first_proof": True, "password_ended": True}
+
+    for locale in ("en", "it"):
+        services.notify(event=account_event("account_changed_event", **facts, locale=locale), medium=Email())
+
+    english, italian = (texts_of(mail)[1] for mail in mail_server.mails)
+    assert "the password of before is no longer valid" in english and "Sign in again" not in english
+    assert "la password di prima non vale più" in italian and "Accedi di nuovo" not in italian
+
+
+@pytest.mark.parametrize("locale", ["en", "it"])
+@pytest.mark.parametrize("page", ["", "https://accounts.example/auth-ms/oauth/email#{code}"])
+def test_a_code_to_sign_in_is_mailed_with_the_link_that_brings_it(mail_server, settings, locale, page):
+    settings.EMAIL_SIGN_IN_URL = page
+    event = account_event("email_sign_in_requested_event", locale=locale, email_verified=False)
+
+    assert services.notify(event=event, medium=Email()).status == "sent"
+
+    subject, *bodies = texts_of(mail_server.mails[0])
+    assert "908172" not in subject
+    for body in bodies:
+        assert "908172" in body and "192.0.2.7" in body and "Ada" not in body
+        assert ("https://accounts.example/auth-ms/oauth/email#908172" in body) is bool(page)
+    assert "908172" not in repr(list(Delivery.objects.values()))
+
+
 def test_a_code_is_sent_to_the_phone_that_it_confirms(mail_server, settings):
     settings.SMS_URL = (
         f"mailto://127.0.0.1:{mail_server.port}/?from=sms@tessera.example&to=sms{{phone}}@tessera.example&mode=insecure"

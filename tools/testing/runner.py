@@ -84,12 +84,13 @@ VARIABLES = {
     "SIGN_UPS_PER_HOUR": "1000000",
     "LOGIN_FAILURES_OF_AN_ADDRESS": "1000000",
     "RECOVERY_REQUESTS_PER_HOUR": "1000000",
+    "EMAIL_SIGN_INS_PER_HOUR": "1000000",
     "NOTICES_OF_A_KIND": "1000000",
     "LOGIN_NOTICES": "all",
     "TOKEN_REQUESTS_PER_MINUTE": "1000000",
 }
-# Off by default, and then no route for the generated requests.
-ALL_ROUTES = {"CLIENT_REGISTRATION": "token", "IMPERSONATION_SECONDS": "1800"}
+# Off by default, and then there is no route for the generated requests.
+ALL_ROUTES = {"CLIENT_REGISTRATION": "token", "EMAIL_SIGN_IN": "sign_in", "IMPERSONATION_SECONDS": "1800"}
 
 
 @dataclass(frozen=True, kw_only=True)

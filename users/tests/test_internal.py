@@ -1,10 +1,12 @@
 """The internal routes for auth-ms: read credentials, set passwords, verify addresses."""
 
 import uuid
+from datetime import datetime
 
 import pytest
 from django.contrib.auth import hashers
 
+from chassis.outbox.models import OutboxMessage
 from users.tests.builders import PASSWORD, a_user, as_json
 from users_ms.accounts.models import User
 
@@ -100,9 +102,33 @@ def test_an_address_is_verified_only_while_the_user_has_it(auth_ms):
     same = auth_ms.post(path, **as_json({"email": "ADA@example.org"}))
 
     assert (other.status_code, same.status_code) == (409, 200)
-    assert same.json() == {"first_proof": True, "email_changed": False, "email": "ada@example.org"}
+    [event] = [row.body["data"] for row in OutboxMessage.objects.filter(exchange="account_changed_event")]
+    verified_at = datetime.fromisoformat(event["changed_at"])
+    answered = same.json() | {"verified_at": datetime.fromisoformat(same.json()["verified_at"])}
+    assert answered == {
+        "first_proof": True,
+        "email_changed": False,
+        "email": "ada@example.org",
+        "verified_at": verified_at,
+    }
     user.refresh_from_db()
     assert (user.email_verified, user.version) == (True, 2)
+    assert hashers.check_password(PASSWORD, user.password_hash) and event["password_ended"] is False
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_sign_in_by_mail_ends_the_password_of_whoever_had_not_proven_the_address(auth_ms, is_first):
+    user = a_user(email_verified=not is_first)
+    body = {"email": user.email, "ends_password": True}
+
+    answers = [auth_ms.post(f"/users-ms/internal/users/{user.id}/email-verified", **as_json(body)) for _ in range(2)]
+
+    assert [answer.json()["first_proof"] for answer in answers] == [is_first, False]
+    user.refresh_from_db()
+    assert hashers.is_password_usable(user.password_hash) is not is_first
+    assert user.password_version == (2 if is_first else 1)
+    events = OutboxMessage.objects.filter(exchange="account_changed_event")
+    assert [row.body["data"]["password_ended"] for row in events] == ([True] if is_first else [])
 
 
 @pytest.mark.parametrize("user_id", ["0", "4711", "9223372036854775808", "abc"])

@@ -72,6 +72,7 @@ class AccountChange(_Change):
     new_email: str
     is_admin: bool
     scopes: list[str]
+    password_ended: bool
 
     @property
     def details(self) -> dict[str, Any]:
@@ -110,6 +111,8 @@ def _end(change: AccountChange, *, at: datetime) -> None:
     user_id, changed_at = change.user_id, change.changed_at
     if change.first_proof:
         erasure.end_unproven_access(user_id=user_id, proved_at=changed_at, client=change.client, at=at)
+    if change.password_ended:
+        identities.delete_of(user_id=user_id, linked_before=changed_at)
     if change.change == "email_change_cancelled":
         mailed_tokens.revoke(Purpose.EMAIL_CHANGE, user_id=user_id, sent_before=changed_at)
     elif change.change == "email_changed":

@@ -157,6 +157,7 @@ def _account_change(event: CloudEvent) -> account_changes.AccountChange:
         new_email=event.text("new_email", maximum=254, default=""),
         is_admin=event.data.get("is_admin") is True,
         scopes=_texts(event, "scopes"),
+        password_ended=event.data.get("password_ended") is True,
         actor_id=_id(event, "actor_id"),
         session_id=_id(event, "session_id"),
         client=_client(event),

@@ -15,6 +15,7 @@ class AuditEvent(models.Model):
         LOGIN = "login"
         SECOND_FACTOR = "second_factor"
         LOGIN_LOCKED = "login_locked"
+        EMAIL_SIGN_IN_REQUESTED = "email_sign_in_requested"
         TOKEN_REFRESH = "token_refresh"  # noqa: S105
         REFRESH_TOKEN_REUSE = "refresh_token_reuse"  # noqa: S105
         LOGOUT = "logout"

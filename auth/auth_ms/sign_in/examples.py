@@ -12,6 +12,9 @@ SECOND_FACTOR_REQUIRED = answer_example(
     "a second factor is needed",
     {"mfa_required": True, "mfa_token": TOKEN, "methods": ["totp", "recovery_code"], "expires_in": 300},
 )
+EMAIL_LOGIN = request_example("who", {"email": "ada@example.org"})
+EMAIL_LOGIN_BEGUN = answer_example("a code is on its way", {"login_token": TOKEN, "expires_in": 600}, "202")
+EMAIL_CODE = request_example("the code", {"login_token": TOKEN, "code": "40921375"})
 SECOND_FACTOR = request_example("a one-time password", {"mfa_token": TOKEN, "method": "totp", "code": "492039"})
 PASSKEY_OPTIONS_INPUT = request_example("to sign in with a passkey alone", {})
 PASSKEY_LOGIN = request_example(

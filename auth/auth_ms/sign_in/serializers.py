@@ -38,6 +38,22 @@ class SecondFactorInput(serializers.Serializer):
         return attrs
 
 
+class EmailLoginInput(serializers.Serializer):
+    email = fields.Email()
+
+
+class EmailLoginOutput(serializers.Serializer):
+    """If the address has an account, a code is on its way there; POST /auth-ms/auth/login/email/code completes it."""
+
+    login_token = serializers.CharField(help_text="opaque; keep it where only this client reads it, and send it along")
+    expires_in = serializers.IntegerField(help_text="seconds")
+
+
+class EmailCodeInput(serializers.Serializer):
+    login_token = OpaqueToken()
+    code = fields.Text(max_length=64, help_text="from the mail")
+
+
 class PasskeyOptionsInput(serializers.Serializer):
     mfa_token = OpaqueToken(required=False, help_text="of a login that waits for its second factor")
 

@@ -1,18 +1,24 @@
 """Login."""
 
+from datetime import datetime
+from typing import Any
+
 from django.utils import timezone
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
+from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from auth_ms.factors import examples as factor_examples
 from auth_ms.factors import serializers as factor_serializers
 from auth_ms.factors.services import passkeys
+from auth_ms.keys.services import issuing
 from auth_ms.sessions import cookies
 from auth_ms.sessions import examples as session_examples
 from auth_ms.sessions import serializers as session_serializers
+from auth_ms.sessions.services import TokenPair
 from auth_ms.sign_in import examples, serializers
-from auth_ms.sign_in.services import login
+from auth_ms.sign_in.services import email_codes, login
 from auth_ms.view_helpers import NO_STORE, OpenToAll, answer
 from chassis.http.client_address import client_of
 from chassis.http.openapi import problems
@@ -43,10 +49,67 @@ class Login(OpenToAll):
         cookies.wanted(request)
         given = read_body(serializers.LoginInput, request)
         at = timezone.now()
-        result = login.log_in(**given, client=client_of(request), at=at)
-        if isinstance(result, login.SecondFactorRequired):
-            return answer(serializers.SecondFactorRequiredOutput, result)
-        return cookies.answer_signed_in(request, result, at=at)
+        return _answer(request, login.log_in(**given, client=client_of(request), at=at), at=at)
+
+
+def _answer(request: Request, result: TokenPair | login.SecondFactorRequired, *, at: datetime) -> Response:
+    """The tokens, or what the second factor needs."""
+    if isinstance(result, login.SecondFactorRequired):
+        return answer(serializers.SecondFactorRequiredOutput, result)
+    return cookies.answer_signed_in(request, result, at=at)
+
+
+class _ByEmail(OpenToAll):
+    """A route that exists only where EMAIL_SIGN_IN is set."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if not email_codes.is_offered():
+            raise exceptions.NotFound
+
+
+class EmailLogin(_ByEmail):
+    @extend_schema(
+        operation_id="begin_email_login",
+        request=serializers.EmailLoginInput,
+        responses={202: serializers.EmailLoginOutput, **problems(400, 404, 413, 415, 429)},
+        examples=[examples.EMAIL_LOGIN, examples.EMAIL_LOGIN_BEGUN],
+        tags=["sign-in"],
+    )
+    def post(self, request: Request) -> Response:
+        """Request a mail with a code that signs in instead of the password. An unknown address gets the same answer.
+
+        The code works once, within ten minutes and five attempts, and only with the `login_token` of this answer. 404
+        unless EMAIL_SIGN_IN is on.
+        """
+        given = read_body(serializers.EmailLoginInput, request)
+        token = issuing.opaque_token().text
+        asker = email_codes.Asker(secret=token)
+        email_codes.request(**given, asker=asker, client=client_of(request), at=timezone.now())
+        begun = {"login_token": token, "expires_in": int(email_codes.CODE_LIFE.total_seconds())}
+        return answer(serializers.EmailLoginOutput, begun, status=202)
+
+
+class EmailCode(_ByEmail):
+    @extend_schema(
+        operation_id="login_with_email_code",
+        parameters=[cookies.TOKEN_DELIVERY],
+        request=serializers.EmailCodeInput,
+        responses={200: _LOGIN_ANSWER, **problems(400, 401, 403, 404, 413, 415, 429)},
+        examples=[examples.EMAIL_CODE, session_examples.TOKENS, examples.SECOND_FACTOR_REQUIRED],
+        tags=["sign-in"],
+    )
+    def post(self, request: Request) -> Response:
+        """Sign in with the code from the mail. A user with a second factor gets an `mfa_token` instead of tokens.
+
+        The first proof of an address ends what was set up before it: sessions, factors, identities and the password.
+        """
+        cookies.wanted(request)
+        given = read_body(serializers.EmailCodeInput, request)
+        at = timezone.now()
+        secret, code = given["login_token"], given["code"]
+        result = email_codes.log_in(secret=secret, code=code, client=client_of(request), at=at)
+        return _answer(request, result, at=at)
 
 
 class SecondFactor(OpenToAll):

@@ -54,6 +54,14 @@ TEXTS = {
         secret="token",  # noqa: S106  # nosec B106
         link_setting="EMAIL_CHANGE_UNDO_URL",
     ),
+    "email_sign_in_requested_event": Texts(
+        folder="email_sign_in",
+        needs=("expires_at",),
+        secret="code",  # noqa: S106  # nosec B106
+        link_setting="EMAIL_SIGN_IN_URL",
+        any_address=True,
+        in_digest=False,
+    ),
     "account_changed_event": Texts(
         folder="account_changed",
         when="changed_at",

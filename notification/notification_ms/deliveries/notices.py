@@ -154,6 +154,7 @@ def _facts(event: CloudEvent, texts: Texts, *, email: str, time_zone: str) -> di
         "by_somebody_else": isinstance(actor, int) and actor != event.positive_integer("user_id"),
         "address": display_text.defanged(event.text("address", default="")),
         "first_proof": data.get("first_proof") is True,
+        "password_ended": data.get("password_ended") is True,
         "reason": event.text("reason", default=""),
         "is_admin": data.get("is_admin") is True,
         "organisation": display_text.name(event.text("organisation", default="")),

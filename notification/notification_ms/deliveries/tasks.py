@@ -73,6 +73,12 @@ def notify_of_sign_in_change(self: Task, *, event: dict[str, Any], **_fields_of_
     _notify(event, "sign_in_changed_event", queue=self.request.get("queue"))
 
 
+@shared_task(name="email_sign_in_requested_event")
+def notify_of_email_sign_in_request(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
+    """Send the code that signs in whoever asked for it."""
+    _notify(event, "email_sign_in_requested_event")
+
+
 @shared_task(name="sign_up_repeated_event")
 def notify_of_repeated_sign_up(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
     """Notify the owner of an address of another sign-up with it."""

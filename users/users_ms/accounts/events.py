@@ -96,6 +96,7 @@ class AccountChanged(OfUser):
     address: str | None
     user_agent: str
     email_restored: bool = False  # with email_change_undone: the account has the former address again
+    password_ended: bool = False  # with email_verified: the password opens nothing any more
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -69,7 +69,15 @@ def _answer(name: str, value: Any) -> OpenApiExample:
 
 PASSWORD_CHANGE = _answer("the second password", {"first_proof": False, "password_version": 2})
 GIVEN_EMAIL = OpenApiExample("the address", value={"email": "ada@example.org"} | _CLIENT, request_only=True)
-EMAIL_PROOF = _answer("a first proof", {"first_proof": True, "email_changed": False, "email": "ada@example.org"})
+EMAIL_PROOF = _answer(
+    "a first proof",
+    {
+        "first_proof": True,
+        "email_changed": False,
+        "email": "ada@example.org",
+        "verified_at": "2026-01-31T12:00:00Z",
+    },
+)
 UNDONE_EMAIL_CHANGE = _answer("the old address is back", {"restored": True})
 VERIFIED_PHONE = OpenApiExample("the number", value={"phone": "+390612345678"} | _CLIENT, request_only=True)
 RIGHTS = _answer(

@@ -69,12 +69,21 @@ class GivenEmail(_FromClient):
     email = fields.Text(max_length=email_addresses.MAXIMUM_LENGTH)
 
 
+class VerifiedEmail(GivenEmail):
+    """An address whose mail the user reads."""
+
+    ends_password = fields.Boolean(
+        required=False, help_text="whether a first proof of the user's address makes the password unusable"
+    )
+
+
 class EmailProofOutput(serializers.Serializer):
     """The outcome of the verification of an address."""
 
     first_proof = serializers.BooleanField(help_text="no address of the account was verified before")
     email_changed = serializers.BooleanField(help_text="the pending address has taken the place of the old one")
     email = serializers.CharField(help_text="the user's address now")
+    verified_at = serializers.DateTimeField(help_text="`changed_at` of the event that follows, if any")
 
 
 class UndoneEmailChangeOutput(serializers.Serializer):

@@ -75,7 +75,7 @@ class Password(InternalView):
 class EmailVerified(InternalView):
     @extend_schema(
         operation_id="verify_email",
-        request=serializers.GivenEmail,
+        request=serializers.VerifiedEmail,
         responses={200: serializers.EmailProofOutput, **problems(400, 401, 403, 404, 409, 413, 415)},
         examples=[examples.GIVEN_EMAIL, examples.EMAIL_PROOF],
         tags=["internal"],
@@ -83,9 +83,10 @@ class EmailVerified(InternalView):
     def post(self, request: Request, user_id: int) -> Response:
         """Note that the user reads the mail of this address, the current or the pending one, which then takes over.
 
-        409 when it is neither of the two by now, or another user has it. Only for services.
+        With `ends_password`, a first proof of the current address also makes the password unusable. 409 when it is
+        neither of the two by now, or another user has it. Only for services.
         """
-        fields = read_body(serializers.GivenEmail, request)
+        fields = read_body(serializers.VerifiedEmail, request)
         proof = services.verify_email(user_id=user_id, origin=_client(fields), at=timezone.now(), **fields)
         return Response(serializers.EmailProofOutput(proof).data)
 

@@ -15,7 +15,7 @@ from auth_ms.factors.models import PendingLogin
 from auth_ms.factors.services import notices
 from auth_ms.sessions import services as sessions
 from auth_ms.sessions.models import Session
-from auth_ms.sign_in.services import password_hashes
+from auth_ms.sign_in.services import email_codes, password_hashes
 from chassis.database import constraints
 from chassis.http.client_address import Client
 
@@ -75,7 +75,8 @@ def unlink(*, user_id: int, identity_id: int, client: Client, at: datetime) -> N
             raise IdentityNotFound
         others = any(each.id != identity_id and each.provider.enabled for each in mine)
         has_passkey = factors.status_of(user_id=user_id).passkeys > 0
-        if not (others or has_passkey or password_hashes.is_usable(user.password_hash)):
+        has_password = password_hashes.is_usable(user.password_hash)
+        if not (others or has_passkey or has_password or email_codes.opens(user)):
             raise LastWayIn
         identity.delete()
         PendingLogin.objects.filter(user_id=user_id).delete()

@@ -19,6 +19,7 @@ from auth_ms.provider.views.forms import read
 from auth_ms.sessions import page_cookies
 from auth_ms.sessions import services as sessions
 from auth_ms.sessions.models import Session
+from auth_ms.sign_in.services import email_codes
 from auth_ms.users_client import Membership, find_credentials
 from chassis.http.client_address import client_of
 from chassis.http.errors import ServiceUnavailable
@@ -95,6 +96,8 @@ def ask(
 ) -> HttpResponse:
     """Show a page with a form about this request, which is kept until its user has decided."""
     browser = page_cookies.browser_of(request) or page_cookies.new_browser()
+    if page == "sign_in":
+        values |= {"by_email": email_codes.is_offered()}
     if page == "sign_in" and getattr(asked.client, "offers_providers", True):  # unknown: the providers are asked for
         values |= {"providers": enabled_providers()}
     response = pages.show(

@@ -19,7 +19,7 @@ from auth_ms.recovery.models import OneTimeToken, PasswordChange, PhoneCode
 from auth_ms.recovery.services import mailed_tokens, phones
 from auth_ms.sessions import services as sessions
 from auth_ms.sessions.models import RefreshToken, Session
-from auth_ms.sign_in.services import login
+from auth_ms.sign_in.services import email_codes, login
 from chassis.http.client_address import Client
 from chassis.outbox.models import OutboxMessage
 
@@ -47,6 +47,7 @@ def delete_user_data(
         Session.objects.filter(user_id=user_id).update(address=None, user_agent="")
         for model in (OneTimeToken, PhoneCode, PasswordChange, PersonalToken):
             model.objects.filter(user_id=user_id).delete()
+        email_codes.revoke(user_id=user_id)
         second_factors.delete(user_id=user_id)
         identities.delete_of(user_id=user_id)
         consents.delete_user_data(user_id=user_id)
@@ -68,16 +69,20 @@ def _delete_published_events(user_id: int) -> None:
 def end_sign_ins(
     *, user_id: int, reason: str, but_session: int | None = None, opened_before: datetime | None = None, at: datetime
 ) -> None:
-    """End sessions and logins that wait for a second factor; `reason` is one of `sessions.events.REASONS`."""
+    """End sessions, codes by email, and logins that wait for a second factor.
+
+    `reason` is one of `sessions.events.REASONS`.
+    """
     pending = PendingLogin.objects.filter(user_id=user_id)
     if opened_before is not None:
         pending = pending.filter(expires_at__lt=opened_before + login.PENDING_LIFE)
     pending.delete()
+    email_codes.revoke(user_id=user_id, sent_before=opened_before)
     sessions.end_sessions_of(user_id=user_id, reason=reason, but=but_session, opened_before=opened_before, at=at)
 
 
 def end_access(*, user_id: int, reason: str, opened_before: datetime | None = None, at: datetime) -> None:
-    """End sessions, logins that wait for a second factor, and personal access tokens."""
+    """End sessions, codes by email, logins that wait for a second factor, and personal access tokens."""
     end_sign_ins(user_id=user_id, reason=reason, opened_before=opened_before, at=at)
     # After the sessions, in which a token may just be made.
     personal_tokens.revoke_all(user_id=user_id, reason=reason, created_before=opened_before, at=at)
@@ -97,6 +102,13 @@ def end_unproven_access(
     if delete_factors(user_id=user_id, added_before=proved_at):
         facts: dict[str, Any] = {"user_id": user_id, "reason": "first proof of the address"}
         audit.record(audit.Event.SECOND_FACTORS_REMOVED, client=client, at=at, **facts)
+
+
+def on_address_proven(*, user_id: int, client: Client, at: datetime, **_: Any) -> None:
+    """Before the owner of an address is signed in by its mail: end what somebody else may have set up."""
+    with transaction.atomic():
+        end_unproven_access(user_id=user_id, client=client, at=at)
+        identities.delete_of(user_id=user_id)  # like the password, which is unusable
 
 
 def delete_factors(*, user_id: int, added_since: datetime | None = None, added_before: datetime | None = None) -> int:

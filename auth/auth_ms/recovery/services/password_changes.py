@@ -2,7 +2,6 @@
 repeated, and the event has the same consequences (accounts/services.py)."""
 
 import uuid
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -111,25 +110,9 @@ def _find_completed(
 
 
 def _end_access_with_old_password(*, user_id: int, but_session: int | None, at: datetime) -> None:
-    """End sessions, logins that wait for a second factor, and mailed tokens."""
+    """End sessions, logins that wait for a second factor, and mailed codes and tokens."""
     erasure.end_sign_ins(user_id=user_id, reason="password_changed", but_session=but_session, at=at)
     mailed_tokens.revoke(user_id=user_id)
-
-
-_NOBODY = Credentials(
-    id=1,  # of no row that is kept
-    email="",
-    password_hash="",
-    name="",
-    surname="",
-    phone="",
-    locale="en",
-    time_zone="UTC",
-    is_active=False,
-    is_admin=False,
-    scopes=[],
-    email_verified=False,
-)
 
 
 def request_password_reset(*, email: str, client: Client, at: datetime) -> None:
@@ -150,8 +133,9 @@ def request_password_reset(*, email: str, client: Client, at: datetime) -> None:
         facts = {"user_id": user.id if user else None, "username": email}
         audit.record(audit.Event.PASSWORD_FORGOTTEN, client=client, at=at, succeeded=is_allowed, **facts)
         with transaction.atomic():
-            # For nobody it is taken back, so that the time of the answer does not tell who has an account (CWE-208).
-            send_reset(user if user is not None and is_allowed else replace(_NOBODY, email=email), client=client, at=at)
+            # For nobody it is taken back: the answer takes as long, whether there is an account or not.
+            recipient = user if user is not None and is_allowed else users_client.nobody(email=email)
+            send_reset(recipient, client=client, at=at)
             transaction.set_rollback(not is_allowed)
 
 

@@ -162,7 +162,7 @@ def complete_log_in(
     with transaction.atomic():  # code that deletes the user's factors waits for this session, and ends it
         if not PendingLogin.objects.filter(token_hash=pending.token_hash).delete()[0]:
             raise WrongCredentials("The mfa_token is not valid any more. Sign in again.")
-        methods = [*pending.methods, _AMR[method], "mfa"]
+        methods = list(dict.fromkeys([*pending.methods, _AMR[method], "mfa"]))  # otp once, after a code by email
         return sessions.open_session(user=user, methods=methods, client=client, at=at)
 
 

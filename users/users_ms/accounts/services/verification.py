@@ -28,10 +28,14 @@ class EmailProof:
     first_proof: bool  # the user had no verified address before
     email_changed: bool
     email: str
+    verified_at: datetime  # `changed_at` of the event that follows
 
 
-def verify_email(*, user_id: int, email: str, origin: Origin, at: datetime) -> EmailProof:
+def verify_email(*, user_id: int, email: str, ends_password: bool = False, origin: Origin, at: datetime) -> EmailProof:
     """Mark `email`, the user's current or pending address, as verified; a pending one becomes the current one.
+
+    With `ends_password`, the first proof of the current address also makes the password unusable, because whoever set
+    it had not shown to own the address.
 
     Raises UserNotFound, EmailChangedMeanwhile when it is neither, EmailTaken when another user has it by now, and
     UserInactive: the address of an inactive account does not change.
@@ -42,23 +46,33 @@ def verify_email(*, user_id: int, email: str, origin: Origin, at: datetime) -> E
         if not user.is_active:
             raise UserInactive
         if user.email_canonical == canonical:
-            return _prove(user, origin=origin, at=at)
+            return _prove(user, ends_password=ends_password, origin=origin, at=at)
         if user.pending_email and email_addresses.canonical(user.pending_email) == canonical:
             return _move(user, canonical, origin=origin, at=at)
         raise EmailChangedMeanwhile
 
 
-def _prove(user: User, *, origin: Origin, at: datetime) -> EmailProof:
+def _prove(user: User, *, ends_password: bool, origin: Origin, at: datetime) -> EmailProof:
     is_first = not user.email_verified
     if is_first:
         pending = user.pending_email  # requested by someone who may not own the address
+        ends_password = ends_password and hashers.is_password_usable(user.password_hash)
+        if ends_password:
+            _make_password_unusable(user)
         user_changes.change(user, {"email_verified": True, "pending_email": ""})
-        user_changes.announce(user, "email_verified", origin=origin, at=at, first_proof=True)
+        facts = {"first_proof": True, "password_ended": ends_password}
+        user_changes.announce(user, "email_verified", origin=origin, at=at, **facts)
         if pending:
             user_changes.announce(
                 user, "email_change_cancelled", origin=origin, at=at, old_email=user.email, new_email=pending
             )
-    return EmailProof(first_proof=is_first, email_changed=False, email=user.email)
+    return EmailProof(first_proof=is_first, email_changed=False, email=user.email, verified_at=at)
+
+
+def _make_password_unusable(user: User) -> None:
+    user.password_hash = hashers.make_password(None)
+    user.password_version += 1
+    user.save(update_fields=["password_hash", "password_version"])
 
 
 def _move(user: User, canonical: str, *, origin: Origin, at: datetime) -> EmailProof:
@@ -83,7 +97,7 @@ def _move(user: User, canonical: str, *, origin: Origin, at: datetime) -> EmailP
         at=at,
         first_proof=not old_verified,
     )
-    return EmailProof(first_proof=not old_verified, email_changed=True, email=user.email)
+    return EmailProof(first_proof=not old_verified, email_changed=True, email=user.email, verified_at=at)
 
 
 def undo_email_change(*, user_id: int, email: str, origin: Origin, at: datetime) -> bool:
@@ -113,9 +127,7 @@ def _go_back(user: User, canonical: str, *, at: datetime) -> None:
         raise EmailChangedMeanwhile
     # Later addresses were set by the attacker, who must not return to them.
     FormerAddress.objects.filter(user=user, id__gte=former.id).delete()
-    user.password_hash = hashers.make_password(None)
-    user.password_version += 1
-    user.save(update_fields=["password_hash", "password_version"])
+    _make_password_unusable(user)
     fields = {
         "email": former.email,
         "email_canonical": canonical,
