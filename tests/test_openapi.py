@@ -32,6 +32,13 @@ def follows_oauth(operation, status):
     return operation["operationId"].startswith("oauth_") and status not in ("404", "413")
 
 
+def content_type_of_errors(operation, status):
+    """Of SCIM, RFC 7644, §3.12, prescribes it."""
+    if operation["tags"] == ["SCIM"]:
+        return "application/scim+json"
+    return "application/json" if follows_oauth(operation, status) else "application/problem+json"
+
+
 def test_every_operation_says_who_may_call_it(document):
     schemes = document["components"]["securitySchemes"]
     for operation in operations(document):
@@ -51,8 +58,7 @@ def test_every_error_is_a_problem_document(document):
         assert {"401", "403"} <= set(errors) or not operation["security"], operation["operationId"]
         for status, answer in errors.items():
             [(content_type, content)] = answer["content"].items()
-            expected = "application/json" if follows_oauth(operation, status) else "application/problem+json"
-            assert content_type == expected, (operation["operationId"], status)
+            assert content_type == content_type_of_errors(operation, status), (operation["operationId"], status)
             assert content["examples"], (operation["operationId"], status)
 
 

@@ -43,6 +43,13 @@ def test_an_acting_admin_is_named_without_address_and_user_agent(ada_client):
     assert (event["actor_id"], event["address"], event["user_agent"]) == (1, None, "")
 
 
+def test_nothing_of_an_identity_providers_network_is_shown(ada_client):
+    tasks.apply_account_change(event=account_changed("email_changed", actor_id=None, scim_client_id=5))
+
+    [event] = activity(ada_client, limit=1)["results"]
+    assert (event["details"]["scim_client_id"], event["address"], event["user_agent"]) == (5, None, "")
+
+
 def test_refreshes_are_left_out(client, sign_in):
     from django.test import Client
 

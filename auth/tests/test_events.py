@@ -276,6 +276,22 @@ def test_a_malformed_change_of_an_invitation_is_dead_lettered(changes):
     assert not AuditEvent.objects.exists()
 
 
+def test_what_a_provisioning_client_does_is_recorded_with_its_id(users_service):
+    changed = account_changed("deactivated", actor_id=None, scim_client_id=5)
+    membership = contract.examples()["membership_changed_event"]["data"] | {"actor_id": None, "scim_client_id": 5}
+    deleted = contract.examples()["user_deleted_event"]["data"] | {"user_id": 8, "scim_client_id": 5}
+    new = contract.examples()["new_user_event"]["data"] | {"actor_id": None, "scim_client_id": 5}
+
+    tasks.verify_email_of_new_user(event=event("new_user_event", **new))
+    tasks.apply_account_change(event=changed)
+    tasks.record_membership_change(event=event("membership_changed_event", **membership))
+    tasks.delete_data_of_deleted_user(event=event("user_deleted_event", **deleted))
+
+    found = {row.event: row for row in AuditEvent.objects.all()}
+    assert set(found) == {"user_created", "deactivated", "member_added", "user_deleted"}
+    assert all(row.details["scim_client_id"] == 5 and row.actor_id is None for row in found.values())
+
+
 @pytest.mark.parametrize("changes", [{"change": "sold"}, {"organisation_id": "1"}, {"roles": "owner"}, {"slug": None}])
 def test_a_malformed_change_of_an_organisation_is_dead_lettered(changes):
     data = contract.examples()["membership_changed_event"]["data"] | changes

@@ -122,12 +122,18 @@ def _reject_body(request: HttpRequest) -> HttpResponse | None:
     except (ParseException, OSError):  # from gunicorn, and from the connection; gunicorn closes it afterwards
         return errors.json_problem(request, 400, "The body's chunks are not well formed.")
     # A longer body is read by its view, after authorization; chunks were read above, before it.
-    limit = settings.MAXIMUM_BODY_BYTES
-    limit = limit if is_chunked else django_settings.BODY_LIMITS.get(request.path, limit)
+    limit = settings.MAXIMUM_BODY_BYTES if is_chunked else _limit(request.path)
     if _content_length(request) > limit:
         detail = f"The body of a request may have at most {limit // 1024} KiB."
         return errors.json_problem(request, 413, detail, code=errors.BodyTooLarge.code)
     return None
+
+
+def _limit(path: str) -> int:
+    """The bytes that a body may have: by its path, or by that of the collection to which it belongs."""
+    limits: dict[str, int] = django_settings.BODY_LIMITS
+    collection = path.rpartition("/")[0]
+    return limits.get(path) or limits.get(collection, settings.MAXIMUM_BODY_BYTES)
 
 
 def _read_chunks(request: HttpRequest) -> bool:

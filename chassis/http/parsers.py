@@ -13,14 +13,15 @@ from chassis.operations import settings
 class StrictJSONParser(BaseParser):
     """Parses request bodies with `strict_json`.
 
-    Raises ParseError (400), or BodyTooLarge (413) for a body over 64 KiB.
+    Raises ParseError (400), or BodyTooLarge (413) for a body over `maximum_bytes`.
     """
 
     media_type = "application/json"
+    maximum_bytes = settings.MAXIMUM_BODY_BYTES  # with more, settings.BODY_LIMITS has the path too
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
-        raw = stream.read(settings.MAXIMUM_BODY_BYTES + 1)
-        if len(raw) > settings.MAXIMUM_BODY_BYTES:
+        raw = stream.read(self.maximum_bytes + 1)
+        if len(raw) > self.maximum_bytes:
             raise errors.BodyTooLarge
         try:
             return strict_json.loads(raw)

@@ -120,7 +120,7 @@ def _fixed(service: str, import_root: str, applications: list[str]) -> dict[str,
         "LANGUAGE_CODE": "en",
         "APPEND_SLASH": False,
         "DATA_UPLOAD_MAX_MEMORY_SIZE": MAXIMUM_BODY_BYTES,
-        "BODY_LIMITS": {},  # by path: bytes of a body that its view reads piece by piece
+        "BODY_LIMITS": {},  # by path, also for what is below: bytes of a body that its view reads itself
         "STATIC_URL": f"/{service}/static/",
         "WHITENOISE_USE_FINDERS": True,
         "WHITENOISE_AUTOREFRESH": False,

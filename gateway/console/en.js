@@ -582,6 +582,8 @@ export const texts = {
   "audit-event.organisation_created": "Organisation created",
   "audit-event.organisation_updated": "Organisation changed",
   "audit-event.organisation_deleted": "Organisation deleted",
+  "audit-event.scim_client_created": "SCIM client created",
+  "audit-event.scim_client_revoked": "SCIM client revoked",
   "audit-event.member_added": "Member added to an organisation",
   "audit-event.member_updated": "Roles in an organisation changed",
   "audit-event.member_removed": "Member removed from an organisation",

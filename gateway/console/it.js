@@ -582,6 +582,8 @@ export const texts = {
   "audit-event.organisation_created": "Organizzazione creata",
   "audit-event.organisation_updated": "Organizzazione modificata",
   "audit-event.organisation_deleted": "Organizzazione eliminata",
+  "audit-event.scim_client_created": "Client SCIM creato",
+  "audit-event.scim_client_revoked": "Client SCIM revocato",
   "audit-event.member_added": "Membro aggiunto a un'organizzazione",
   "audit-event.member_updated": "Ruoli in un'organizzazione cambiati",
   "audit-event.member_removed": "Membro rimosso da un'organizzazione",

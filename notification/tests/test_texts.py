@@ -211,9 +211,10 @@ def test_every_change_is_notified_with_time_address_device_and_advice(mail_serve
         assert "\n\n\n" not in text.replace("\r", "")
 
 
-def test_an_email_about_an_admins_change_does_not_disclose_the_admins_address(mail_server):
+@pytest.mark.parametrize("actor", [{"actor_id": 2}, {"actor_id": None, "scim_client_id": 5}], ids=str)
+def test_an_email_about_anothers_change_does_not_disclose_their_address(mail_server, actor):
     services.notify(
-        event=account_event("account_changed_event", change="rights_changed", actor_id=2, is_admin=True), medium=Email()
+        event=account_event("account_changed_event", change="rights_changed", is_admin=True, **actor), medium=Email()
     )
 
     for text in texts_of(mail_server.mails[0])[1:]:

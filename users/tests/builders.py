@@ -11,6 +11,8 @@ from users_ms.accounts.models import User
 from users_ms.organisations.models import Membership, Organisation
 
 PASSWORD = "correct horse battery"
+# The placeholders of paths, for tests that call every operation.
+IDS = ("user_id", "organisation_id", "invitation_id", "client_id", "group_id", "name")
 
 
 def sign_up(**changes: Any) -> dict[str, Any]:

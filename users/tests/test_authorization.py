@@ -8,9 +8,30 @@ from chassis.security import encryption
 from chassis.testing import authorization
 from chassis.testing.authorization import ADMIN, CALLERS, OPEN, OPEN_BODY, OWN, SERVICE
 from users.tests.builders import a_user, an_admin, an_organisation
+from users.tests.scim import a_scim_client
 from users_ms.organisations.models import Invitation, Membership
+from users_ms.scim.models import ScimClient
 
 pytestmark = pytest.mark.django_db
+SCIM = [
+    "list_scim_users",
+    "create_scim_user",
+    "get_scim_user",
+    "replace_scim_user",
+    "update_scim_user",
+    "delete_scim_user",
+    "list_scim_groups",
+    "create_scim_group",
+    "get_scim_group",
+    "replace_scim_group",
+    "update_scim_group",
+    "delete_scim_group",
+    "get_scim_service_provider_config",
+    "list_scim_resource_types",
+    "get_scim_resource_type",
+    "list_scim_schemas",
+    "get_scim_schema",
+]
 MATRIX = {
     "healthcheck": OPEN,
     "ready": OPEN,
@@ -47,6 +68,10 @@ MATRIX = {
     "look_up_invitation": OPEN_BODY,
     "accept_invitation": [401, 400, 400, 400, 401],
     "sign_up_by_invitation": OPEN_BODY,
+    "list_scim_clients": [401, 200, 404, 200, 401],
+    "create_scim_client": [401, 403, 403, 400, 401],
+    "revoke_scim_client": [401, 204, 404, 204, 401],
+    **dict.fromkeys(SCIM, [401] * 5),  # a token of a SCIM client opens them, and no other: test_scim_clients.py
     "get_memberships": [401, 401, 401, 401, 200],
     "get_deletion": OPEN,  # internal only; discloses only whether an id was deleted
 }
@@ -75,6 +100,8 @@ def test_an_operation_admits_only_its_callers(settings, caller, auth_ms, operati
     invitation = Invitation.objects.create(
         organisation=acme, email=INVITED, email_canonical=INVITED, roles=["member"], **invited_at(timezone.now())
     )
+    a_scim_client(acme, domains=["acme.example"])
+    scim_client = ScimClient.objects.get()
     clients = {
         "anonymous": Client,
         "user": lambda: caller(user_id=user.id),
@@ -91,6 +118,9 @@ def test_an_operation_admits_only_its_callers(settings, caller, auth_ms, operati
         user_id=user.id,
         organisation_id=acme.id,
         invitation_id=invitation.id,
+        client_id=scim_client.id,
+        group_id=1,
+        name="User",
     )
 
     assert answer.status_code == MATRIX[operation][CALLERS.index(kind)], answer.content

@@ -5,7 +5,7 @@ from django.test import Client
 
 from chassis.testing import authorization
 from chassis.testing.callers import KEYS
-from users.tests.builders import a_user
+from users.tests.builders import IDS, a_user
 
 pytestmark = pytest.mark.django_db
 # What does not look at the token at all, and what a client with every scope that there is may do.
@@ -26,7 +26,9 @@ def test_a_client_reads_users_and_may_do_nothing_else(settings, operation):
     every = client_with("users:read users:write admin service")
     query = {"list_users": "email=ada@example.org", "load_test": "n=1"}.get(operation, "")
 
-    answer = authorization.call(every, called, query=query, user_id=a_user().id, organisation_id=1, invitation_id=1)
+    ids = dict.fromkeys(IDS, 1) | {"user_id": a_user().id}
+
+    answer = authorization.call(every, called, query=query, **ids)
 
     assert answer.status_code == (FOR_ALL | FOR_CLIENTS).get(operation, 401), answer.content
 

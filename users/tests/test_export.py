@@ -9,10 +9,12 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 
 from users.tests.builders import a_user, an_organisation, as_json
+from users.tests.scim import Scim, a_scim_client, provisioned
 from users_ms.accounts.events import Origin
 from users_ms.accounts.models import FormerAddress, User
 from users_ms.portability import rows, services
 from users_ms.portability.models import ImportedUser
+from users_ms.scim.models import ScimUser
 
 pytestmark = pytest.mark.django_db
 
@@ -46,6 +48,17 @@ def test_the_export_has_every_column_with_personal_data(caller):
     exported = caller(user_id=user.id).get("/users-ms/users/me/export").json()["user"]
 
     assert columns - of_the_password - {"email_canonical", "version"} == set(exported)
+
+
+def test_the_export_has_what_an_identity_provider_says(caller):
+    acme = an_organisation()
+    shown = provisioned(Scim(a_scim_client(acme, domains=["acme.example"])))
+
+    exported = caller(user_id=int(shown["id"])).get("/users-ms/users/me/export").json()["provisioned"]
+
+    assert (exported["organisation_id"], exported["user_name"]) == (acme.id, shown["userName"])
+    columns = {field.attname for field in ScimUser._meta.concrete_fields}
+    assert columns - {"id", "user_id"} == set(exported)
 
 
 def test_the_export_contains_only_the_callers_data(client, caller):

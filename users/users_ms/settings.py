@@ -17,6 +17,7 @@ globals().update(
             "users_ms.accounts",
             "users_ms.portability",
             "users_ms.organisations",
+            "users_ms.scim",
         ],
         awaited_queues={
             "new_user_event": [
@@ -112,7 +113,8 @@ SIGN_UP_DOMAINS = environment.domains(
 if SIGN_UP == "domain" and not SIGN_UP_DOMAINS:
     raise ConfigurationError("users-ms cannot start: SIGN_UP_DOMAINS is empty, and SIGN_UP is domain.")
 
-BODY_LIMITS = {"/users-ms/imports": 4 * 1024 * 1024}  # as in gateway/Caddyfile
+# As in gateway/Caddyfile. A group of SCIM has thousands of members, which some identity providers send at once.
+BODY_LIMITS = {"/users-ms/imports": 4 * 1024 * 1024, "/users-ms/scim/v2/Groups": 256 * 1024}
 OPENAPI_LINKS = {
     "create_user": {
         "201": {

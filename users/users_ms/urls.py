@@ -4,7 +4,8 @@ from django.urls import include, path
 
 from chassis.http.urls import shared_routes
 
-_applications = [path("", include(f"users_ms.{name}.urls")) for name in ("accounts", "portability", "organisations")]
+_NAMES = ("accounts", "portability", "organisations", "scim")
+_applications = [path("", include(f"users_ms.{name}.urls")) for name in _NAMES]
 urlpatterns = [path("users-ms/", include([*shared_routes(), *_applications]))]
 
 handler400 = "chassis.http.errors.bad_request"

@@ -29,7 +29,7 @@ class ActivityOutput(serializers.ModelSerializer):
 
 
 def _is_by_another(event: AuditEvent) -> bool:
-    return event.actor_id not in (None, event.user_id)
+    return event.actor_id not in (None, event.user_id) or "scim_client_id" in event.details
 
 
 class ExportedSessionOutput(serializers.ModelSerializer):

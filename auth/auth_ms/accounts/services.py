@@ -46,9 +46,11 @@ class _Change:
     actor_id: int | None
     session_id: int | None
     client: Client
+    scim_client_id: int | None = None  # the provisioning client that is the actor, or that was created or revoked
 
     def record(self, event: str, **details: Any) -> bool:
         """Record it once in the audit log, in the caller's transaction. True for the first delivery."""
+        details |= by_scim_client(self.scim_client_id)
         return audit.record_once(
             event,
             change_id=self.change_id,
@@ -59,6 +61,11 @@ class _Change:
             session_id=self.session_id,
             **details,
         )
+
+
+def by_scim_client(scim_client_id: int | None) -> dict[str, int]:
+    """What an audit event says of the provisioning client that has made a change."""
+    return {} if scim_client_id is None else {"scim_client_id": scim_client_id}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,6 +202,8 @@ ORGANISATION_EVENTS = {
     "created": Event.ORGANISATION_CREATED,
     "updated": Event.ORGANISATION_UPDATED,
     "deleted": Event.ORGANISATION_DELETED,
+    "scim_client_created": Event.SCIM_CLIENT_CREATED,
+    "scim_client_revoked": Event.SCIM_CLIENT_REVOKED,
 }
 MEMBERSHIP_EVENTS = {
     "member_added": Event.MEMBER_ADDED,

@@ -36,6 +36,7 @@ def delete_data_of_deleted_user(*, event: dict[str, Any], **_fields_of_newer_pro
         erasure.delete_user_data(
             user_id=deleted.positive_integer("user_id"),
             actor_id=_id(deleted, "actor_id"),
+            scim_client_id=_id(deleted, "scim_client_id"),
             client=_client(deleted),
             deleted_at=deleted.time,
             at=at,
@@ -160,6 +161,7 @@ def _account_change(event: CloudEvent) -> account_changes.AccountChange:
         password_ended=event.data.get("password_ended") is True,
         actor_id=_id(event, "actor_id"),
         session_id=_id(event, "session_id"),
+        scim_client_id=_id(event, "scim_client_id"),
         client=_client(event),
     )
 
@@ -171,6 +173,7 @@ def _new_user(event: CloudEvent) -> account_changes.NewUser:
         changed_at=event.time,
         actor_id=_id(event, "actor_id"),
         session_id=_id(event, "session_id"),
+        scim_client_id=_id(event, "scim_client_id"),
         client=_client(event),
         contact=_contact(event),
     )
@@ -192,6 +195,7 @@ def _organisation_change(
         details=details,
         actor_id=_id(event, "actor_id"),
         session_id=_id(event, "session_id"),
+        scim_client_id=_id(event, "scim_client_id"),
         client=_client(event),
     )
 

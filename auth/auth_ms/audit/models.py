@@ -64,6 +64,8 @@ class AuditEvent(models.Model):
         ORGANISATION_CREATED = "organisation_created"
         ORGANISATION_UPDATED = "organisation_updated"
         ORGANISATION_DELETED = "organisation_deleted"
+        SCIM_CLIENT_CREATED = "scim_client_created"
+        SCIM_CLIENT_REVOKED = "scim_client_revoked"
         MEMBER_ADDED = "member_added"
         MEMBER_UPDATED = "member_updated"
         MEMBER_REMOVED = "member_removed"

@@ -146,12 +146,12 @@ def _decrypted(event: CloudEvent, secret: str) -> str:
 def _facts(event: CloudEvent, texts: Texts, *, email: str, time_zone: str) -> dict[str, Any]:
     """The facts for the templates. User input is defanged here, once, and left out for unverified addresses."""
     data = event.data
-    actor = data.get("actor_id")
+    actor, by_organisation = data.get("actor_id"), data.get("scim_client_id") is not None
     facts: dict[str, Any] = {
         "change": _change(event, texts),
         "email": email,
         "when": local_time(event.timestamp(texts.when) if texts.when else event.time, time_zone),
-        "by_somebody_else": isinstance(actor, int) and actor != event.positive_integer("user_id"),
+        "by_somebody_else": by_organisation or (isinstance(actor, int) and actor != event.positive_integer("user_id")),
         "address": display_text.defanged(event.text("address", default="")),
         "first_proof": data.get("first_proof") is True,
         "password_ended": data.get("password_ended") is True,

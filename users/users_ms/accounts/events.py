@@ -14,6 +14,7 @@ class Origin:
     session_id: int | None = None  # the actor's
     address: str | None = None
     user_agent: str = ""
+    scim_client_id: int | None = None  # the actor is a provisioning client of an organisation, and no user
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +51,7 @@ class NewUser(OfUser):
     session_id: int | None
     address: str | None
     user_agent: str
+    scim_client_id: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +63,7 @@ class UserDeleted(OfUser):
     actor_id: int | None
     address: str | None
     user_agent: str
+    scim_client_id: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +98,7 @@ class AccountChanged(OfUser):
     session_id: int | None
     address: str | None
     user_agent: str
+    scim_client_id: int | None = None
     email_restored: bool = False  # with email_change_undone: the account has the former address again
     password_ended: bool = False  # with email_verified: the password opens nothing any more
 

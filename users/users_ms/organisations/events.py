@@ -12,7 +12,7 @@ class OrganisationChanged:
 
     type: ClassVar[str] = "organisation_changed_event"
     change_id: str
-    change: str  # created, updated or deleted
+    change: str  # created, updated, deleted, scim_client_created or scim_client_revoked
     changed_at: str
     organisation_id: int
     organisation: str  # its name
@@ -21,6 +21,7 @@ class OrganisationChanged:
     session_id: int | None
     address: str | None
     user_agent: str
+    scim_client_id: int | None = None  # which was created or revoked
 
     @property
     def subject(self) -> str:
@@ -40,10 +41,11 @@ class MembershipChanged(OfUser):
     organisation: str
     slug: str
     roles: list[str]  # none when removed
-    actor_id: int | None  # None is the user itself
+    actor_id: int | None  # None is the user itself, or a provisioning client
     session_id: int | None
     address: str | None
     user_agent: str
+    scim_client_id: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

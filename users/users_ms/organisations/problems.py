@@ -37,6 +37,14 @@ class RoleTooLow(Problem):
     detail = "Your role in this organisation does not allow this."
 
 
+class TooManyRoles(Problem):
+    """A member would have more roles than fit into a token."""
+
+    status = 409
+    title = "Too many roles"
+    detail = "A member has at most 20 roles, one of them for each group."
+
+
 class AlreadyMember(Problem):
     """A member has this address, as the list of members says too."""
 

@@ -65,7 +65,7 @@ def get_organisation(organisation_id: int, viewer: Viewer) -> Organisation:
 
 def members_of(organisation_id: int, viewer: Viewer) -> QuerySet[Membership]:
     """The members, for those who manage them. Raises OrganisationNotFound and RoleTooLow."""
-    organisation = _managed(organisation_id, viewer)
+    organisation = managed(organisation_id, viewer)
     return Membership.objects.filter(organisation=organisation).select_related("user")
 
 
@@ -74,12 +74,13 @@ def invitations_of(organisation_id: int, viewer: Viewer) -> QuerySet[Invitation]
 
     Raises OrganisationNotFound and RoleTooLow.
     """
-    return Invitation.objects.filter(organisation=_managed(organisation_id, viewer))
+    return Invitation.objects.filter(organisation=managed(organisation_id, viewer))
 
 
-def _managed(organisation_id: int, viewer: Viewer) -> Organisation:
+def managed(organisation_id: int, viewer: Viewer, *, needs: int = roles.MANAGES_MEMBERS) -> Organisation:
+    """An organisation in which the caller has at least the rank `needs`. Raises OrganisationNotFound and RoleTooLow."""
     organisation = get_organisation(organisation_id, viewer)
-    if rank_in(organisation.id, viewer) < roles.MANAGES_MEMBERS:
+    if rank_in(organisation.id, viewer) < needs:
         raise RoleTooLow
     return organisation
 

@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from users_ms.accounts.events import Origin
-
 
 @dataclass(frozen=True, kw_only=True)
-class UsersImported(Origin):
+class UsersImported:
     """Users of another system were imported, by an admin or, without `actor_id`, by an operator."""
 
     type: ClassVar[str] = "users_imported_event"
@@ -16,6 +14,10 @@ class UsersImported(Origin):
     accepted: int
     unchanged: int
     refused: int
+    actor_id: int | None
+    session_id: int | None
+    address: str | None
+    user_agent: str
 
     @property
     def subject(self) -> str:

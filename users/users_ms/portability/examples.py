@@ -44,6 +44,7 @@ EXPORT = OpenApiExample(
         "external_id": None,
         "former_addresses": [{"email": "ada@example.net", "reserved_until": "2026-02-03T12:00:00Z"}],
         "memberships": [{"organisation_id": 1, "slug": "acme", "name": "Acme Corporation", "roles": ["member"]}],
+        "provisioned": None,
     },
     response_only=True,
     status_codes=["200"],

@@ -10,6 +10,7 @@ from users_ms.accounts import selectors as accounts
 from users_ms.accounts.models import FormerAddress, User
 from users_ms.organisations import selectors as organisations
 from users_ms.portability.models import ImportedUser
+from users_ms.scim.models import ScimUser
 
 BATCH = 2000
 # Members of a row that are columns of a user, with the values that a row leaves out.
@@ -37,6 +38,7 @@ def export_of(*, user_id: int, at: datetime) -> dict[str, Any]:
         "external_id": imported.external_id if imported else None,
         "former_addresses": FormerAddress.objects.filter(user_id=user.id).order_by("id"),
         "memberships": organisations.memberships_of(user_id=user.id),
+        "provisioned": ScimUser.objects.filter(user_id=user.id).first(),
     }
 
 

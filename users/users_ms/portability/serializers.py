@@ -11,6 +11,7 @@ from users_ms.accounts.models import FormerAddress
 from users_ms.accounts.serializers import JsonObject, Locale, Phone, Scope, TimeZone, UserOutput
 from users_ms.organisations.serializers import MembershipOfUserOutput
 from users_ms.portability.models import MAXIMUM_ID_LENGTH
+from users_ms.scim.models import ScimUser
 
 
 class ExternalId(fields.Text):
@@ -107,6 +108,15 @@ class FormerAddressOutput(serializers.ModelSerializer):
         read_only_fields = fields
 
 
+class ProvisionedOutput(serializers.ModelSerializer):
+    """What an organisation's identity provider says of the user, beside what the account has."""
+
+    class Meta:
+        model = ScimUser
+        fields = ["organisation_id", "user_name", "external_id", "email_type", "email_is_primary", "created_at"]
+        read_only_fields = fields
+
+
 class ExportOutput(serializers.Serializer):
     """Everything that users-ms stores about a user, except the password hash."""
 
@@ -115,3 +125,4 @@ class ExportOutput(serializers.Serializer):
     external_id = serializers.CharField(allow_null=True, help_text="the user's id in the system that it came from")
     former_addresses = FormerAddressOutput(many=True)
     memberships = MembershipOfUserOutput(many=True, help_text="organisations, at most 50")
+    provisioned = ProvisionedOutput(allow_null=True, help_text="by SCIM; null for other users")

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -74,7 +74,10 @@ def _announce(sums: Report, *, origin: Origin, at: datetime) -> None:
         accepted=sums.accepted,
         unchanged=sums.unchanged,
         refused=sums.refused,
-        **asdict(origin),
+        actor_id=origin.actor_id,
+        session_id=origin.session_id,
+        address=origin.address,
+        user_agent=origin.user_agent,
     )
     with transaction.atomic():
         outbox.record(event, at=at)

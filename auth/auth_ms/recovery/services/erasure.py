@@ -32,7 +32,13 @@ class NotDeleted(Exception):
 
 
 def delete_user_data(
-    *, user_id: int, actor_id: int | None, client: Client | None, deleted_at: datetime, at: datetime
+    *,
+    user_id: int,
+    actor_id: int | None,
+    scim_client_id: int | None = None,
+    client: Client | None,
+    deleted_at: datetime,
+    at: datetime,
 ) -> None:
     """End the sessions of a deleted user, and delete its tokens, factors, addresses and devices.
 
@@ -53,6 +59,8 @@ def delete_user_data(
         consents.delete_user_data(user_id=user_id)
         if not audit.is_user_deleted(user_id=user_id):
             facts: dict[str, Any] = {"user_id": user_id, "actor_id": actor_id, "sessions": ended}
+            if scim_client_id is not None:
+                facts["scim_client_id"] = scim_client_id
             audit.record(audit.Event.USER_DELETED, client=client, at=deleted_at, **facts)
     _delete_published_events(user_id)
 

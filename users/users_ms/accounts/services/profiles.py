@@ -82,7 +82,8 @@ def delete_user(*, user_id: int, wanted: set[int] | None = None, origin: Origin,
     """Delete a user and record the event, so other services erase theirs. Raises UserNotFound and VersionMismatch."""
     with transaction.atomic():
         user = user_changes.lock_user(user_id=user_id, wanted=wanted)
-        facts = {"actor_id": origin.actor_id, "address": origin.address, "user_agent": origin.user_agent}
+        names = ("actor_id", "address", "user_agent", "scim_client_id")
+        facts = {name: getattr(origin, name) for name in names}
         deleted = events.UserDeleted.of(user, deleted_at=at.isoformat(), **facts)
         user.delete()
         outbox.record(deleted, at=at)

@@ -116,6 +116,20 @@ def create_user_without_password(*, key: str, origin: Origin, at: datetime, **fi
     return user
 
 
+def create_provisioned_user(*, origin: Origin, at: datetime, **fields: Any) -> User:
+    """Create a user for whom the organisation vouches, without a password. Raises EmailTaken.
+
+    An account with this address is never taken over. A reset of the password by email, or another provider, gives
+    access. Neither SIGN_UP nor the limit of sign-ups counts.
+    """
+    new = _new_user(hashers.make_password(None), fields | {"email_verified": True})
+    with transaction.atomic():
+        user, is_new = _store(new, key=None, origin=origin, at=at)
+        if user is None or not is_new:
+            raise EmailTaken
+    return user
+
+
 def create_user(*, password: str, key: SignUp | None = None, origin: Origin, at: datetime, **fields: Any) -> User:
     """Create a user and record the event. Raises EmailTaken."""
     new = _new_user(passwords.hash_password(password), fields)  # slow on purpose, so before the transaction

@@ -49,6 +49,7 @@ def announce(user: User, what: str, *, origin: Origin, at: datetime, **facts: An
         "session_id": origin.session_id,
         "address": origin.address,
         "user_agent": origin.user_agent,
+        "scim_client_id": origin.scim_client_id,
     }
     outbox.record(events.AccountChanged.of(user, **members | facts), at=at)
 

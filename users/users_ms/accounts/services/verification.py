@@ -52,6 +52,21 @@ def verify_email(*, user_id: int, email: str, ends_password: bool = False, origi
         raise EmailChangedMeanwhile
 
 
+def set_verified_email(*, user_id: int, email: str, origin: Origin, at: datetime) -> None:
+    """Give a user another address, for which its organisation vouches; the former one is notified.
+
+    Raises UserNotFound, and EmailTaken when another user has it or may return to it.
+    """
+    canonical = email_addresses.canonical(email)
+    with constraints.constraint("user_email_unique", EmailTaken), transaction.atomic():
+        user = user_changes.lock_user(user_id=user_id)
+        if user.email_canonical == canonical:
+            user_changes.change(user, {"email": email})
+            return
+        user.pending_email = email
+        _move(user, canonical, origin=origin, at=at)
+
+
 def _prove(user: User, *, ends_password: bool, origin: Origin, at: datetime) -> EmailProof:
     is_first = not user.email_verified
     if is_first:

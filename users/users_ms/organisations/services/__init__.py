@@ -11,20 +11,29 @@ from users_ms.organisations.services.invitations import (
 )
 from users_ms.organisations.services.members import (
     Actor,
+    add_member,
+    announce,
     create_organisation,
     delete_organisation,
+    give_role,
+    lock,
     remove_member,
     rename_organisation,
     set_roles,
+    withdraw_role,
 )
 
 __all__ = [
     "Actor",
     "accept",
+    "add_member",
+    "announce",
     "create_organisation",
     "delete_organisation",
     "forget_user",
+    "give_role",
     "invite",
+    "lock",
     "prune",
     "remove_member",
     "rename_organisation",
@@ -32,4 +41,5 @@ __all__ = [
     "revoke",
     "set_roles",
     "sign_up",
+    "withdraw_role",
 ]

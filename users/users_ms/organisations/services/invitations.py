@@ -127,7 +127,9 @@ def accept(*, token: str, actor: Actor, at: datetime) -> Organisation:
         invitation.delete()
         membership = Membership.objects.filter(organisation=organisation, user=user).first()
         if membership is None:
-            membership = members.add_member(organisation, user_id=user.id, given=invitation.roles, actor=actor, at=at)
+            membership = members.add_member(
+                organisation, user_id=user.id, given=invitation.roles, origin=actor.origin_for(user.id), at=at
+            )
     organisation.own_roles = membership.roles
     return organisation
 

@@ -1,9 +1,11 @@
 """Organisations and their members. Each is decided with the organisation locked, and published."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from chassis.database import constraints
 from chassis.http import email_addresses
@@ -14,7 +16,14 @@ from users_ms.accounts.models import User
 from users_ms.accounts.services import user_changes
 from users_ms.organisations import events, roles, selectors
 from users_ms.organisations.models import Invitation, Membership, Organisation
-from users_ms.organisations.problems import LastOwner, MemberNotFound, OrganisationNotFound, RoleTooLow, SlugTaken
+from users_ms.organisations.problems import (
+    LastOwner,
+    MemberNotFound,
+    OrganisationNotFound,
+    RoleTooLow,
+    SlugTaken,
+    TooManyRoles,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +31,10 @@ class Actor(selectors.Viewer):
     """Who changes something, with its rights of now, and from where."""
 
     origin: Origin  # without an actor
+
+    def origin_for(self, user_id: int) -> Origin:
+        """The origin of a change of this user, without an actor when it is the user itself."""
+        return replace(self.origin, actor_id=None if user_id == self.user_id else self.user_id)
 
 
 def create_organisation(*, name: str, slug: str, owner_id: int, actor: Actor, at: datetime) -> Organisation:
@@ -31,7 +44,7 @@ def create_organisation(*, name: str, slug: str, owner_id: int, actor: Actor, at
         organisation = Organisation.objects.create(name=name, slug=slug)
         membership = Membership.objects.create(organisation=organisation, user=user, roles=[roles.OWNER])
         announce(organisation, "created", actor=actor, at=at)
-        announce_member(membership, "member_added", actor=actor, at=at)
+        announce_member(membership, "member_added", origin=actor.origin_for(owner_id), at=at)
     organisation.own_roles = membership.roles if owner_id == actor.user_id else None
     return organisation
 
@@ -69,7 +82,7 @@ def set_roles(*, organisation_id: int, user_id: int, given: list[str], actor: Ac
         if membership is None and not actor.is_admin:
             raise MemberNotFound
         if membership is None:
-            return add_member(organisation, user_id=user_id, given=given, actor=actor, at=at)
+            return add_member(organisation, user_id=user_id, given=given, origin=actor.origin_for(user_id), at=at)
         if roles.rank_of(membership.roles) > rank:
             raise RoleTooLow
         if roles.OWNER not in given:
@@ -77,17 +90,17 @@ def set_roles(*, organisation_id: int, user_id: int, given: list[str], actor: Ac
         if roles.rank_of(given) < roles.rank_of(membership.roles):
             _revoke_invitations(organisation, user_id, actor=actor, at=at)
         if membership.roles != given:
-            membership.roles = given
-            membership.save(update_fields=["roles"])
-            announce_member(membership, "member_updated", actor=actor, at=at)
+            _replace_roles(membership, given, origin=actor.origin_for(user_id), at=at)
     return membership
 
 
-def add_member(organisation: Organisation, *, user_id: int, given: list[str], actor: Actor, at: datetime) -> Membership:
+def add_member(
+    organisation: Organisation, *, user_id: int, given: list[str], origin: Origin, at: datetime
+) -> Membership:
     """Add a user, in the transaction that has locked the organisation. Raises UserNotFound."""
     user = user_changes.lock_user(user_id=user_id)
     membership = Membership.objects.create(organisation=organisation, user=user, roles=given)
-    announce_member(membership, "member_added", actor=actor, at=at)
+    announce_member(membership, "member_added", origin=origin, at=at)
     return membership
 
 
@@ -108,7 +121,42 @@ def remove_member(*, organisation_id: int, user_id: int, actor: Actor, at: datet
         _revoke_invitations(organisation, user_id, actor=actor, at=at)
         Membership.objects.filter(id=membership.id).delete()
         membership.roles = []
-        announce_member(membership, "member_removed", actor=actor, at=at)
+        announce_member(membership, "member_removed", origin=actor.origin_for(user_id), at=at)
+
+
+def give_role(organisation: Organisation, role: str, *, to: Collection[int], origin: Origin, at: datetime) -> None:
+    """Add `role`, which is no built-in one, to those of the users `to`, in the transaction that has locked the
+    organisation. Who is no member becomes one. Raises TooManyRoles and UserNotFound."""
+    known = {each.user_id: each for each in _memberships(organisation, to)}
+    for user_id in sorted(to):
+        membership = known.get(user_id)
+        if membership is None:
+            add_member(organisation, user_id=user_id, given=[roles.MEMBER, role], origin=origin, at=at)
+        elif role not in membership.roles:
+            if len(membership.roles) >= roles.MAXIMUM:
+                raise TooManyRoles
+            _replace_roles(membership, [*membership.roles, role], origin=origin, at=at)
+
+
+def withdraw_role(
+    organisation: Organisation, role: str, *, of: Collection[int] | None, origin: Origin, at: datetime
+) -> None:
+    """Remove `role`, which is no built-in one, from those of the users `of`, or of all, in the same way."""
+    for membership in _memberships(organisation, of).filter(roles__contains=[role]):
+        _replace_roles(membership, [each for each in membership.roles if each != role], origin=origin, at=at)
+
+
+def _memberships(organisation: Organisation, user_ids: Collection[int] | None) -> QuerySet[Membership]:
+    found = Membership.objects.filter(organisation=organisation)
+    if user_ids is not None:
+        found = found.filter(user_id__in=user_ids)
+    return found.select_related("user", "organisation").order_by("user_id")
+
+
+def _replace_roles(membership: Membership, given: list[str], *, origin: Origin, at: datetime) -> None:
+    membership.roles = given
+    membership.save(update_fields=["roles"])
+    announce_member(membership, "member_updated", origin=origin, at=at)
 
 
 def lock(organisation_id: int, actor: Actor, *, needs: int) -> tuple[Organisation, int]:
@@ -148,7 +196,9 @@ def revoke_invitation(invitation: Invitation, *, actor: Actor, at: datetime) -> 
     invitation.delete()
 
 
-def announce(organisation: Organisation, change: str, *, actor: Actor, at: datetime) -> None:
+def announce(
+    organisation: Organisation, change: str, *, actor: Actor, at: datetime, scim_client_id: int | None = None
+) -> None:
     """Record an `organisation_changed_event`."""
     outbox.record(
         events.OrganisationChanged(
@@ -162,12 +212,13 @@ def announce(organisation: Organisation, change: str, *, actor: Actor, at: datet
             session_id=actor.origin.session_id,
             address=actor.origin.address,
             user_agent=actor.origin.user_agent,
+            scim_client_id=scim_client_id,
         ),
         at=at,
     )
 
 
-def announce_member(membership: Membership, change: str, *, actor: Actor, at: datetime) -> None:
+def announce_member(membership: Membership, change: str, *, origin: Origin, at: datetime) -> None:
     """Record a `membership_changed_event` with the contact data of the member."""
     user: User = membership.user
     outbox.record(
@@ -180,10 +231,11 @@ def announce_member(membership: Membership, change: str, *, actor: Actor, at: da
             organisation=membership.organisation.name,
             slug=membership.organisation.slug,
             roles=membership.roles,
-            actor_id=None if actor.user_id == user.id else actor.user_id,
-            session_id=actor.origin.session_id,
-            address=actor.origin.address,
-            user_agent=actor.origin.user_agent,
+            actor_id=origin.actor_id,
+            session_id=origin.session_id,
+            address=origin.address,
+            user_agent=origin.user_agent,
+            scim_client_id=origin.scim_client_id,
         ),
         at=at,
     )
