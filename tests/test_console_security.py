@@ -173,3 +173,36 @@ def test_only_offered_factors_can_be_added(stack, page):
     follow(page, "Security")
     expect(page.get_by_role("heading", name="Passkeys")).to_be_visible()
     expect(page.get_by_role("heading", name="Authenticator app")).not_to_be_visible()
+
+
+def test_a_required_second_factor_is_added_at_sign_in(stack, browser):
+    """The answers that ask for it are made up: the stack of the tests requires none."""
+    user, asked = stack.verified_user(), []
+    totp = {"secret": "A" * 32, "uri": "otpauth://totp/Tessera", "qr_code": ["10", "01"]}
+    log_in = f"{stack.gateway}/auth-ms/auth/login"
+
+    def complete(route):
+        asked.append(route.request.post_data_json)
+        answer = route.fetch(url=log_in, post_data={"username": user["email"], "password": PASSWORD})
+        route.fulfill(response=answer, json=answer.json() | {"recovery_codes": ["mzxw-6ytb-oi4d-qmjr"]})
+
+    with page_of(browser, expected_statuses=(400,)) as page:
+        needed = {"enrolment_required": True, "enrolment_token": "t" * 43, "factors": ["totp"], "expires_in": 900}
+        page.route("**/auth-ms/auth/login", lambda route: route.fulfill(json=needed))
+        wrong = {"status": 400, "errors": {"code": ["This code is wrong or was already used."]}}
+        page.route("**/auth-ms/auth/login/enrolment", lambda route: route.fulfill(status=400, json=wrong))
+        page.route("**/auth-ms/auth/login/enrolment/complete", complete)
+        sign_in(page, stack, user["email"])
+        page.get_by_label("Code of the email").fill("000000")
+        page.get_by_role("button", name="Continue").click()
+        expect(page.get_by_text("This code is wrong or was already used.")).to_be_visible()
+        page.route("**/auth-ms/auth/login/enrolment", lambda route: route.fulfill(json={"totp": totp, "passkey": None}))
+        page.get_by_role("button", name="Continue").click()
+        expect(page.get_by_role("img", name="QR code")).to_be_visible()
+        page.get_by_label("Code from your authenticator app").fill("492039")
+        page.get_by_role("button", name="Turn on").click()
+        expect(page.get_by_text("mzxw-6ytb-oi4d-qmjr")).to_be_visible()
+        page.get_by_role("button", name="I have kept them. Continue").click()
+        heading(page, "Profile")
+
+    assert asked == [{"enrolment_token": "t" * 43, "factor": "totp", "code": "492039"}]

@@ -1,6 +1,6 @@
 """Every variable that auth-ms reads, with its default and meaning."""
 
-from chassis.operations.environment import Environment
+from chassis.operations.environment import ConfigurationError, Environment
 from chassis.operations.settings import shared_settings
 from chassis.security.password_settings import password_settings
 
@@ -18,6 +18,7 @@ globals().update(
             "email_change_requested_event": ["email_change_email_notification"],
             "email_sign_in_requested_event": ["email_sign_in_email_notification"],
             "sign_in_changed_event": ["sign_in_changed_email_notification", "sign_in_changed_webhook_notification"],
+            "factor_enrolment_requested_event": ["factor_enrolment_email_notification"],
             "phone_verification_requested_event": ["phone_verification_sms_notification"],
             "client_logout_event": ["client_logout_delivery"],
             "client_changed_event": ["client_changed_webhook_notification"],
@@ -86,6 +87,13 @@ FACTORS = environment.some_of(
     choices=["totp", "passkeys", "recovery_codes"],
     default="totp,passkeys,recovery_codes",
 )
+SECOND_FACTOR_REQUIRED = environment.boolean(
+    "SECOND_FACTOR_REQUIRED",
+    "whether users without a second factor must add one, with a code that is mailed to them, before they are signed in",
+    default=False,
+)
+if SECOND_FACTOR_REQUIRED and not {"totp", "passkeys"} & FACTORS:
+    raise ConfigurationError("auth-ms cannot start: FACTORS has no totp or passkeys; SECOND_FACTOR_REQUIRED needs one.")
 PUBLIC_URL = environment.url(
     "PUBLIC_URL",
     "the public address of the gateway, without a path: the issuer that OpenID Connect clients are given",

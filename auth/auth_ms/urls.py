@@ -31,6 +31,10 @@ routes = [
     path("auth/login/email", sign_in_views.EmailLogin.as_view(), name="login-email"),
     path("auth/login/email/code", sign_in_views.EmailCode.as_view(), name="login-email-code"),
     path("auth/login/mfa", sign_in_views.SecondFactor.as_view(), name="login-second-factor"),
+    path("auth/login/enrolment", sign_in_views.Enrolment.as_view(), name="login-enrolment"),
+    path(
+        "auth/login/enrolment/complete", sign_in_views.EnrolmentCompletion.as_view(), name="login-enrolment-completion"
+    ),
     path("auth/login/passkey", sign_in_views.PasskeyLogin.as_view(), name="login-passkey"),
     path("auth/login/passkey/options", sign_in_views.PasskeyLoginOptions.as_view(), name="login-passkey-options"),
     path("auth/refresh", session_views.Refresh.as_view(), name="refresh"),

@@ -73,9 +73,9 @@ def recorded(kind: str) -> list[dict[str, Any]]:
     return [message.body["data"] for message in OutboxMessage.objects.filter(exchange=kind).order_by("id")]
 
 
-def mailed_token(kind: str = "password_reset_requested_event") -> str:
-    """The token of the last event of a kind, as notification-ms decrypts it."""
-    return decrypted(recorded(kind)[-1]["sealed_token"], kind)
+def mailed_token(kind: str = "password_reset_requested_event", member: str = "sealed_token") -> str:
+    """The token, or another sealed member, of the last event of a kind, as notification-ms decrypts it."""
+    return decrypted(recorded(kind)[-1][member], kind)
 
 
 def decrypted(encrypted: str, kind: str) -> str:

@@ -58,6 +58,8 @@ MATRIX = {
     "complete_login": OPEN_BODY,
     "begin_email_login": OPEN_BODY,
     "login_with_email_code": OPEN_BODY,
+    "begin_enrolment": OPEN_BODY,
+    "complete_enrolment": OPEN_BODY,
     "login_with_passkey": OPEN_BODY,
     "begin_passkey_login": OPEN,
     "refresh": OPEN_BODY,

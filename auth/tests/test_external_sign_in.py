@@ -78,6 +78,20 @@ def test_a_second_factor_is_asked_for_as_after_a_password(app, browser, fake, pr
     assert claims_of(app, answer)["amr"] == ["fed", "otp", "mfa"]
 
 
+@pytest.mark.parametrize("counts", [False, True])
+def test_where_a_second_factor_is_required_a_provider_replaces_it_only_when_set_so(app, fake, ada, settings, counts):
+    settings.SECOND_FACTOR_REQUIRED = True
+    linked(fake.register(counts_as_second_factor=counts))
+    fake.person["amr"] = ["pwd", "mfa"]
+
+    answer = sign_in(app, Client(), fake)
+
+    if counts:
+        assert claims_of(app, answer)["amr"] == ["fed", "mfa"]
+    else:
+        assert b'value="address"' in answer.content and not Session.objects.exists()
+
+
 def test_the_second_factor_of_a_provider_counts_only_when_set_so_and_proven(app, browser, fake, ada_client):
     provider = fake.register(counts_as_second_factor=True)
     linked(provider)

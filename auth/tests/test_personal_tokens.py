@@ -54,6 +54,8 @@ WITHOUT_A_USER = {
         "complete_login",
         "begin_email_login",
         "login_with_email_code",
+        "begin_enrolment",
+        "complete_enrolment",
         "login_with_passkey",
         "refresh",
         "forgot_password",

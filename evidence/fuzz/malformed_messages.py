@@ -70,6 +70,10 @@ QUEUES: dict[str, tuple[str, dict[str, list[Any]]]] = {
     "sign_up_repeated_email_notification": ("sign_up_repeated_event", RECIPIENT),
     "membership_changed_email_notification": ("membership_changed_event", CHANGED | {"organisation": REQUIRED}),
     "organisation_invitation_email_notification": ("organisation_invitation_event", TOKEN | {"organisation": REQUIRED}),
+    "factor_enrolment_email_notification": (
+        "factor_enrolment_requested_event",
+        USER | {"sealed_code": REQUIRED, "expires_at": NOT_TIME},
+    ),
     "organisation_changed_audit": ("organisation_changed_event", ORGANISATION),
     "membership_changed_audit": (
         "membership_changed_event",

@@ -19,6 +19,7 @@ QUEUES = [
     "sign_up_repeated_email_notification",
     "membership_changed_email_notification",
     "organisation_invitation_email_notification",
+    "factor_enrolment_email_notification",
     "phone_verification_sms_notification",
     "user_deleted_email_notification",
     "user_deleted_data_erasure",

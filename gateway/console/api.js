@@ -135,10 +135,11 @@ export async function resume({ renewed = false } = {}) {
   }
 }
 
-/** The answer to a sign-in step: null when complete, otherwise the required next step. Throws Problem. */
-export async function signIn(step, body) {
+/** The answer to a sign-in step: null when complete, otherwise the required next step. `look` is shown it. Throws Problem. */
+export async function signIn(step, body, look = () => {}) {
   const answer = await callOpenly("POST", `/auth-ms/auth/${step}`, body, COOKIE);
-  if (answer.mfa_required) return answer;
+  look(answer);
+  if (answer.mfa_required || answer.enrolment_required) return answer;
   keep(answer);
   return null;
 }

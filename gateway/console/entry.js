@@ -1,7 +1,8 @@
 // Sign-up, sign-in, and the pages that links in emails open.
 import * as api from "./api.js";
 import { announce, card, field, form, h } from "./dom.js";
-import { getPasskey, passkeysWork } from "./passkeys.js";
+import { makePasskey, getPasskey, passkeysWork } from "./passkeys.js";
+import { recoveryCodes, setUp } from "./security.js";
 import { language, t } from "./texts.js";
 
 export const NEW_PASSWORD = { type: "password", autocomplete: "new-password", required: true };
@@ -18,7 +19,8 @@ export function signIn({ signedIn }, again) {
     button: t("signIn.button"),
     submit: async (values) => {
       const pending = await api.signIn("login", values);
-      if (pending) showSecondFactor(place, pending, signedIn);
+      if (pending?.enrolment_required) showMailedCode(place, pending, signedIn);
+      else if (pending) showSecondFactor(place, pending, signedIn);
       else await signedIn();
     },
   }));
@@ -101,6 +103,58 @@ function showSecondFactor(place, pending, signedIn) {
   (place.querySelector("input") || place.querySelector("h2")).focus();
 }
 
+/** A second factor is required, and the user has none: the mailed code comes first, so that no thief of the password adds one. */
+function showMailedCode(place, { enrolment_token }, signedIn) {
+  const code = field("code", t("enrol.code"), { inputmode: "numeric", autocomplete: "one-time-code", required: true });
+  place.replaceChildren(h("h2", { tabindex: "-1" }, t("enrol.title")), h("p", {}, t("enrol.mailed")), form([code], {
+    button: t("factor.button"),
+    submit: async (values) => {
+      const body = { enrolment_token, code: values.code.trim() };
+      const begun = await api.callOpenly("POST", "/auth-ms/auth/login/enrolment", body);
+      showEnrolment(place, { enrolment_token, ...begun }, signedIn);
+    },
+  }));
+  code.input.focus();
+}
+
+function showEnrolment(place, { enrolment_token, totp, passkey }, signedIn) {
+  const complete = async (proof) => {
+    let codes = [];
+    await api.signIn("login/enrolment/complete", { enrolment_token, ...proof }, (answer) => {
+      codes = answer.recovery_codes;
+    });
+    if (codes.length) showCodes(place, codes, signedIn);
+    else await signedIn();
+  };
+  const parts = [];
+  if (totp) {
+    const code = field("code", t("factor.totp"), {
+      hint: t("factor.totp.hint"), inputmode: "numeric", autocomplete: "one-time-code", required: true,
+    });
+    parts.push(...setUp(totp), form([code], {
+      button: t("totp.confirm"), submit: (values) => complete({ factor: "totp", code: values.code.trim() }),
+    }));
+  }
+  if (passkey && passkeysWork()) {
+    parts.push(form([], {
+      button: t("enrol.passkey"),
+      kind: totp ? "plain" : "",
+      submit: async () => {
+        const credential = await makePasskey(passkey);
+        if (credential) await complete({ factor: "passkeys", name: t("enrol.passkeyName"), credential });
+      },
+    }));
+  }
+  if (!parts.length) parts.push(h("p", {}, t("enrol.noPasskey")));
+  place.replaceChildren(h("h2", { tabindex: "-1" }, t("enrol.title")), ...parts);
+  place.querySelector("h2").focus();
+}
+
+function showCodes(place, codes, signedIn) {
+  place.replaceChildren(...recoveryCodes(codes), form([], { button: t("enrol.kept"), submit: signedIn }));
+  place.querySelector("h3").focus();
+}
+
 export async function signUp({ signedIn }) {
   const back = h("p", {}, h("a", { href: "#/sign-in" }, t("signUp.toSignIn")));
   if (!(await signUpIsOffered())) return [card(null, h("p", {}, t("signUp.off"))), back];
@@ -123,7 +177,9 @@ export async function signUp({ signedIn }) {
       const mailed = () => place.replaceChildren(h("p", { role: "status" }, t("signUp.mailed")));
       if (!user.id) return mailed(); // this installation conceals whether the address has an account
       try {
-        if (!(await api.signIn("login", { username: values.email, password: values.password }))) await signedIn();
+        const pending = await api.signIn("login", { username: values.email, password: values.password });
+        if (pending?.enrolment_required) return showMailedCode(place, pending, signedIn);
+        if (!pending) await signedIn();
       } catch (problem) {
         if (!problem.needsVerificationFirst) throw problem;
         return mailed();

@@ -78,19 +78,26 @@ async function enrol(place) {
       place.querySelector("h3")?.focus();
     },
   });
-  place.replaceChildren(
-    h("p", {}, t("totp.scan")),
-    drawing(value.qr_code, t("totp.qr")),
-    h("p", {}, t("totp.type"), " ", h("code", { id: "totp-secret" }, value.secret)),
-    h("p", {}, h("a", { href: value.uri }, t("totp.open"))),
-    check,
-  );
+  place.replaceChildren(...setUp(value), check);
   code.input.focus();
 }
 
-/** Recovery codes, which are shown only once. */
+/** How to set up an authenticator app. */
+export function setUp({ qr_code, secret, uri }) {
+  return [
+    h("p", {}, t("totp.scan")),
+    drawing(qr_code, t("totp.qr")),
+    h("p", {}, t("totp.type"), " ", h("code", { id: "totp-secret" }, secret)),
+    h("p", {}, h("a", { href: uri }, t("totp.open"))),
+  ];
+}
+
 function codes(list) {
-  if (!list.length) return [h("p", {}, t("totp.enabled"))];
+  return list.length ? recoveryCodes(list) : [h("p", {}, t("totp.enabled"))];
+}
+
+/** Recovery codes, which are shown only once. */
+export function recoveryCodes(list) {
   return [
     h("h3", { tabindex: "-1" }, t("codes.new")),
     h("p", {}, t("codes.explained")),

@@ -34,6 +34,7 @@ SUBSCRIPTIONS = [
     Subscription("sign_up_repeated_event", "email", "sign_up_repeated_email_notification"),
     Subscription("membership_changed_event", "email", "membership_changed_email_notification"),
     Subscription("organisation_invitation_event", "email", "organisation_invitation_email_notification"),
+    Subscription("factor_enrolment_requested_event", "email", "factor_enrolment_email_notification"),
     Subscription("phone_verification_requested_event", "sms", "phone_verification_sms_notification"),
     Subscription("user_deleted_event", "email", "user_deleted_email_notification"),
     # Erases data and notifies nobody.

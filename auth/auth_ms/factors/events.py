@@ -15,3 +15,14 @@ class SignInChanged(UserEvent):
     changed_at: str
     address: str | None
     user_agent: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FactorEnrolmentRequested(UserEvent):
+    """A user has to add a second factor to sign in; the code that allows it is sent only to the account's address."""
+
+    type: ClassVar[str] = "factor_enrolment_requested_event"
+    sealed_code: str
+    expires_at: str
+    address: str | None
+    user_agent: str

@@ -48,13 +48,19 @@ class PasskeyChallenge(models.Model):
 
 
 class PendingLogin(models.Model):
-    """A login that waits for its second factor; `methods` are what has been proven (RFC 8176)."""
+    """A login that waits for its second factor; `methods` are what has been proven (RFC 8176).
+
+    With `email_code_hash` it waits for its user to add one, which is required and which the user does not have.
+    """
 
     token_hash = models.BinaryField(primary_key=True, max_length=32)
     user_id = models.BigIntegerField(db_index=True)
     methods = ArrayField(models.CharField(max_length=16), db_default=["pwd"])
     attempts = models.PositiveSmallIntegerField(default=0)
     expires_at = models.DateTimeField(db_index=True)
+    email = models.CharField(max_length=254, default="", db_default="", help_text="where a code was mailed")
+    email_code_hash = models.BinaryField(max_length=32, null=True, help_text="of that code")
+    email_proven_at = models.DateTimeField(null=True, help_text="when that code was entered")
 
 
 class SecondFactorFailures(models.Model):

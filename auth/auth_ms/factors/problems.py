@@ -21,6 +21,15 @@ class FactorNotOffered(Problem):
     code = "factor_not_offered"
 
 
+class LastSecondFactor(Problem):
+    """This installation requires a second factor (SECOND_FACTOR_REQUIRED)."""
+
+    status = 409
+    title = "Last second factor"
+    detail = "A second factor is required here, and this is your last one. Add another one first."
+    code = "last_second_factor"
+
+
 class AlreadyEnrolled(Problem):
     status = 409
     title = "Already enrolled"

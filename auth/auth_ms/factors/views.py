@@ -48,10 +48,10 @@ class TOTP(Privileged):
         return answer(serializers.EnrolmentOutput, enrolment, status=201)
 
     @extend_schema(
-        operation_id="disable_totp", responses={204: None, **problems(401, 403, 404)}, tags=["second factor"]
+        operation_id="disable_totp", responses={204: None, **problems(401, 403, 404, 409)}, tags=["second factor"]
     )
     def delete(self, request: Request) -> Response:
-        """Disable one-time passwords."""
+        """Disable one-time passwords. 409 for the last second factor where SECOND_FACTOR_REQUIRED is set."""
         totp.disable(user_id=request.user.user_id, client=client_of(request), at=timezone.now())
         return Response(status=204)
 
@@ -146,10 +146,10 @@ class PasskeyCollection(APIView):
 
 class PasskeyDetail(Privileged):
     @extend_schema(
-        operation_id="remove_passkey", responses={204: None, **problems(401, 403, 404)}, tags=["second factor"]
+        operation_id="remove_passkey", responses={204: None, **problems(401, 403, 404, 409)}, tags=["second factor"]
     )
     def delete(self, request: Request, passkey_id: int) -> Response:
-        """Remove a passkey of the caller."""
+        """Remove a passkey of the caller. 409 for the last second factor where SECOND_FACTOR_REQUIRED is set."""
         passkeys.remove(
             user_id=request.user.user_id, passkey_id=passkey_id, client=client_of(request), at=timezone.now()
         )

@@ -19,12 +19,8 @@ SUBMIT = "document.forms[0].submit()"
 _SUBMIT_HASH = base64.b64encode(hashlib.sha256(SUBMIT.encode()).digest()).decode()
 _PASSKEY = "script-src 'self'; connect-src 'self'; require-trusted-types-for 'script'; trusted-types 'none';"
 _EMAIL_CODE = "script-src 'self'; require-trusted-types-for 'script'; trusted-types 'none';"
-_SCRIPTS = {
-    "form_post": f"script-src 'sha256-{_SUBMIT_HASH}';",
-    "sign_in": _PASSKEY,
-    "second_factor": _PASSKEY,
-    "email_code": _EMAIL_CODE,
-}
+_SCRIPTS = {"form_post": f"script-src 'sha256-{_SUBMIT_HASH}';", "email_code": _EMAIL_CODE}
+_SCRIPTS |= dict.fromkeys(("sign_in", "second_factor", "enrolment"), _PASSKEY)
 
 
 def show(

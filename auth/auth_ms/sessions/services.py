@@ -53,6 +53,19 @@ class InvalidRefreshToken(Problem):
         super().__init__(headers={"WWW-Authenticate": 'Bearer realm="tessera", error="invalid_token"'})
 
 
+class SecondFactorRequired(InvalidRefreshToken):
+    """The session was opened without a second factor, and this installation requires one now."""
+
+    title = "Second factor required"
+    detail = "A second factor is required now, and this session has none, so it has ended. Sign in again."
+    code = "second_factor_required"
+
+
+def lacks_second_factor(methods: list[str]) -> bool:
+    """Whether a session or grant with these authentication methods may not go on (SECOND_FACTOR_REQUIRED)."""
+    return settings.SECOND_FACTOR_REQUIRED and "mfa" not in methods
+
+
 def open_session(*, user: Credentials, methods: list[str], client: Client, at: datetime) -> TokenPair:
     """Open a session for a user who authenticated with `methods` (RFC 8176), and publish the login."""
     refresh_token = issuing.opaque_token()
@@ -119,7 +132,7 @@ def refresh(*, refresh_token: str, client: Client, at: datetime) -> TokenPair:
     """Exchange a refresh token for its successor and a new access token with the user's current rights.
 
     A token that is used again too late was stolen: its session ends (RFC 9700, §4.14.2). Raises
-    InvalidRefreshToken and ServiceUnavailable.
+    InvalidRefreshToken, SecondFactorRequired and ServiceUnavailable.
     """
     presented = _find(refresh_token, at=at)
     _reject_reuse(presented, client=client, at=at)
@@ -127,6 +140,10 @@ def refresh(*, refresh_token: str, client: Client, at: datetime) -> TokenPair:
     if user is None or not user.is_active or not acting.is_allowed(presented.session.actor_id, user=user):
         end_session(presented.session, event=audit.Event.SESSION_REVOKED, client=client, at=at)
         raise InvalidRefreshToken
+    if lacks_second_factor(presented.session.methods):
+        facts = {"reason": "a second factor is required"}
+        end_session(presented.session, event=audit.Event.SESSION_REVOKED, client=client, at=at, **facts)
+        raise SecondFactorRequired
     with transaction.atomic():
         session = Session.objects.select_for_update().get(id=presented.session_id)
         presented = RefreshToken.objects.select_for_update().get(id=presented.id)

@@ -4,9 +4,12 @@ from typing import Any
 
 from rest_framework import serializers
 
-from auth_ms.factors.serializers import METHODS
+from auth_ms.factors.serializers import METHODS, EnrolmentOutput, OptionsOutput
 from auth_ms.fields import OpaqueToken, Password
+from auth_ms.sessions.serializers import TokenOutput
 from chassis.http import fields
+
+FACTORS = ["totp", "passkeys"]
 
 
 class LoginInput(serializers.Serializer):
@@ -21,6 +24,59 @@ class SecondFactorRequiredOutput(serializers.Serializer):
     mfa_token = serializers.CharField(help_text="opaque")
     methods = serializers.ListField(child=serializers.ChoiceField(choices=METHODS))
     expires_in = serializers.IntegerField(help_text="seconds")
+
+
+class EnrolmentRequiredOutput(serializers.Serializer):
+    """The password was correct, and a second factor is required, which the user does not have. A code was mailed; with
+    it, POST /auth-ms/auth/login/enrolment begins to add one."""
+
+    enrolment_required = serializers.BooleanField(help_text="always true")
+    enrolment_token = serializers.CharField(help_text="opaque")
+    factors = serializers.ListField(child=serializers.CharField(), help_text="which may be added: totp, passkeys")
+    expires_in = serializers.IntegerField(help_text="seconds")
+
+
+class EnrolmentInput(serializers.Serializer):
+    enrolment_token = OpaqueToken()
+    code = fields.Text(max_length=64, help_text="six digits, from the mail")
+
+
+class EnrolmentOfferOutput(serializers.Serializer):
+    """What each kind of factor begins with; null for one that is not offered."""
+
+    totp = EnrolmentOutput(allow_null=True)
+    passkey = OptionsOutput(allow_null=True, help_text="the options for navigator.credentials.create()")
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        totp = EnrolmentOutput(instance.totp).data if instance.totp else None
+        return {"totp": totp, "passkey": instance.passkey}  # with all of its members
+
+
+class NewFactorInput(serializers.Serializer):
+    """`code` for totp, `name` and `credential` for passkeys."""
+
+    enrolment_token = OpaqueToken()
+    factor = serializers.ChoiceField(choices=FACTORS)
+    code = fields.Text(required=False, max_length=64, help_text="six digits, from the authenticator app")
+    name = fields.Line(required=False, max_length=100, help_text="to distinguish it from other passkeys")
+    credential = serializers.DictField(
+        required=False, help_text="the result of navigator.credentials.create(), as JSON"
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        needed = ["name", "credential"] if attrs["factor"] == "passkeys" else ["code"]
+        missing = {name: ["This field is required."] for name in needed if name not in attrs}
+        if missing:
+            raise serializers.ValidationError(missing, code="required")
+        return attrs
+
+
+class EnrolledOutput(TokenOutput):
+    """Tokens, and the recovery codes of the new factor."""
+
+    recovery_codes = serializers.ListField(
+        child=serializers.CharField(), help_text="shown only once; empty where they are not offered"
+    )
 
 
 class SecondFactorInput(serializers.Serializer):

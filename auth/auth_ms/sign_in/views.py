@@ -18,7 +18,7 @@ from auth_ms.sessions import examples as session_examples
 from auth_ms.sessions import serializers as session_serializers
 from auth_ms.sessions.services import TokenPair
 from auth_ms.sign_in import examples, serializers
-from auth_ms.sign_in.services import email_codes, login
+from auth_ms.sign_in.services import email_codes, enrolment, login
 from auth_ms.view_helpers import NO_STORE, OpenToAll, answer
 from chassis.http.client_address import client_of
 from chassis.http.openapi import problems
@@ -26,7 +26,11 @@ from chassis.http.reading import read_body
 
 _LOGIN_ANSWER = PolymorphicProxySerializer(
     component_name="LoginAnswer",
-    serializers=[session_serializers.TokenOutput, serializers.SecondFactorRequiredOutput],
+    serializers=[
+        session_serializers.TokenOutput,
+        serializers.SecondFactorRequiredOutput,
+        serializers.EnrolmentRequiredOutput,
+    ],
     resource_type_field_name=None,
 )
 
@@ -37,13 +41,19 @@ class Login(OpenToAll):
         parameters=[cookies.TOKEN_DELIVERY],
         request=serializers.LoginInput,
         responses={200: _LOGIN_ANSWER, **problems(400, 401, 403, 413, 415, 429)},
-        examples=[examples.LOGIN, session_examples.TOKENS, examples.SECOND_FACTOR_REQUIRED],
+        examples=[
+            examples.LOGIN,
+            session_examples.TOKENS,
+            examples.SECOND_FACTOR_REQUIRED,
+            examples.ENROLMENT_REQUIRED,
+        ],
         tags=["sign-in"],
     )
     def post(self, request: Request) -> Response:
         """Sign in with email and password. An unknown email and a wrong password get the same answer.
 
-        A user with a second factor gets an `mfa_token` instead of tokens. Where EMAIL_VERIFICATION_REQUIRED is set, a
+        A user with a second factor gets an `mfa_token` instead of tokens. Where SECOND_FACTOR_REQUIRED is set, a user
+        without one gets an `enrolment_token`, and a code by mail. Where EMAIL_VERIFICATION_REQUIRED is set, a
         user without a verified address gets 403 with the code `email_verification_required`, and the mail again.
         """
         cookies.wanted(request)
@@ -52,10 +62,17 @@ class Login(OpenToAll):
         return _answer(request, login.log_in(**given, client=client_of(request), at=at), at=at)
 
 
-def _answer(request: Request, result: TokenPair | login.SecondFactorRequired, *, at: datetime) -> Response:
-    """The tokens, or what the second factor needs."""
+def _answer(
+    request: Request,
+    result: TokenPair | login.SecondFactorRequired | enrolment.EnrolmentRequired,
+    *,
+    at: datetime,
+) -> Response:
+    """The tokens, or what the second factor, or adding one, needs."""
     if isinstance(result, login.SecondFactorRequired):
         return answer(serializers.SecondFactorRequiredOutput, result)
+    if isinstance(result, enrolment.EnrolmentRequired):
+        return answer(serializers.EnrolmentRequiredOutput, result)
     return cookies.answer_signed_in(request, result, at=at)
 
 
@@ -132,6 +149,43 @@ class SecondFactor(OpenToAll):
         at = timezone.now()
         pair = login.complete_log_in(**given, client=client_of(request), at=at)
         return cookies.answer_signed_in(request, pair, at=at)
+
+
+class Enrolment(OpenToAll):
+    @extend_schema(
+        operation_id="begin_enrolment",
+        request=serializers.EnrolmentInput,
+        responses={200: serializers.EnrolmentOfferOutput, **problems(400, 401, 413, 415, 429)},
+        examples=[examples.ENROLMENT_INPUT, examples.ENROLMENT_OFFER],
+        tags=["sign-in"],
+    )
+    def post(self, request: Request) -> Response:
+        """Begin to add a second factor at sign-in, where one is required, with the code that was mailed.
+
+        An `enrolment_token` allows five attempts. The last secret of an authenticator app counts.
+        """
+        given = read_body(serializers.EnrolmentInput, request)
+        offer = enrolment.prove_address(**given, client=client_of(request), at=timezone.now())
+        return answer(serializers.EnrolmentOfferOutput, offer)
+
+
+class EnrolmentCompletion(OpenToAll):
+    @extend_schema(
+        operation_id="complete_enrolment",
+        parameters=[cookies.TOKEN_DELIVERY],
+        request=serializers.NewFactorInput,
+        responses={200: serializers.EnrolledOutput, **problems(400, 401, 403, 404, 409, 413, 415, 429)},
+        examples=[examples.NEW_FACTOR, examples.ENROLLED],
+        tags=["sign-in"],
+    )
+    def post(self, request: Request) -> Response:
+        """Add the second factor, and complete the login. The recovery codes are shown only once."""
+        cookies.wanted(request)
+        given, at = read_body(serializers.NewFactorInput, request), timezone.now()
+        pair, codes = enrolment.complete(**given, client=client_of(request), at=at)
+        response = cookies.answer_signed_in(request, pair, at=at)
+        response.data["recovery_codes"] = codes
+        return response
 
 
 class PasskeyLoginOptions(OpenToAll):

@@ -126,6 +126,12 @@ TEXTS = {
         cannot_be_off=frozenset({"sms"}),
         in_digest=False,
     ),
+    "factor_enrolment_requested_event": Texts(
+        folder="factor_enrolment",
+        needs=("expires_at",),
+        secret="code",  # noqa: S106  # nosec B106
+        in_digest=False,
+    ),
     "user_deleted_event": Texts(folder="user_deleted", when="deleted_at", is_farewell=True),
 }
 

@@ -103,6 +103,12 @@ def notify_of_phone_verification_request(*, event: dict[str, Any], **_fields_of_
     _notify(event, "phone_verification_requested_event")
 
 
+@shared_task(name="factor_enrolment_requested_event")
+def notify_of_factor_enrolment_request(*, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
+    """Send the code with which a user adds the second factor that is required to sign in."""
+    _notify(event, "factor_enrolment_requested_event")
+
+
 @shared_task(name="user_deleted_event", bind=True)
 def take_leave_of_deleted_user(self: Task, *, event: dict[str, Any], **_fields_of_newer_producers: Any) -> None:
     """Send a last notice to a deleted user, tell webhooks, or erase the user's data, depending on the queue."""

@@ -16,7 +16,7 @@ from auth_ms.keys.services import issuing
 from auth_ms.sessions import services as sessions
 from auth_ms.sessions.services import TokenPair
 from auth_ms.sign_in.services import admission, login
-from auth_ms.sign_in.services.login import SecondFactorRequired
+from auth_ms.sign_in.services.login import Pending
 from auth_ms.users_client import Credentials
 from chassis.http.client_address import Client
 from chassis.operations import pruning
@@ -102,7 +102,7 @@ def record_failure(
 
 def sign_in(
     provider: ExternalProvider, person: Person, *, locale: str, client: Client, at: datetime
-) -> TokenPair | SecondFactorRequired:
+) -> TokenPair | Pending:
     """Open a session for the user with this identity, or ask for the user's second factor.
 
     An unknown identity gets a new account, if the provider may create one and no account has its address; it is never

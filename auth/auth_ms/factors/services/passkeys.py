@@ -16,14 +16,16 @@ from webauthn.helpers.structs import (
     ResidentKeyRequirement,
     UserVerificationRequirement,
 )
+from webauthn.registration.verify_registration_response import VerifiedRegistration
 
 from auth_ms import users_client
 from auth_ms.audit import services as audit
 from auth_ms.factors.models import Passkey, PasskeyChallenge
-from auth_ms.factors.services import notices, offer, recovery_codes
+from auth_ms.factors.services import notices, offer, recovery_codes, requirement
 from auth_ms.factors.services.notices import Change
 from auth_ms.keys.services import issuing
 from auth_ms.sessions import services as sessions
+from auth_ms.users_client import Credentials
 from chassis.database import constraints
 from chassis.http.client_address import Client
 from chassis.http.errors import InvalidInput, Problem
@@ -98,6 +100,14 @@ def register(
     """
     offer.check(offer.PASSKEYS)
     user = users_client.find_verified(user_id=user_id)
+    verified = verify_registration(user_id=user_id, credential=credential, at=at)
+    with transaction.atomic():
+        sessions.lock_live_session(session_id=session_id)
+        return store(user=user, verified=verified, name=name, client=client, at=at)
+
+
+def verify_registration(*, user_id: int, credential: Any, at: datetime) -> VerifiedRegistration:
+    """What the browser has created, for a challenge of this user. Raises PasskeyRejected and TooManyPasskeys."""
     try:
         verified = webauthn.verify_registration_response(
             credential=credential,
@@ -109,27 +119,35 @@ def register(
         raise PasskeyRejected(str(error) or "This is not a valid credential.") from error
     if Passkey.objects.filter(user_id=user_id).count() >= MAXIMUM_PASSKEYS:
         raise TooManyPasskeys
+    return verified
+
+
+def store(
+    *, user: Credentials, verified: VerifiedRegistration, name: str, client: Client, at: datetime
+) -> tuple[Passkey, list[str]]:
+    """Store a verified passkey, in the transaction of a caller who may. Raises PasskeyAlreadyRegistered."""
     with constraints.constraint("passkey_credential_unique", PasskeyAlreadyRegistered), transaction.atomic():
-        sessions.lock_live_session(session_id=session_id)
         passkey = Passkey.objects.create(
-            user_id=user_id,
+            user_id=user.id,
             credential_id=verified.credential_id,
             public_key=verified.credential_public_key,
             sign_count=verified.sign_count,
             name=name,
         )
-        audit.record(audit.Event.PASSKEY_ADDED, client=client, at=at, user_id=user_id, passkey_id=passkey.id)
-        notices.record(Change.PASSKEY_ADDED, contact=user.contact, client=client, at=at)
-        return passkey, recovery_codes.issue_first(user_id=user_id)
+    audit.record(audit.Event.PASSKEY_ADDED, client=client, at=at, user_id=user.id, passkey_id=passkey.id)
+    notices.record(Change.PASSKEY_ADDED, contact=user.contact, client=client, at=at)
+    return passkey, recovery_codes.issue_first(user_id=user.id)
 
 
 def remove(*, user_id: int, passkey_id: int, client: Client, at: datetime) -> None:
-    """Delete a passkey of the user. Raises PasskeyNotFound, UserNotFound and ServiceUnavailable."""
+    """Delete a passkey of the user. Raises PasskeyNotFound, LastSecondFactor, UserNotFound and ServiceUnavailable."""
     user = users_client.find_user(user_id=user_id)
     with transaction.atomic():
+        requirement.lock_factors(user_id=user_id)
         deleted, _ = Passkey.objects.filter(user_id=user_id, id=passkey_id).delete()
         if not deleted:
             raise PasskeyNotFound
+        requirement.check_one_is_left(user_id=user_id)
         recovery_codes.delete_without_factor(user_id=user_id)
         audit.record(audit.Event.PASSKEY_REMOVED, client=client, at=at, user_id=user_id, passkey_id=passkey_id)
         notices.record(Change.PASSKEY_REMOVED, contact=user.contact, client=client, at=at)

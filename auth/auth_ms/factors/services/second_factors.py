@@ -52,6 +52,6 @@ def remove_all(*, user_id: int, at: datetime) -> None:
 
 
 def delete(*, user_id: int) -> None:
-    """Delete all factors of a user, and logins that wait for one."""
-    for model in (TOTP, RecoveryCode, Passkey, PendingLogin, SecondFactorFailures):
+    """Delete all factors of a user, and logins that wait for one; the latter first, so that none adds a factor."""
+    for model in (PendingLogin, TOTP, RecoveryCode, Passkey, SecondFactorFailures):
         model.objects.filter(user_id=user_id).delete()

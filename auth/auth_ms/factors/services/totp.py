@@ -12,10 +12,11 @@ from auth_ms import users_client
 from auth_ms.audit import services as audit
 from auth_ms.factors.models import TOTP
 from auth_ms.factors.problems import AlreadyEnrolled, NotEnrolled, WrongCode
-from auth_ms.factors.services import failures, notices, offer, recovery_codes
+from auth_ms.factors.services import failures, notices, offer, recovery_codes, requirement
 from auth_ms.factors.services.notices import Change
 from auth_ms.keys.services import vault
 from auth_ms.sessions import services as sessions
+from auth_ms.users_client import Credentials
 from chassis.http.client_address import Client
 from chassis.security.rate_limits import services as rate_limits
 
@@ -34,6 +35,12 @@ class Enrolment:
     def qr_code(self) -> list[str]:
         """The QR code (ISO/IEC 18004) of the URI, row by row without the quiet zone; 1 is dark."""
         return ["".join(map(str, row)) for row in segno.make_qr(self.uri).matrix]
+
+    @property
+    def qr_path(self) -> str:
+        """The dark modules of the QR code as a path of SVG, one unit each."""
+        rows = enumerate(self.qr_code)
+        return "".join(f"M{x} {y}h1v1h-1z" for y, row in rows for x, module in enumerate(row) if module == "1")
 
 
 def begin(*, user_id: int, at: datetime) -> Enrolment:
@@ -66,28 +73,38 @@ def confirm(*, user_id: int, session_id: int, code: str, client: Client, at: dat
     user = users_client.find_verified(user_id=user_id)
     with transaction.atomic():
         sessions.lock_live_session(session_id=session_id)
-        totp = TOTP.objects.select_for_update().filter(user_id=user_id).first()
-        if totp is None:
-            raise NotEnrolled("Begin with POST /auth-ms/auth/mfa/totp.")
-        if totp.confirmed_at is not None:
-            raise AlreadyEnrolled
-        if not _spend(totp, code, at=at):
-            raise WrongCode
-        totp.confirmed_at = at
-        totp.save(update_fields=["confirmed_at"])
-        failures.reset(user_id=user_id)
-        audit.record(audit.Event.TOTP_ENABLED, client=client, at=at, user_id=user_id)
-        notices.record(Change.TOTP_ENABLED, contact=user.contact, client=client, at=at)
-        return recovery_codes.issue_first(user_id=user_id)
+        return enable(user=user, code=code, client=client, at=at)
+
+
+def enable(*, user: Credentials, code: str, client: Client, at: datetime) -> list[str]:
+    """The same in the transaction of a caller who has checked everything else, and counts the attempts.
+
+    Raises NotEnrolled, AlreadyEnrolled and WrongCode.
+    """
+    totp = TOTP.objects.select_for_update().filter(user_id=user.id).first()
+    if totp is None:
+        raise NotEnrolled("Begin with POST /auth-ms/auth/mfa/totp.")
+    if totp.confirmed_at is not None:
+        raise AlreadyEnrolled
+    if not _spend(totp, code, at=at):
+        raise WrongCode
+    totp.confirmed_at = at
+    totp.save(update_fields=["confirmed_at"])
+    failures.reset(user_id=user.id)
+    audit.record(audit.Event.TOTP_ENABLED, client=client, at=at, user_id=user.id)
+    notices.record(Change.TOTP_ENABLED, contact=user.contact, client=client, at=at)
+    return recovery_codes.issue_first(user_id=user.id)
 
 
 def disable(*, user_id: int, client: Client, at: datetime) -> None:
-    """Disable one-time passwords. Raises NotEnrolled, UserNotFound and ServiceUnavailable."""
+    """Disable one-time passwords. Raises NotEnrolled, LastSecondFactor, UserNotFound and ServiceUnavailable."""
     user = users_client.find_user(user_id=user_id)
     with transaction.atomic():
+        requirement.lock_factors(user_id=user_id)
         deleted, _ = TOTP.objects.filter(user_id=user_id).delete()
         if not deleted:
             raise NotEnrolled
+        requirement.check_one_is_left(user_id=user_id)
         recovery_codes.delete_without_factor(user_id=user_id)
         audit.record(audit.Event.TOTP_DISABLED, client=client, at=at, user_id=user_id)
         notices.record(Change.TOTP_DISABLED, contact=user.contact, client=client, at=at)

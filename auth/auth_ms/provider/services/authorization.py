@@ -19,6 +19,7 @@ from auth_ms.provider import claims, metadata, scopes
 from auth_ms.provider.errors import AuthorizationError, NotForClient, OAuthError
 from auth_ms.provider.models import UNASKED, AuthorizationRequest, Grant, OAuthClient
 from auth_ms.provider.services import access_tokens, consents, devices, organizations
+from auth_ms.sessions import services as sessions
 from auth_ms.sessions.models import Session
 from auth_ms.users_client import Membership
 from chassis.http import strict_json
@@ -270,7 +271,7 @@ def needs_sign_in(request: AuthorizationRequest, session: Session | None, *, at:
 
 def _why_sign_in(request: AuthorizationRequest, session: Session | None, *, at: datetime) -> str:
     asked = request.parameters
-    if session is None:
+    if session is None or sessions.lacks_second_factor(session.methods):
         return "session"
     if asked["subject"] and asked["subject"] != claims.subject_of(session.user_id, client=request.client):
         return "subject"

@@ -18,6 +18,7 @@ from auth_ms.provider.errors import InvalidGrant, OAuthError
 from auth_ms.provider.models import Grant, GrantRefreshToken, OAuthClient
 from auth_ms.provider.services import access_tokens, devices, introspection, organizations
 from auth_ms.sessions import acting, rotation
+from auth_ms.sessions import services as sessions
 from auth_ms.sessions.models import Session
 from auth_ms.users_client import Credentials
 from chassis.http.client_address import Client
@@ -191,6 +192,8 @@ def _extent(
     form, live = asked.form, access_tokens.live_grants(at=asked.at)
     if user is None or not user.is_active or not live.filter(id=grant.id).exists():
         raise InvalidGrant
+    if sessions.lacks_second_factor(grant.methods):
+        raise InvalidGrant("A second factor is required now, and the user has signed in without one.")
     wanted = scopes.parse(form["scope"]) if "scope" in form and form["grant_type"] == "refresh_token" else grant.scopes
     if wanted is None or not set(wanted) <= set(grant.scopes):
         raise OAuthError("invalid_scope", "The scopes are more than the user has granted.")

@@ -3,7 +3,8 @@
 Each proves by its token, and by the browser's cookie, whose authorization request it is about.
 """
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,8 +15,9 @@ from rest_framework.exceptions import AuthenticationFailed
 from auth_ms import users_client
 from auth_ms.external.problems import IdentityTaken, ProviderNotFound
 from auth_ms.external.services import identities
+from auth_ms.factors import problems as factor_problems
 from auth_ms.factors.problems import SecondFactorBlocked
-from auth_ms.factors.services import passkeys, second_factors
+from auth_ms.factors.services import offer, passkeys, second_factors
 from auth_ms.provider import pages
 from auth_ms.provider.errors import AuthorizationError, NotForClient
 from auth_ms.provider.models import AuthorizationRequest
@@ -25,7 +27,7 @@ from auth_ms.provider.views.pages import Page, ask, ask_link, ask_organization, 
 from auth_ms.sessions import cookies, page_cookies
 from auth_ms.sessions import services as sessions
 from auth_ms.sessions.models import Session
-from auth_ms.sign_in.services import admission, login
+from auth_ms.sign_in.services import admission, enrolment, login
 from chassis.http import strict_json
 from chassis.http.client_address import client_of
 from chassis.http.errors import Problem, ServiceUnavailable, TooManyRequests
@@ -33,6 +35,10 @@ from chassis.security.principal import is_recent
 
 _TEXTS: dict[type[Problem], str] = {
     login.WrongCredentials: "wrong_credentials",
+    enrolment.EnrolmentEnded: "enrolment_ended",
+    factor_problems.WrongCode: "wrong_code",
+    passkeys.PasskeyRejected: "passkey_failed",
+    passkeys.PasskeyAlreadyRegistered: "passkey_failed",
     SecondFactorBlocked: "blocked",
     admission.VerifyEmailFirst: "verify_first",
     TooManyRequests: "too_many",
@@ -54,6 +60,9 @@ class Interaction(Page):
             "sign_in": _sign_in,
             "second_factor": _second_factor,
             "passkey": _passkey,
+            "address": _prove_address,
+            "enrolment": _enrol,
+            "enrolled": _enrolled,
             "organization": _organization,
             "consent": _consent,
             "link": _link,
@@ -108,12 +117,14 @@ def _sign_in(
 def go_on(
     request: HttpRequest,
     asked: AuthorizationRequest,
-    result: sessions.TokenPair | login.SecondFactorRequired,
+    result: sessions.TokenPair | login.Pending,
     token: str,
     *,
     at: datetime,
 ) -> HttpResponse:
-    """Ask for the second factor, or go on with the new session."""
+    """Ask for the second factor, or to add one, or go on with the new session."""
+    if isinstance(result, enrolment.EnrolmentRequired):
+        return ask(request, asked, at=at, page="address", token=token, enrolment_token=result.enrolment_token)
     if isinstance(result, login.SecondFactorRequired):
         values = _second_factors(result.mfa_token, result.methods)
         return ask(request, asked, at=at, page="second_factor", token=token, **values)
@@ -139,10 +150,7 @@ def _passkey(
     request: HttpRequest, asked: AuthorizationRequest, form: dict[str, str], token: str, *, at: datetime
 ) -> HttpResponse:
     """A passkey as the second factor of a login that waits for one, or instead of the password."""
-    try:
-        credential = strict_json.loads(form.get("credential", "").encode())
-    except ValueError as error:
-        raise NotForClient("malformed") from error
+    credential = _credential(form)
     if "mfa_token" in form:
         return _complete(request, asked, form, token, at=at, method=_PASSKEY, credential=credential)
     try:
@@ -152,6 +160,13 @@ def _passkey(
     except Problem as problem:
         return again(request, asked, problem, at=at, page="sign_in", token=token, wrong="wrong_passkey")
     return signed_in(request, asked, pair, token, at=at)
+
+
+def _credential(form: dict[str, str]) -> Any:
+    try:
+        return strict_json.loads(form.get("credential", "").encode())
+    except ValueError as error:
+        raise NotForClient("malformed") from error
 
 
 def _complete(
@@ -181,6 +196,49 @@ def _complete(
         page = {"page": "second_factor", **_second_factors(mfa_token, methods)} if methods else {"page": "sign_in"}
         return again(request, asked, problem, at=at, token=token, wrong=wrong, **page)
     return signed_in(request, asked, pair, token, at=at)
+
+
+def _prove_address(
+    request: HttpRequest, asked: AuthorizationRequest, form: dict[str, str], token: str, *, at: datetime
+) -> HttpResponse:
+    """With the mailed code, show what a second factor begins with."""
+    enrolment_token, client = form.get("enrolment_token", ""), client_of(request)
+    shown: dict[str, Any] = {"token": token, "enrolment_token": enrolment_token}
+    try:
+        code = form.get("code", "")[:64]
+        begun = enrolment.prove_address(enrolment_token=enrolment_token, code=code, client=client, at=at)
+    except enrolment.EnrolmentEnded as problem:
+        return again(request, asked, problem, at=at, page="sign_in", token=token)
+    except Problem as problem:
+        return again(request, asked, problem, at=at, page="address", **shown)
+    shown["passkey"] = json.dumps(begun.passkey) if begun.passkey else ""
+    return ask(request, asked, at=at, page="enrolment", begun=begun.totp, totp=begun.totp is not None, **shown)
+
+
+def _enrol(
+    request: HttpRequest, asked: AuthorizationRequest, form: dict[str, str], token: str, *, at: datetime
+) -> HttpResponse:
+    """Add a second factor, and go on with the session that waited for it, by the page of the recovery codes."""
+    proof: dict[str, Any] = {"factor": offer.TOTP, "code": form.get("code", "")[:64]}
+    if "credential" in form:
+        name = "".join(filter(str.isprintable, form.get("name", "")))[:100]
+        proof = {"factor": offer.PASSKEYS, "credential": _credential(form), "name": name or "Passkey"}
+    enrolment_token = form.get("enrolment_token", "")
+    try:
+        pair, codes = enrolment.complete(enrolment_token=enrolment_token, client=client_of(request), at=at, **proof)
+    except (factor_problems.WrongCode, TooManyRequests) as problem:  # of the app that is set up already
+        shown = {"page": "enrolment", "token": token, "enrolment_token": enrolment_token, "totp": True}
+        return again(request, asked, problem, at=at, **shown)
+    except Problem as problem:
+        return again(request, asked, problem, at=at, page="sign_in", token=token)
+    return signed_in(request, asked, pair, token, at=at, codes=codes)
+
+
+def _enrolled(
+    request: HttpRequest, asked: AuthorizationRequest, form: dict[str, str], token: str, *, at: datetime
+) -> HttpResponse:
+    """Go on after the recovery codes were shown."""
+    return _go_on_signed_in(request, asked, _session_of_form(request, asked, form, at=at), token, at=at)
 
 
 def _methods_left(mfa_token: str, *, at: datetime) -> list[str]:
@@ -222,20 +280,37 @@ def again(
 
 
 def signed_in(
-    request: HttpRequest, asked: AuthorizationRequest, pair: sessions.TokenPair, token: str, *, at: datetime
+    request: HttpRequest,
+    asked: AuthorizationRequest,
+    pair: sessions.TokenPair,
+    token: str,
+    *,
+    at: datetime,
+    codes: Sequence[str] = (),
 ) -> HttpResponse:
-    """Go on with the new session, which the console shares; the access token of its pair never leaves this process."""
+    """Go on with the new session, which the console shares; the access token of its pair never leaves this process.
+
+    New recovery `codes` are shown first.
+    """
     session = pair.session
     if authorization.needs_sign_in(asked, session, at=at):
         raise NotForClient("expired")
-    identity = authorization.identity_of(asked)
-    if identity is not None:
-        response = ask_link(request, asked, session, identity, at=at, token=token)
+    if codes:
+        response = ask(request, asked, at=at, page="recovery_codes", token=token, session_id=session.id, codes=codes)
     else:
-        response = finish(request, asked, session, at=at, token=token)
+        response = _go_on_signed_in(request, asked, session, token, at=at)
     page_cookies.set_session(response, session.id, at=at)
     cookies.set_refresh_token(response, pair, secure=page_cookies.is_secure())
     return response
+
+
+def _go_on_signed_in(
+    request: HttpRequest, asked: AuthorizationRequest, session: Session, token: str, *, at: datetime
+) -> HttpResponse:
+    identity = authorization.identity_of(asked)
+    if identity is not None:
+        return ask_link(request, asked, session, identity, at=at, token=token)
+    return finish(request, asked, session, at=at, token=token)
 
 
 def _session_of_form(

@@ -19,7 +19,7 @@ from auth_ms.recovery.models import OneTimeToken, PasswordChange, PhoneCode
 from auth_ms.recovery.services import mailed_tokens, phones
 from auth_ms.sessions import services as sessions
 from auth_ms.sessions.models import RefreshToken, Session
-from auth_ms.sign_in.services import email_codes, login
+from auth_ms.sign_in.services import email_codes, enrolment, login
 from chassis.http.client_address import Client
 from chassis.outbox.models import OutboxMessage
 
@@ -83,7 +83,9 @@ def end_sign_ins(
     """
     pending = PendingLogin.objects.filter(user_id=user_id)
     if opened_before is not None:
-        pending = pending.filter(expires_at__lt=opened_before + login.PENDING_LIFE)
+        enrols = Q(email_code_hash__isnull=False)
+        lives = (~enrols, login.PENDING_LIFE), (enrols, enrolment.LIFE)
+        pending = pending.filter(*[~kind | Q(expires_at__lt=opened_before + life) for kind, life in lives])
     pending.delete()
     email_codes.revoke(user_id=user_id, sent_before=opened_before)
     sessions.end_sessions_of(user_id=user_id, reason=reason, but=but_session, opened_before=opened_before, at=at)

@@ -17,7 +17,8 @@ from auth_ms.factors.services import failures, passkeys, second_factors
 from auth_ms.keys.services import issuing
 from auth_ms.sessions import services as sessions
 from auth_ms.sessions.services import TokenPair
-from auth_ms.sign_in.services import admission, lockout, password_hashes
+from auth_ms.sign_in.services import admission, enrolment, lockout, password_hashes
+from auth_ms.sign_in.services.enrolment import EnrolmentRequired
 from auth_ms.users_client import Credentials
 from chassis.http.client_address import Client
 from chassis.http.errors import Problem, ServiceUnavailable
@@ -53,11 +54,15 @@ class SecondFactorRequired:
     expires_in: int
 
 
-def log_in(*, username: str, password: str, client: Client, at: datetime) -> TokenPair | SecondFactorRequired:
+Pending = SecondFactorRequired | EnrolmentRequired
+
+
+def log_in(*, username: str, password: str, client: Client, at: datetime) -> TokenPair | Pending:
     """Open a session and publish the login, or ask for the second factor when the user has one.
 
-    Raises WrongCredentials, TooManyFailures, VerifyEmailFirst, SecondFactorBlocked, and ServiceUnavailable when
-    users-ms does not answer or too many passwords are being compared.
+    Where a second factor is required, a user without one is asked to add one. Raises WrongCredentials, TooManyFailures,
+    VerifyEmailFirst, SecondFactorBlocked, TooManyRequests, and ServiceUnavailable when users-ms does not answer or too
+    many passwords are being compared.
     """
     password_concurrency.passwords.check()
     try:
@@ -80,19 +85,19 @@ def log_in(*, username: str, password: str, client: Client, at: datetime) -> Tok
     return sessions.open_session(user=user, methods=["pwd"], client=client, at=at)
 
 
-def begin_second_factor(
-    user: Credentials, *, proven: list[str], client: Client, at: datetime
-) -> SecondFactorRequired | None:
-    """Ask for the second factor of a user who has proven the methods `proven`; None when the user has none.
+def begin_second_factor(user: Credentials, *, proven: list[str], client: Client, at: datetime) -> Pending | None:
+    """Ask for the second factor of a user who has proven the methods `proven`, or to add one where that is required.
 
-    Raises SecondFactorBlocked.
+    None when the user has none and needs none. Raises SecondFactorBlocked, VerifyEmailFirst and TooManyRequests.
     """
     try:
         methods = second_factors.methods_of(user_id=user.id)
     except SecondFactorBlocked:
         audit.record(audit.Event.SECOND_FACTOR, client=client, at=at, succeeded=False, user_id=user.id, blocked=True)
         raise
-    return _await_second_factor(user, methods, proven=proven, at=at) if methods else None
+    if not methods:
+        return enrolment.begin(user, proven=proven, client=client, at=at)
+    return _await_second_factor(user, methods, proven=proven, at=at)
 
 
 def _reject(username: str, user: Credentials | None, *, client: Client, at: datetime) -> NoReturn:
@@ -119,7 +124,8 @@ def _await_second_factor(
 
 def find_pending(*, mfa_token: str, at: datetime) -> PendingLogin:
     """The login that waits for its second factor. Raises WrongCredentials when the token is unknown or expired."""
-    pending = PendingLogin.objects.filter(token_hash=issuing.digest_of(mfa_token), expires_at__gt=at).first()
+    waiting = PendingLogin.objects.filter(token_hash=issuing.digest_of(mfa_token), email_code_hash=None)
+    pending = waiting.filter(expires_at__gt=at).first()
     if pending is None:
         raise WrongCredentials("The mfa_token is not valid any more. Sign in again.")
     return pending
