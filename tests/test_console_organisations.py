@@ -98,3 +98,20 @@ def test_another_account_is_refused_and_offered_to_change(stack, browser, acme, 
         expect(page.get_by_role("alert")).to_contain_text("The invitation is for another email address")
         page.get_by_role("button", name="Use another account").click()
         expect(page.get_by_role("heading", level=1, name="Sign in", exact=True)).to_be_visible()
+
+
+def test_an_admin_sets_a_domain_whose_users_join(stack, browser, page, acme, owner, admins_email):
+    domain = f"{secrets.token_hex(8)}.example.org"
+    sign_in(page, stack, admins_email)
+    heading(page, "Profile")
+    page.goto(f"{stack.gateway}/#/organisations/{acme['id']}")
+    page.get_by_label("Domains").fill(domain)
+    page.get_by_role("button", name="Save domains").click()
+    expect(page.get_by_text("The domains are saved.")).to_be_visible()
+
+    with page_of(browser) as managing:
+        sign_in(managing, stack, owner["email"])
+        heading(managing, "Profile")
+        managing.goto(f"{stack.gateway}/#/organisations/{acme['id']}")
+        expect(managing.get_by_text(domain)).to_be_visible()
+        expect(managing.get_by_label("Domains")).to_have_count(0)

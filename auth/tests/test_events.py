@@ -249,6 +249,17 @@ def test_every_change_of_an_organisation_is_recorded_once(change, written):
     assert found.details == {"organisation_id": 1, "slug": "acme"} | roles
 
 
+def test_domains_of_an_organisation_and_who_joins_by_one_are_in_the_audit_log():
+    organisation = contract.examples()["organisation_changed_event"]["data"] | {"domains": ["acme.example"]}
+    membership = contract.examples()["membership_changed_event"]["data"] | {"domain": "acme.example"}
+
+    tasks.record_organisation_change(event=event("organisation_changed_event", **organisation))
+    tasks.record_membership_change(event=event("membership_changed_event", **membership))
+
+    changed, added = AuditEvent.objects.order_by("id")
+    assert (changed.details["domains"], added.details["domain"]) == (["acme.example"], "acme.example")
+
+
 @pytest.mark.parametrize(("change", "written"), account_changes.INVITATION_EVENTS.items())
 def test_every_change_of_an_invitation_is_recorded_once(change, written):
     by = {"user_id": 7, "actor_id": None} if change == "accepted" else {}

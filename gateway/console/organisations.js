@@ -31,7 +31,25 @@ export async function organisation({ me, go }, id) {
   const back = h("p", {}, h("a", { href: "#/organisations" }, t("organisation.back")));
   const about = card(known.name, facts, leave);
   const manages = me.is_admin || own.includes("admin") || own.includes("owner");
-  return manages ? [back, about, members(id), invitations(id)] : [back, about];
+  if (!manages) return [back, about];
+  return [back, about, members(id), invitations(id), await domains(me, id)];
+}
+
+/** Whose verified addresses join; only administrators of the installation change them. */
+async function domains(me, id) {
+  const { value: known } = await api.call("GET", `${BASE}/${id}/domains`);
+  const explained = h("p", {}, t("domains.explained"));
+  if (!me.is_admin) return card(t("domains.title"), explained, h("p", {}, known.domains.join(", ") || "–"));
+  const entry = field("domains", t("domains.title"), { value: known.domains.join(" "), hint: t("domains.hint") });
+  return card(t("domains.title"), explained, form([entry], {
+    button: t("domains.save"),
+    submit: async (values) => {
+      const body = { domains: values.domains.split(/[\s,]+/).filter(Boolean) };
+      const { value } = await api.call("PUT", `${BASE}/${id}/domains`, { body });
+      entry.input.value = value.domains.join(" ");
+      announce(t("domains.saved"));
+    },
+  }));
 }
 
 function members(id) {

@@ -58,6 +58,8 @@ MATRIX = {
     "get_organisation": [401, 200, 404, 200, 401],
     "update_organisation": [401, 400, 404, 400, 401],
     "delete_organisation": [401, 204, 404, 204, 401],
+    "get_organisation_domains": [401, 200, 404, 200, 401],
+    "set_organisation_domains": [401, 403, 403, 400, 401],
     "list_members": [401, 200, 404, 200, 401],
     "set_member_roles": [401, 400, 404, 400, 401],
     "remove_member": [401, 204, 404, 204, 401],

@@ -82,7 +82,8 @@ def record_organisation_change(*, event: dict[str, Any], **_fields_of_newer_prod
 
     def record(changed: CloudEvent, _: datetime) -> None:
         known = account_changes.ORGANISATION_EVENTS
-        account_changes.record_organisation_change(_organisation_change(changed, known, user_id=None))
+        details = {"domains": _texts(changed, "domains")} if changed.data.get("domains") else {}
+        account_changes.record_organisation_change(_organisation_change(changed, known, user_id=None, **details))
 
     _handle(event, "organisation_changed_event", record)
 
@@ -92,7 +93,10 @@ def record_membership_change(*, event: dict[str, Any], **_fields_of_newer_produc
     """Record a change of the members of an organisation in the audit log."""
 
     def record(changed: CloudEvent, _: datetime) -> None:
-        user_id, details = changed.positive_integer("user_id"), {"roles": _texts(changed, "roles")}
+        user_id = changed.positive_integer("user_id")
+        details: dict[str, Any] = {"roles": _texts(changed, "roles")}
+        if domain := changed.text("domain", maximum=253, default=""):
+            details["domain"] = domain
         known = account_changes.MEMBERSHIP_EVENTS
         change = _organisation_change(changed, known, user_id=user_id, **details)
         account_changes.record_organisation_change(change)

@@ -17,6 +17,7 @@ class OrganisationChanged:
     organisation_id: int
     organisation: str  # its name
     slug: str
+    domains: list[str]  # whose verified addresses join
     actor_id: int
     session_id: int | None
     address: str | None
@@ -41,6 +42,7 @@ class MembershipChanged(OfUser):
     organisation: str
     slug: str
     roles: list[str]  # none when removed
+    domain: str  # of the address by which the user joined without being asked; mostly empty
     actor_id: int | None  # None is the user itself, or a provisioning client
     session_id: int | None
     address: str | None

@@ -18,6 +18,9 @@ ORGANISATION = _answer(
     "an organisation",
     {"id": 1} | _ACME | {"roles": ["owner"]} | _TIMES | {"updated_at": "2026-01-31T12:00:00Z"},
 )
+_DOMAINS = {"domains": ["acme.example", "acme.example.org"]}
+NEW_DOMAINS = OpenApiExample("two domains", value=_DOMAINS, request_only=True)
+DOMAINS = _answer("the domains", _DOMAINS)
 ROLES = OpenApiExample("an admin who may read bills", value={"roles": ["admin", "billing:read"]}, request_only=True)
 MEMBER = _answer(
     "a member",

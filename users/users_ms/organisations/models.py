@@ -1,4 +1,4 @@
-"""Organisations, who belongs to them, and who is invited."""
+"""Organisations, who belongs to them, who is invited, and whose address brings them in."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import OpClass
@@ -10,6 +10,7 @@ from users_ms.accounts.models import User
 from users_ms.organisations import roles
 
 MAXIMUM_SLUG_LENGTH = 63
+MAXIMUM_DOMAIN_LENGTH = 253  # RFC 1035, §2.3.4
 
 
 def _roles() -> ArrayField:
@@ -67,3 +68,27 @@ class Invitation(models.Model):
             models.UniqueConstraint(fields=["organisation", "email_canonical"], name="invitation_unique"),
             models.UniqueConstraint(fields=["token_hash"], name="invitation_token_unique"),
         ]
+
+
+class OrganisationDomain(models.Model):
+    """A domain whose verified addresses belong to an organisation: exactly this one, without its subdomains."""
+
+    id = models.BigAutoField(primary_key=True)
+    organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="domains")
+    organisation_id: int
+    domain = models.CharField(max_length=MAXIMUM_DOMAIN_LENGTH, help_text="in ASCII and lower case")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["domain"], name="organisation_domain_unique")]
+
+
+class FormerMember(models.Model):
+    """Who has left an organisation or was removed, and does not come back by a domain."""
+
+    id = models.BigAutoField(primary_key=True)
+    organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="+")
+    organisation_id: int
+    user_id = models.BigIntegerField(db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["organisation", "user_id"], name="former_member_unique")]

@@ -21,6 +21,14 @@ class SlugTaken(Problem):
     detail = "Another organisation has this slug."
 
 
+class DomainTaken(Problem):
+    """A domain brings its users to one organisation."""
+
+    status = 409
+    title = "Domain already in use"
+    detail = "Another organisation has one of these domains."
+
+
 class LastOwner(Problem):
     """The organisation would be left without an owner."""
 

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import CharField, Exists, F, Func, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Lower
 
+from users_ms.accounts.models import User
 from users_ms.organisations import roles
-from users_ms.organisations.models import Invitation, Membership, Organisation
+from users_ms.organisations.models import FormerMember, Invitation, Membership, Organisation, OrganisationDomain
 from users_ms.organisations.problems import InvitationNotFound, OrganisationNotFound, RoleTooLow
 
 MAXIMUM_ID = 2**63 - 1
@@ -67,6 +68,29 @@ def members_of(organisation_id: int, viewer: Viewer) -> QuerySet[Membership]:
     """The members, for those who manage them. Raises OrganisationNotFound and RoleTooLow."""
     organisation = managed(organisation_id, viewer)
     return Membership.objects.filter(organisation=organisation).select_related("user")
+
+
+def domains_of(organisation_id: int) -> list[str]:
+    """The domains whose verified addresses join an organisation, in order."""
+    found = OrganisationDomain.objects.filter(organisation_id=organisation_id).order_by("domain")
+    return list(found.values_list("domain", flat=True))
+
+
+def joinable(user_id: int) -> QuerySet[OrganisationDomain]:
+    """The domain by which an active user may join an organisation now; none without a verified address in one, and none
+    of an organisation of which the user is a member, or was."""
+    parts = (F("email_canonical"), Value("@"), Value(-1))
+    of_address: Func = Func(*parts, function="split_part", output_field=CharField())
+    users = User.objects.filter(id=user_id, is_active=True, email_verified=True).annotate(domain=of_address)
+    found = OrganisationDomain.objects.filter(domain=Subquery(users.values("domain")[:1]))
+    for kind in (Membership, FormerMember):
+        found = found.filter(~Exists(kind.objects.filter(organisation=OuterRef("organisation_id"), user_id=user_id)))
+    return found
+
+
+def managed_domains(organisation_id: int, viewer: Viewer) -> list[str]:
+    """The same, for those who manage members. Raises OrganisationNotFound and RoleTooLow."""
+    return domains_of(_managed(organisation_id, viewer).id)
 
 
 def invitations_of(organisation_id: int, viewer: Viewer) -> QuerySet[Invitation]:

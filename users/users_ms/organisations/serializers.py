@@ -6,11 +6,17 @@ from typing import Any
 from django.utils import timezone
 from rest_framework import serializers
 
-from chassis.http import fields
+from chassis.http import email_addresses, fields
 from users_ms.accounts.models import User
 from users_ms.accounts.serializers import Locale, Password, TimeZone, check_password_policy
 from users_ms.organisations import roles, selectors
-from users_ms.organisations.models import MAXIMUM_SLUG_LENGTH, Invitation, Membership, Organisation
+from users_ms.organisations.models import (
+    MAXIMUM_DOMAIN_LENGTH,
+    MAXIMUM_SLUG_LENGTH,
+    Invitation,
+    Membership,
+    Organisation,
+)
 
 _SLUG = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?", re.ASCII)
 _ROLE = re.compile(roles.PATTERN, re.ASCII)
@@ -85,6 +91,28 @@ class OrganisationOutput(fields.Output):
         model = Organisation
         fields = ["id", "name", "slug", "roles", "created_at", "updated_at"]
         read_only_fields = fields
+
+
+class Domain(fields.Text):
+    """A domain of email addresses, stored in ASCII and lower case."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=MAXIMUM_DOMAIN_LENGTH, **options)
+
+    def to_internal_value(self, data: Any) -> str:
+        value = super().to_internal_value(data)
+        try:
+            return email_addresses.parse(f"any@{value}").canonical.rpartition("@")[2]
+        except email_addresses.InvalidAddress as error:
+            raise serializers.ValidationError("Must be a domain such as example.org.") from error
+
+
+class Domains(serializers.Serializer):
+    """Whose verified addresses join an organisation."""
+
+    domains = serializers.ListField(
+        child=Domain(), max_length=50, help_text="exactly these, without their subdomains; never one of a mail provider"
+    )
 
 
 class MembershipInput(serializers.Serializer):

@@ -5,6 +5,7 @@ from users_ms.organisations import internal_views, invitation_views, views
 urlpatterns = [
     path("organisations", views.OrganisationCollection.as_view(), name="organisations"),
     path("organisations/<int:organisation_id>", views.OrganisationDetail.as_view(), name="organisation"),
+    path("organisations/<int:organisation_id>/domains", views.Domains.as_view(), name="organisation-domains"),
     path("organisations/<int:organisation_id>/members", views.MemberCollection.as_view(), name="members"),
     path("organisations/<int:organisation_id>/members/<int:user_id>", views.MemberDetail.as_view(), name="member"),
     path(

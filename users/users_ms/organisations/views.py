@@ -55,8 +55,14 @@ class OrganisationCollection(APIView):
         tags=["organisations"],
     )
     def get(self, request: Request) -> Response:
-        """List the caller's own organisations; all of them for an administrator."""
+        """List the caller's own organisations; all of them for an administrator.
+
+        The caller joins the one with the domain of its verified address first.
+        """
         given = read_query(serializers.OrganisationFilter, request)
+        if selectors.joinable(request.user.user_id).exists():
+            permissions.live_principal(request)  # a write, which a session that has ended does not make
+            services.join(user_id=request.user.user_id, origin=actor_of(request).origin, at=timezone.now())
         pages = self.pagination_class()
         rows = pages.paginate_queryset(selectors.find_organisations(viewer_of(request), **given), request)
         answer = pages.get_paginated_response([serializers.OrganisationOutput.of(row) for row in rows])
@@ -126,6 +132,45 @@ class OrganisationDetail(APIView):
             raise permissions.SignInAgain  # a stolen token must not delete the organisation
         services.delete_organisation(organisation_id=organisation_id, actor=actor, at=at)
         return Response(status=204)
+
+
+class AnyUserMayReadAdminsMayPut(permissions.IsUser):
+    def has_permission(self, request: Request, view: Any) -> bool:
+        kind = permissions.IsAdmin() if request.method == "PUT" else super()
+        return kind.has_permission(request, view)
+
+
+class Domains(APIView):
+    permission_classes = [AnyUserMayReadAdminsMayPut]
+
+    @extend_schema(
+        operation_id="get_organisation_domains",
+        responses={200: serializers.Domains, **problems(401, 403, 404, 429)},
+        examples=[examples.DOMAINS],
+        tags=["organisations"],
+    )
+    def get(self, request: Request, organisation_id: int) -> Response:
+        """Read whose verified addresses join: an owner or admin of the organisation, or an administrator."""
+        return Response({"domains": selectors.managed_domains(organisation_id, viewer_of(request))}, headers=PRIVATE)
+
+    @extend_schema(
+        operation_id="set_organisation_domains",
+        request=serializers.Domains,
+        responses={200: serializers.Domains, **problems(400, 401, 403, 404, 409, 413, 415, 429)},
+        examples=[examples.NEW_DOMAINS, examples.DOMAINS],
+        tags=["organisations"],
+    )
+    def put(self, request: Request, organisation_id: int) -> Response:
+        """Give an organisation exactly these domains. For administrators of the installation. Members stay.
+
+        A user with a verified address of one of them becomes a member at the next sign-in to an application that wants
+        to know the organisation. 409 when another organisation has one of them.
+        """
+        actor = actor_of(request)
+        selectors.get_organisation(organisation_id, actor)
+        given = read_body(serializers.Domains, request)
+        domains = services.set_domains(organisation_id=organisation_id, actor=actor, at=timezone.now(), **given)
+        return Response({"domains": domains}, headers=PRIVATE)
 
 
 class MemberCollection(APIView):

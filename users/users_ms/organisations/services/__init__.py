@@ -1,5 +1,6 @@
 """Changes of organisations, their members and invitations."""
 
+from users_ms.organisations.services.domains import join, set_domains
 from users_ms.organisations.services.invitations import (
     accept,
     forget_user,
@@ -33,12 +34,14 @@ __all__ = [
     "forget_user",
     "give_role",
     "invite",
+    "join",
     "lock",
     "prune",
     "remove_member",
     "rename_organisation",
     "resend",
     "revoke",
+    "set_domains",
     "set_roles",
     "sign_up",
     "withdraw_role",

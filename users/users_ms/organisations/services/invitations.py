@@ -19,7 +19,7 @@ from users_ms.accounts.events import Origin
 from users_ms.accounts.models import User
 from users_ms.accounts.services import sign_up_policy, user_changes
 from users_ms.organisations import events, roles, selectors
-from users_ms.organisations.models import Invitation, Membership, Organisation
+from users_ms.organisations.models import FormerMember, Invitation, Membership, Organisation
 from users_ms.organisations.problems import (
     AlreadyMember,
     InvitationForAnotherAddress,
@@ -152,7 +152,8 @@ def sign_up(*, token: str, client: Client, at: datetime, **fields: Any) -> User:
 
 
 def forget_user(user: User) -> None:
-    """Delete the invitations that a deleted user has sent, and those to its address."""
+    """Delete the invitations that a deleted user has sent, those to its address, and where it was a member."""
+    FormerMember.objects.filter(user_id=user.id).delete()
     Invitation.objects.filter(Q(invited_by=user.id) | Q(email_canonical=user.email_canonical)).delete()
 
 

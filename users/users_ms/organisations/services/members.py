@@ -15,7 +15,7 @@ from users_ms.accounts.events import Origin
 from users_ms.accounts.models import User
 from users_ms.accounts.services import user_changes
 from users_ms.organisations import events, roles, selectors
-from users_ms.organisations.models import Invitation, Membership, Organisation
+from users_ms.organisations.models import FormerMember, Invitation, Membership, Organisation
 from users_ms.organisations.problems import (
     LastOwner,
     MemberNotFound,
@@ -95,12 +95,16 @@ def set_roles(*, organisation_id: int, user_id: int, given: list[str], actor: Ac
 
 
 def add_member(
-    organisation: Organisation, *, user_id: int, given: list[str], origin: Origin, at: datetime
+    organisation: Organisation, *, user_id: int, given: list[str], domain: str = "", origin: Origin, at: datetime
 ) -> Membership:
-    """Add a user, in the transaction that has locked the organisation. Raises UserNotFound."""
+    """Add a user, in the transaction that has locked the organisation; `domain` by which it joins, if so.
+
+    Raises UserNotFound.
+    """
     user = user_changes.lock_user(user_id=user_id)
+    FormerMember.objects.filter(organisation=organisation, user_id=user_id).delete()
     membership = Membership.objects.create(organisation=organisation, user=user, roles=given)
-    announce_member(membership, "member_added", origin=origin, at=at)
+    announce_member(membership, "member_added", domain=domain, origin=origin, at=at)
     return membership
 
 
@@ -120,6 +124,7 @@ def remove_member(*, organisation_id: int, user_id: int, actor: Actor, at: datet
         _check_another_owner(organisation, membership)
         _revoke_invitations(organisation, user_id, actor=actor, at=at)
         Membership.objects.filter(id=membership.id).delete()
+        FormerMember.objects.get_or_create(organisation=organisation, user_id=user_id)
         membership.roles = []
         announce_member(membership, "member_removed", origin=actor.origin_for(user_id), at=at)
 
@@ -208,6 +213,7 @@ def announce(
             organisation_id=organisation.id,
             organisation=organisation.name,
             slug=organisation.slug,
+            domains=selectors.domains_of(organisation.id),
             actor_id=actor.user_id,
             session_id=actor.origin.session_id,
             address=actor.origin.address,
@@ -218,7 +224,9 @@ def announce(
     )
 
 
-def announce_member(membership: Membership, change: str, *, origin: Origin, at: datetime) -> None:
+def announce_member(
+    membership: Membership, change: str, *, domain: str = "", origin: Origin, at: datetime
+) -> None:
     """Record a `membership_changed_event` with the contact data of the member."""
     user: User = membership.user
     outbox.record(
@@ -231,6 +239,7 @@ def announce_member(membership: Membership, change: str, *, origin: Origin, at: 
             organisation=membership.organisation.name,
             slug=membership.organisation.slug,
             roles=membership.roles,
+            domain=domain,
             actor_id=origin.actor_id,
             session_id=origin.session_id,
             address=origin.address,
