@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from auth.tests import oauth
+from auth.tests import email_codes, oauth
 from auth.tests.actions import add, begin, confirm, first_step, second_step
 from auth.tests.authenticator import Authenticator
 from auth.tests.builders import as_json, bearer, login, mailed_token, recorded
@@ -92,6 +92,27 @@ def test_a_passkey_is_added_instead(ada, required):
     assert answer.status_code == 200 and answer.json()["recovery_codes"]
     assert Passkey.objects.get().name == "my key"
     assert Session.objects.get().methods == ["pwd", "hwk", "mfa"]
+
+
+def test_a_code_by_email_is_one_factor_too(ada, required):
+    required.EMAIL_SIGN_IN = "sign_in"
+    pending = email_codes.signs_in(Client()).json()
+    assert pending["enrolment_required"] and not Session.objects.exists()
+
+    answer = complete(pending, factor="totp", code=app_of(prove(pending)).now())
+
+    assert answer.status_code == 200
+    assert Session.objects.get().methods == ["otp", "mfa"]
+
+
+def test_an_admin_who_acts_as_a_user_needs_no_factor_of_the_user(ada, admin_client, required):
+    required.IMPERSONATION_SECONDS = 1800
+    body = {"user_id": 7, "reason": "ticket 4711"}
+    acting = admin_client.post("/auth-ms/auth/impersonations", **as_json(body)).json()
+
+    answer = Client().post("/auth-ms/auth/refresh", **as_json({"refresh_token": acting["refresh_token"]}))
+
+    assert answer.status_code == 200
 
 
 def test_a_recovery_code_goes_on_working(ada, required):

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from django.conf import settings
 from django.db import transaction
@@ -61,9 +61,19 @@ class SecondFactorRequired(InvalidRefreshToken):
     code = "second_factor_required"
 
 
-def lacks_second_factor(methods: list[str]) -> bool:
-    """Whether a session or grant with these authentication methods may not go on (SECOND_FACTOR_REQUIRED)."""
-    return settings.SECOND_FACTOR_REQUIRED and "mfa" not in methods
+class _Authenticated(Protocol):
+    """A session or a grant."""
+
+    methods: Any
+    actor_id: Any
+
+
+def lacks_second_factor(opened: _Authenticated) -> bool:
+    """Whether a session or grant may not go on without a second factor (SECOND_FACTOR_REQUIRED).
+
+    An admin who acts as the user has given one to sign in.
+    """
+    return settings.SECOND_FACTOR_REQUIRED and opened.actor_id is None and "mfa" not in opened.methods
 
 
 def open_session(*, user: Credentials, methods: list[str], client: Client, at: datetime) -> TokenPair:
@@ -140,7 +150,7 @@ def refresh(*, refresh_token: str, client: Client, at: datetime) -> TokenPair:
     if user is None or not user.is_active or not acting.is_allowed(presented.session.actor_id, user=user):
         end_session(presented.session, event=audit.Event.SESSION_REVOKED, client=client, at=at)
         raise InvalidRefreshToken
-    if lacks_second_factor(presented.session.methods):
+    if lacks_second_factor(presented.session):
         facts = {"reason": "a second factor is required"}
         end_session(presented.session, event=audit.Event.SESSION_REVOKED, client=client, at=at, **facts)
         raise SecondFactorRequired

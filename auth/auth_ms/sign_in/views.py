@@ -62,12 +62,7 @@ class Login(OpenToAll):
         return _answer(request, login.log_in(**given, client=client_of(request), at=at), at=at)
 
 
-def _answer(
-    request: Request,
-    result: TokenPair | login.SecondFactorRequired | enrolment.EnrolmentRequired,
-    *,
-    at: datetime,
-) -> Response:
+def _answer(request: Request, result: TokenPair | login.Pending, *, at: datetime) -> Response:
     """The tokens, or what the second factor, or adding one, needs."""
     if isinstance(result, login.SecondFactorRequired):
         return answer(serializers.SecondFactorRequiredOutput, result)

@@ -90,7 +90,7 @@ def joinable(user_id: int) -> QuerySet[OrganisationDomain]:
 
 def managed_domains(organisation_id: int, viewer: Viewer) -> list[str]:
     """The same, for those who manage members. Raises OrganisationNotFound and RoleTooLow."""
-    return domains_of(_managed(organisation_id, viewer).id)
+    return domains_of(managed(organisation_id, viewer).id)
 
 
 def invitations_of(organisation_id: int, viewer: Viewer) -> QuerySet[Invitation]:

@@ -271,7 +271,7 @@ def needs_sign_in(request: AuthorizationRequest, session: Session | None, *, at:
 
 def _why_sign_in(request: AuthorizationRequest, session: Session | None, *, at: datetime) -> str:
     asked = request.parameters
-    if session is None or sessions.lacks_second_factor(session.methods):
+    if session is None or sessions.lacks_second_factor(session):
         return "session"
     if asked["subject"] and asked["subject"] != claims.subject_of(session.user_id, client=request.client):
         return "subject"

@@ -192,7 +192,7 @@ def _extent(
     form, live = asked.form, access_tokens.live_grants(at=asked.at)
     if user is None or not user.is_active or not live.filter(id=grant.id).exists():
         raise InvalidGrant
-    if sessions.lacks_second_factor(grant.methods):
+    if sessions.lacks_second_factor(grant):
         raise InvalidGrant("A second factor is required now, and the user has signed in without one.")
     wanted = scopes.parse(form["scope"]) if "scope" in form and form["grant_type"] == "refresh_token" else grant.scopes
     if wanted is None or not set(wanted) <= set(grant.scopes):

@@ -25,7 +25,7 @@ from auth_ms.sessions.services import TokenPair
 from auth_ms.sign_in import events
 from auth_ms.sign_in.models import EmailCode
 from auth_ms.sign_in.services import admission, lockout, login
-from auth_ms.sign_in.services.login import SecondFactorRequired, WrongCredentials
+from auth_ms.sign_in.services.login import Pending, WrongCredentials
 from auth_ms.users_client import Credentials
 from chassis.http import email_addresses
 from chassis.http.client_address import Client
@@ -139,8 +139,8 @@ def find_asked(*, browser: str, at: datetime) -> EmailCode | None:
     return mine.order_by("-expires_at", "asker_hash").first() if browser else None
 
 
-def log_in(*, secret: str, code: str, client: Client, at: datetime) -> TokenPair | SecondFactorRequired:
-    """Open a session with the code that the holder of `secret` asked for, or ask for the second factor.
+def log_in(*, secret: str, code: str, client: Client, at: datetime) -> TokenPair | Pending:
+    """Open a session with the code that the holder of `secret` asked for, or ask for the second factor, or to add one.
 
     The first proof of an address ends everything that was set up before it, the password too. Raises WrongCredentials,
     TooManyFailures, VerifyEmailFirst, SecondFactorBlocked and ServiceUnavailable; after the last the code may be used

@@ -195,7 +195,7 @@ def complete(
             _, codes = passkeys.store(user=user, verified=verified, name=name, client=client, at=at)
         else:
             codes = totp.enable(user=user, code=code, client=client, at=at)
-        methods = [*pending.methods, _AMR[factor], "mfa"]
+        methods = list(dict.fromkeys([*pending.methods, _AMR[factor], "mfa"]))  # otp once, after a code by email
         pair = sessions.open_session(user=user, methods=methods, client=client, at=at)
     lockout.reset_failures(username=user.email, client=client)
     return pair, codes

@@ -56,4 +56,4 @@ def join(*, user_id: int, origin: Origin, at: datetime) -> None:
             return
         itself = Actor(user_id=user_id, is_admin=False, origin=origin)
         given = {"given": [roles.MEMBER], "domain": domain}
-        members.add_member(organisation, user_id=user_id, actor=itself, at=at, **given)
+        members.add_member(organisation, user_id=user_id, origin=itself.origin_for(user_id), at=at, **given)

@@ -224,9 +224,7 @@ def announce(
     )
 
 
-def announce_member(
-    membership: Membership, change: str, *, domain: str = "", origin: Origin, at: datetime
-) -> None:
+def announce_member(membership: Membership, change: str, *, domain: str = "", origin: Origin, at: datetime) -> None:
     """Record a `membership_changed_event` with the contact data of the member."""
     user: User = membership.user
     outbox.record(
