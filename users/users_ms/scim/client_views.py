@@ -34,7 +34,7 @@ class ScimClientCollection(APIView):
     @extend_schema(
         operation_id="create_scim_client",
         request=serializers.ScimClientInput,
-        responses={201: serializers.NewScimClientOutput, **problems(400, 401, 403, 404, 413, 415)},
+        responses={201: serializers.CreatedScimClientOutput, **problems(400, 401, 403, 404, 413, 415)},
         examples=[examples.NEW_CLIENT, examples.CREATED_CLIENT],
         tags=["organisations"],
     )

@@ -49,7 +49,7 @@ class ScimClientOutput(fields.Output):
         read_only_fields = fields
 
 
-class NewScimClientOutput(ScimClientOutput):
+class CreatedScimClientOutput(ScimClientOutput):
     """A new client with its token."""
 
     token = serializers.CharField(help_text="begins with tsr_scim_; it cannot be shown again")
