@@ -54,5 +54,6 @@ SESSION = answer_example(
         "last_used_at": "2026-01-31T12:30:00Z",
         "expires_at": "2026-03-02T12:30:00Z",
         "current": True,
+        "impersonated": False,
     },
 )
