@@ -54,14 +54,22 @@ def user(stack):
 
 @pytest.fixture(scope="module")
 def in_paths(stack, admins_email, user):
-    """The parameters of the paths of these operations: of an event, a webhook and an organisation that exist."""
+    """The parameters of the paths of these operations: of an event, a webhook, an organisation and a group that exist;
+    and the token of a SCIM client."""
     token = stack.token_of(admins_email)
     webhook = stack.call(
         "POST", "/notification-ms/webhooks", {"url": "https://example.org/", "enabled": False}, token=token
     )
     given = {"name": "Acme", "slug": f"acme-{secrets.token_hex(8)}", "owner_id": user["id"]}
     organisation = stack.call("POST", "/users-ms/organisations", given, token=token)
+    clients = f"/users-ms/organisations/{organisation.json()['id']}/scim-clients"
+    scim_token = stack.call("POST", clients, {"name": "a directory", "domains": ["*"]}, token=token).json()["token"]
+    staff = {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": "Staff"}
+    group = stack.call("POST", "/users-ms/scim/v2/Groups", staff, token=scim_token)
+    assert group.status_code == 201, group.text
     yield {
+        "group_id": group.json()["id"],
+        "scim_token": scim_token,
         "event": "new_user_event",
         "user_id": user["id"],
         "webhook_id": webhook.json()["id"],
@@ -89,9 +97,10 @@ def test_no_filter_discloses_rows_or_fails(stack, filters, in_paths, admin, user
     """An admin may read all rows, so any match shows that the payload was not taken as text."""
     own = {"Authorization": f"Bearer {stack.log_in(user['email']).json()['access_token']}"}
     everything = {"Authorization": f"Bearer {admin['access_token']}"}
+    provisioning = {"Authorization": f"Bearer {in_paths['scim_token']}"}
     for service, path, name in filters:
         path = path.format(**in_paths)
-        for headers in (own, everything):
+        for headers in (own, everything, provisioning):
             answer = requests.get(getattr(stack, service) + path, params={name: payload}, headers=headers, timeout=60)
             assert answer.status_code in (200, 400, 401, 403, 404), (path, name, answer.status_code)
             assert "X-Injected" not in answer.headers

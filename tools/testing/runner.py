@@ -270,9 +270,13 @@ def ignoring(*names: str) -> list[str]:
 
 
 def _as_owner(layout: Layout, service: str) -> dict[str, str]:
-    """For tests that make a database and queues of their own, which only the owner and the administrator may."""
+    """For tests that make a database and queues of their own, which only the owner and the administrator may.
+
+    What is off by default is off for them, too.
+    """
     owner = {"DATABASE_URL": layout.database_owner_url(service), "BROKER_URL": layout.broker_url}
-    return programs.service_environment(layout, service) | owner
+    settings = programs.service_environment(layout, service) | owner
+    return {name: value for name, value in settings.items() if name not in ALL_ROUTES}
 
 
 def chaos(layout: Layout) -> list[Suite]:

@@ -218,7 +218,7 @@ def _tokens(text: str) -> list[tuple[str, str]]:
     while at < len(text):
         match = _TOKEN.match(text, at)
         if match is None:
-            raise InvalidFilter(f"{text[at : at + 20]!r} is not expected here.")
+            raise InvalidFilter(f"{text[at]!r} is not expected here.")
         kind = str(match.lastgroup)
         found.append((kind, match[kind]))
         at = match.end()
