@@ -1,6 +1,6 @@
 """What of SCIM there is (RFC 7644, §4), and what is not."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -98,6 +98,8 @@ class SchemaDetail(_Discovery):
 @extend_schema(exclude=True)
 class Elsewhere(ScimView):
     """All other paths: an error as SCIM has it. Bulk, `/Me`, and `.search` over all resources are not there."""
+
+    default_response_headers: ClassVar[dict[str, str]] = {}  # no `Allow`: there is no resource that allows anything
 
     def dispatch(self, request: Any, *args: Any, **options: Any) -> Any:
         self.is_search = str(options.get("rest", "")).endswith(".search")
