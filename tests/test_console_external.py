@@ -4,16 +4,14 @@ users are other accounts."""
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from evidence.harness import console
-from evidence.harness.browser import browser, keep, page_of
+from evidence.harness.browser import browser, check_page, page_of
 from evidence.harness.local_processes import need_private_addresses
 from evidence.harness.stack import PASSWORD
 
 __all__ = ["browser"]
-AXE = Axe()
 
 
 @pytest.fixture
@@ -36,14 +34,6 @@ def provider(stack, admin):
             yield public
 
 
-def check(page, stack, name):
-    """No violation of axe-core's rules, and nothing wider than the window."""
-    violations = AXE.run(page).response["violations"]
-    assert [(each["id"], each["nodes"][0]["html"]) for each in violations] == [], name
-    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0, name
-    keep(page, stack, f"external-{name}")
-
-
 def sign_in_on_the_page(page, email):
     page.get_by_label("Email").fill(email)
     page.get_by_label("Password").fill(PASSWORD)
@@ -56,16 +46,16 @@ def test_a_sign_in_is_linked_used_and_unlinked_in_the_console(stack, admin, brow
     with page_of(browser, size=(width, 1000), expected_statuses=(401,)) as page:
         page.goto(f"{provider}/#/sign-in")
         expect(page.get_by_role("button", name="Continue with The Same")).to_be_visible()
-        check(page, stack, f"console-{width}")
+        check_page(page, stack, f"external-console-{width}")
         page.get_by_role("button", name="Continue with The Same").click()
         page.wait_for_url(f"{provider}/auth-ms/oauth/authorize*")
-        check(page, stack, f"sign-in-page-{width}")
+        check_page(page, stack, f"external-sign-in-page-{width}")
         sign_in_on_the_page(page, there["email"])
         expect(page.get_by_text("This sign-in has no account yet")).to_be_visible()
-        check(page, stack, f"sign-in-first-{width}")
+        check_page(page, stack, f"external-sign-in-first-{width}")
         sign_in_on_the_page(page, here["email"])
         expect(page.get_by_role("heading", name="Link this sign-in?")).to_be_visible()
-        check(page, stack, f"link-{width}")
+        check_page(page, stack, f"external-link-{width}")
         page.get_by_role("button", name="Link", exact=True).click()
         console.heading(page, "Profile")
         expect(page.get_by_label("Email")).to_have_value(here["email"])
@@ -78,7 +68,7 @@ def test_a_sign_in_is_linked_used_and_unlinked_in_the_console(stack, admin, brow
         expect(page.get_by_label("Email")).to_have_value(here["email"])
         console.follow(page, "Security")
         expect(page.get_by_role("cell", name=there["email"], exact=True)).to_be_visible()
-        check(page, stack, f"security-{width}")
+        check_page(page, stack, f"external-security-{width}")
         page.get_by_role("button", name=f"Unlink The Same {there['email']}").click()
         page.get_by_role("dialog").get_by_role("button", name="Unlink").click()
         expect(page.get_by_role("status")).to_have_text("The sign-in is unlinked.")
@@ -105,7 +95,7 @@ def test_an_admin_adds_changes_disables_and_deletes_a_provider(stack, browser, p
         expect(page.get_by_label("Scopes")).to_have_value("user:email")
         expect(page.get_by_label("Client secret")).to_have_value("")
         assert "a-secret-of-github" not in page.content()
-        check(page, stack, "provider")
+        check_page(page, stack, "external-provider")
         page.get_by_label("Name", exact=True).fill("Our GitHub")
         page.get_by_label("Users may sign in with it").uncheck()
         page.get_by_role("button", name="Save").click()

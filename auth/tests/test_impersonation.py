@@ -71,15 +71,18 @@ def is_live(tokens):
     return client_of(tokens).get("/auth-ms/auth/sessions").status_code == 200
 
 
-@pytest.fixture
-def acting_browser(ada, support):
-    """A browser in which the admin acts as Ada, as the console begins it."""
-    browser = Client()
+def act_in(browser, support):
+    """Let the admin act as Ada in a browser, as the console begins it."""
     headers = {"Token-Delivery": "cookie", "Origin": "http://testserver", "Host": "testserver"}
     body = as_json({"user_id": 7, "reason": "ticket 4711"})
     answer = browser.post(PATH, **body, headers=headers | {"Authorization": support.defaults["HTTP_AUTHORIZATION"]})
     assert (answer.status_code, answer.json()["refresh_token"]) == (200, "")
     return browser
+
+
+@pytest.fixture
+def acting_browser(ada, support):
+    return act_in(Client(), support)
 
 
 def test_an_admin_acts_as_a_user_and_the_token_says_so(ada, support):
@@ -322,12 +325,14 @@ def test_an_application_of_somebody_else_needs_the_consent_of_the_user(acting_br
     assert oauth.members_of(app.authorize(acting_browser))["error"] == "consent_required"
 
 
-def test_a_form_made_up_for_the_user_is_refused(acting_browser, app):
+def test_a_form_made_up_for_the_user_is_refused(ada, support, app):
     app.change(first_party=False)
-    page = app.authorize(acting_browser, prompt="login")
+    browser = Client()
+    page = app.authorize(browser)  # before anybody is signed in
+    act_in(browser, support)
     session = Session.objects.get(actor_id=1)
 
-    answer = oauth.submit(acting_browser, page, step="consent", decision="allow", session=str(session.id))
+    answer = oauth.submit(browser, page, step="consent", decision="allow", session=str(session.id))
 
     assert answer.status_code == 400
     assert not Consent.objects.exists() and not Grant.objects.exists()

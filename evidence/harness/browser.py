@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from evidence.harness.stack import Stack
@@ -19,6 +20,7 @@ QUIET = [
     "--disable-sync",
     "--no-first-run",
 ]
+_AXE = Axe()
 PATIENCE_MILLISECONDS = 120_000  # for a machine that is busy with other things
 expect.set_options(timeout=PATIENCE_MILLISECONDS)
 
@@ -63,6 +65,14 @@ def page(browser: Browser) -> Iterator[Page]:
     """A page of 1280 x 1400 pixels, on which no error is expected."""
     with page_of(browser) as page:
         yield page
+
+
+def check_page(page: Page, stack: Stack, name: str) -> None:
+    """Save a screenshot of a page without a violation of axe-core's rules, and with nothing wider than the window."""
+    violations = _AXE.run(page).response["violations"]
+    assert [(each["id"], each["nodes"][0]["html"]) for each in violations] == [], name
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0, name
+    keep(page, stack, name)
 
 
 def keep(page: Page, stack: Stack, name: str, **options: Any) -> None:

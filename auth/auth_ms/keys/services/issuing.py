@@ -62,8 +62,12 @@ def authentication(methods: list[str], *, authenticated_at: datetime, actor: str
     """The claims of a token on how its user has authenticated; or that `actor` acts as the user (RFC 8693, §4.1)."""
     if actor is not None:
         return {"act": {"sub": actor}}
-    level = TWO_FACTORS if "mfa" in methods else ONE_FACTOR
-    return {"auth_time": int(authenticated_at.timestamp()), "amr": methods, "acr": level}
+    return {"auth_time": int(authenticated_at.timestamp()), "amr": methods, "acr": level_of(methods)}
+
+
+def level_of(methods: list[str]) -> str:
+    """The `acr` of these methods."""
+    return TWO_FACTORS if "mfa" in methods else ONE_FACTOR
 
 
 def service_token(*, audience: str) -> str:

@@ -81,11 +81,6 @@ def key_of(members: dict[str, Any]) -> str | None:
     return (members.get("cnf") or {}).get("jkt")
 
 
-def level_of(methods: list[str]) -> str:
-    """The `acr` of these methods."""
-    return issuing.TWO_FACTORS if "mfa" in methods else issuing.ONE_FACTOR
-
-
 def _shared(client: OAuthClient, granted: list[str], resources: list[str]) -> dict[str, Any]:
     audience = [*resources, *([userinfo_audience()] if scopes.OPENID in granted else [])] or [settings.PUBLIC_URL]
     return {

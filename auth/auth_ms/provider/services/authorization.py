@@ -275,7 +275,7 @@ def _why_sign_in(request: AuthorizationRequest, session: Session | None, *, at: 
         return "session"
     if asked["subject"] and asked["subject"] != claims.subject_of(session.user_id, client=request.client):
         return "subject"
-    if asked["levels"] == [issuing.TWO_FACTORS] and access_tokens.level_of(session.methods) != issuing.TWO_FACTORS:
+    if asked["levels"] == [issuing.TWO_FACTORS] and issuing.level_of(session.methods) != issuing.TWO_FACTORS:
         return "level"
     if {"login", "select_account"} & set(asked["prompt"]):
         return "prompt"

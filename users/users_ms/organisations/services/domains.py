@@ -4,6 +4,7 @@ A user joins when somebody asks for its organisations, which each sign-in to an 
 the user's own list. So it does not matter which came first, the address or the domain, and nothing has to be repeated.
 """
 
+from dataclasses import replace
 from datetime import datetime
 
 from django.db import transaction
@@ -54,6 +55,5 @@ def join(*, user_id: int, origin: Origin, at: datetime) -> None:
         domain = selectors.joinable(user_id).filter(organisation_id=found).values_list("domain", flat=True).first()
         if organisation is None or domain is None:
             return
-        itself = Actor(user_id=user_id, is_admin=False, origin=origin)
-        given = {"given": [roles.MEMBER], "domain": domain}
-        members.add_member(organisation, user_id=user_id, origin=itself.origin_for(user_id), at=at, **given)
+        itself = replace(origin, actor_id=None)
+        members.add_member(organisation, user_id=user_id, given=[roles.MEMBER], domain=domain, origin=itself, at=at)
